@@ -1,0 +1,201 @@
+//! The status board: one page of shared memory in which each session has a slot.
+//!
+//! It answers two questions without a message, and exactly:
+//!
+//! 1. *Had this attempt begun when its session died?* The session notes the attempt before it calls the function and wipes
+//!    the note after the last byte of the result is written. The host reads the note after the session's death, when
+//!    nobody writes any more. An attempt that was sent but had not begun is not to blame for a crash.
+//! 2. *Which bytes of the output pipes belong to which task?* The session cannot know how much was written to descriptors
+//!    1 and 2 (child processes write there, too), but the kernel tells how much is unread, and the host notes here how much
+//!    it has read. The sum is the position at which the task's output ends; the host cuts its stream there. A sequence
+//!    number, odd while the host reads, tells the session to look again.
+//!
+//! Layout: [`SLOTS`] slots of 128 bytes, all zero at first. The first half of a slot is written by its session only, the second
+//! half by the host only.
+
+use std::hint;
+use std::sync::atomic::{fence, AtomicU32, AtomicU64, Ordering};
+use std::thread;
+
+use taskq_core::id::{AttemptId, TaskId};
+
+/// How many sessions can exist at once, the dying ones included.
+pub const SLOTS: usize = 8192;
+/// The size of the board in bytes.
+pub const BYTES: usize = SLOTS * std::mem::size_of::<Slot>();
+
+/// One session's slot.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+pub struct Slot {
+    begun: Begun,
+    output: OutputRead,
+}
+
+/// Written by the session.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+struct Begun {
+    /// The task that has begun and whose result is not yet written; 0 for none.
+    task: AtomicU64,
+    /// When it began, on the monotonic clock.
+    at_ns: AtomicU64,
+    /// Which attempt it is.
+    number: AtomicU32,
+}
+
+/// Written by the host.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+struct OutputRead {
+    /// Bytes read from the stdout pipe since the session's start.
+    stdout: AtomicU64,
+    /// Bytes read from the stderr pipe since the session's start.
+    stderr: AtomicU64,
+    /// Odd while the host is reading.
+    sequence: AtomicU32,
+}
+
+const _: () = assert!(std::mem::size_of::<Slot>() == 128);
+
+/// A pair of positions in the two output streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Positions {
+    /// Bytes since the session's start on standard output.
+    pub stdout: u64,
+    /// Bytes since the session's start on standard error.
+    pub stderr: u64,
+}
+
+impl Slot {
+    /// Session: `attempt` begins now.
+    pub fn begin(&self, attempt: AttemptId, now_ns: u64) {
+        self.begun.number.store(attempt.number, Ordering::Relaxed);
+        self.begun.at_ns.store(now_ns, Ordering::Relaxed);
+        self.begun.task.store(attempt.task.0, Ordering::Release);
+    }
+
+    /// Session: the result of what had begun is written.
+    pub fn end(&self) {
+        self.begun.task.store(0, Ordering::Release);
+    }
+
+    /// Host: the attempt that has begun, and when.
+    pub fn begun(&self) -> Option<(AttemptId, u64)> {
+        let task = self.begun.task.load(Ordering::Acquire);
+        let number = self.begun.number.load(Ordering::Relaxed);
+        let at_ns = self.begun.at_ns.load(Ordering::Relaxed);
+        (task != 0).then_some((
+            AttemptId {
+                task: TaskId(task),
+                number,
+            },
+            at_ns,
+        ))
+    }
+
+    /// Host: reads from the pipes by `read`, which returns the new positions.
+    pub fn reading(&self, read: impl FnOnce() -> Positions) -> Positions {
+        self.output.sequence.fetch_add(1, Ordering::AcqRel);
+        let positions = read();
+        self.output
+            .stdout
+            .store(positions.stdout, Ordering::Relaxed);
+        self.output
+            .stderr
+            .store(positions.stderr, Ordering::Relaxed);
+        self.output.sequence.fetch_add(1, Ordering::Release);
+        positions
+    }
+
+    /// Session: how much was ever written, given a look at how much is unread.
+    ///
+    /// Looks again while the host is reading; the host holds that state for the length of two system calls.
+    pub fn written(&self, mut unread: impl FnMut() -> Positions) -> Positions {
+        let mut looks = 0u32;
+        loop {
+            let before = self.output.sequence.load(Ordering::Acquire);
+            let read = Positions {
+                stdout: self.output.stdout.load(Ordering::Relaxed),
+                stderr: self.output.stderr.load(Ordering::Relaxed),
+            };
+            let unread = unread();
+            fence(Ordering::Acquire);
+            if before % 2 == 0 && self.output.sequence.load(Ordering::Relaxed) == before {
+                return Positions {
+                    stdout: read.stdout + unread.stdout,
+                    stderr: read.stderr + unread.stderr,
+                };
+            }
+            looks += 1;
+            if looks < 64 {
+                hint::spin_loop();
+            } else {
+                thread::yield_now();
+            }
+        }
+    }
+
+    /// Host: makes the slot new for another session. The previous one must be gone.
+    pub fn reset(&self) {
+        self.begun.task.store(0, Ordering::Relaxed);
+        self.output.stdout.store(0, Ordering::Relaxed);
+        self.output.stderr.store(0, Ordering::Relaxed);
+        self.output.sequence.store(0, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    #[test]
+    fn what_has_begun_is_told_until_it_ends() {
+        let slot = Slot::default();
+        let attempt = AttemptId {
+            task: TaskId(3),
+            number: 2,
+        };
+        assert_eq!(slot.begun(), None);
+        slot.begin(attempt, 17);
+        assert_eq!(slot.begun(), Some((attempt, 17)));
+        slot.end();
+        assert_eq!(slot.begun(), None);
+    }
+
+    /// A pipe is played by an atomic: the host moves bytes from "unread" to "read" in two steps, and whenever the session
+    /// looks, the sum must be what was written.
+    #[test]
+    fn positions_are_exact_while_the_host_reads() {
+        const WRITTEN: u64 = 1_000_000;
+        let slot = Slot::default();
+        let unread = AtomicU64::new(WRITTEN);
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut position = 0;
+                while position < WRITTEN {
+                    position = slot
+                        .reading(|| {
+                            unread.fetch_sub(10, Ordering::SeqCst);
+                            hint::spin_loop();
+                            Positions {
+                                stdout: position + 10,
+                                stderr: 0,
+                            }
+                        })
+                        .stdout;
+                }
+                done.store(true, Ordering::SeqCst);
+            });
+            while !done.load(Ordering::SeqCst) {
+                let look = || Positions {
+                    stdout: unread.load(Ordering::SeqCst),
+                    stderr: 0,
+                };
+                assert_eq!(slot.written(look).stdout, WRITTEN);
+            }
+        });
+    }
+}

@@ -1,0 +1,409 @@
+//! Frames: a message and its payload on a byte stream.
+//!
+//! | offset | bytes | what |
+//! | --- | --- | --- |
+//! | 0 | 2 | `tq` |
+//! | 2 | 1 | [`VERSION`] |
+//! | 3 | 1 | zero |
+//! | 4 | 4 | length of the message, little endian |
+//! | 8 | 8 | length of the payload, little endian |
+//! | 16 | … | the message in postcard's format, then the payload |
+//!
+//! [`encode_head`] writes everything but the payload, which its owner sends from where it lies. [`Decoder`] takes bytes in
+//! any chunks and gives back whole frames; a large payload is read straight into its final place. Lengths are checked before
+//! memory is asked for, and memory is asked for fallibly: a broken peer costs an error, never the process.
+
+use std::io::{self, Read};
+use std::marker::PhantomData;
+
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+
+use crate::VERSION;
+
+/// Bytes before the message.
+pub const HEADER: usize = 16;
+/// No message is longer: it holds ids, numbers and one user-given name.
+pub const MAX_MESSAGE: u32 = 1 << 20;
+/// No payload is longer: 1 TiB.
+pub const MAX_PAYLOAD: u64 = 1 << 40;
+/// How much is read at once where the payload's place is not known yet.
+const CHUNK: usize = 64 * 1024;
+/// Memory for a payload is asked for in steps of this size, so that a false length costs nothing.
+const PAYLOAD_STEP: usize = 64 << 20;
+
+/// What can be wrong with received or to be sent bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// A packet without a single byte.
+    #[error("an empty packet arrived")]
+    Empty,
+    /// The first bytes are no frame's.
+    #[error("the stream holds no frame: it starts with {found:02x?}")]
+    Magic {
+        /// What stands there.
+        found: [u8; 2],
+    },
+    /// The other end speaks another version.
+    #[error("the other end speaks version {found} of the protocol, this one version {VERSION}")]
+    Version {
+        /// Its version.
+        found: u8,
+    },
+    /// A length is beyond its limit.
+    #[error("a length of {length} bytes is beyond the limit of {limit}")]
+    TooLong {
+        /// The length.
+        length: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// There is no memory for a payload.
+    #[error("no memory for a payload of {length} bytes")]
+    Memory {
+        /// The payload's length.
+        length: u64,
+    },
+    /// The message could not be encoded.
+    #[error("cannot encode a message")]
+    Encode(#[source] postcard::Error),
+    /// The message could not be decoded.
+    #[error("cannot decode a message")]
+    Decode(#[source] postcard::Error),
+}
+
+impl From<WireError> for io::Error {
+    fn from(error: WireError) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, error)
+    }
+}
+
+/// Appends the header and the message of a frame to `out`; `payload_len` bytes of payload must follow on the stream.
+///
+/// # Errors
+/// [`WireError::TooLong`] when message or payload are beyond their limits; `out` is then unchanged.
+pub fn encode_head<M: Serialize>(
+    message: &M,
+    payload_len: u64,
+    out: &mut Vec<u8>,
+) -> Result<(), WireError> {
+    if payload_len > MAX_PAYLOAD {
+        return Err(WireError::TooLong {
+            length: payload_len,
+            limit: MAX_PAYLOAD,
+        });
+    }
+    let start = out.len();
+    out.extend_from_slice(&[b't', b'q', VERSION, 0, 0, 0, 0, 0]);
+    out.extend_from_slice(&payload_len.to_le_bytes());
+    let mut buffer =
+        postcard::to_extend(message, std::mem::take(out)).map_err(WireError::Encode)?;
+    std::mem::swap(out, &mut buffer);
+    let length = out.len() - start - HEADER;
+    match u32::try_from(length) {
+        Ok(short) if short <= MAX_MESSAGE => {
+            out[start + 4..start + 8].copy_from_slice(&short.to_le_bytes());
+            Ok(())
+        }
+        _ => {
+            out.truncate(start);
+            Err(WireError::TooLong {
+                length: length as u64,
+                limit: u64::from(MAX_MESSAGE),
+            })
+        }
+    }
+}
+
+/// A whole frame.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Frame<M> {
+    /// Its message.
+    pub message: M,
+    /// Its payload, perhaps empty.
+    pub payload: Vec<u8>,
+}
+
+/// What one call of [`Decoder::read_from`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// So many bytes came; the source may have more.
+    Read(usize),
+    /// The source has nothing for now (it is not blocking).
+    WouldBlock,
+    /// The source has ended.
+    Eof,
+}
+
+/// Turns a byte stream into frames.
+#[derive(Debug)]
+pub struct Decoder<M> {
+    /// Bytes that came and are not decoded: `staged[start..]`.
+    staged: Vec<u8>,
+    start: usize,
+    /// A frame whose payload is not complete, and the payload's full length.
+    open: Option<(Frame<M>, usize)>,
+    message: PhantomData<M>,
+}
+
+impl<M: DeserializeOwned> Default for Decoder<M> {
+    fn default() -> Self {
+        Decoder {
+            staged: Vec::new(),
+            start: 0,
+            open: None,
+            message: PhantomData,
+        }
+    }
+}
+
+impl<M: DeserializeOwned> Decoder<M> {
+    /// Reads once from `source`, as much as is useful now.
+    ///
+    /// # Errors
+    /// What `source` reports, except interruption (repeated) and would-block (told as [`Progress::WouldBlock`]).
+    pub fn read_from(&mut self, source: &mut impl Read) -> io::Result<Progress> {
+        if let Some((frame, length)) = &mut self.open {
+            let missing = *length - frame.payload.len();
+            if missing >= CHUNK {
+                return read_payload(source, &mut frame.payload, missing.min(PAYLOAD_STEP));
+            }
+        }
+        self.compact();
+        let filled = self.staged.len();
+        self.staged.resize(filled + CHUNK, 0);
+        let outcome = loop {
+            match source.read(&mut self.staged[filled..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        let came = *outcome.as_ref().unwrap_or(&0);
+        self.staged.truncate(filled + came);
+        match outcome {
+            Ok(0) => Ok(Progress::Eof),
+            Ok(came) => Ok(Progress::Read(came)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Progress::WouldBlock),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The next whole frame, or `None` when more bytes are needed for it.
+    ///
+    /// # Errors
+    /// [`WireError`] when the bytes are no frame. The stream is of no use after that.
+    pub fn next_frame(&mut self) -> Result<Option<Frame<M>>, WireError> {
+        if self.open.is_none() {
+            self.open = self.open_frame()?;
+        }
+        let Some((frame, length)) = &mut self.open else {
+            return Ok(None);
+        };
+        let missing = *length - frame.payload.len();
+        let come = &self.staged[self.start..];
+        let part = &come[..come.len().min(missing)];
+        if !part.is_empty() {
+            frame
+                .payload
+                .try_reserve(part.len())
+                .map_err(|_| WireError::Memory {
+                    length: *length as u64,
+                })?;
+            frame.payload.extend_from_slice(part);
+            self.start += part.len();
+        }
+        if frame.payload.len() == *length {
+            return Ok(self.open.take().map(|(frame, _)| frame));
+        }
+        Ok(None)
+    }
+
+    /// Whether bytes of an unfinished frame are held: an end of the stream here is a torn frame.
+    #[must_use]
+    pub fn is_between_frames(&self) -> bool {
+        self.open.is_none() && self.start == self.staged.len()
+    }
+
+    /// Decodes header and message, once both are there.
+    fn open_frame(&mut self) -> Result<Option<(Frame<M>, usize)>, WireError> {
+        let come = &self.staged[self.start..];
+        let Some(header) = come.first_chunk::<HEADER>() else {
+            return Ok(None);
+        };
+        let [m0, m1, version, _, l0, l1, l2, l3, payload @ ..] = *header;
+        if [m0, m1] != *b"tq" {
+            return Err(WireError::Magic { found: [m0, m1] });
+        }
+        if version != VERSION {
+            return Err(WireError::Version { found: version });
+        }
+        let message_len = u32::from_le_bytes([l0, l1, l2, l3]);
+        if message_len > MAX_MESSAGE {
+            let (length, limit) = (u64::from(message_len), u64::from(MAX_MESSAGE));
+            return Err(WireError::TooLong { length, limit });
+        }
+        let payload_len = u64::from_le_bytes(payload);
+        if payload_len > MAX_PAYLOAD {
+            return Err(WireError::TooLong {
+                length: payload_len,
+                limit: MAX_PAYLOAD,
+            });
+        }
+        let Ok(length) = usize::try_from(payload_len) else {
+            return Err(WireError::Memory {
+                length: payload_len,
+            });
+        };
+        let end = HEADER + message_len as usize;
+        let Some(bytes) = come.get(HEADER..end) else {
+            return Ok(None);
+        };
+        let message = postcard::from_bytes(bytes).map_err(WireError::Decode)?;
+        self.start += end;
+        let mut payload = Vec::new();
+        payload
+            .try_reserve_exact(length.min(PAYLOAD_STEP))
+            .map_err(|_| WireError::Memory {
+                length: payload_len,
+            })?;
+        Ok(Some((Frame { message, payload }, length)))
+    }
+
+    /// Moves what is held to the front, once most of the buffer is used up.
+    fn compact(&mut self) {
+        if self.start == self.staged.len() {
+            self.staged.clear();
+            self.start = 0;
+        } else if self.start >= CHUNK {
+            self.staged.drain(..self.start);
+            self.start = 0;
+        }
+    }
+}
+
+/// Reads up to `limit` bytes to the end of `payload`, stopping where the source would block.
+fn read_payload(
+    source: &mut impl Read,
+    payload: &mut Vec<u8>,
+    limit: usize,
+) -> io::Result<Progress> {
+    let before = payload.len();
+    payload.try_reserve(limit).map_err(|_| WireError::Memory {
+        length: limit as u64,
+    })?;
+    // On an error `read_to_end` leaves what it had read in the vector (documented).
+    let outcome = source.take(limit as u64).read_to_end(payload);
+    let came = payload.len() - before;
+    match outcome {
+        _ if came > 0 => Ok(Progress::Read(came)),
+        Ok(_) => Ok(Progress::Eof),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Progress::WouldBlock),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives its bytes in the given portions, then would block.
+    struct Dripping {
+        bytes: Vec<u8>,
+        at: usize,
+        portions: Vec<usize>,
+    }
+
+    impl Read for Dripping {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            if self.at == self.bytes.len() {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let portion = self.portions.pop().unwrap_or(usize::MAX).max(1);
+            let n = portion.min(buf.len()).min(self.bytes.len() - self.at);
+            buf[..n].copy_from_slice(&self.bytes[self.at..self.at + n]);
+            self.at += n;
+            Ok(n)
+        }
+    }
+
+    fn encode_all(frames: &[(String, Vec<u8>)]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (message, payload) in frames {
+            encode_head(message, payload.len() as u64, &mut bytes).expect("in limits");
+            bytes.extend_from_slice(payload);
+        }
+        bytes
+    }
+
+    fn decode_all(mut source: Dripping) -> Vec<(String, Vec<u8>)> {
+        let mut decoder = Decoder::<String>::default();
+        let mut frames = Vec::new();
+        loop {
+            let progress = decoder.read_from(&mut source).expect("no broken source");
+            while let Some(frame) = decoder.next_frame().expect("no broken frame") {
+                frames.push((frame.message, frame.payload));
+            }
+            if progress == Progress::WouldBlock {
+                assert!(decoder.is_between_frames(), "nothing may be left over");
+                return frames;
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_chunking_gives_the_same_frames(
+            sizes in proptest::collection::vec(0usize..200_000, 0..6),
+            portions in proptest::collection::vec(1usize..70_000, 0..40),
+        ) {
+            let frames: Vec<_> = sizes
+                .iter()
+                .map(|&n| (format!("m{n}"), (0..n).map(|i| (i % 251) as u8).collect()))
+                .collect();
+            let source = Dripping { bytes: encode_all(&frames), at: 0, portions };
+            assert_eq!(decode_all(source), frames);
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_an_error_or_wait_for_more(bytes in proptest::collection::vec(0u8.., 0..400)) {
+            let mut decoder = Decoder::<String>::default();
+            let mut source = Dripping { bytes, at: 0, portions: vec![] };
+            while decoder.read_from(&mut source).expect("no broken source") != Progress::WouldBlock {
+                while let Ok(Some(_)) = decoder.next_frame() {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_false_length_costs_no_memory() {
+        let mut bytes = Vec::new();
+        encode_head(&"m", MAX_PAYLOAD, &mut bytes).expect("at the limit");
+        let mut decoder = Decoder::<String>::default();
+        decoder
+            .read_from(&mut Dripping {
+                bytes,
+                at: 0,
+                portions: vec![],
+            })
+            .expect("read");
+        assert!(matches!(decoder.next_frame(), Ok(None)));
+        let held = decoder
+            .open
+            .as_ref()
+            .map_or(0, |(frame, _)| frame.payload.capacity());
+        assert!(held <= PAYLOAD_STEP);
+    }
+
+    #[test]
+    fn lengths_beyond_the_limits_are_refused() {
+        let mut bytes = vec![1];
+        let refused = encode_head(&"m", MAX_PAYLOAD + 1, &mut bytes);
+        assert!(matches!(refused, Err(WireError::TooLong { .. })));
+        let long = "x".repeat(MAX_MESSAGE as usize + 1);
+        assert!(matches!(
+            encode_head(&long, 0, &mut bytes),
+            Err(WireError::TooLong { .. })
+        ));
+        assert_eq!(bytes, [1]);
+    }
+}

@@ -1,0 +1,24 @@
+//! What travels between the host, the nursery and the sessions of a queue: bytes to types and back.
+//!
+//! Three channels connect the processes, all of them inherited and without a name (`design-wire.Rmd` is the long form):
+//!
+//! | channel | kind | host to far end | far end to host |
+//! | --- | --- | --- | --- |
+//! | nursery control | packets | [`ToNursery`](message::ToNursery) (+ descriptors) | [`FromNursery`](message::FromNursery) |
+//! | session control | packets | [`ToControl`](message::ToControl) | [`FromControl`](message::FromControl) |
+//! | session tasks | stream of frames | [`ToSession`](message::ToSession) | [`FromSession`](message::FromSession) |
+//!
+//! [`packet`] encodes the first two, [`frame`] the third; [`board`] lays out the page of shared memory in which a session
+//! notes what it has begun and the host notes what it has read.
+//!
+//! This crate opens no socket, maps no memory and knows nothing of R: payloads are opaque bytes here.
+#![forbid(unsafe_code)]
+
+pub mod board;
+pub mod frame;
+pub mod message;
+pub mod packet;
+
+/// The version of everything in this crate. Both ends come from one installed package, so a difference means that the
+/// package was replaced under a running queue; it is reported, never bridged.
+pub const VERSION: u8 = 1;

@@ -1,0 +1,210 @@
+//! Every message there is, one enum per channel and direction.
+//!
+//! The messages are types of their own, not the scheduler's: what is sent changes only on purpose, and `tests/golden.rs`
+//! fails when bytes change without a new [`VERSION`](crate::VERSION).
+
+use serde::{Deserialize, Serialize};
+use taskq_core::id::{AttemptId, WorkerId};
+
+/// Which slot of the status board belongs to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SlotId(pub u32);
+
+/// What a nursery is told at its start: the message of the one frame in the setup file, whose descriptor it inherits. The
+/// payload is R's: `preload`, `packages`, `globals`, `init`. A session that is not forked reads the same file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// The process id of the host.
+    pub host_pid: i32,
+    /// A random name of the queue. It stands in the environment (`TASKQ_QUEUE`) of all its processes, which is how strays
+    /// are found.
+    pub token: String,
+    /// The queue's own directory (mode 0700), under which every session gets a temporary directory.
+    pub dir: String,
+}
+
+/// Host to nursery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToNursery {
+    /// Start a session. Four descriptors come with this packet, in this order: the session's ends of its task socket,
+    /// its control socket, its stdout pipe and its stderr pipe.
+    Launch {
+        /// The name of the new session.
+        worker: WorkerId,
+        /// Its place on the status board.
+        slot: SlotId,
+    },
+    /// Kill a session with everything it started. Answered by [`FromNursery::Exited`].
+    Kill {
+        /// The session.
+        worker: WorkerId,
+    },
+    /// Kill all sessions and whatever they started, remove their files, and exit.
+    Shutdown,
+}
+
+/// Nursery to host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromNursery {
+    /// The nursery has run `preload` and can launch sessions.
+    Up {
+        /// Whether sessions are forked; otherwise each is an R process of its own.
+        forks: bool,
+        /// Why they are not forked, in words for the user; empty when they are.
+        reason: String,
+    },
+    /// The nursery cannot come up, and says why; it exits after this.
+    Failed {
+        /// What it was doing.
+        phase: StartPhase,
+        /// The error, in words.
+        message: String,
+    },
+    /// The session's process exists.
+    Launched {
+        /// The session.
+        worker: WorkerId,
+        /// Its process id, which is also its session and group id.
+        pid: i32,
+    },
+    /// No process could be made for this session.
+    LaunchFailed {
+        /// The session.
+        worker: WorkerId,
+        /// The operating system's error number.
+        errno: i32,
+    },
+    /// The session's process is gone and has been reaped; so has everything it had started.
+    Exited {
+        /// The session.
+        worker: WorkerId,
+        /// How it ended.
+        end: ProcessEnd,
+        /// The largest resident set the process ever had, in bytes.
+        max_rss: u64,
+    },
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProcessEnd {
+    /// It exited with this status.
+    Exited {
+        /// The exit status; 0 is no success for a session that had a task.
+        code: i32,
+    },
+    /// A signal ended it.
+    Signaled {
+        /// The signal's number.
+        signal: i32,
+        /// Whether it left a core file.
+        core: bool,
+    },
+    /// It is gone, and nobody could learn how: another part of the host's process took its exit status.
+    Unknown,
+}
+
+/// What a nursery or a session was doing when it could not come up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StartPhase {
+    /// R itself, its profiles, or loading taskq.
+    Boot,
+    /// Attaching `packages`.
+    Packages,
+    /// Making `globals`.
+    Globals,
+    /// Running `preload`.
+    Preload,
+    /// Running `init`.
+    Init,
+}
+
+/// Host to the R thread of a session, each in a frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToSession {
+    /// Run this attempt. The payload is the serialized function, then the serialized rest of the call.
+    Run {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The user's name of the task.
+        label: String,
+        /// How many bytes of the payload are the function.
+        fun_len: u64,
+    },
+    /// No more tasks will come: leave.
+    Retire,
+}
+
+/// The R thread of a session to the host, each in a frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromSession {
+    /// The session has run `init` and waits for tasks.
+    Ready,
+    /// The session cannot come up, and says why; it exits after this.
+    Failed {
+        /// What it was doing.
+        phase: StartPhase,
+        /// The error, in words.
+        message: String,
+    },
+    /// An attempt has ended by itself. The payload is the serialized outcome.
+    Finished(Finished),
+}
+
+/// The end of an attempt as its session tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// When the function was called and when it was left, in nanoseconds of the monotonic clock, which all processes of
+    /// a machine share.
+    pub began_ns: u64,
+    /// See `began_ns`.
+    pub ended_ns: u64,
+    /// Processor time the session and its waited-for children used meanwhile, in microseconds.
+    pub cpu_us: u64,
+    /// The largest resident set the session ever had, in bytes.
+    pub max_rss: u64,
+    /// How many bytes the session had ever written to its standard output when the attempt ended.
+    pub stdout_end: u64,
+    /// The same for standard error.
+    pub stderr_end: u64,
+}
+
+/// What came of an attempt that ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// The function returned.
+    Success,
+    /// The function, or reading its arguments, or writing its value, raised an R error.
+    Error,
+    /// The function was left because the host asked for it.
+    Interrupted,
+}
+
+/// Host to the control thread of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToControl {
+    /// Give these back if they have not begun. Answered by [`FromControl::Returned`] with those that had not.
+    Recall {
+        /// The attempts.
+        attempts: Vec<AttemptId>,
+    },
+    /// End this attempt: give it back if it has not begun, interrupt it if it runs, do nothing if it is over.
+    Interrupt {
+        /// The attempt.
+        attempt: AttemptId,
+    },
+}
+
+/// The control thread of a session to the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromControl {
+    /// These had not begun, and never will on this session.
+    Returned {
+        /// The attempts.
+        attempts: Vec<AttemptId>,
+    },
+}
