@@ -1,1 +1,28 @@
-//! binding
+//! The only crate of taskq that knows R.
+//!
+//! # Two ways in from R
+//! - `.Call` of functions in [`host`] and [`far`], registered by extendr: everything that does not serialize, unserialize or wait.
+//! - `.External` of routines in `src/rapi.c`, which own every R call that can jump, and call [`external`] for the rest: plain
+//!   functions that never call R and never panic outwards.
+//!
+//! # Rules
+//! - R is called on the R thread only. Nothing here runs on another one; the engine's driver and the session's control thread do
+//!   not link to R at all, except for setting its interrupt flag.
+//! - An expected failure is a value ([`reply`]), never an `Err` that extendr would turn into an R error without class and
+//!   with `%` taken as a format.
+//! - No guard of a lock lives across a call of R.
+
+use extendr_api::prelude::*;
+
+mod buffer;
+mod external;
+mod far;
+mod handle;
+mod host;
+mod reply;
+
+extendr_module! {
+    mod taskq;
+    use far;
+    use host;
+}

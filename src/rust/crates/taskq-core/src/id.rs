@@ -1,7 +1,8 @@
 //! The names that travel: a task, one attempt to run it, a worker session, and an instant.
 //!
-//! All are newtypes, so that a function's signature says which of them it means. Whatever crosses a process
-//! border carries an [`AttemptId`]; a message about an attempt that is over is thereby recognised as stale.
+//! All are newtypes, so that a function's signature says which of them it means. Whatever crosses a
+//! process border carries an [`AttemptId`]; a message about an attempt that is over is thereby
+//! recognised as stale.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,13 +14,15 @@ use std::time::Duration;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TaskId(pub u64);
 
-/// One attempt to run a task: the first has number 1.
+/// One sending of a task to a session: the first has number 1.
+///
+/// A task that was sent ahead and given back has used a number up, although it was not tried.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AttemptId {
     /// The task.
     pub task: TaskId,
-    /// Which attempt, counted from 1.
+    /// Which sending of it, counted from 1.
     pub number: u32,
 }
 

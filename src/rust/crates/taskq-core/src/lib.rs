@@ -1,4 +1,54 @@
 //! The scheduler of taskq: a pure state machine. No I/O, clock, thread, environment, R or `unsafe`.
+//!
+//! A driver tells it what happened ([`Scheduler::handle`], [`Scheduler::submit`]), does what it asks
+//! for ([`Scheduler::next_action`], until there is none), and comes back with [`Input::Tick`] at
+//! [`Scheduler::next_wakeup`]. Time is an argument, so every decision can be tested in virtual time.
+//!
+//! # Words
+//!
+//! - A **task** is what a user pushed; its **label** is the user's name for it, its [`TaskId`] ours.
+//! - An **attempt** is one sending of a task to a session. Whatever crosses a process border carries
+//!   an [`AttemptId`], so that a message about an attempt that is over is recognised as *stale*.
+//! - A **worker** is one R session, from its launch to its end ([`WorkerId`]).
+//! - A **seat** is a place for one worker at a time; the pool has as many seats as it was asked for.
+//! - The **nursery** is the process that launches sessions; it boots once, and again when it dies.
+//! - The **line** of a worker is what it was sent and has not answered: the **head** runs, the others
+//!   were sent *ahead* so that a short task need not wait for a round trip.
+//!
+//! # Promises
+//!
+//! Every task gets exactly one [`Outcome`]. No task is begun twice: only an attempt which its session
+//! gave back, or which a dead session had not begun, is sent again. Every input has a defined answer
+//! in every state. Submit, dispatch, cancel and take are O(log n) in the number of tasks.
+//!
+//! # Not built
+//!
+//! Nothing counts how often a task was in the line of a session that died *without* having begun it:
+//! sessions note the begin of an attempt before they unserialize it, so that a task cannot kill its
+//! session unnoticed. A session that becomes ready and dies idle is replaced without limit.
 #![forbid(unsafe_code)]
 
 pub mod id;
+
+mod action;
+mod config;
+mod error;
+mod input;
+mod outcome;
+mod pool;
+mod run_time;
+mod sched;
+mod task;
+mod tasks;
+mod timers;
+mod view;
+mod worker;
+
+pub use action::Action;
+pub use config::{Config, LookAhead};
+pub use error::SubmitError;
+pub use id::{AttemptId, TaskId, Time, WorkerId};
+pub use input::{Begun, GoneCause, Input, Submission, Verdict};
+pub use outcome::Outcome;
+pub use sched::Scheduler;
+pub use view::{Counts, QueueState, SeatState, SeatView, TaskPhase, TaskView};

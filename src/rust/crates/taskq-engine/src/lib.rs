@@ -1,1 +1,38 @@
-//! taskq-engine
+//! All I/O of one host of taskq.
+//!
+//! A [`Queue`] is the scheduler of `taskq-core` with the outside world attached: processes, sockets, pipes, a clock. It decides
+//! nothing about tasks; an `if` about which task runs next belongs to the core.
+//!
+//! # Layout
+//! - [`queue`]: the handle that the R thread uses: push, wait, look, take, close.
+//! - `state`: what the lock guards: the scheduler, the payloads, the sending half of every session. Either thread steps the
+//!   machine under the lock and does the writes that cannot block.
+//! - `driver`: the one thread, and the only loop: events become inputs of the machine. It alone reads.
+//! - `nursery`: the far process that launches sessions: how it is spawned, told and buried.
+//! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the sending one.
+//! - `output`: what a task wrote, within a limit; `record`: what the host keeps of a task beside the scheduler's view.
+//!
+//! # Threads and the lock
+//! The R thread and the driver meet in one mutex. No R call, no blocking system call and no wait happens under it. The R thread
+//! waits on a channel of capacity one, in which the driver leaves a coalesced wake-up.
+//! The driver sleeps in `epoll` until an event or the machine's next deadline: an idle queue wakes nobody.
+
+#![warn(missing_docs)]
+
+mod config;
+mod driver;
+mod error;
+mod link;
+mod nursery;
+mod outbox;
+mod output;
+pub mod queue;
+mod record;
+mod session;
+mod state;
+
+pub use config::Config;
+pub use error::{PushError, StartFailure};
+pub use output::Captured;
+pub use queue::{InlineTask, Queue, SeatRow, TaskRow, WaitOutcome};
+pub use record::{DoneTask, Ending, TaskPayload};

@@ -1,1 +1,24 @@
-//! taskq-sys
+//! The Unix calls that both ends of a queue need, behind functions that are safe to call. No policy.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`socket`], [`pipe`] | pairs without names, descriptors sent along, how much is unread |
+//! | [`memory`], [`board`] | nameless files in memory, and the status board mapped from one |
+//! | [`process`] | who descends from whom, who carries a queue's tag, and killing exactly those |
+//! | [`tag`] | the environment variables by which strays are found |
+//! | [`wait`], [`signals`], [`fds`], [`clock`] | children, masks and handlers, descriptor tables, time |
+//! | [`feature`] | which Linux facilities are switched off, so that tests run their fallbacks |
+//!
+//! Everything blocks only where its documentation says so, and repeats a call that a signal has interrupted.
+
+pub mod board;
+pub mod clock;
+pub mod fds;
+pub mod feature;
+pub mod memory;
+pub mod pipe;
+pub mod process;
+pub mod signals;
+pub mod socket;
+pub mod tag;
+pub mod wait;

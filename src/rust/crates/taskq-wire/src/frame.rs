@@ -138,9 +138,11 @@ pub enum Progress {
 /// Turns a byte stream into frames.
 #[derive(Debug)]
 pub struct Decoder<M> {
-    /// Bytes that came and are not decoded: `staged[start..]`.
+    /// Bytes that came and are not decoded: `staged[start..end]`. What lies behind `end` is room for more, kept as it is so
+    /// that a read does not begin with clearing memory.
     staged: Vec<u8>,
     start: usize,
+    end: usize,
     /// A frame whose payload is not complete, and the payload's full length.
     open: Option<(Frame<M>, usize)>,
     message: PhantomData<M>,
@@ -151,6 +153,7 @@ impl<M: DeserializeOwned> Default for Decoder<M> {
         Decoder {
             staged: Vec::new(),
             start: 0,
+            end: 0,
             open: None,
             message: PhantomData,
         }
@@ -170,19 +173,21 @@ impl<M: DeserializeOwned> Decoder<M> {
             }
         }
         self.compact();
-        let filled = self.staged.len();
-        self.staged.resize(filled + CHUNK, 0);
+        if self.staged.len() < self.end + CHUNK {
+            self.staged.resize(self.end + CHUNK, 0);
+        }
         let outcome = loop {
-            match source.read(&mut self.staged[filled..]) {
+            match source.read(&mut self.staged[self.end..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }
         };
-        let came = *outcome.as_ref().unwrap_or(&0);
-        self.staged.truncate(filled + came);
         match outcome {
             Ok(0) => Ok(Progress::Eof),
-            Ok(came) => Ok(Progress::Read(came)),
+            Ok(came) => {
+                self.end += came;
+                Ok(Progress::Read(came))
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Progress::WouldBlock),
             Err(error) => Err(error),
         }
@@ -200,7 +205,7 @@ impl<M: DeserializeOwned> Decoder<M> {
             return Ok(None);
         };
         let missing = *length - frame.payload.len();
-        let come = &self.staged[self.start..];
+        let come = &self.staged[self.start..self.end];
         let part = &come[..come.len().min(missing)];
         if !part.is_empty() {
             frame
@@ -221,12 +226,12 @@ impl<M: DeserializeOwned> Decoder<M> {
     /// Whether bytes of an unfinished frame are held: an end of the stream here is a torn frame.
     #[must_use]
     pub fn is_between_frames(&self) -> bool {
-        self.open.is_none() && self.start == self.staged.len()
+        self.open.is_none() && self.start == self.end
     }
 
     /// Decodes header and message, once both are there.
     fn open_frame(&mut self) -> Result<Option<(Frame<M>, usize)>, WireError> {
-        let come = &self.staged[self.start..];
+        let come = &self.staged[self.start..self.end];
         let Some(header) = come.first_chunk::<HEADER>() else {
             return Ok(None);
         };
@@ -269,13 +274,11 @@ impl<M: DeserializeOwned> Decoder<M> {
         Ok(Some((Frame { message, payload }, length)))
     }
 
-    /// Moves what is held to the front, once most of the buffer is used up.
+    /// Moves what is held to the front, when that is nothing or much room lies before it.
     fn compact(&mut self) {
-        if self.start == self.staged.len() {
-            self.staged.clear();
-            self.start = 0;
-        } else if self.start >= CHUNK {
-            self.staged.drain(..self.start);
+        if self.start == self.end || self.start >= CHUNK {
+            self.staged.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
             self.start = 0;
         }
     }

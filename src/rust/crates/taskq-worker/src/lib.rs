@@ -1,1 +1,27 @@
-//! taskq-worker
+//! The far end of a queue: the nursery that makes sessions, and the session that runs tasks. It knows nothing of R.
+//!
+//! A *nursery* is a process that has loaded everything a task may need and then serves one host: it forks a *session* on
+//! request (or starts a program, where forking is not safe), reaps it, and removes what it left behind. A session receives
+//! attempts, calls whatever the binding calls with them, and sends the results. See `design-worker.Rmd` for the long form.
+//!
+//! ```text
+//! Nursery::open ── serve ──┬── Role::Session(seed) ── Session::start ── ready ── receive, arm, disarm, finish …
+//!                          └── Role::End
+//! ```
+//!
+//! Who dies when: a nursery kills everything it started when its host is gone or says so; a session kills itself and its own
+//! when its nursery is gone. What decides is the other *process* (its descriptor, or its being one's parent); the end of a
+//! stream is only a hint, because any fork may hold the other end.
+
+mod error;
+mod nursery;
+mod seed;
+mod session;
+mod setup;
+mod watch;
+
+pub use error::{ServeError, SessionError, StartError};
+pub use nursery::{ExecSession, Nursery, Role};
+pub use seed::Seed;
+pub use session::{InterruptHook, Job, Session};
+pub use setup::SetupFile;

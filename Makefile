@@ -1,0 +1,31 @@
+# Everything a developer does. "make help" lists the targets.
+.PHONY: help run test document install bench check-newer vendor clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+run: install ## install into build/library and run the example
+	@. tools/env.sh && Rscript inst/examples/main.R
+
+test: ## all tests; the last line is their sum
+	@tools/test.sh
+
+install:
+	@tools/install-deps.sh run
+	@tools/install.sh
+
+document: ## regenerate the wrappers, man/ and NAMESPACE
+	@tools/install-deps.sh test
+	@tools/document.sh
+
+bench: install ## run the benchmarks
+	@. tools/env.sh && Rscript bench/run.R
+
+check-newer: ## build and test with newer versions of R (needs root)
+	@tools/check-newer-r.sh
+
+vendor: ## a release tarball that builds offline
+	@tools/vendor.sh
+
+clean: ## remove what was built
+	@rm -rf build src/rust/target src/Makevars src/.cargo src/vendor src/*.o src/*.so

@@ -1,0 +1,105 @@
+# Checks of what users pass. Each returns the value in the form that the code behind it uses, or
+# throws a `taskq_error_input` that names the argument. Nothing has changed when a check fails.
+
+# A duration in milliseconds, or a difftime, as a number of milliseconds.
+tq_check_duration <- function(x, arg, call) {
+  if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 0) return(as.double(x))
+  if (inherits(x, "difftime") && length(x) == 1L) {
+    milliseconds <- as.double(x, units = "secs") * 1000
+    if (!is.na(milliseconds) && milliseconds >= 0) return(milliseconds)
+  }
+  tq_input_error(arg, x, "a number of milliseconds of 0 or more, `Inf`, or a difftime", call)
+}
+
+tq_check_num_workers <- function(x, call) {
+  limit <- tq_limits$max_workers
+  valid <- is.numeric(x) && length(x) == 1L && !is.na(x) && x == trunc(x) && x >= 0 && x <= limit
+  if (!valid) {
+    tq_input_error("num_workers", x, sprintf("a whole number from 0 to %d", limit), call)
+  }
+  as.integer(if (tq_limit_cores()) min(x, tq_limits$check_workers) else x)
+}
+
+tq_check_id <- function(x, call) {
+  if (is.null(x)) return(NULL)
+  if (!tq_is_string(x)) tq_input_error("id", x, "one non-empty string, or NULL", call)
+  if (startsWith(x, ".idle-")) {
+    tq_input_error("id", x, "a string that does not start with \".idle-\"", call)
+  }
+  enc2utf8(x)
+}
+
+tq_check_args <- function(x, call) {
+  if (!is.list(x) && !is.pairlist(x)) {
+    tq_input_error("args", x, "a list of the arguments, e.g. `list(1, x = 2)`", call)
+  }
+  if (is.object(x) || is.pairlist(x)) as.list(x) else x
+}
+
+tq_check_function <- function(x, arg, call, null = FALSE) {
+  if (is.function(x) || (null && is.null(x))) return(x)
+  tq_input_error(arg, x, if (null) "a function, or NULL" else "a function", call)
+}
+
+tq_check_name <- function(x, call) {
+  if (is.null(x) || tq_is_string(x)) return(x)
+  tq_input_error("name", x, "one non-empty string, or NULL", call)
+}
+
+tq_check_packages <- function(x, call) {
+  if (is.character(x) && !anyNA(x) && all(nzchar(x))) return(as.character(x))
+  tq_input_error("packages", x, "a character vector of names of packages", call)
+}
+
+tq_check_globals <- function(x, call) {
+  if (is.list(x) && tq_has_names(x)) return(as.list(x))
+  tq_input_error("globals", x, "a list in which each object has a name of its own", call)
+}
+
+tq_check_env <- function(x, call) {
+  valid <- is.character(x) && !anyNA(x) && tq_has_names(x) &&
+    !any(grepl("=", names(x), fixed = TRUE))
+  if (!valid) {
+    tq_input_error("env", x, "a named character vector, e.g. `c(TZ = \"UTC\")`", call)
+  }
+  x
+}
+
+tq_check_libpath <- function(x, call) {
+  if (is.character(x) && !anyNA(x)) return(normalizePath(x, mustWork = FALSE))
+  tq_input_error("libpath", x, "a character vector of directories", call)
+}
+
+tq_check_wd <- function(x, call) {
+  if (tq_is_string(x) && dir.exists(x)) return(normalizePath(x))
+  tq_input_error("wd", x, "the path of a directory that exists", call)
+}
+
+tq_check_flag <- function(x, arg, call) {
+  if (is.logical(x) && length(x) == 1L && !is.na(x)) return(x)
+  tq_input_error(arg, x, "TRUE or FALSE", call)
+}
+
+# `...` exists only to make users name what follows it. `owner` is the function that has it.
+tq_check_dots <- function(..., owner, call) {
+  if (...length() == 0L) return(invisible())
+  given <- names(substitute(list(...)))[-1L]
+  valid <- setdiff(names(formals(owner)), "...")
+  unknown <- given[nzchar(given)]
+  what <- if (length(unknown)) {
+    sprintf("there is no argument %s", paste0("`", unknown, "`", collapse = ", "))
+  } else {
+    "an argument has no name and no place"
+  }
+  message <- sprintf("%s; the arguments are %s", what, paste0("`", valid, "`", collapse = ", "))
+  arg <- if (length(unknown)) unknown[1L] else "..."
+  tq_throw(tq_condition("input", message, call, arg = arg, value = NULL, remedy = "valid names"))
+}
+
+tq_is_string <- function(x) is.character(x) && length(x) == 1L && !is.na(x) && nzchar(x)
+
+tq_has_names <- function(x) {
+  if (length(x) == 0L) return(TRUE)
+  labels <- names(x)
+  !is.null(labels) && !anyNA(labels) && all(nzchar(labels)) && !anyDuplicated(labels)
+}

@@ -1,0 +1,48 @@
+# Every number, option and environment variable that the R side knows, with its unit. Nothing
+# else in R/ reads an option or writes a limit down.
+
+tq_limits <- list(
+  max_workers = 1000L,          # sessions of one queue
+  check_workers = 2L,           # sessions of one queue under R CMD check
+  max_conditions = 1000L,       # warnings, and messages, kept of one task; the rest is counted
+  max_trace = 100L,             # calls kept of one trace, half from each end
+  max_call_chars = 200L,        # characters of one call in a trace
+  max_message_chars = 4000L,    # characters of an error's message that is shown with another one
+  max_constant = 10L,           # length of a vector that may stand in a call that is sent
+  max_field_bytes = 10 * 2^20,  # size of one field of an error object that is sent
+  max_parents = 10L,            # length of a chain of parent errors
+  stderr_tail_lines = 20L,      # lines of stderr in a crash
+  grace_ms = 1000,              # default of close()
+  kill_wait_ms = 10000          # how long close() and kill() wait for killed processes to go
+)
+
+# | environment variable    | unit    | read by | meaning                                      |
+# | ----------------------- | ------- | ------- | -------------------------------------------- |
+# | `_R_CHECK_LIMIT_CORES_` | logical | host    | set and not "false": at most `check_workers` |
+# | `TASKQ_LIB`             | path    | worker  | the library from which taskq is loaded       |
+# | `R_LIBS`                | paths   | worker  | the host's library paths, for the start of R |
+#
+# | option | unit    | read by | meaning                                                          |
+# | ------ | ------- | ------- | ---------------------------------------------------------------- |
+# | `warn` | integer | worker  | as in R: below 0 drops warnings, 2 and more makes them errors    |
+
+tq_limit_cores <- function() {
+  limit <- Sys.getenv("_R_CHECK_LIMIT_CORES_", "")
+  nzchar(limit) && !identical(tolower(limit), "false")
+}
+
+# What the queue tells a new process: where taskq and the other packages are.
+tq_session_env <- function(libpath) {
+  library_of_taskq <- dirname(getNamespaceInfo("taskq", "path"))
+  c(
+    R_LIBS = paste(unique(c(libpath, library_of_taskq)), collapse = .Platform$path.sep),
+    TASKQ_LIB = library_of_taskq
+  )
+}
+
+# The command that starts R with one of the two entry points of worker-main.R. It has no spaces
+# and no character that R's front end, a shell script, would expand.
+tq_session_command <- function(entry) {
+  code <- sprintf("loadNamespace(\"taskq\",lib.loc=Sys.getenv(\"TASKQ_LIB\"))$%s()", entry)
+  c(file.path(R.home("bin"), "R"), "--no-echo", "--no-save", "--no-restore", "-e", code)
+}

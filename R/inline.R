@@ -1,0 +1,119 @@
+# A queue without workers: a task is evaluated in push(), in this session, by the code that workers
+# use. What a worker gets at its start, this session gets too, but for the time of a task only.
+
+tq_inline <- function(preload, init, packages, globals, env, wd) {
+  frame <- new.env(parent = globalenv())
+  list2env(globals, envir = frame)
+  inline <- new.env(parent = emptyenv())
+  inline$frame <- frame
+  inline$preload <- tq_inline_function(preload, frame)
+  inline$init <- tq_inline_function(init, frame)
+  inline$packages <- packages
+  inline$env <- env
+  inline$wd <- wd
+  inline$started <- FALSE
+  inline
+}
+
+# What would run in a worker's global environment runs above ours, where `globals` are.
+tq_inline_function <- function(fun, frame) {
+  if (is.null(fun)) return(NULL)
+  fun <- tq_portable_function(fun)
+  if (identical(environment(fun), globalenv())) environment(fun) <- frame
+  fun
+}
+
+# As in a pool, a start that fails makes every push fail.
+tq_inline_start <- function(inline, call) {
+  if (!is.null(inline$failure)) tq_throw(tq_start_error(inline$failure, call))
+  if (inline$started) return(invisible())
+  failed <- function(phase) function(cnd) {
+    inline$failure <- list(phase = phase, message = tq_error_line(cnd))
+    tq_throw(tq_start_error(inline$failure, call))
+  }
+  tryCatch(tq_attach(inline$packages), error = failed("packages"))
+  if (!is.null(inline$preload)) tryCatch(inline$preload(), error = failed("preload"))
+  if (!is.null(inline$init)) tryCatch(inline$init(), error = failed("init"))
+  inline$started <- TRUE
+  invisible()
+}
+
+# Runs what waits. A task may itself push into this queue, and is then not the only one here.
+tq_inline_run <- function(inline, handle, call) {
+  while (!is.null(task <- tq_checked(.External(C_tq_inline_next, handle), call))) {
+    tq_inline_one(inline, handle, task)
+  }
+}
+
+tq_inline_one <- function(inline, handle, task) {
+  evaluator <- tq_evaluator()
+  task$fun <- tq_inline_function(task$fun, inline$frame)
+  output <- tq_capture_start()
+  restore <- tq_inline_enter(inline, task$id)
+  clock <- proc.time()
+  # However the task ends, also by a jump to the top level, the queue learns of it once.
+  verdict <- "error"
+  outcome <- list(error = simpleError("it was interrupted"))
+  on.exit({
+    spent <- proc.time() - clock
+    restore()
+    text <- tq_capture_stop(output)
+    .External(
+      C_tq_inline_done, handle, task$serial, verdict, outcome, text$stdout, text$stderr,
+      spent[["user.self"]] + spent[["sys.self"]], spent[["elapsed"]]
+    )
+  })
+  ended <- tq_guarded(evaluator, evaluator$evaluate(task$fun, task$call$args))
+  if (identical(attr(ended, "verdict"), "interrupted")) {
+    # The task is over, but the user wanted R back.
+    signalCondition(structure(list(), class = c("interrupt", "condition")))
+    invokeRestart("abort")
+  }
+  verdict <- attr(ended, "verdict") %||% "success"
+  attr(ended, "verdict") <- NULL
+  outcome <- ended
+}
+
+# Sets what a worker would have, and returns the function that sets it back.
+tq_inline_enter <- function(inline, id) {
+  outer_id <- tq_session$inline_id
+  wd <- getwd()
+  old <- Sys.getenv(names(inline$env), NA_character_, names = TRUE)
+  tq_session$inline_id <- id
+  if (length(inline$env)) do.call(Sys.setenv, as.list(inline$env))
+  setwd(inline$wd)
+  function() {
+    tq_session$inline_id <- outer_id
+    if (!is.null(wd)) setwd(wd)
+    unset <- names(old)[is.na(old)]
+    if (length(unset)) Sys.unsetenv(unset)
+    if (!all(is.na(old))) do.call(Sys.setenv, as.list(old[!is.na(old)]))
+  }
+}
+
+tq_capture_start <- function() {
+  paths <- c(stdout = tempfile("taskq-stdout-"), stderr = tempfile("taskq-stderr-"))
+  capture <- list(
+    paths = paths,
+    stdout = file(paths[["stdout"]], "w"),
+    stderr = file(paths[["stderr"]], "w"),
+    depth = sink.number(),
+    message = sink.number("message")
+  )
+  sink(capture$stdout)
+  sink(capture$stderr, type = "message")
+  capture
+}
+
+tq_capture_stop <- function(capture) {
+  while (sink.number() > capture$depth) sink()
+  if (capture$message == 2L) {
+    sink(type = "message")
+  } else {
+    sink(getConnection(capture$message), type = "message")
+  }
+  close(capture$stdout)
+  close(capture$stderr)
+  on.exit(unlink(capture$paths))
+  lapply(as.list(capture$paths), function(path) readChar(path, file.size(path), useBytes = TRUE))
+}

@@ -1,0 +1,82 @@
+# The shape of what pop() returns: the one place that names its fields, their types and order.
+
+# `task`: what the native side tells of a task that is done; `failure`: why the pool has failed, a
+# promise that is looked at only for a task that had no worker.
+tq_result <- function(task, failure = NULL) {
+  outcome <- task$outcome
+  result <- list(
+    result = outcome[["value"]],
+    stdout = task$stdout,
+    stderr = task$stderr,
+    error = if (!identical(task$status, "success")) tq_result_error(task, outcome, failure),
+    task_id = task$id,
+    status = task$status,
+    warnings = outcome[["warnings"]] %||% list(),
+    messages = outcome[["messages"]] %||% list(),
+    tries = task$tries,
+    worker = task$worker,
+    times = .POSIXct(c(queued = task$queued, started = task$started, finished = task$finished)),
+    seconds = task$finished - task$started,
+    cpu = task$cpu,
+    max_rss = task$max_rss
+  )
+  class(result) <- "taskq_result"
+  lost <- c(bytes = as.double(task$dropped), conditions = as.double(outcome[["dropped"]]))
+  if (any(lost > 0)) attr(result, "dropped") <- lost
+  result
+}
+
+tq_result_error <- function(task, outcome, failure) {
+  switch(task$status,
+    error = if (identical(task$cause, "no-worker")) {
+      tq_no_worker_error(task, failure)
+    } else if (is.null(outcome[["error"]])) {
+      reason <- simpleError(tq_cause_text(task) %||% "it ended without a result")
+      tq_task_error(task$id, reason, NULL)
+    } else {
+      tq_task_error(task$id, outcome[["error"]], outcome[["trace"]], outcome[["phase"]] %||% "run")
+    },
+    crash = tq_crash_error(task),
+    timeout = tq_timeout_error(task),
+    cancelled = tq_cancelled_error(task),
+    skipped = tq_skipped_error(task)
+  )
+}
+
+# The pool failed before this task had a worker.
+tq_no_worker_error <- function(task, failure) {
+  cnd <- tq_start_error(failure)
+  cnd$task_id <- task$id
+  cnd
+}
+
+#' @export
+format.taskq_result <- function(x, ...) {
+  seconds <- if (is.na(x$seconds)) "" else sprintf(", %s s", format(round(x$seconds, 3)))
+  worker <- if (is.na(x$worker)) "" else sprintf(", worker %d", x$worker)
+  lines <- sprintf("<taskq_result> task '%s': %s%s%s", x$task_id, x$status, seconds, worker)
+  if (nzchar(x$stdout)) lines <- c(lines, "stdout:", tq_tail(x$stdout))
+  if (nzchar(x$stderr)) lines <- c(lines, "stderr:", tq_tail(x$stderr))
+  for (field in c("warnings", "messages")) {
+    if (length(x[[field]])) lines <- c(lines, sprintf("%s: %d", field, length(x[[field]])))
+  }
+  lost <- attr(x, "dropped")
+  if (!is.null(lost)) {
+    lost <- paste(trimws(format(lost)), names(lost), collapse = ", ")
+    lines <- c(lines, paste("dropped:", lost))
+  }
+  lines
+}
+
+#' @export
+print.taskq_result <- function(x, ...) {
+  cat(format(x), sep = "\n")
+  if (is.null(x$error)) {
+    cat("result:\n")
+    print(x$result)
+  } else {
+    cat("error:\n")
+    print(x$error)
+  }
+  invisible(x)
+}

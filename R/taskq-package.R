@@ -1,0 +1,32 @@
+#' taskq: a task queue on a pool of warm R sessions
+#'
+#' A queue made by [task_q] runs functions in parallel R sessions on this machine. Tasks are
+#' pushed, run in the background, and popped. The scheduler is a native thread of this process:
+#' tasks move on by themselves, whatever R does meanwhile.
+#'
+#' @section Glossary:
+#' * *task*: a function and its arguments, with an id. It has exactly one outcome.
+#' * *attempt*: one run of a task. A task is run at most once.
+#' * *worker*: an R session of the queue that runs one task at a time.
+#' * *nursery*: the R process from which the workers of a queue are forked.
+#' * *result*: what [task_q] gives for a task that is done, of class `taskq_result`.
+#'
+#' @keywords internal
+#' @useDynLib taskq, .registration = TRUE
+#' @importFrom R6 R6Class
+"_PACKAGE"
+
+.onLoad <- function(libname, pkgname) {
+  # Queues stop when this R session ends, also when nothing has collected them before.
+  reg.finalizer(tq_session, function(session) rs_exit(), onexit = TRUE)
+}
+
+.onUnload <- function(libpath) {
+  # The scheduler threads must have ended before their code is unmapped.
+  rs_exit()
+  library.dynam.unload("taskq", libpath)
+}
+
+# What marks the queues of this session. A queue that was saved and restored carries a copy, so
+# its marker is no longer identical to this one.
+tq_session <- new.env(parent = emptyenv())

@@ -1,0 +1,138 @@
+# The calls of a failed task, and what is cut off an error object before it travels: data that a
+# call has embedded, and environments that an error drags along.
+
+# `calls`: sys.calls() at the error; the function of the task stands at `first`.
+tq_trace <- function(calls, first) {
+  calls <- tq_trim_calls(calls, first)
+  dropped <- length(calls) - tq_limits$max_trace
+  half <- tq_limits$max_trace %/% 2L
+  keep <- seq_along(calls)
+  if (dropped > 0L) keep <- c(seq_len(half), seq.int(length(calls) - half + 1L, length(calls)))
+  calls <- calls[keep]
+  places <- lapply(calls, tq_place_of)
+  # The function of the task was called from code of ours.
+  if (length(places)) places[[1L]] <- list(file = NA_character_, line = NA_integer_)
+  trace <- data.frame(
+    number = keep,
+    call = vapply(calls, tq_call_text, ""),
+    file = vapply(places, `[[`, "", "file"),
+    line = vapply(places, `[[`, 0L, "line"),
+    stringsAsFactors = FALSE
+  )
+  class(trace) <- c("taskq_trace", class(trace))
+  trace
+}
+
+# Frames of ours below the task, and of R's signalling machinery above the error, say nothing.
+tq_trim_calls <- function(calls, first) {
+  calls <- as.list(calls)
+  last <- length(calls) - 1L
+  if (first < 1L || first > last) return(list())
+  machinery <- c(".handleSimpleError", ".signalSimpleWarning", "withRestarts", "withOneRestart",
+    "doWithOneRestart", "signalCondition", "signal_abort", "base::signalCondition")
+  while (last > first && tq_head_text(calls[[last]]) %in% machinery) last <- last - 1L
+  calls[seq.int(first, last)]
+}
+
+tq_head_text <- function(call) {
+  head <- if (is.call(call)) call[[1L]]
+  if (is.symbol(head)) return(as.character(head))
+  if (is.call(head) && length(head) == 3L && is.symbol(head[[1L]])) {
+    return(paste(deparse(head, nlines = 1L), collapse = ""))
+  }
+  ""
+}
+
+tq_place_of <- function(call) {
+  ref <- attr(call, "srcref")
+  file <- tryCatch(basename(attr(ref, "srcfile")$filename), error = function(cnd) character())
+  if (length(file) != 1L || !nzchar(file)) file <- NA_character_
+  list(file = file, line = if (is.null(ref)) NA_integer_ else as.integer(ref[[1L]]))
+}
+
+tq_call_text <- function(call) {
+  text <- tryCatch(
+    trimws(deparse(tq_slim_call(call), width.cutoff = 500L, nlines = 2L)),
+    error = function(cnd) "<call>"
+  )
+  tq_shorten(if (length(text) > 1L) paste(text[1L], "...") else text, tq_limits$max_call_chars)
+}
+
+# A call without the data that do.call() and its like have put into it.
+tq_slim_call <- function(call, depth = 0L) {
+  if (depth > 50L) return(quote(...))
+  if (is.call(call)) {
+    for (source in c("srcref", "srcfile", "wholeSrcref")) attr(call, source) <- NULL
+    for (i in seq_along(call)) {
+      if (!identical(call[[i]], quote(expr = ))) {
+        call[i] <- list(tq_slim_call(call[[i]], depth + 1L))
+      }
+    }
+    return(call)
+  }
+  if (is.symbol(call) || is.pairlist(call) || tq_is_small_constant(call)) return(call)
+  if (inherits(call, "srcref")) return(NULL)
+  as.name(sprintf("<%s>", class(call)[1L]))
+}
+
+tq_is_small_constant <- function(x) {
+  is.atomic(x) && is.null(attributes(x)) && length(x) <= tq_limits$max_constant &&
+    (!is.character(x) || all(nchar(x, "bytes") <= tq_limits$max_call_chars, na.rm = TRUE))
+}
+
+# A condition that is safe to send: same class and message, no embedded data, nothing huge.
+tq_slim_condition <- function(cnd, depth = 0L) {
+  tryCatch(tq_slim_fields(cnd, depth), error = function(failure) simpleError(tq_message_of(cnd)))
+}
+
+tq_slim_fields <- function(cnd, depth) {
+  if (!is.list(cnd)) {
+    plain <- list(message = tq_message_of(cnd), call = tq_slim_call(conditionCall(cnd)))
+    return(structure(plain, class = c(setdiff(class(cnd), "R6"), "condition")))
+  }
+  class <- oldClass(cnd)
+  cnd <- unclass(cnd)
+  if (is.call(cnd$call)) cnd$call <- tq_slim_call(cnd$call)
+  if (is.list(cnd$trace) && is.list(cnd$trace$call)) {
+    cnd$trace$call <- lapply(cnd$trace$call, tq_slim_call)
+  }
+  if (inherits(cnd$parent, "condition")) {
+    cnd["parent"] <- list(
+      if (depth < tq_limits$max_parents) tq_slim_condition(cnd$parent, depth + 1L)
+    )
+  }
+  huge <- vapply(cnd, tq_exceeds, NA, limit = tq_limits$max_field_bytes)
+  if (any(huge)) {
+    cnd[huge] <- list(NULL)
+    cnd$dropped_fields <- names(huge)[huge]
+  }
+  class(cnd) <- class
+  cnd
+}
+
+# Whether a field is too large to send. Environments count with all that they hold, so they are
+# written out to see; what cannot be written at all cannot be sent either.
+tq_exceeds <- function(x, limit) {
+  if (as.double(utils::object.size(x)) > limit) return(TRUE)
+  if (is.atomic(x) || is.symbol(x)) return(FALSE)
+  tryCatch(length(serialize(x, NULL, xdr = FALSE)) > limit, error = function(cnd) TRUE)
+}
+
+#' @export
+format.taskq_trace <- function(x, ...) {
+  if (!nrow(x)) return(character())
+  place <- ifelse(is.na(x$file), "", sprintf("  at %s#%d", x$file, x$line))
+  lines <- sprintf("%*d. %s%s", max(nchar(x$number)) + 1L, x$number, x$call, place)
+  gap <- which(diff(x$number) > 1L)
+  if (length(gap)) {
+    more <- x$number[gap + 1L] - x$number[gap] - 1L
+    lines <- append(lines, sprintf("    ... %d more", more), gap)
+  }
+  c("Trace:", lines)
+}
+
+#' @export
+print.taskq_trace <- function(x, ...) {
+  cat(format(x, ...), sep = "\n")
+  invisible(x)
+}

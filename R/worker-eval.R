@@ -1,0 +1,158 @@
+# One task: evaluate it and record what happened. Nothing here knows of sockets or queues, so that
+# a worker and an inline queue run the very same code.
+#
+# The handlers are established once around many tasks (tq_guarded); a task that succeeds pays for
+# one do.call(). A task that fails unwinds to tq_guarded(), which gives the outcome to report.
+#
+# An outcome is a list; what is absent is empty:
+#   value, error, trace, warnings, messages, dropped (number of conditions), phase
+
+# `run`: how a worker opens the window in which a task may be interrupted. `tidy`: what is done
+# when a task has left connections open.
+tq_evaluator <- function(run = function(expr) expr, tidy = function() NULL) {
+  fun <- NULL
+  phase <- "idle"  # idle, receive, run, reply
+  first <- 0L      # frame of the function of the task
+  calls <- NULL
+  warnings <- list()
+  messages <- list()
+  dropped <- 0L
+
+  # Named so that the task's own frame reads `fun(...)`, whatever its arguments are.
+  enter <- function(...) {
+    first <<- sys.nframe() + 1L
+    fun(...)
+  }
+
+  # Both arguments are promises: reading what was sent is part of the task.
+  evaluate <- function(task_fun, task_args) {
+    phase <<- "receive"
+    first <<- 0L
+    calls <<- NULL
+    fun <<- task_fun
+    force(task_args)
+    phase <<- "run"
+    entry <- if (typeof(fun) == "special") fun else enter
+    value <- run(do.call(entry, task_args, quote = TRUE))
+    phase <<- "reply"
+    fun <<- NULL
+    first <<- 0L
+    if (length(getAllConnections()) > 3L) tidy()
+    if (length(warnings) || length(messages)) record(list(value = value)) else list(value = value)
+  }
+
+  # Adds the collected conditions to an outcome, and forgets them.
+  record <- function(outcome) {
+    outcome$warnings <- lapply(warnings, tq_slim_condition)
+    outcome$messages <- lapply(messages, tq_slim_condition)
+    outcome$dropped <- dropped
+    warnings <<- list()
+    messages <<- list()
+    dropped <<- 0L
+    outcome
+  }
+
+  failed <- function(cnd) {
+    outcome <- list(error = tq_slim_condition(cnd), phase = phase)
+    if (!is.null(calls)) outcome$trace <- tq_trace(calls, first)
+    leave(outcome)
+  }
+
+  interrupted <- function(cnd) leave(list())
+
+  leave <- function(outcome) {
+    fun <<- NULL
+    calls <<- NULL
+    if (length(getAllConnections()) > 3L) tidy()
+    record(outcome)
+  }
+
+  finished <- function() phase <<- "idle"
+
+  # With options(warn = 2) the warning goes on to become an error; below 0 it is dropped, as in R.
+  on_warning <- function(cnd) {
+    level <- getOption("warn")
+    if (isTRUE(level >= 2)) return()
+    if (!isTRUE(level < 0)) {
+      if (length(warnings) < tq_limits$max_conditions) {
+        warnings[[length(warnings) + 1L]] <<- cnd
+      } else {
+        dropped <<- dropped + 1L
+      }
+    }
+    tryInvokeRestart("muffleWarning")
+  }
+
+  # What message() itself would do comes first, so that a handler further out, in the session of
+  # an inline queue, does not keep the text from stderr.
+  on_message <- function(cnd) {
+    if (length(messages) < tq_limits$max_conditions) {
+      messages[[length(messages) + 1L]] <<- cnd
+    } else {
+      dropped <<- dropped + 1L
+    }
+    restart <- findRestart("muffleMessage", cnd)
+    if (!is.null(restart)) {
+      cat(conditionMessage(cnd), file = stderr())
+      invokeRestart(restart)
+    }
+  }
+
+  # Runs only for errors that the task does not catch. Cheap: the stack may be almost full.
+  on_error <- function(cnd) {
+    if (first > 0L) calls <<- sys.calls()
+  }
+
+  environment()
+}
+
+# `expr`, or the outcome of the task in which an error or an interrupt has ended it. The verdict
+# of such an outcome is in its attribute.
+tq_guarded <- function(evaluator, expr) {
+  tryCatch(
+    withCallingHandlers(expr,
+      warning = evaluator$on_warning,
+      message = evaluator$on_message,
+      error = evaluator$on_error
+    ),
+    error = function(cnd) structure(evaluator$failed(cnd), verdict = "error"),
+    interrupt = function(cnd) structure(evaluator$interrupted(cnd), verdict = "interrupted")
+  )
+}
+
+#' Inside a task
+#'
+#' What code can ask about the task that it runs in.
+#'
+#' @return
+#' * `is_worker()`: `TRUE` in a worker session of a queue, `FALSE` elsewhere, also in an inline
+#'   queue.
+#' * `task_id()`: the id of the running task, a string; `NULL` outside a task.
+#' * `task_attempt()`: the number of this run of the task, a whole number from 1; `NULL` outside a
+#'   task.
+#'
+#' None of them waits or fails.
+#' @examples
+#' is_worker()
+#' task_id()
+#'
+#' q <- task_q$new(1)
+#' q$push(function() taskq::task_id(), id = "who-am-i")
+#' q$pop(Inf)$result
+#' q$close()
+#' @export
+task_id <- function() {
+  if (!is.null(tq_session$inline_id)) return(tq_session$inline_id)
+  rs_task_id()
+}
+
+#' @rdname task_id
+#' @export
+task_attempt <- function() {
+  if (!is.null(tq_session$inline_id)) return(1L)
+  rs_task_attempt()
+}
+
+#' @rdname task_id
+#' @export
+is_worker <- function() rs_is_worker()

@@ -1,0 +1,146 @@
+# What the processes of a queue run: the nursery, and the sessions that are forked from it or, where
+# forking is not possible, started on their own. Nothing here may hang: whatever fails is reported
+# and ends the process.
+
+# Entry point of the nursery. `on.exit` runs also when something jumps to the top level.
+nursery_main <- function() {
+  on.exit(quit("no", status = 1L, runLast = FALSE))
+  Sys.unsetenv("TASKQ_LIB")
+  setup <- tq_read_setup(tq_checked(rs_nursery_open(), NULL)$setup, rs_nursery_failed)
+  objects <- tq_prepare(setup, rs_nursery_failed)
+  tq_leave_no_trace()
+  role <- tq_checked(rs_nursery_serve(setup$command), NULL)
+  if (role == "session") {
+    tq_session_begin()
+    tq_session_run(objects$init)
+  }
+  on.exit()
+  quit("no", status = 0L, runLast = FALSE)
+}
+
+# Entry point of a session that was started, not forked.
+session_main <- function() {
+  on.exit(quit("no", status = 1L, runLast = FALSE))
+  Sys.unsetenv("TASKQ_LIB")
+  bytes <- tq_checked(rs_session_exec_open(), NULL)$setup
+  # First of all, because a session that has not begun cannot report a failure.
+  tq_session_begin()
+  setup <- tq_read_setup(bytes, rs_session_failed)
+  objects <- tq_prepare(setup, rs_session_failed)
+  tq_session_run(objects$init)
+  on.exit()
+  quit("no", status = 0L, runLast = FALSE)
+}
+
+tq_read_setup <- function(bytes, failed) {
+  tq_phase("setup", unserialize(bytes), failed)
+}
+
+# Everything that all sessions of the queue share. Returns the objects of the user.
+tq_prepare <- function(setup, failed) {
+  .libPaths(setup$libpath)
+  tq_phase("packages", tq_attach(setup$packages), failed)
+  objects <- tq_phase("globals", unserialize(setup$objects), failed)
+  tq_phase("globals", list2env(objects$globals, envir = globalenv()), failed)
+  if (!is.null(objects$preload)) tq_phase("preload", objects$preload(), failed)
+  objects
+}
+
+# Evaluates one phase of a start. An error is reported with its call, and ends the process.
+tq_phase <- function(phase, expr, failed) {
+  tryCatch(expr, error = function(cnd) {
+    failed(phase, tq_error_line(cnd))
+    quit("no", status = 1L, runLast = FALSE)
+  })
+}
+
+tq_error_line <- function(cnd) {
+  call <- conditionCall(cnd)
+  where <- if (is.null(call)) "Error" else paste("Error in", tq_call_text(call))
+  paste0(where, ": ", tq_message_of(cnd))
+}
+
+tq_attach <- function(packages) {
+  for (package in packages) library(package, character.only = TRUE)
+}
+
+# A fork inherits all of this: a random stream that would be the same in every session, open files
+# with a shared position, and a temporary directory that the first session to end would delete.
+tq_leave_no_trace <- function() {
+  tq_forget_seed()
+  closeAllConnections()
+  unlink(tempdir(), recursive = TRUE)
+  gc()
+}
+
+tq_forget_seed <- function() {
+  suppressWarnings(rm(list = ".Random.seed", envir = globalenv()))
+}
+
+# From here on this process is one session.
+tq_session_begin <- function() {
+  tempdir(check = TRUE)
+  tq_checked(rs_session_start(), NULL)
+}
+
+# Returns when the queue says so.
+tq_session_run <- function(init) {
+  if (!is.null(init)) tq_phase("init", init(), rs_session_failed)
+  tq_forget_seed()
+  tq_checked(rs_session_ready(), NULL)
+  tq_serve_tasks()
+}
+
+# Interrupts are on only inside the window of tq_run_armed(): a late one cannot hit this loop.
+tq_serve_tasks <- function() {
+  evaluator <- tq_evaluator(tq_run_armed, tq_drop_sinks)
+  suspendInterrupts(repeat {
+    outcome <- tq_guarded(evaluator, tq_serve_until_failure(evaluator))
+    if (is.null(outcome)) break
+    .External(C_tq_disarm)
+    tq_reply_failure(evaluator, outcome)
+  })
+}
+
+# Nothing holds a result here once it is sent.
+tq_serve_until_failure <- function(evaluator) {
+  while (!is.null(.External(C_tq_receive))) {
+    .External(C_tq_reply, "success", evaluator$evaluate(
+      .External(C_tq_task_fun), .External(C_tq_task_call)$args
+    ))
+    evaluator$finished()
+  }
+  NULL
+}
+
+tq_run_armed <- function(expr) {
+  .External(C_tq_arm)
+  value <- allowInterrupts(expr)
+  .External(C_tq_disarm)
+  value
+}
+
+# A sink that a task has left would swallow the output of the next one.
+tq_drop_sinks <- function() {
+  while (sink.number() > 0L) sink()
+  if (sink.number("message") != 2L) sink(type = "message")
+}
+
+# A task that did not succeed. When its error cannot be sent either, its text is.
+tq_reply_failure <- function(evaluator, outcome) {
+  verdict <- attr(outcome, "verdict")
+  attr(outcome, "verdict") <- NULL
+  if (evaluator$phase == "idle") {
+    # Not in a task: a stray interrupt is nothing, a broken connection is the end.
+    if (verdict == "interrupted") return(invisible())
+    quit("no", status = 1L, runLast = FALSE)
+  }
+  tryCatch(
+    .External(C_tq_reply, verdict, outcome),
+    error = function(cnd) {
+      plain <- simpleError(tq_message_of(outcome$error))
+      .External(C_tq_reply, verdict, list(error = plain, phase = outcome$phase))
+    }
+  )
+  evaluator$finished()
+}

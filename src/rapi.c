@@ -1,0 +1,397 @@
+/* The R calls that can jump, and nothing else.
+ *
+ * R reports errors and interrupts by longjmp, and no Rust frame may be jumped over. So everything that serializes,
+ * unserializes or looks for an interrupt is an .External routine in this file: its C frame is the outermost of ours, and Rust
+ * is called only for what never calls R (taskq.h lists it). What must be released when R jumps is released by
+ * R_ExecWithCleanup.
+ *
+ * Everything else that R calls is written in Rust (src/rust/src) and registered by extendr.
+ */
+
+#include "taskq.h"
+
+#include <R.h>
+#include <Rinternals.h>
+#include <R_ext/Rdynload.h>
+#include <math.h>
+#include <string.h>
+
+/* How long Rust waits before R gets to see a Ctrl-C. */
+#define SLICE_MS 50.0
+
+/* ---- arguments ------------------------------------------------------------------------------------------------------ */
+
+static SEXP argument(SEXP args, int n) {
+  while (n-- > 0) args = CDR(args);
+  return CAR(args);
+}
+
+/* The queue behind a handle, or NULL after an answer for R was put into `refusal`. */
+static void *queue_of(SEXP handle, SEXP *refusal) {
+  void *queue = TYPEOF(handle) == EXTPTRSXP ? R_ExternalPtrAddr(handle) : NULL;
+  *refusal = tq_refuse_handle(queue);
+  return *refusal == R_NilValue ? queue : NULL;
+}
+
+/* ---- serialization -------------------------------------------------------------------------------------------------- */
+
+static void out_bytes(R_outpstream_t stream, void *bytes, int length) {
+  if (!tq_buffer_write(stream->data, bytes, (size_t) length))
+    Rf_error("out of memory while serializing: the object is too large");
+}
+
+static void out_char(R_outpstream_t stream, int c) {
+  unsigned char byte = (unsigned char) c;
+  out_bytes(stream, &byte, 1);
+}
+
+static void serialize_into(void *buffer, SEXP object) {
+  struct R_outpstream_st stream;
+  R_InitOutPStream(&stream, (R_pstream_data_t) buffer, R_pstream_binary_format, 3, out_char, out_bytes, NULL, R_NilValue);
+  R_Serialize(object, &stream);
+}
+
+struct source {
+  const unsigned char *bytes;
+  size_t left;
+};
+
+static void in_bytes(R_inpstream_t stream, void *into, int length) {
+  struct source *source = (struct source *) stream->data;
+  if ((size_t) length > source->left) Rf_error("a serialized object ends too early");
+  memcpy(into, source->bytes, (size_t) length);
+  source->bytes += length;
+  source->left -= (size_t) length;
+}
+
+static int in_char(R_inpstream_t stream) {
+  unsigned char byte;
+  in_bytes(stream, &byte, 1);
+  return byte;
+}
+
+static SEXP unserialize_from(const unsigned char *bytes, size_t length) {
+  struct source source = {bytes, length};
+  struct R_inpstream_st stream;
+  R_InitInPStream(&stream, (R_pstream_data_t) &source, R_pstream_any_format, in_char, in_bytes, NULL, R_NilValue);
+  return R_Unserialize(&stream);
+}
+
+/* ---- host: push ----------------------------------------------------------------------------------------------------- */
+
+struct push {
+  void *queue;
+  SEXP id, fun, call;
+  void *buffers[2];
+};
+
+static SEXP push_body(void *data) {
+  struct push *push = data;
+  serialize_into(push->buffers[0], push->fun);
+  serialize_into(push->buffers[1], push->call);
+  const char *id = push->id == R_NilValue ? NULL : Rf_translateCharUTF8(STRING_ELT(push->id, 0));
+  void *fun = push->buffers[0], *call = push->buffers[1];
+  push->buffers[0] = push->buffers[1] = NULL;
+  return tq_push(push->queue, id, fun, call);
+}
+
+static void push_cleanup(void *data) {
+  struct push *push = data;
+  tq_buffer_free(push->buffers[0]);
+  tq_buffer_free(push->buffers[1]);
+}
+
+/* (handle, id or NULL, fun, call): the id, or a failure. Nothing is queued when an object cannot be serialized. */
+static SEXP push(SEXP args) {
+  SEXP refusal;
+  void *queue = queue_of(argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  struct push data = {
+    queue, argument(args, 2), argument(args, 3), argument(args, 4), {tq_buffer_new(), tq_buffer_new()}};
+  return R_ExecWithCleanup(push_body, &data, push_cleanup, &data);
+}
+
+/* ---- host: wait ----------------------------------------------------------------------------------------------------- */
+
+/* Waits in slices; nothing of Rust is on the stack when R may jump. */
+static int wait_in_slices(void *queue, double ms, int (*wait)(void *, double)) {
+  double deadline = tq_now_ms() + ms;
+  for (;;) {
+    double left = R_FINITE(ms) ? deadline - tq_now_ms() : SLICE_MS;
+    int answer = wait(queue, fmax(0, fmin(left, SLICE_MS)));
+    if (answer != TQ_TIMED_OUT || left <= 0) return answer;
+    R_CheckUserInterrupt();
+  }
+}
+
+/* (handle, ms): TRUE when there is a done task; FALSE when none can come or the time is over. */
+static SEXP wait_done(SEXP args) {
+  SEXP refusal;
+  void *queue = queue_of(argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  return Rf_ScalarLogical(wait_in_slices(queue, Rf_asReal(argument(args, 2)), tq_wait_for_done) == TQ_DONE);
+}
+
+/* (handle, ms): TRUE when no process of the queue is left. */
+static SEXP wait_closed(SEXP args) {
+  SEXP refusal;
+  void *queue = queue_of(argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  return Rf_ScalarLogical(wait_in_slices(queue, Rf_asReal(argument(args, 2)), tq_wait_for_end) == TQ_DONE);
+}
+
+/* ---- host: results -------------------------------------------------------------------------------------------------- */
+
+static SEXP string_of(const char *bytes, size_t length) {
+  return Rf_ScalarString(Rf_mkCharLenCE(bytes, (int) length, CE_UTF8));
+}
+
+static SEXP done_body(void *data) {
+  static const char *names[] = {"serial",  "id",     "status",  "outcome",  "stdout",   "stderr", "stderr_tail", "dropped",
+                                "signal",  "exit_code", "cause", "tries", "worker", "queued", "started", "finished",
+                                "cpu",     "max_rss",   ""};
+  struct tq_done done;
+  tq_done_read(data, &done);
+  SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
+  int i = 0;
+  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.serial));
+  SET_VECTOR_ELT(list, i++, string_of(done.id.bytes, done.id.length));
+  SET_VECTOR_ELT(list, i++, Rf_mkString(done.status));
+  SET_VECTOR_ELT(list, i++,
+                 done.outcome.length ? unserialize_from((const unsigned char *) done.outcome.bytes, done.outcome.length)
+                                     : R_NilValue);
+  SET_VECTOR_ELT(list, i++, string_of(done.out.bytes, done.out.length));
+  SET_VECTOR_ELT(list, i++, string_of(done.err.bytes, done.err.length));
+  SET_VECTOR_ELT(list, i++, string_of(done.tail.bytes, done.tail.length));
+  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.dropped));
+  SET_VECTOR_ELT(list, i++, Rf_ScalarInteger(done.signal ? done.signal : NA_INTEGER));
+  SET_VECTOR_ELT(list, i++, Rf_ScalarInteger(done.exit_code >= 0 ? done.exit_code : NA_INTEGER));
+  SET_VECTOR_ELT(list, i++, Rf_mkString(done.cause));
+  SET_VECTOR_ELT(list, i++, Rf_ScalarInteger(done.tries));
+  SET_VECTOR_ELT(list, i++, Rf_ScalarInteger(done.pid ? done.pid : NA_INTEGER));
+  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.queued));
+  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.started < 0 ? NA_REAL : done.started));
+  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.finished));
+  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.cpu < 0 ? NA_REAL : done.cpu));
+  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.max_rss < 0 ? NA_REAL : done.max_rss));
+  UNPROTECT(1);
+  return list;
+}
+
+static SEXP describe_done(void *done) {
+  return done ? R_ExecWithCleanup(done_body, done, tq_done_free, done) : R_NilValue;
+}
+
+/* (handle): the oldest done task as a list, or NULL. It stays in the queue. */
+static SEXP peek(SEXP args) {
+  SEXP refusal;
+  void *queue = queue_of(argument(args, 1), &refusal);
+  return queue ? describe_done(tq_oldest_done(queue)) : refusal;
+}
+
+/* (handle, serial): that done task as a list, or NULL. */
+static SEXP outcome(SEXP args) {
+  SEXP refusal;
+  void *queue = queue_of(argument(args, 1), &refusal);
+  return queue ? describe_done(tq_done_task(queue, Rf_asReal(argument(args, 2)))) : refusal;
+}
+
+/* (handle, serial, value): removes the done task and gives `value` back, or NULL when somebody else was faster.
+ * Nothing between the removal and the return can be interrupted. */
+static SEXP commit(SEXP args) {
+  SEXP refusal;
+  void *queue = queue_of(argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  return tq_take(queue, Rf_asReal(argument(args, 2))) ? argument(args, 3) : R_NilValue;
+}
+
+/* ---- both: a task's function and call ------------------------------------------------------------------------------- */
+
+static SEXP payload_body(void *data) {
+  static const char *names[] = {"fun", "call", ""};
+  struct tq_bytes fun, call;
+  tq_payload_read(data, &fun, &call);
+  SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(list, 0, unserialize_from((const unsigned char *) fun.bytes, fun.length));
+  SET_VECTOR_ELT(list, 1, unserialize_from((const unsigned char *) call.bytes, call.length));
+  UNPROTECT(1);
+  return list;
+}
+
+/* (handle, serial): list(fun, call), or NULL when it is gone or was freed. */
+static SEXP payload(SEXP args) {
+  SEXP refusal;
+  void *queue = queue_of(argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  void *held = tq_payload(queue, Rf_asReal(argument(args, 2)));
+  return held ? R_ExecWithCleanup(payload_body, held, tq_payload_free, held) : R_NilValue;
+}
+
+/* ---- session -------------------------------------------------------------------------------------------------------- */
+
+/* Waits for a task: TRUE, or NULL when the session is to leave. */
+static SEXP receive(SEXP args) {
+  (void) args;
+  switch (tq_session_receive()) {
+  case TQ_DONE:
+    return Rf_ScalarLogical(TRUE);
+  case TQ_EMPTY:
+    return R_NilValue;
+  default:
+    Rf_error("%s", tq_session_problem());
+  }
+}
+
+/* The current task's function. */
+static SEXP task_fun(SEXP args) {
+  (void) args;
+  struct tq_bytes fun, call;
+  if (!tq_session_task(&fun, &call)) Rf_error("no task is running");
+  return unserialize_from((const unsigned char *) fun.bytes, fun.length);
+}
+
+/* The rest of the current task's call. */
+static SEXP task_call(SEXP args) {
+  (void) args;
+  struct tq_bytes fun, call;
+  if (!tq_session_task(&fun, &call)) Rf_error("no task is running");
+  return unserialize_from((const unsigned char *) call.bytes, call.length);
+}
+
+struct reply {
+  int verdict;
+  SEXP outcome;
+  void *buffer;
+};
+
+static SEXP reply_body(void *data) {
+  struct reply *reply = data;
+  serialize_into(reply->buffer, reply->outcome);
+  if (!tq_session_reply(reply->verdict, reply->buffer)) Rf_error("%s", tq_session_problem());
+  return R_NilValue;
+}
+
+static void reply_cleanup(void *data) {
+  tq_buffer_free(((struct reply *) data)->buffer);
+}
+
+/* (verdict, outcome): ends the current task. Nothing is sent when the outcome cannot be serialized. */
+static SEXP reply(SEXP args) {
+  const char *verdict = CHAR(Rf_asChar(argument(args, 1)));
+  int code = strcmp(verdict, "success") == 0 ? TQ_SUCCESS : strcmp(verdict, "error") == 0 ? TQ_ERROR : TQ_INTERRUPTED;
+  struct reply data = {code, argument(args, 2), tq_buffer_new()};
+  return R_ExecWithCleanup(reply_body, &data, reply_cleanup, &data);
+}
+
+/* Interrupts may hit from now on. */
+static SEXP arm(SEXP args) {
+  (void) args;
+  tq_session_arm();
+  return R_NilValue;
+}
+
+/* Interrupts may not hit any more; one that is pending is forgotten. */
+static SEXP disarm(SEXP args) {
+  (void) args;
+  tq_session_disarm();
+  return R_NilValue;
+}
+
+/* Called by Rust, on whichever thread: these only touch R's flag. */
+extern int R_interrupts_pending;
+
+void tq_raise_interrupt(void) { R_interrupts_pending = 1; }
+
+void tq_clear_interrupt(void) { R_interrupts_pending = 0; }
+
+/* ---- inline --------------------------------------------------------------------------------------------------------- */
+
+struct inline_task {
+  void *task;
+  double serial;
+  struct tq_bytes id;
+};
+
+static SEXP inline_body(void *data) {
+  static const char *names[] = {"serial", "id", "fun", "call", ""};
+  struct inline_task *next = data;
+  struct tq_bytes fun, call;
+  tq_payload_read(next->task, &fun, &call);
+  SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(list, 0, Rf_ScalarReal(next->serial));
+  SET_VECTOR_ELT(list, 1, string_of(next->id.bytes, next->id.length));
+  SET_VECTOR_ELT(list, 2, unserialize_from((const unsigned char *) fun.bytes, fun.length));
+  SET_VECTOR_ELT(list, 3, unserialize_from((const unsigned char *) call.bytes, call.length));
+  UNPROTECT(1);
+  return list;
+}
+
+static void inline_cleanup(void *data) {
+  tq_payload_free(((struct inline_task *) data)->task);
+}
+
+/* (handle): the next task that the caller is to run itself, or NULL. */
+static SEXP inline_next(SEXP args) {
+  SEXP refusal;
+  void *queue = queue_of(argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  struct inline_task next;
+  next.task = tq_inline_next(queue, &next.serial, &next.id);
+  return next.task ? R_ExecWithCleanup(inline_body, &next, inline_cleanup, &next) : R_NilValue;
+}
+
+struct inline_done {
+  void *queue;
+  SEXP args;
+  void *buffer;
+};
+
+static SEXP inline_done_body(void *data) {
+  struct inline_done *done = data;
+  const char *verdict = CHAR(Rf_asChar(argument(done->args, 3)));
+  int code = strcmp(verdict, "success") == 0 ? TQ_SUCCESS : TQ_ERROR;
+  serialize_into(done->buffer, argument(done->args, 4));
+  const char *out = Rf_translateCharUTF8(Rf_asChar(argument(done->args, 5)));
+  const char *err = Rf_translateCharUTF8(Rf_asChar(argument(done->args, 6)));
+  tq_inline_done(done->queue, Rf_asReal(argument(done->args, 2)), code, done->buffer, out, err,
+                 Rf_asReal(argument(done->args, 7)), Rf_asReal(argument(done->args, 8)));
+  return R_NilValue;
+}
+
+static void inline_done_cleanup(void *data) {
+  tq_buffer_free(((struct inline_done *) data)->buffer);
+}
+
+/* (handle, serial, verdict, outcome, stdout, stderr, cpu seconds, seconds): what came of it. */
+static SEXP inline_done(SEXP args) {
+  SEXP refusal;
+  void *queue = queue_of(argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  struct inline_done data = {queue, args, tq_buffer_new()};
+  return R_ExecWithCleanup(inline_done_body, &data, inline_done_cleanup, &data);
+}
+
+/* ---- registration --------------------------------------------------------------------------------------------------- */
+
+static const R_ExternalMethodDef external[] = {
+  {"C_tq_push", (DL_FUNC) &push, 4},
+  {"C_tq_wait", (DL_FUNC) &wait_done, 2},
+  {"C_tq_wait_closed", (DL_FUNC) &wait_closed, 2},
+  {"C_tq_peek", (DL_FUNC) &peek, 1},
+  {"C_tq_outcome", (DL_FUNC) &outcome, 2},
+  {"C_tq_commit", (DL_FUNC) &commit, 3},
+  {"C_tq_payload", (DL_FUNC) &payload, 2},
+  {"C_tq_receive", (DL_FUNC) &receive, 0},
+  {"C_tq_task_fun", (DL_FUNC) &task_fun, 0},
+  {"C_tq_task_call", (DL_FUNC) &task_call, 0},
+  {"C_tq_reply", (DL_FUNC) &reply, 2},
+  {"C_tq_arm", (DL_FUNC) &arm, 0},
+  {"C_tq_disarm", (DL_FUNC) &disarm, 0},
+  {"C_tq_inline_next", (DL_FUNC) &inline_next, 1},
+  {"C_tq_inline_done", (DL_FUNC) &inline_done, 8},
+  {NULL, NULL, 0}};
+
+/* Adds these to what extendr has registered: R keeps a table for each kind of routine. */
+void taskq_register_external(DllInfo *dll) {
+  R_registerRoutines(dll, NULL, NULL, NULL, external);
+}

@@ -1,0 +1,61 @@
+//! What a scheduler asks its driver to do.
+//!
+//! Actions are to be done in their order. None of them needs an answer at once: what comes of it is
+//! reported as an [`Input`](crate::Input), and timers watch over answers that do not come.
+
+use crate::id::{AttemptId, TaskId, WorkerId};
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start a nursery. Answered by `NurseryUp` or `NurseryGone`.
+    Boot,
+    /// Start a session. Answered by `WorkerReady`, `StartFailed` or `WorkerGone`.
+    Launch {
+        /// Its name, never used before.
+        worker: WorkerId,
+    },
+    /// Send an attempt to a session, behind what it was sent before.
+    Send {
+        /// The session.
+        worker: WorkerId,
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// Ask a session to give back those of these which it has not begun. Answered by `Returned`.
+    Recall {
+        /// The session.
+        worker: WorkerId,
+        /// The attempts, in the order in which they were sent.
+        attempts: Vec<AttemptId>,
+    },
+    /// Ask a session to end an attempt: to give it back when it has not begun (`Returned`), to
+    /// interrupt it when it runs (`Finished`), to do nothing when it is over.
+    Interrupt {
+        /// The session.
+        worker: WorkerId,
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// Kill a session with everything it started. Answered by `WorkerGone`.
+    KillWorker {
+        /// The session.
+        worker: WorkerId,
+    },
+    /// Tell a session, which has nothing to do, to leave. Answered by `WorkerGone`.
+    Retire {
+        /// The session.
+        worker: WorkerId,
+    },
+    /// Kill the nursery and all sessions. Answered by `NurseryGone`.
+    KillNursery,
+    /// Tell the nursery to kill all sessions and to leave. Answered by `NurseryGone`.
+    Shutdown,
+    /// A task is done: its payload can go, and who waits for it can be woken.
+    Done {
+        /// The task.
+        task: TaskId,
+    },
+    /// The pool has failed: no task can run any more.
+    Failed,
+}

@@ -1,0 +1,71 @@
+//! What a scheduler is told once, at its start.
+//!
+//! Owns the settings and their defaults. Reads nothing from outside: whoever makes a queue fills
+//! this in. Only the number of workers can change later ([`Input::Resize`](crate::Input::Resize)).
+
+use std::time::Duration;
+
+/// The settings of a scheduler. No combination is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How many seats there are at the start. With 0 nothing runs until a resize. Default 4.
+    pub workers: u32,
+    /// How much is sent to a busy worker.
+    pub look_ahead: LookAhead,
+    /// When the head of a line has run so long, what lies behind it is recalled. Default 2 ms.
+    pub recall_after: Duration,
+    /// How many starts may fail in a row before the pool is given up: a session that never became
+    /// ready, or a nursery under which none did. A session that becomes ready sets the count back to
+    /// 0; sessions that were starting at the same time and fail together count once. 0 means 1.
+    /// Default 3.
+    pub start_limit: u32,
+    /// How long an interrupted task may take to end before its worker is killed. Default 500 ms.
+    pub grace: Duration,
+    /// How long a kill (of a worker, or a polite end of worker or nursery) may stay unconfirmed
+    /// before the next harder means is taken. Default 2 s.
+    pub kill_patience: Duration,
+}
+
+/// How many tasks may be sent to a worker that is busy, so that short ones need not wait for a round
+/// trip.
+///
+/// The mean run time of a task is measured; as long as nothing has been measured, nothing is sent
+/// ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookAhead {
+    /// How many tasks may lie behind the running one, per worker. 0 switches look-ahead off.
+    /// Default 64.
+    pub max: u32,
+    /// How much expected run time may lie in front of a task when it is sent. Default 1 ms.
+    pub budget: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            workers: 4,
+            look_ahead: LookAhead::default(),
+            recall_after: Duration::from_millis(2),
+            start_limit: 3,
+            grace: Duration::from_millis(500),
+            kill_patience: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Default for LookAhead {
+    fn default() -> Self {
+        LookAhead {
+            max: 64,
+            budget: Duration::from_millis(1),
+        }
+    }
+}
+
+impl LookAhead {
+    /// Nothing is ever sent to a busy worker.
+    pub const OFF: LookAhead = LookAhead {
+        max: 0,
+        budget: Duration::ZERO,
+    };
+}

@@ -1,0 +1,45 @@
+//! Why a task was refused.
+//!
+//! One enum, cut by what the caller can do. A refused submission has changed nothing.
+
+use std::fmt;
+
+/// Why a task was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// A task with this label is in the queue; it is free again when that task has been taken.
+    Duplicate {
+        /// The label.
+        label: Box<str>,
+    },
+    /// The label begins with `.idle-`, as the names of the workers' rows do.
+    Reserved {
+        /// The label.
+        label: Box<str>,
+    },
+    /// The queue is closing or closed.
+    Closed,
+    /// The pool has failed; nothing would run the task.
+    Failed,
+}
+
+impl fmt::Display for SubmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SubmitError::Duplicate { label } => {
+                write!(f, "a task with the id {label:?} is in the queue already")
+            }
+            SubmitError::Reserved { label } => {
+                write!(
+                    f,
+                    "the id {label:?} begins with \".idle-\", which is reserved"
+                )
+            }
+            SubmitError::Closed => f.write_str("the queue is closed"),
+            SubmitError::Failed => f.write_str("the workers of the queue cannot be started"),
+        }
+    }
+}
+
+impl std::error::Error for SubmitError {}

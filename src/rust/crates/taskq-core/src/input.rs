@@ -1,0 +1,146 @@
+//! What can happen to a scheduler: facts, reported by its driver.
+//!
+//! Any input may come in any state; the answers stand in the table of the `sched` module. A message
+//! that no longer fits (a *stale* one) is counted and otherwise ignored.
+
+use crate::id::{AttemptId, TaskId, Time, WorkerId};
+
+/// A task as it is handed in.
+///
+/// Make it with [`Submission::default`] or [`Submission::labelled`]: options of tasks will be added
+/// here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Submission {
+    /// The user's name for the task; without one it gets the next free of `.1`, `.2`, ...
+    pub label: Option<Box<str>>,
+}
+
+impl Submission {
+    /// A task with a name of the user's choice.
+    pub fn labelled(label: impl Into<Box<str>>) -> Self {
+        Submission {
+            label: Some(label.into()),
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The nursery can launch sessions.
+    NurseryUp,
+    /// The nursery's process is gone, and with it all its sessions, for each of which there has been
+    /// a [`Input::WorkerGone`] already.
+    NurseryGone {
+        /// It said why it cannot come up (preload, packages): trying again will not help.
+        reported: bool,
+    },
+    /// A session has run its `init` and waits for tasks.
+    WorkerReady {
+        /// The session.
+        worker: WorkerId,
+    },
+    /// A session said that it cannot come up. Its end follows as [`Input::WorkerGone`].
+    StartFailed {
+        /// The session.
+        worker: WorkerId,
+    },
+    /// The process of a session is gone, or never came to be. Whatever it had written (all
+    /// [`Input::Finished`], all [`Input::Returned`]) has been handed in before.
+    WorkerGone {
+        /// The session.
+        worker: WorkerId,
+        /// How it ended.
+        cause: GoneCause,
+        /// The last attempt that it noted to have begun, finished or not.
+        begun: Option<Begun>,
+    },
+    /// A session says that an attempt has ended by itself.
+    Finished {
+        /// The session.
+        worker: WorkerId,
+        /// The attempt.
+        attempt: AttemptId,
+        /// What came of it.
+        verdict: Verdict,
+        /// When the function was called.
+        began: Time,
+        /// When the function was left.
+        ended: Time,
+    },
+    /// A session says that these had not begun, and never will on this session.
+    Returned {
+        /// The session.
+        worker: WorkerId,
+        /// The attempts.
+        attempts: Vec<AttemptId>,
+    },
+    /// The user wants a task to end.
+    Cancel {
+        /// The task; one that is unknown or done is left alone.
+        task: TaskId,
+    },
+    /// The user wants so many workers.
+    Resize {
+        /// How many.
+        workers: u32,
+    },
+    /// The user wants no more tasks to start.
+    Pause,
+    /// The user wants tasks to start again.
+    Resume,
+    /// The user closes the queue: no new task is taken, the others go on, also when they were paused.
+    Close {
+        /// What is not finished by then is cancelled, and everything is killed.
+        deadline: Time,
+    },
+    /// The user ends everything now.
+    Kill,
+    /// Time has passed. Only this input lets timers run out, so that a driver can hand in what has
+    /// arrived first.
+    Tick,
+}
+
+/// How the process of a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GoneCause {
+    /// It exited with this status; 0 is no success for a session that had a task.
+    Exited {
+        /// The exit status.
+        code: i32,
+    },
+    /// A signal ended it.
+    Signaled {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// No process could be made for it.
+    LaunchFailed {
+        /// The operating system's error number.
+        errno: i32,
+    },
+    /// The nursery died, and it with it. No session is launched until [`Input::NurseryGone`].
+    NurseryLost,
+    /// It is gone, and nobody could learn how.
+    Unknown,
+}
+
+/// A session's note that it began an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// When.
+    pub at: Time,
+}
+
+/// What came of an attempt that ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The function returned.
+    Success,
+    /// The function, or reading its arguments, or writing its value, raised an R error.
+    Error,
+    /// The function was left because it was interrupted.
+    Interrupted,
+}

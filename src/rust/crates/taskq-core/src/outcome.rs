@@ -1,0 +1,24 @@
+//! How a task can end.
+//!
+//! A task gets exactly one outcome, at the moment it becomes done, and keeps it.
+
+use crate::input::GoneCause;
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Its function returned.
+    Success,
+    /// Its function raised an R error.
+    Error,
+    /// Its session died while it ran.
+    Crash {
+        /// How the session ended.
+        cause: GoneCause,
+    },
+    /// It was cancelled, or the queue was closed or killed before it ended.
+    Cancelled,
+    /// No session could be started for it: the pool had failed.
+    NoWorker,
+}

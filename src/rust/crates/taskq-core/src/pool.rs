@@ -1,0 +1,436 @@
+//! The seats, the workers on them, and every change of their state.
+//!
+//! Owns who sits where and who was sent what. Decides nothing: when to launch, send or kill is the
+//! `sched` module's. Knows nothing of what became of a task.
+//!
+//! A seat, as a user sees it:
+//!
+//! | from     | by                  | to       | when                                              |
+//! |----------|---------------------|----------|---------------------------------------------------|
+//! | -        | `add_seats`         | Vacant   | start, resize                                     |
+//! | Vacant   | `launch`            | Starting | the nursery is up                                 |
+//! | Starting | `ready`             | Idle     | its session is ready                              |
+//! | Idle     | `push`              | Busy     | its session is sent a task                        |
+//! | Busy     | `pull`, `set_idle`  | Idle     | the line of its session is empty                  |
+//! | Busy     | `leave`             | Leaving  | resized down: it goes when the line is empty      |
+//! | Leaving  | `stay`              | Busy     | resized up                                        |
+//! | any      | `detach`, `remove`  | Vacant   | its session is gone, or is not to be used again   |
+//! | any      | `drop_seat`         | -        | resized down, and nothing runs on it              |
+//!
+//! Vacant and Starting are both *starting* to users. A worker, from launch to end: Starting, Idle or
+//! Busy while it has a seat; Gone as soon as it was told to leave, or was killed without a task:
+//! then nothing is expected of it but its end, and its seat has a new session or is no more.
+//!
+//! Invariants: a worker that is not Gone sits on exactly the seat that names it; only a Busy worker
+//! has a line, which is not empty between two inputs; only a seat with a Busy worker is leaving;
+//! `vacant`, `idle`, `busy` and `open` say the same as the table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::{AttemptId, Time, WorkerId};
+use crate::worker::{Line, Stage, Worker};
+
+/// A place for one worker.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) worker: Option<WorkerId>,
+    /// It goes when its worker's line is empty.
+    pub(crate) leaving: bool,
+}
+
+/// The seats and workers.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    seats: BTreeMap<u32, Seat>,
+    workers: BTreeMap<WorkerId, Worker>,
+    /// Seats without a worker.
+    vacant: BTreeSet<u32>,
+    /// Seats with an idle worker.
+    idle: BTreeSet<u32>,
+    /// Workers that may be sent more, those with the shortest line first.
+    open: BTreeSet<(usize, WorkerId)>,
+    busy: usize,
+    last_worker: u64,
+}
+
+impl Pool {
+    /// Adds so many vacant seats, with the lowest numbers that are free.
+    pub(crate) fn add_seats(&mut self, count: u32) {
+        let free: Vec<u32> = (1..=u32::MAX)
+            .filter(|number| !self.seats.contains_key(number))
+            .take(count as usize)
+            .collect();
+        for number in free {
+            self.seats.insert(
+                number,
+                Seat {
+                    worker: None,
+                    leaving: false,
+                },
+            );
+            self.vacant.insert(number);
+        }
+    }
+
+    /// Removes a seat; its worker, if it has one, is Gone.
+    pub(crate) fn drop_seat(&mut self, number: u32) {
+        if let Some(worker) = self.seats.get(&number).and_then(|seat| seat.worker) {
+            self.detach(worker);
+        }
+        self.vacant.remove(&number);
+        self.seats.remove(&number);
+    }
+
+    /// Names a new worker, for a vacant seat.
+    pub(crate) fn launch(&mut self, number: u32, now: Time) -> WorkerId {
+        self.last_worker += 1;
+        let id = WorkerId(self.last_worker);
+        self.vacant.remove(&number);
+        self.seats.insert(
+            number,
+            Seat {
+                worker: Some(id),
+                leaving: false,
+            },
+        );
+        let stage = Stage::Starting { seat: number };
+        let worker = Worker {
+            stage,
+            killed: false,
+            launched: now,
+            tasks_done: 0,
+            open: None,
+        };
+        self.workers.insert(id, worker);
+        id
+    }
+
+    /// A starting worker is idle; false when it was not starting.
+    pub(crate) fn ready(&mut self, id: WorkerId) -> bool {
+        let Some(worker) = self.workers.get_mut(&id) else {
+            return false;
+        };
+        let Stage::Starting { seat } = worker.stage else {
+            return false;
+        };
+        worker.stage = Stage::Idle { seat };
+        self.idle.insert(seat);
+        true
+    }
+
+    /// Puts an attempt at the end of the line of an idle or busy worker.
+    pub(crate) fn push(&mut self, id: WorkerId, attempt: AttemptId) {
+        let Some(worker) = self.workers.get_mut(&id) else {
+            return;
+        };
+        if let Stage::Idle { seat } = worker.stage {
+            self.idle.remove(&seat);
+            self.busy += 1;
+            worker.stage = Stage::Busy {
+                seat,
+                line: Line::default(),
+            };
+        }
+        if let Stage::Busy { line, .. } = &mut worker.stage {
+            line.push(attempt);
+        }
+        self.index(id);
+    }
+
+    /// Takes an attempt out of a line; false when it is not there. The caller sees to it that no
+    /// busy worker is left with an empty line.
+    pub(crate) fn pull(&mut self, id: WorkerId, attempt: AttemptId) -> bool {
+        let pulled = self.line_mut(id).is_some_and(|line| line.pull(attempt));
+        if pulled {
+            self.index(id);
+        }
+        pulled
+    }
+
+    /// A busy worker with an empty line is idle.
+    pub(crate) fn set_idle(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get_mut(&id) else {
+            return;
+        };
+        if let Stage::Busy { seat, .. } = worker.stage {
+            worker.stage = Stage::Idle { seat };
+            self.busy -= 1;
+            self.idle.insert(seat);
+        }
+        self.index(id);
+    }
+
+    /// A worker is Gone; its seat is vacant. Returns the line that it had.
+    pub(crate) fn detach(&mut self, id: WorkerId) -> Option<Line> {
+        let worker = self.workers.get_mut(&id)?;
+        let stage = std::mem::replace(&mut worker.stage, Stage::Gone);
+        let (number, line) = match stage {
+            Stage::Gone => return None,
+            Stage::Starting { seat } => (seat, None),
+            Stage::Idle { seat } => {
+                self.idle.remove(&seat);
+                (seat, None)
+            }
+            Stage::Busy { seat, line } => {
+                self.busy -= 1;
+                (seat, Some(line))
+            }
+        };
+        self.seats.insert(
+            number,
+            Seat {
+                worker: None,
+                leaving: false,
+            },
+        );
+        self.vacant.insert(number);
+        self.index(id);
+        line
+    }
+
+    /// Forgets a worker that is Gone.
+    pub(crate) fn forget(&mut self, id: WorkerId) {
+        debug_assert!(matches!(
+            self.workers.get(&id),
+            None | Some(Worker {
+                stage: Stage::Gone,
+                ..
+            })
+        ));
+        self.workers.remove(&id);
+    }
+
+    /// The seat of a busy worker goes when its line is empty.
+    pub(crate) fn leave(&mut self, number: u32) {
+        self.set_leaving(number, true);
+    }
+
+    /// The seat stays after all.
+    pub(crate) fn stay(&mut self, number: u32) {
+        self.set_leaving(number, false);
+    }
+
+    /// Notes that a worker was killed: it is sent nothing more.
+    pub(crate) fn set_killed(&mut self, id: WorkerId) {
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.killed = true;
+            self.index(id);
+        }
+    }
+
+    /// Lets nothing more be sent behind the present head of this worker's line.
+    pub(crate) fn bar(&mut self, id: WorkerId) {
+        self.set_barred(id, true);
+    }
+
+    /// Lets more be sent: the line has a new head.
+    pub(crate) fn unbar(&mut self, id: WorkerId) {
+        self.set_barred(id, false);
+    }
+
+    /// Marks all behind the head as asked back; returns those that were not yet.
+    pub(crate) fn ask_back(&mut self, id: WorkerId) -> Vec<AttemptId> {
+        self.line_mut(id).map_or_else(Vec::new, Line::ask_back)
+    }
+
+    /// Marks one attempt as asked back.
+    pub(crate) fn ask_one_back(&mut self, id: WorkerId, attempt: AttemptId) {
+        if let Some(line) = self.line_mut(id) {
+            line.ask_one_back(attempt);
+        }
+    }
+
+    /// Whether something lies behind the head that was not asked back.
+    pub(crate) fn has_to_recall(&self, id: WorkerId) -> bool {
+        self.line(id).is_some_and(Line::has_to_recall)
+    }
+
+    /// Counts a finished task.
+    pub(crate) fn count_task(&mut self, id: WorkerId) {
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.tasks_done += 1;
+        }
+    }
+
+    /// The head of a worker's line.
+    pub(crate) fn head(&self, id: WorkerId) -> Option<AttemptId> {
+        self.line(id)?.head()
+    }
+
+    /// The idle worker that gets the next task: the one on the lowest seat, which keeps work on few
+    /// warm sessions.
+    pub(crate) fn next_idle(&self) -> Option<WorkerId> {
+        self.worker_on(*self.idle.first()?)
+    }
+
+    /// The worker with the shortest line that may be sent more, and the length of that line.
+    pub(crate) fn shortest_open(&self) -> Option<(usize, WorkerId)> {
+        self.open.first().copied()
+    }
+
+    /// The vacant seat that gets the next session.
+    pub(crate) fn next_vacant(&self) -> Option<u32> {
+        self.vacant.first().copied()
+    }
+
+    /// How many workers are busy.
+    pub(crate) fn busy(&self) -> usize {
+        self.busy
+    }
+
+    /// The name last given to a worker.
+    pub(crate) fn last_worker(&self) -> WorkerId {
+        WorkerId(self.last_worker)
+    }
+
+    /// Whether a worker was killed, and its end is not known yet.
+    pub(crate) fn is_killed(&self, id: WorkerId) -> bool {
+        self.workers.get(&id).is_some_and(|worker| worker.killed)
+    }
+
+    /// One worker.
+    pub(crate) fn worker(&self, id: WorkerId) -> Option<&Worker> {
+        self.workers.get(&id)
+    }
+
+    /// All workers that are not forgotten.
+    pub(crate) fn workers(&self) -> impl Iterator<Item = (WorkerId, &Worker)> {
+        self.workers.iter().map(|(&id, worker)| (id, worker))
+    }
+
+    /// The seat of a worker, unless the worker is Gone.
+    pub(crate) fn seat_of(&self, id: WorkerId) -> Option<(u32, &Seat)> {
+        let (Stage::Starting { seat } | Stage::Idle { seat } | Stage::Busy { seat, .. }) =
+            self.workers.get(&id)?.stage
+        else {
+            return None;
+        };
+        Some((seat, self.seats.get(&seat)?))
+    }
+
+    /// Who sits on a seat.
+    pub(crate) fn worker_on(&self, number: u32) -> Option<WorkerId> {
+        self.seats.get(&number)?.worker
+    }
+
+    /// All seats in the order of their numbers.
+    pub(crate) fn seats(&self) -> impl Iterator<Item = (u32, &Seat)> {
+        self.seats.iter().map(|(&number, seat)| (number, seat))
+    }
+
+    fn line(&self, id: WorkerId) -> Option<&Line> {
+        match &self.workers.get(&id)?.stage {
+            Stage::Busy { line, .. } => Some(line),
+            Stage::Starting { .. } | Stage::Idle { .. } | Stage::Gone => None,
+        }
+    }
+
+    fn line_mut(&mut self, id: WorkerId) -> Option<&mut Line> {
+        match &mut self.workers.get_mut(&id)?.stage {
+            Stage::Busy { line, .. } => Some(line),
+            Stage::Starting { .. } | Stage::Idle { .. } | Stage::Gone => None,
+        }
+    }
+
+    fn set_leaving(&mut self, number: u32, leaving: bool) {
+        let Some(seat) = self.seats.get_mut(&number) else {
+            return;
+        };
+        seat.leaving = leaving;
+        if let Some(worker) = seat.worker {
+            self.index(worker);
+        }
+    }
+
+    fn set_barred(&mut self, id: WorkerId, barred: bool) {
+        if let Some(line) = self.line_mut(id) {
+            line.barred = barred;
+            self.index(id);
+        }
+    }
+
+    /// Under which length a worker belongs in `open`, if at all.
+    fn wanted_index(&self, worker: &Worker) -> Option<usize> {
+        let Stage::Busy { seat, line } = &worker.stage else {
+            return None;
+        };
+        let leaving = self.seats.get(seat).is_some_and(|seat| seat.leaving);
+        (!leaving && !line.barred && !worker.killed).then_some(line.len())
+    }
+
+    fn index(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get(&id) else {
+            return;
+        };
+        let (before, after) = (worker.open, self.wanted_index(worker));
+        if before == after {
+            return;
+        }
+        if let Some(length) = before {
+            self.open.remove(&(length, id));
+        }
+        if let Some(length) = after {
+            self.open.insert((length, id));
+        }
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.open = after;
+        }
+    }
+
+    /// Panics unless seats, workers and indexes agree.
+    pub(crate) fn check(&self) {
+        let mut busy = 0;
+        let mut open = BTreeSet::new();
+        for (&id, worker) in &self.workers {
+            assert!(id.0 <= self.last_worker, "{id:?} was never given out");
+            let seat = match &worker.stage {
+                Stage::Gone => None,
+                Stage::Starting { seat } | Stage::Idle { seat } => Some(seat),
+                Stage::Busy { seat, line } => {
+                    busy += 1;
+                    assert!(line.len() > 0, "{id:?} is busy with nothing");
+                    Some(seat)
+                }
+            };
+            if let Some(seat) = seat {
+                let sits = self.seats.get(seat).and_then(|seat| seat.worker);
+                assert_eq!(sits, Some(id), "who sits on seat {seat}");
+            }
+            let wanted = self.wanted_index(worker);
+            assert_eq!(worker.open, wanted, "index of {id:?}");
+            open.extend(wanted.map(|length| (length, id)));
+        }
+        assert_eq!(self.busy, busy, "count of busy workers");
+        assert_eq!(self.open, open, "open workers");
+        for (number, seat) in &self.seats {
+            let stage = seat
+                .worker
+                .and_then(|id| self.workers.get(&id))
+                .map(|w| &w.stage);
+            assert_eq!(
+                stage.is_some(),
+                seat.worker.is_some(),
+                "seat {number} names a stranger"
+            );
+            assert!(
+                !matches!(stage, Some(Stage::Gone)),
+                "seat {number} has a worker that is gone"
+            );
+            let idle = matches!(stage, Some(Stage::Idle { .. }));
+            let is_busy = matches!(stage, Some(Stage::Busy { .. }));
+            assert_eq!(
+                self.vacant.contains(number),
+                stage.is_none(),
+                "vacant seat {number}"
+            );
+            assert_eq!(self.idle.contains(number), idle, "idle seat {number}");
+            assert!(
+                !seat.leaving || is_busy,
+                "seat {number} is leaving without a task"
+            );
+        }
+        let known = |number: &u32| self.seats.contains_key(number);
+        assert!(self.vacant.iter().all(known), "a vacant seat that is none");
+        assert!(self.idle.iter().all(known), "an idle seat that is none");
+    }
+}

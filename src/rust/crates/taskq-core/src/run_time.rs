@@ -1,0 +1,32 @@
+//! Run times of tasks: what a session reported, and their running mean.
+//!
+//! Reported times come from other processes, so nothing here trusts them. The mean decides how far
+//! look-ahead goes; it is an estimate and nothing else depends on it.
+
+use std::time::Duration;
+
+use crate::id::Time;
+
+/// An attempt's run time, made plausible: within the life of its task, and not negative.
+pub(crate) fn plausible(began: Time, ended: Time, queued: Time, now: Time) -> (Time, Time) {
+    let ended = ended.min(now).max(queued);
+    (began.clamp(queued, ended), ended)
+}
+
+/// The running mean of task run times: each new one counts an eighth.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct MeanRunTime(Option<u64>);
+
+impl MeanRunTime {
+    /// Takes one more run time in.
+    pub(crate) fn learn(&mut self, run_time: Duration) {
+        let new = u64::try_from(run_time.as_nanos()).unwrap_or(u64::MAX);
+        self.0 = Some(self.0.map_or(new, |mean| mean - mean / 8 + new / 8));
+    }
+
+    /// How many tasks fit into `budget`; none as long as nothing is known.
+    pub(crate) fn fitting(&self, budget: Duration) -> u64 {
+        let budget = u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX);
+        self.0.map_or(0, |mean| budget / mean.max(1))
+    }
+}

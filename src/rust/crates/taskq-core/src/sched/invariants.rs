@@ -1,0 +1,148 @@
+//! What always holds between two inputs, checked by every test after every step.
+//!
+//! Only reads, and panics: a broken invariant is a bug of this crate.
+
+use crate::task::Phase;
+use crate::timers::Timer;
+use crate::view::{QueueState, SeatState};
+use crate::worker::Stage;
+
+use super::machine::{Mode, Nursery, Scheduler};
+
+impl Scheduler {
+    /// Panics, and says why, unless all parts of the scheduler agree with each other.
+    ///
+    /// O(n): for tests.
+    pub fn check_invariants(&self) {
+        self.tasks.check();
+        self.pool.check();
+        self.timers.check();
+        self.check_lines();
+        self.check_rows();
+        self.check_timers();
+        self.check_rest();
+    }
+
+    /// A task and the line that it lies in say the same.
+    fn check_lines(&self) {
+        let mut in_lines = 0;
+        for (id, worker) in self.pool.workers() {
+            let Stage::Busy { line, .. } = &worker.stage else {
+                continue;
+            };
+            for (place, attempt) in line.attempts().enumerate() {
+                in_lines += 1;
+                let task = self.tasks.get(attempt.task);
+                let Some(task) = task else {
+                    panic!("{attempt:?} of {id:?} has no task")
+                };
+                assert_eq!(task.sends, attempt.number, "{attempt:?} of {id:?} is over");
+                let holder = match task.phase {
+                    Phase::Running { worker, .. } if place == 0 => Some(worker),
+                    Phase::Ahead { worker, .. } if place > 0 => Some(worker),
+                    _ => None,
+                };
+                assert_eq!(
+                    holder,
+                    Some(id),
+                    "{task:?} at place {place} of the line of {id:?}"
+                );
+            }
+        }
+        let sent = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| matches!(task.phase, Phase::Ahead { .. } | Phase::Running { .. }));
+        assert_eq!(sent.count(), in_lines, "tasks sent and attempts in lines");
+    }
+
+    /// Tasks running + seats starting + seats idle = number of seats.
+    fn check_rows(&self) {
+        let counts = self.counts();
+        let (mut seats, mut free) = (0, 0);
+        for seat in self.seats() {
+            seats += 1;
+            free += usize::from(matches!(seat.state, SeatState::Starting | SeatState::Idle));
+        }
+        assert_eq!(counts.running + free, seats, "running tasks and free seats");
+        assert_eq!(
+            counts.running,
+            self.pool.busy(),
+            "running tasks and busy workers"
+        );
+    }
+
+    /// A timer is set exactly when something is waited for.
+    fn check_timers(&self) {
+        for timer in self.timers.iter() {
+            let due = match timer {
+                Timer::Recall(worker) => self.pool.has_to_recall(worker),
+                Timer::Grace(task) => self.is_cancelling(task),
+                Timer::Leave(worker) => self.pool.worker(worker).is_some(),
+                Timer::Nursery => self.nursery == (Nursery::Ending { killed: false }),
+                Timer::Close => self.mode == Mode::Closing,
+            };
+            assert!(due, "{timer:?} is set for nothing");
+        }
+        let nursery_ends = matches!(self.nursery, Nursery::Ending { .. });
+        for (id, worker) in self.pool.workers() {
+            let recalls = !worker.killed && self.pool.has_to_recall(id);
+            assert_eq!(
+                self.timers.get(Timer::Recall(id)).is_some(),
+                recalls,
+                "recall of {id:?}"
+            );
+            let ends = worker.killed || matches!(worker.stage, Stage::Gone);
+            let watched = self.timers.get(Timer::Leave(id)).is_some();
+            assert!(
+                watched || !ends || nursery_ends,
+                "nobody waits for the end of {id:?}"
+            );
+        }
+        for (id, task) in self.tasks.iter() {
+            let (Phase::Ahead { worker, .. } | Phase::Running { worker, .. }) = task.phase else {
+                continue;
+            };
+            let killed = self.pool.is_killed(worker);
+            let watched = self.timers.get(Timer::Grace(id)).is_some();
+            assert!(
+                watched || killed || !self.is_cancelling(id),
+                "nobody waits for {id:?}"
+            );
+        }
+        if self.nursery == (Nursery::Ending { killed: false }) {
+            assert!(
+                self.timers.get(Timer::Nursery).is_some(),
+                "nobody waits for the nursery"
+            );
+        }
+    }
+
+    fn check_rest(&self) {
+        let waits = self.tasks.next_waiting().is_some();
+        let serves = !self.paused && self.nursery == Nursery::Up;
+        assert!(
+            !(waits && serves && self.pool.next_idle().is_some()),
+            "a task waits and a worker is idle"
+        );
+        if self.nursery == Nursery::Up {
+            assert!(
+                self.pool.next_vacant().is_none(),
+                "a seat is vacant and the nursery is up"
+            );
+        }
+        if self.starts.given_up {
+            assert!(!waits, "a task waits for a pool that has failed");
+        }
+        match self.state() {
+            QueueState::Open => assert_ne!(self.nursery, Nursery::Down, "open without a nursery"),
+            QueueState::Failed | QueueState::Closing => {}
+            QueueState::Closed => {
+                assert_eq!(self.nursery, Nursery::Down, "closed with a nursery");
+                assert_eq!(self.tasks.unfinished(), 0, "closed with unfinished tasks");
+                assert_eq!(self.timers.next(), None, "closed with a timer");
+                assert_eq!(self.pool.workers().count(), 0, "closed with sessions");
+            }
+        }
+    }
+}

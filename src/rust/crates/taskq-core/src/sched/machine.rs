@@ -1,0 +1,175 @@
+//! The state of the machine, and the way in.
+//!
+//! Every input goes through [`Scheduler::handle`]: first its own answer, then, the same for all,
+//! what can now be launched, sent or wound down. Time never runs backwards in here.
+
+use std::collections::VecDeque;
+
+use crate::action::Action;
+use crate::config::Config;
+use crate::id::Time;
+use crate::input::Input;
+use crate::pool::Pool;
+use crate::run_time::MeanRunTime;
+use crate::tasks::Tasks;
+use crate::timers::Timers;
+
+/// The scheduler of one queue.
+///
+/// After each call of [`submit`](Scheduler::submit) or [`handle`](Scheduler::handle), drain
+/// [`next_action`](Scheduler::next_action) until it gives none, and arrange for an
+/// [`Input::Tick`] at [`next_wakeup`](Scheduler::next_wakeup).
+///
+/// ```
+/// use taskq_core::{Action, Config, Input, Outcome, Scheduler, Submission, Time, Verdict};
+///
+/// let mut scheduler = Scheduler::new(Config { workers: 1, ..Config::default() });
+/// assert_eq!(scheduler.next_action(), Some(Action::Boot));
+/// scheduler.handle(Time(1), Input::NurseryUp);
+/// let Some(Action::Launch { worker }) = scheduler.next_action() else { panic!() };
+/// scheduler.handle(Time(2), Input::WorkerReady { worker });
+///
+/// let task = scheduler.submit(Time(3), Submission::labelled("fit")).unwrap();
+/// let Some(Action::Send { attempt, .. }) = scheduler.next_action() else { panic!() };
+/// let (verdict, began, ended) = (Verdict::Success, Time(4), Time(8));
+/// scheduler.handle(Time(9), Input::Finished { worker, attempt, verdict, began, ended });
+///
+/// assert_eq!(scheduler.next_action(), Some(Action::Done { task }));
+/// assert_eq!(scheduler.task(task).unwrap().outcome, Some(&Outcome::Success));
+/// assert!(scheduler.take(task));
+/// ```
+#[derive(Debug)]
+pub struct Scheduler {
+    pub(super) config: Config,
+    pub(super) now: Time,
+    pub(super) mode: Mode,
+    pub(super) paused: bool,
+    pub(super) tasks: Tasks,
+    pub(super) pool: Pool,
+    pub(super) nursery: Nursery,
+    pub(super) starts: Starts,
+    pub(super) timers: Timers,
+    pub(super) mean_run_time: MeanRunTime,
+    pub(super) actions: VecDeque<Action>,
+    pub(super) stale: u64,
+}
+
+/// Whether the queue takes tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Open,
+    Closing,
+    Closed,
+}
+
+/// The process that launches sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nursery {
+    /// It was asked for.
+    Booting,
+    /// It launches sessions.
+    Up,
+    /// A session told that it died; its own end has not been reported.
+    Lost,
+    /// It was told to end, politely or by a kill, and is not gone.
+    Ending { killed: bool },
+    /// There is none, and none is coming.
+    Down,
+}
+
+/// What is known about starting.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Starts {
+    /// How many failed since a session was last ready.
+    pub(super) failures: u32,
+    /// The worker launched last when a failure was last counted: failures of older ones are part of
+    /// it.
+    pub(super) counted_up_to: u64,
+    /// A session was ever ready.
+    pub(super) any_ready: bool,
+    /// A session of the present nursery was ever ready.
+    pub(super) nursery_bore: bool,
+    /// The pool has failed.
+    pub(super) given_up: bool,
+}
+
+impl Scheduler {
+    /// A scheduler that asks for a nursery at once.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let mut pool = Pool::default();
+        pool.add_seats(config.workers);
+        Scheduler {
+            config,
+            now: Time::default(),
+            mode: Mode::Open,
+            paused: false,
+            tasks: Tasks::default(),
+            pool,
+            nursery: Nursery::Booting,
+            starts: Starts::default(),
+            timers: Timers::default(),
+            mean_run_time: MeanRunTime::default(),
+            actions: VecDeque::from([Action::Boot]),
+            stale: 0,
+        }
+    }
+
+    /// Takes in what happened. Defined for every input in every state; O(log n) in the number of
+    /// tasks, apart from the end of the pool or of the queue.
+    ///
+    /// A `now` earlier than one before counts as that one.
+    pub fn handle(&mut self, now: Time, input: Input) {
+        self.advance_clock(now);
+        match input {
+            Input::NurseryUp => self.nursery_up(),
+            Input::NurseryGone { reported } => self.nursery_gone(reported),
+            Input::WorkerReady { worker } => self.worker_ready(worker),
+            Input::StartFailed { worker } => self.start_failed(worker),
+            Input::WorkerGone {
+                worker,
+                cause,
+                begun,
+            } => self.worker_gone(worker, cause, begun),
+            Input::Finished {
+                worker,
+                attempt,
+                verdict,
+                began,
+                ended,
+            } => {
+                self.finished(worker, attempt, verdict, (began, ended));
+            }
+            Input::Returned { worker, attempts } => self.returned(worker, &attempts),
+            Input::Cancel { task } => self.cancel(task),
+            Input::Resize { workers } => self.resize(workers),
+            Input::Pause => self.pause(),
+            Input::Resume => self.resume(),
+            Input::Close { deadline } => self.close(deadline),
+            Input::Kill => self.kill(),
+            Input::Tick => self.tick(),
+        }
+        self.launch();
+        self.dispatch();
+        self.wind_down();
+    }
+
+    /// The next thing to do, in the order in which they are to be done.
+    pub fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When the next [`Input::Tick`] is needed; none when nothing can run out.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    pub(super) fn advance_clock(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+
+    pub(super) fn act(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+}

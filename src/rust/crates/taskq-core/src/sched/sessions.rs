@@ -1,0 +1,243 @@
+//! The life of the nursery and of the sessions, and the point where starting is given up.
+//!
+//! Owns when something is launched again and when not: every start that fails is counted, and after
+//! `start_limit` of them in a row nothing is started any more, so that starting never spins.
+//! Sessions that were starting at the same time and fail together count once: they had no chance to
+//! profit from each other's failure.
+
+use crate::action::Action;
+use crate::id::{AttemptId, TaskId, Time, WorkerId};
+use crate::input::{Begun, GoneCause};
+use crate::outcome::Outcome;
+use crate::run_time::plausible;
+use crate::task::End;
+use crate::timers::Timer;
+use crate::worker::Stage;
+
+use super::machine::{Mode, Nursery, Scheduler};
+
+impl Scheduler {
+    /// Starts a session on every vacant seat.
+    pub(super) fn launch(&mut self) {
+        if self.nursery != Nursery::Up {
+            return;
+        }
+        while let Some(seat) = self.pool.next_vacant() {
+            let worker = self.pool.launch(seat, self.now);
+            self.act(Action::Launch { worker });
+        }
+    }
+
+    /// The nursery can launch.
+    pub(super) fn nursery_up(&mut self) {
+        match self.nursery {
+            Nursery::Booting => self.nursery = Nursery::Up,
+            Nursery::Up | Nursery::Lost | Nursery::Ending { .. } | Nursery::Down => self.stale += 1,
+        }
+    }
+
+    /// The nursery is gone, and all sessions with it.
+    pub(super) fn nursery_gone(&mut self, reported: bool) {
+        if self.nursery == Nursery::Down {
+            self.stale += 1;
+            return;
+        }
+        self.nursery = Nursery::Down;
+        self.timers.clear(Timer::Nursery);
+        self.forget_sessions();
+        if self.mode == Mode::Closed || self.starts.given_up {
+            return;
+        }
+        if self.mode == Mode::Closing && self.tasks.unfinished() == 0 {
+            return;
+        }
+        if reported && !self.starts.any_ready {
+            self.give_up();
+        } else if reported || !self.starts.nursery_bore {
+            self.count_failed_start();
+        }
+        if !self.starts.given_up {
+            self.nursery = Nursery::Booting;
+            self.starts.nursery_bore = false;
+            self.act(Action::Boot);
+        }
+    }
+
+    /// A session waits for tasks.
+    pub(super) fn worker_ready(&mut self, worker: WorkerId) {
+        if !self.pool.ready(worker) {
+            self.stale += 1;
+            return;
+        }
+        self.starts.failures = 0;
+        self.starts.any_ready = true;
+        self.starts.nursery_bore = true;
+    }
+
+    /// A session cannot come up, and is about to end.
+    pub(super) fn start_failed(&mut self, worker: WorkerId) {
+        match self.pool.worker(worker).map(|worker| &worker.stage) {
+            Some(Stage::Starting { .. }) => {
+                self.pool.detach(worker);
+                self.expect_end(worker);
+                self.session_failed_to_start(worker);
+            }
+            Some(Stage::Idle { .. } | Stage::Busy { .. } | Stage::Gone) | None => self.stale += 1,
+        }
+    }
+
+    /// The process of a session is gone.
+    pub(super) fn worker_gone(&mut self, worker: WorkerId, cause: GoneCause, begun: Option<Begun>) {
+        let Some(known) = self.pool.worker(worker) else {
+            self.stale += 1;
+            return;
+        };
+        let starting = matches!(known.stage, Stage::Starting { .. });
+        self.remove_worker(worker, cause, begun);
+        if cause == GoneCause::NurseryLost {
+            if self.nursery == Nursery::Up {
+                self.nursery = Nursery::Lost;
+            }
+        } else if starting {
+            self.session_failed_to_start(worker);
+        }
+    }
+
+    /// Tells a session without a task to leave. It is Gone already.
+    pub(super) fn retire(&mut self, worker: WorkerId) {
+        self.act(Action::Retire { worker });
+        self.expect_end(worker);
+    }
+
+    /// Kills a session, whatever it is doing.
+    pub(super) fn kill_worker(&mut self, worker: WorkerId) {
+        if self
+            .pool
+            .worker(worker)
+            .is_some_and(|worker| !worker.killed)
+        {
+            self.pool.set_killed(worker);
+            self.timers.clear(Timer::Recall(worker));
+            self.act(Action::KillWorker { worker });
+            self.expect_end(worker);
+        }
+    }
+
+    /// A session should be gone by now.
+    pub(super) fn end_is_overdue(&mut self, worker: WorkerId) {
+        match self.pool.worker(worker).map(|worker| worker.killed) {
+            Some(false) => self.kill_worker(worker),
+            Some(true) => self.kill_nursery(),
+            None => {}
+        }
+    }
+
+    /// Kills the nursery, unless that was done.
+    pub(super) fn kill_nursery(&mut self) {
+        self.timers.clear(Timer::Nursery);
+        match self.nursery {
+            Nursery::Down | Nursery::Ending { killed: true } => {}
+            Nursery::Booting | Nursery::Up | Nursery::Lost | Nursery::Ending { killed: false } => {
+                self.nursery = Nursery::Ending { killed: true };
+                self.act(Action::KillNursery);
+            }
+        }
+    }
+
+    fn expect_end(&mut self, worker: WorkerId) {
+        self.timers.set(
+            Timer::Leave(worker),
+            self.now.after(self.config.kill_patience),
+        );
+    }
+
+    /// Drops what is left of the sessions of a nursery that is gone. The driver has reported them
+    /// all; for one that it has not, the head of its line counts as begun, as it may have been.
+    fn forget_sessions(&mut self) {
+        let workers: Vec<WorkerId> = self.pool.workers().map(|(id, _)| id).collect();
+        for worker in workers {
+            let begun = self.pool.head(worker).map(|attempt| Begun {
+                attempt,
+                at: self.now,
+            });
+            self.remove_worker(worker, GoneCause::NurseryLost, begun);
+        }
+    }
+
+    /// Forgets a worker and says what becomes of its line and of its seat.
+    fn remove_worker(&mut self, worker: WorkerId, cause: GoneCause, begun: Option<Begun>) {
+        let seat = self.pool.seat_of(worker);
+        let leaving = seat.and_then(|(number, seat)| seat.leaving.then_some(number));
+        let line = self.pool.detach(worker);
+        if let Some(number) = leaving {
+            self.pool.drop_seat(number);
+        }
+        self.pool.forget(worker);
+        self.timers.clear(Timer::Recall(worker));
+        self.timers.clear(Timer::Leave(worker));
+        let Some(line) = line else { return };
+
+        let begun = begun.and_then(|begun| {
+            let place = line
+                .attempts()
+                .position(|attempt| attempt == begun.attempt)?;
+            Some((place, begun.at))
+        });
+        for (place, AttemptId { task, .. }) in line.attempts().enumerate() {
+            match begun {
+                Some((last, at)) if place == last => self.died(task, worker, cause, at),
+                Some((last, _)) if place < last => self.died(task, worker, cause, self.now),
+                Some(_) | None => self.not_begun(task),
+            }
+        }
+    }
+
+    /// A session died in a task, which it had begun at this time at the latest.
+    fn died(&mut self, task: TaskId, worker: WorkerId, cause: GoneCause, at: Time) {
+        let outcome = if self.is_cancelling(task) {
+            Outcome::Cancelled
+        } else {
+            Outcome::Crash { cause }
+        };
+        let queued = self.tasks.get(task).map_or(at, |task| task.queued);
+        let (since, finished) = plausible(at, self.now, queued, self.now);
+        let ran = Some((worker, since));
+        self.tasks.count_try(task);
+        self.conclude(
+            task,
+            End {
+                outcome,
+                finished,
+                ran,
+            },
+        );
+    }
+
+    fn session_failed_to_start(&mut self, worker: WorkerId) {
+        if worker.0 > self.starts.counted_up_to {
+            self.count_failed_start();
+        }
+    }
+
+    fn count_failed_start(&mut self) {
+        self.starts.counted_up_to = self.pool.last_worker().0;
+        self.starts.failures = self.starts.failures.saturating_add(1);
+        if self.starts.failures >= self.config.start_limit {
+            self.give_up();
+        }
+    }
+
+    /// The pool has failed: nothing is started any more, and what cannot run is done.
+    fn give_up(&mut self) {
+        if self.starts.given_up {
+            return;
+        }
+        self.starts.given_up = true;
+        let waiting: Vec<TaskId> = self.tasks.waiting().collect();
+        for task in waiting {
+            self.not_begun(task);
+        }
+        self.remove_all_seats();
+        self.act(Action::Failed);
+    }
+}

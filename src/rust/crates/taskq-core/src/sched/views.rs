@@ -1,0 +1,142 @@
+//! The machine as others see it.
+//!
+//! Only reads. Counting is O(1), looking up is O(log n).
+
+use crate::id::{AttemptId, TaskId};
+use crate::pool::Seat;
+use crate::task::{Phase, Task};
+use crate::view::{Counts, QueueState, SeatState, SeatView, TaskPhase, TaskView};
+use crate::worker::Stage;
+
+use super::machine::{Mode, Scheduler};
+
+impl Scheduler {
+    /// The oldest push among the tasks that are done.
+    #[must_use]
+    pub fn oldest_done(&self) -> Option<TaskId> {
+        self.tasks.done().next()
+    }
+
+    /// The tasks that are done, oldest push first.
+    pub fn done(&self) -> impl Iterator<Item = TaskId> + '_ {
+        self.tasks.done()
+    }
+
+    /// How many tasks there are, by state. O(1).
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.tasks.counts()
+    }
+
+    /// The task with this label that has not been taken.
+    #[must_use]
+    pub fn find(&self, label: &str) -> Option<TaskId> {
+        self.tasks.find(label)
+    }
+
+    /// One task, unless it has been taken.
+    #[must_use]
+    pub fn task(&self, id: TaskId) -> Option<TaskView<'_>> {
+        self.tasks.get(id).map(|task| task_view(id, task))
+    }
+
+    /// All tasks that have not been taken, oldest push first.
+    pub fn tasks(&self) -> impl Iterator<Item = TaskView<'_>> {
+        self.tasks.iter().map(|(id, task)| task_view(id, task))
+    }
+
+    /// All seats in the order of their numbers.
+    pub fn seats(&self) -> impl Iterator<Item = SeatView> + '_ {
+        self.pool
+            .seats()
+            .map(|(number, seat)| self.seat_view(number, seat))
+    }
+
+    /// The state of the queue as a whole.
+    #[must_use]
+    pub fn state(&self) -> QueueState {
+        match self.mode {
+            Mode::Open if self.starts.given_up => QueueState::Failed,
+            Mode::Open => QueueState::Open,
+            Mode::Closing => QueueState::Closing,
+            Mode::Closed => QueueState::Closed,
+        }
+    }
+
+    /// Whether tasks are held back by [`Input::Pause`](crate::Input::Pause).
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// How many messages were recognised as stale.
+    #[must_use]
+    pub fn stale(&self) -> u64 {
+        self.stale
+    }
+
+    fn seat_view(&self, number: u32, seat: &Seat) -> SeatView {
+        let worker = seat.worker.and_then(|id| self.pool.worker(id));
+        let head = seat.worker.and_then(|id| self.pool.head(id));
+        let state = match (worker.map(|worker| &worker.stage), head) {
+            (Some(Stage::Busy { .. }), Some(head)) if seat.leaving => SeatState::Leaving(head),
+            (Some(Stage::Busy { .. }), Some(head)) => SeatState::Busy(head),
+            (Some(Stage::Idle { .. }), _) => SeatState::Idle,
+            _ => SeatState::Starting,
+        };
+        SeatView {
+            seat: number,
+            worker: seat.worker,
+            state,
+            tasks_done: worker.map_or(0, |worker| worker.tasks_done),
+            started: worker.map(|worker| worker.launched),
+        }
+    }
+}
+
+fn task_view(id: TaskId, task: &Task) -> TaskView<'_> {
+    let attempt = AttemptId {
+        task: id,
+        number: task.sends,
+    };
+    let mut view = TaskView {
+        id,
+        label: &task.label,
+        phase: TaskPhase::Waiting,
+        outcome: None,
+        tries: task.tries,
+        attempt: None,
+        cancelling: false,
+        queued: task.queued,
+        started: None,
+        finished: None,
+        worker: None,
+    };
+    match &task.phase {
+        Phase::Waiting => {}
+        Phase::Ahead { cancelling, .. } => {
+            view.attempt = Some(attempt);
+            view.cancelling = *cancelling;
+        }
+        &Phase::Running {
+            worker,
+            since,
+            cancelling,
+        } => {
+            view.phase = TaskPhase::Running { worker, since };
+            view.attempt = Some(attempt);
+            view.tries = task.tries.saturating_add(1);
+            view.cancelling = cancelling;
+            view.started = Some(since);
+            view.worker = Some(worker);
+        }
+        Phase::Done(end) => {
+            view.phase = TaskPhase::Done;
+            view.outcome = Some(&end.outcome);
+            view.started = end.ran.map(|(_, since)| since);
+            view.finished = Some(end.finished);
+            view.worker = end.ran.map(|(worker, _)| worker);
+        }
+    }
+    view
+}

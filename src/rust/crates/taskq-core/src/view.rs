@@ -1,0 +1,105 @@
+//! What can be seen of a scheduler, in the words of its users.
+//!
+//! The states inside are finer: a task that was sent ahead is *waiting* here, and one that is being
+//! cancelled is *running* until its session has answered.
+//!
+//! The table of tasks and idle rows always adds up: tasks running + seats starting + seats idle =
+//! number of seats.
+
+use crate::id::{AttemptId, TaskId, Time, WorkerId};
+use crate::outcome::Outcome;
+
+/// How many tasks there are, by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Tasks that have not begun, as far as is known.
+    pub waiting: usize,
+    /// Tasks that run.
+    pub running: usize,
+    /// Tasks that are done and have not been taken.
+    pub done: usize,
+}
+
+/// The state of the queue as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QueueState {
+    /// Takes and runs tasks.
+    Open,
+    /// The workers cannot be started: takes no tasks; what is done can be taken.
+    Failed,
+    /// Takes no tasks, finishes those it has.
+    Closing,
+    /// All processes are gone; what is done can be taken.
+    Closed,
+}
+
+/// One task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskView<'a> {
+    /// Our name of it.
+    pub id: TaskId,
+    /// The user's name of it.
+    pub label: &'a str,
+    /// Where it is.
+    pub phase: TaskPhase,
+    /// How it ended; none before it is done.
+    pub outcome: Option<&'a Outcome>,
+    /// How often it was begun, the present run included.
+    pub tries: u32,
+    /// What of it is at a session now; there is one also for a task that waits there.
+    pub attempt: Option<AttemptId>,
+    /// Whether it is being cancelled: its end was asked for and has not come yet.
+    pub cancelling: bool,
+    /// When it was pushed.
+    pub queued: Time,
+    /// When it was begun: estimated while it runs, none when it never was.
+    pub started: Option<Time>,
+    /// When it ended.
+    pub finished: Option<Time>,
+    /// The session that runs it or ran it.
+    pub worker: Option<WorkerId>,
+}
+
+/// Where a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskPhase {
+    /// It has not begun, as far as is known.
+    Waiting,
+    /// It runs.
+    Running {
+        /// The session.
+        worker: WorkerId,
+        /// Since when; an estimate.
+        since: Time,
+    },
+    /// It has an outcome and can be taken.
+    Done,
+}
+
+/// One seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeatView {
+    /// Its number, counted from 1; the k of `.idle-k`.
+    pub seat: u32,
+    /// The session on it; none while the nursery boots.
+    pub worker: Option<WorkerId>,
+    /// What the session is doing.
+    pub state: SeatState,
+    /// How many tasks this session has finished.
+    pub tasks_done: u64,
+    /// When this session was launched.
+    pub started: Option<Time>,
+}
+
+/// What the session on a seat is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeatState {
+    /// It is being started.
+    Starting,
+    /// It has nothing to do.
+    Idle,
+    /// It runs this.
+    Busy(AttemptId),
+    /// It runs this, and the seat goes when nothing is left on it.
+    Leaving(AttemptId),
+}

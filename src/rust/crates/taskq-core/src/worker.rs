@@ -1,0 +1,107 @@
+//! One session as the pool sees it, and the line of what it was sent.
+//!
+//! Owns the order of a line and what of it was asked back. Which stage follows which stands in the
+//! table of `pool`, the only module that changes a worker.
+
+use std::collections::VecDeque;
+
+use crate::id::{AttemptId, Time};
+
+/// One session.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) stage: Stage,
+    pub(crate) killed: bool,
+    pub(crate) launched: Time,
+    pub(crate) tasks_done: u64,
+    /// The length under which it stands in the pool's set of open workers.
+    pub(crate) open: Option<usize>,
+}
+
+/// What a session is doing.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// It was launched.
+    Starting { seat: u32 },
+    /// It is ready and has nothing to do.
+    Idle { seat: u32 },
+    /// It was sent what is in the line.
+    Busy { seat: u32, line: Line },
+    /// Nothing is expected of it but its end.
+    Gone,
+}
+
+/// What a session was sent and has not answered, in this order.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    entries: VecDeque<Entry>,
+    /// Nothing more is sent behind the present head.
+    pub(crate) barred: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    attempt: AttemptId,
+    /// It was asked back, by a recall or an interrupt.
+    asked: bool,
+}
+
+impl Line {
+    /// Adds an attempt at the end.
+    pub(crate) fn push(&mut self, attempt: AttemptId) {
+        self.entries.push_back(Entry {
+            attempt,
+            asked: false,
+        });
+    }
+
+    /// Takes an attempt out; false when it is not there.
+    pub(crate) fn pull(&mut self, attempt: AttemptId) -> bool {
+        let place = self
+            .entries
+            .iter()
+            .position(|entry| entry.attempt == attempt);
+        place.is_some_and(|place| self.entries.remove(place).is_some())
+    }
+
+    /// Marks all behind the head as asked back; returns those that were not yet.
+    pub(crate) fn ask_back(&mut self) -> Vec<AttemptId> {
+        let behind = self.entries.iter_mut().skip(1).filter(|entry| !entry.asked);
+        let asked = behind.map(|entry| {
+            entry.asked = true;
+            entry.attempt
+        });
+        asked.collect()
+    }
+
+    /// Marks one attempt as asked back.
+    pub(crate) fn ask_one_back(&mut self, attempt: AttemptId) {
+        if let Some(entry) = self
+            .entries
+            .iter_mut()
+            .find(|entry| entry.attempt == attempt)
+        {
+            entry.asked = true;
+        }
+    }
+
+    /// Whether something lies behind the head that was not asked back.
+    pub(crate) fn has_to_recall(&self) -> bool {
+        self.entries.iter().skip(1).any(|entry| !entry.asked)
+    }
+
+    /// The attempt that runs.
+    pub(crate) fn head(&self) -> Option<AttemptId> {
+        self.entries.front().map(|entry| entry.attempt)
+    }
+
+    /// How many attempts there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The attempts, the head first.
+    pub(crate) fn attempts(&self) -> impl Iterator<Item = AttemptId> + '_ {
+        self.entries.iter().map(|entry| entry.attempt)
+    }
+}

@@ -1,0 +1,248 @@
+//! Cancelling tasks in every phase, and sessions that do not listen.
+
+mod common;
+
+use common::{ms, plain, us, Driver, CRASH};
+use taskq_core::{Action, Config, GoneCause, Input, Outcome, SeatState, TaskId, Verdict};
+
+fn one_worker() -> Config {
+    Config {
+        workers: 1,
+        ..Config::default()
+    }
+}
+
+#[test]
+fn a_waiting_task_is_cancelled_at_once_and_never_runs() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let (first, second) = (driver.push(), driver.push());
+    let (worker, attempt) = driver.sent();
+    driver.cancel(second);
+    driver.done(second, Outcome::Cancelled);
+    let view = driver.scheduler.task(second).unwrap();
+    assert_eq!((view.started, view.worker, view.tries), (None, None, 0));
+    assert_eq!(view.finished, Some(driver.now));
+    driver.finish(worker, attempt);
+    driver.done(first, Outcome::Success);
+    driver.expect_nothing();
+}
+
+#[test]
+fn cancelling_what_is_unknown_or_done_is_ignored() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let task = driver.push();
+    let (worker, attempt) = driver.sent();
+    driver.finish(worker, attempt);
+    driver.done(task, Outcome::Success);
+    driver.cancel(task);
+    driver.cancel(TaskId(7));
+    assert_eq!(driver.outcome(task), Some(Outcome::Success));
+    assert_eq!(driver.scheduler.stale(), 0);
+}
+
+#[test]
+fn a_running_task_is_interrupted_and_keeps_running_until_its_session_answers() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let task = driver.push();
+    let (worker, attempt) = driver.sent();
+    driver.cancel(task);
+    driver.expect(Action::Interrupt { worker, attempt });
+    assert!(driver.is_running(task));
+    assert!(driver.scheduler.task(task).unwrap().cancelling);
+    driver.cancel(task);
+    driver.expect_nothing();
+    driver.finish_with(worker, attempt, Verdict::Interrupted);
+    driver.done(task, Outcome::Cancelled);
+    assert_eq!(driver.seat_states(), [SeatState::Idle]);
+    assert_eq!(driver.scheduler.next_wakeup(), None);
+}
+
+#[test]
+fn a_task_that_ends_by_itself_while_it_is_cancelled_keeps_its_true_outcome() {
+    for (verdict, outcome) in [
+        (Verdict::Success, Outcome::Success),
+        (Verdict::Error, Outcome::Error),
+    ] {
+        let (mut driver, _) = Driver::ready(plain(1));
+        let task = driver.push();
+        let (worker, attempt) = driver.sent();
+        driver.cancel(task);
+        driver.expect(Action::Interrupt { worker, attempt });
+        driver.finish_with(worker, attempt, verdict);
+        driver.done(task, outcome);
+        driver.wait(ms(10_000));
+    }
+}
+
+#[test]
+fn a_task_given_back_because_of_a_cancel_is_cancelled_and_has_no_try() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let task = driver.push();
+    let (worker, attempt) = driver.sent();
+    driver.cancel(task);
+    driver.expect(Action::Interrupt { worker, attempt });
+    driver.returned(worker, &[attempt]);
+    driver.done(task, Outcome::Cancelled);
+    assert_eq!(driver.scheduler.task(task).unwrap().tries, 0);
+    assert_eq!(driver.seat_states(), [SeatState::Idle]);
+}
+
+#[test]
+fn a_session_that_ignores_the_interrupt_is_killed_after_grace() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let task = driver.push();
+    let (worker, attempt) = driver.sent();
+    driver.cancel(task);
+    driver.expect(Action::Interrupt { worker, attempt });
+    driver.wait(ms(499));
+    driver.expect_nothing();
+    driver.wait(ms(1));
+    driver.expect(Action::KillWorker { worker });
+    assert!(driver.is_running(task), "its session may still answer");
+    driver.dies_in(worker, attempt);
+    driver.done(task, Outcome::Cancelled);
+    driver.launched();
+}
+
+#[test]
+fn a_result_that_overtakes_the_kill_counts_and_the_seat_gets_a_new_session_at_once() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let (task, next) = (driver.push(), driver.push());
+    let (worker, attempt) = driver.sent();
+    driver.cancel(task);
+    driver.expect(Action::Interrupt { worker, attempt });
+    driver.wait(ms(500));
+    driver.expect(Action::KillWorker { worker });
+    driver.finish(worker, attempt);
+    driver.done(task, Outcome::Success);
+    let replacement = driver.launched();
+    driver.gone(worker, GoneCause::Signaled { signal: 9 }, None);
+    driver.input(Input::WorkerReady {
+        worker: replacement,
+    });
+    assert_eq!(driver.sent().1.task, next);
+}
+
+#[test]
+fn a_kill_that_is_not_confirmed_kills_the_nursery() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let task = driver.push();
+    let (worker, attempt) = driver.sent();
+    driver.cancel(task);
+    driver.expect(Action::Interrupt { worker, attempt });
+    driver.wait(ms(500));
+    driver.expect(Action::KillWorker { worker });
+    driver.wait(ms(2000));
+    driver.expect(Action::KillNursery);
+    driver.wait(ms(10_000));
+    driver.expect_nothing();
+    driver.gone(worker, GoneCause::NurseryLost, None);
+    driver.done(task, Outcome::Cancelled);
+    driver.input(Input::NurseryGone { reported: false });
+    driver.expect(Action::Boot);
+}
+
+#[test]
+fn a_task_that_lies_ahead_is_given_back_and_its_session_lives() {
+    let (mut driver, worker) = Driver::with_run_time(one_worker(), us(10));
+    let (_, second) = (driver.push(), driver.push());
+    let (_, attempt) = (driver.sent(), driver.sent().1);
+    driver.cancel(second);
+    driver.expect(Action::Interrupt { worker, attempt });
+    assert!(!driver.is_running(second));
+    driver.returned(worker, &[attempt]);
+    driver.done(second, Outcome::Cancelled);
+    driver.assert_counts(0, 1, 1);
+}
+
+#[test]
+fn a_session_is_not_killed_for_a_task_that_lies_ahead_but_asked_again() {
+    let (mut driver, worker) = Driver::with_run_time(one_worker(), us(10));
+    let (first, second) = (driver.push(), driver.push());
+    let (head, attempt) = (driver.sent().1, driver.sent().1);
+    driver.cancel(second);
+    driver.expect(Action::Interrupt { worker, attempt });
+    for _ in 0..3 {
+        driver.wait(ms(500));
+        driver.expect(Action::Interrupt { worker, attempt });
+    }
+    driver.finish(worker, head);
+    driver.done(first, Outcome::Success);
+    driver.wait(ms(500));
+    driver.expect(Action::KillWorker { worker });
+    driver.dies_in(worker, attempt);
+    driver.done(second, Outcome::Cancelled);
+    driver.launched();
+}
+
+#[test]
+fn cancelling_a_head_saves_what_lies_behind_it() {
+    let (mut driver, worker) = Driver::with_run_time(one_worker(), us(10));
+    let (first, second) = (driver.push(), driver.push());
+    let (head, behind) = (driver.sent().1, driver.sent().1);
+    driver.cancel(first);
+    let attempts = vec![behind];
+    driver.expect(Action::Recall { worker, attempts });
+    let attempt = head;
+    driver.expect(Action::Interrupt { worker, attempt });
+    let third = driver.push();
+    driver.expect_nothing();
+    driver.returned(worker, &[behind]);
+    driver.dies_in(worker, head);
+    driver.done(first, Outcome::Cancelled);
+    driver.assert_counts(2, 0, 1);
+    let worker = driver.launched();
+    driver.input(Input::WorkerReady { worker });
+    let again = driver.sent().1;
+    assert_eq!((again.task, again.number), (second, 2));
+    assert_eq!(driver.sent().1.task, third);
+}
+
+#[test]
+fn a_cancelled_task_whose_session_dies_unbegun_is_cancelled() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let task = driver.push();
+    let (worker, attempt) = driver.sent();
+    driver.cancel(task);
+    driver.expect(Action::Interrupt { worker, attempt });
+    driver.gone(worker, CRASH, None);
+    driver.done(task, Outcome::Cancelled);
+    driver.launched();
+}
+
+#[test]
+fn an_end_may_overtake_the_return_of_the_task_in_front_of_it() {
+    let (mut driver, worker) = Driver::with_run_time(one_worker(), us(10));
+    let (first, second) = (driver.push(), driver.push());
+    let (head, behind) = (driver.sent().1, driver.sent().1);
+    driver.cancel(first);
+    let attempts = vec![behind];
+    driver.expect(Action::Recall { worker, attempts });
+    let attempt = head;
+    driver.expect(Action::Interrupt { worker, attempt });
+    // The session gave the first back before it began it, and the second was too fast to recall.
+    driver.finish(worker, behind);
+    driver.done(second, Outcome::Success);
+    assert!(driver.is_running(first));
+    driver.returned(worker, &[head]);
+    driver.done(first, Outcome::Cancelled);
+    assert_eq!(driver.seat_states(), [SeatState::Idle]);
+}
+
+#[test]
+fn no_grace_at_all_is_defined() {
+    let config = Config {
+        grace: ms(0),
+        kill_patience: ms(0),
+        ..one_worker()
+    };
+    let (mut driver, worker) = Driver::with_run_time(config, us(10));
+    let (_, second) = (driver.push(), driver.push());
+    let (_, attempt) = (driver.sent(), driver.sent().1);
+    driver.cancel(second);
+    driver.expect(Action::Interrupt { worker, attempt });
+    driver.input(Input::Tick);
+    driver.expect(Action::Interrupt { worker, attempt });
+    driver.input(Input::Tick);
+    driver.expect_nothing();
+}

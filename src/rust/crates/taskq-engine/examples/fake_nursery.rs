@@ -1,0 +1,276 @@
+//! A nursery without R, for tests: it forks sessions whose tasks are a few words of text.
+//!
+//! The setup's payload is text, several commands being joined by `;`:
+//!
+//! | command | what happens |
+//! | --- | --- |
+//! | `fail <phase> <message>` | the nursery reports that it cannot come up |
+//! | `die` | the nursery exits with status 7 before it serves |
+//! | `thread` | the nursery gets a second thread, so that it cannot fork |
+//! | `boot-slow <ms>` | the nursery takes its time |
+//! | `init-fail <message>`, `init-die`, `slow <ms>` | the same for each session, with exit status 8 |
+//!
+//! A task's function is ignored; the rest of its payload is text, too. The result's payload is what its commands have said:
+//!
+//! | command | what happens |
+//! | --- | --- |
+//! | `ok <text>` | says the text |
+//! | `error <text>` | says the text and ends as an error |
+//! | `sleep <ms>`, `spin <us>` | can be interrupted |
+//! | `stubborn <ms>` | cannot |
+//! | `exit <code>`, `signal <n>`, `stop` | ends, kills or stops the session |
+//! | `print <text>`, `print-err <text>`, `flood <bytes>` | writes to descriptor 1 (2) |
+//! | `spawn-sleep <s>` | leaves a process that has a session of its own and no parent |
+//! | `close-fds`, `close-std` | closes all descriptors from 3 on; 0 to 2 |
+//! | `pid`, `env <name>`, `fds` | says the process id, a variable, the open descriptors |
+//! | `misfired` | says how many interrupts came while none should |
+#![allow(clippy::print_stderr)] // It is a program, and this is how its failures get to whoever runs a test.
+
+use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use taskq_sys::process;
+use taskq_wire::message::{StartPhase, Verdict};
+use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session, SetupFile};
+
+/// Set by the hook, as R's own flag is by the real one.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Whether an interrupt may come.
+static ARMED: AtomicBool = AtomicBool::new(false);
+/// How many came while none should.
+static MISFIRED: AtomicU32 = AtomicU32::new(0);
+
+fn main() {
+    let outcome = if std::env::args().nth(1).as_deref() == Some("session") {
+        Seed::from_exec()
+            .map_err(Box::from)
+            .and_then(|(seed, file)| session(seed, &file))
+    } else {
+        nursery()
+    };
+    if let Err(error) = outcome {
+        eprintln!("fake nursery: {error}");
+        std::process::exit(1);
+    }
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn nursery() -> Outcome {
+    let (mut nursery, file) = Nursery::open()?;
+    for (command, rest) in commands(&file.payload) {
+        match command.as_str() {
+            "fail" => {
+                let (phase, message) = split(&rest);
+                nursery.failed(phase_of(&phase), &message);
+                return Ok(());
+            }
+            "die" => std::process::exit(7),
+            "thread" => drop(std::thread::spawn(|| loop {
+                std::thread::park();
+            })),
+            "boot-slow" => std::thread::sleep(Duration::from_millis(rest.parse()?)),
+            _ => {}
+        }
+    }
+    let program = std::env::current_exe()?;
+    match nursery.serve(ExecSession {
+        program,
+        args: vec!["session".into()],
+    })? {
+        Role::Session(seed) => session(seed, &file),
+        Role::End => Ok(()),
+    }
+}
+
+fn session(seed: Seed, file: &SetupFile) -> Outcome {
+    extern "C" fn on_interrupt(_signal: i32) {
+        if !ARMED.load(Ordering::SeqCst) {
+            MISFIRED.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let handler = on_interrupt as extern "C" fn(i32);
+    // SAFETY: all zero is a valid `sigaction` and means that calls are not restarted; the handler only touches atomics.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as libc::sighandler_t;
+        libc::sigaction(libc::SIGINT, &action, std::ptr::null_mut());
+    }
+    let hook = InterruptHook {
+        raise: || INTERRUPTED.store(true, Ordering::SeqCst),
+        clear,
+    };
+    let mut session = Session::start(seed, hook)?;
+    for (command, rest) in commands(&file.payload) {
+        match command.as_str() {
+            "init-fail" => {
+                session.failed(StartPhase::Init, &rest);
+                return Ok(());
+            }
+            "init-die" => std::process::exit(8),
+            "slow" => std::thread::sleep(Duration::from_millis(rest.parse()?)),
+            _ => {}
+        }
+    }
+    session.ready()?;
+    while session.receive()? {
+        let call = session
+            .current()
+            .map_or(Vec::new(), |job| job.payload[job.fun_len..].to_vec());
+        let mut answer = String::new();
+        ARMED.store(true, Ordering::SeqCst);
+        session.arm();
+        let verdict = run(&call, &mut answer);
+        session.disarm();
+        ARMED.store(false, Ordering::SeqCst);
+        session.finish(verdict, answer.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn clear() {
+    INTERRUPTED.store(false, Ordering::SeqCst);
+}
+
+fn run(call: &[u8], answer: &mut String) -> Verdict {
+    for (command, rest) in commands(call) {
+        let number = rest.parse::<u64>().unwrap_or(0);
+        match command.as_str() {
+            "ok" => answer.push_str(&rest),
+            "error" => {
+                answer.push_str(&rest);
+                return Verdict::Error;
+            }
+            "sleep" => pass(Duration::from_millis(number), true),
+            "stubborn" => pass(Duration::from_millis(number), false),
+            "spin" => {
+                let end = Instant::now() + Duration::from_micros(number);
+                while Instant::now() < end && !INTERRUPTED.load(Ordering::SeqCst) {
+                    std::hint::spin_loop();
+                }
+            }
+            "exit" => std::process::exit(number as i32),
+            // A default handler and no mask stand in its way.
+            "signal" => kill_self(number as i32),
+            "stop" => kill_self(libc::SIGSTOP),
+            "print" => write(1, rest.as_bytes()),
+            "print-err" => write(2, rest.as_bytes()),
+            "flood" => write(1, &vec![b'x'; number as usize]),
+            "spawn-sleep" => spawn_sleep(&rest),
+            "close-fds" => close(3..1024),
+            "close-std" => close(0..3),
+            "pid" => answer.push_str(&process::own_pid().to_string()),
+            "env" => answer.push_str(&std::env::var(&rest).unwrap_or_default()),
+            "fds" => answer.push_str(&open_fds()),
+            "misfired" => answer.push_str(&MISFIRED.load(Ordering::SeqCst).to_string()),
+            _ => {
+                answer.push_str("unknown command");
+                return Verdict::Error;
+            }
+        }
+        if INTERRUPTED.load(Ordering::SeqCst) && command != "stubborn" {
+            return Verdict::Interrupted;
+        }
+    }
+    Verdict::Success
+}
+
+/// Lets time pass. A signal wakes it, and the flag ends it if it can be interrupted.
+fn pass(duration: Duration, interruptible: bool) {
+    let end = Instant::now() + duration;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() || (interruptible && INTERRUPTED.load(Ordering::SeqCst)) {
+            return;
+        }
+        let time = libc::timespec {
+            tv_sec: left.as_secs() as _,
+            tv_nsec: left.subsec_nanos() as _,
+        };
+        // SAFETY: the time is a place of the right type; what is left of it is of no interest.
+        unsafe { libc::nanosleep(&time, std::ptr::null_mut()) };
+    }
+}
+
+fn write(fd: i32, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        // SAFETY: the bytes are a slice's, and a failing descriptor fails.
+        let count = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+        match usize::try_from(count) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(_) if std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// A process that tries to get away: forked twice, a session of its own, then another program.
+fn spawn_sleep(seconds: &str) {
+    let seconds = CString::new(seconds).unwrap_or_default();
+    let arguments = [c"sleep".as_ptr(), seconds.as_ptr(), std::ptr::null()];
+    // SAFETY: between fork and exec only async-signal-safe calls are made; the arguments live until then.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            libc::setsid();
+            if libc::fork() == 0 {
+                libc::setsid();
+                libc::execvp(arguments[0], arguments.as_ptr());
+            }
+            libc::_exit(0);
+        }
+        libc::waitpid(child, std::ptr::null_mut(), 0);
+    }
+}
+
+fn close(fds: std::ops::Range<i32>) {
+    for fd in fds {
+        // SAFETY: none; a test wants to see what happens when a task does what it must not.
+        unsafe { libc::close(fd) };
+    }
+}
+
+fn kill_self(signal: i32) {
+    // SAFETY: the default disposition runs no code of ours.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    let _ = process::kill(process::own_pid(), signal);
+}
+
+fn open_fds() -> String {
+    let mut open = Vec::new();
+    for fd in 0..1024 {
+        if let Ok(target) = std::fs::read_link(format!("/proc/self/fd/{fd}")) {
+            let kind = target.to_string_lossy();
+            open.push(format!(
+                "{fd}={}",
+                kind.split('[').next().unwrap_or_default()
+            ));
+        }
+    }
+    open.join(" ")
+}
+
+fn phase_of(name: &str) -> StartPhase {
+    match name {
+        "packages" => StartPhase::Packages,
+        "globals" => StartPhase::Globals,
+        "preload" => StartPhase::Preload,
+        "init" => StartPhase::Init,
+        _ => StartPhase::Boot,
+    }
+}
+
+fn commands(text: &[u8]) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(text);
+    text.split(';')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(split)
+        .collect()
+}
+
+fn split(text: &str) -> (String, String) {
+    let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+    (first.to_owned(), rest.to_owned())
+}

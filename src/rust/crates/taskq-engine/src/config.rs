@@ -1,0 +1,34 @@
+//! What a queue is made from.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use taskq_core::Config as SchedulerConfig;
+
+/// What a queue is made from. Everything the far processes get of the host is in here: they inherit nothing else.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The program of the nursery and its arguments.
+    pub command: Vec<OsString>,
+    /// The whole environment of the nursery; the queue's own variables are added to it.
+    pub env: Vec<(OsString, OsString)>,
+    /// The working directory of the nursery and so of its sessions. It must exist.
+    pub working_dir: PathBuf,
+    /// Where the queue's own directory is made; it is removed with the queue.
+    pub parent_dir: PathBuf,
+    /// What the nursery is told of `preload`, `init` and so on: opaque here.
+    pub setup: Vec<u8>,
+    /// How many bytes of a task's standard output, and of its standard error, are kept: the first and the last half of it.
+    pub output_limit: usize,
+    /// How many of the last bytes of standard error an error about a dead session shows.
+    pub stderr_tail: usize,
+    /// The scheduler's own settings, among them the number of workers.
+    pub scheduler: SchedulerConfig,
+}
+
+impl Config {
+    /// The default of [`output_limit`](Config::output_limit): 16 MiB.
+    pub const OUTPUT_LIMIT: usize = 16 << 20;
+    /// The default of [`stderr_tail`](Config::stderr_tail).
+    pub const STDERR_TAIL: usize = 4096;
+}

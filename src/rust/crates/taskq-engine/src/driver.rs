@@ -1,0 +1,318 @@
+//! The driver: the one thread of a queue, and its only loop. What the operating system tells becomes an input of the scheduler;
+//! what the scheduler wants, and the R thread could not do at once, is done here.
+//!
+//! It sleeps in the poller until an event or the next deadline, and holds the lock only while it steps the machine, never
+//! while it reads, spawns or waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use taskq_core::id::{Time, WorkerId};
+use taskq_core::Action;
+use taskq_core::QueueState;
+use taskq_core::{GoneCause, Input};
+use taskq_wire::message::{FromNursery, ProcessEnd};
+
+use crate::nursery::Nursery;
+use crate::session::{News, Round, Session};
+use crate::state::{now, Shared, State};
+
+mod births;
+mod deaths;
+
+const WAKER: Token = Token(0);
+const NURSERY_CONTROL: Token = Token(1);
+const NURSERY_PIDFD: Token = Token(2);
+const NURSERY_OUTPUT: Token = Token(3);
+/// Tokens of a session's descriptors: this, plus four times its number, plus which of the four it is.
+const SESSIONS: usize = 16;
+
+/// A session that has closed its socket is given so long to die before it is killed.
+const DEATHBED: Duration = Duration::from_millis(500);
+/// A nursery that was asked to end is given so long.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// How often a death that nothing announces is looked for, where the kernel has no process descriptors.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    poll: Poll,
+    board: OwnedFd,
+    nursery: Option<Nursery>,
+    sessions: BTreeMap<WorkerId, Session>,
+    /// Sessions with something to read.
+    ready: BTreeSet<WorkerId>,
+    /// Sessions that are to be launched as soon as the nursery's socket has room.
+    births: births::Births,
+    /// The driver's own deadlines.
+    deadlines: BTreeSet<(Time, Deadline)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Deadline {
+    /// The session has closed its socket and should be dead by now.
+    Deathbed(WorkerId),
+    /// The nursery was asked to end and should be gone by now.
+    Farewell,
+    /// The nursery's socket has closed; has it died?
+    LookForDeath,
+}
+
+impl Driver {
+    /// A driver, and what wakes it.
+    pub(crate) fn new(shared: Arc<Shared>, board: OwnedFd) -> io::Result<(Driver, mio::Waker)> {
+        let poll = Poll::new()?;
+        let waker = mio::Waker::new(poll.registry(), WAKER)?;
+        let driver = Driver {
+            shared,
+            poll,
+            board,
+            nursery: None,
+            sessions: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            births: births::Births::default(),
+            deadlines: BTreeSet::new(),
+        };
+        Ok((driver, waker))
+    }
+
+    /// Runs until the queue is closed and nothing of it is left.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(256);
+        self.step(|_, _| ());
+        while !self.is_over() {
+            let timeout = self.plan();
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other?,
+            }
+            for event in &events {
+                self.note(event);
+            }
+            self.read_nursery();
+            self.read_sessions();
+            self.meet_deadlines();
+            self.step(|state, now| {
+                if state.sched.next_wakeup().is_some_and(|at| at <= now) {
+                    state.sched.handle(now, Input::Tick);
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Ends everything at once: the queue is over, or the driver has a fault.
+    pub(crate) fn abandon(&mut self) {
+        if let Some(nursery) = self.nursery.take() {
+            nursery.kill();
+            nursery.bury();
+            // Dead by now: it is only waited for, so that no zombie stays.
+            while nursery.try_wait().is_none() {
+                std::thread::yield_now();
+            }
+        }
+        self.sessions.clear();
+    }
+
+    fn is_over(&self) -> bool {
+        self.nursery.is_none() && self.shared.lock().sched.state() == QueueState::Closed
+    }
+
+    /// When to wake up without an event. What the R thread has left meanwhile is found here, or has written to the waker.
+    fn plan(&mut self) -> Option<Duration> {
+        let mut state = self.shared.lock();
+        let own = self.deadlines.first().map(|&(at, _)| at);
+        let next = [own, state.sched.next_wakeup()].into_iter().flatten().min();
+        state.driver_wakes_at = next;
+        if !self.ready.is_empty() || !state.errands.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        next.map(|at| at.since(now()))
+    }
+
+    /// Sorts an event to where it will be looked after.
+    fn note(&mut self, event: &mio::event::Event) {
+        let Token(number) = event.token();
+        if number < SESSIONS {
+            return;
+        }
+        let worker = WorkerId(((number - SESSIONS) / 4) as u64);
+        if event.is_writable() {
+            self.shared.lock().flush(worker);
+        }
+        self.ready.insert(worker);
+    }
+
+    /// Steps the machine and runs the errands that follow, which may ask for more of both.
+    fn step<T>(&mut self, change: impl FnOnce(&mut State, Time) -> T) -> T {
+        let mut state = self.shared.lock();
+        let answer = change(&mut state, now());
+        let mut tell = state.settle();
+        loop {
+            let errands = std::mem::take(&mut state.errands);
+            if errands.is_empty() {
+                break;
+            }
+            drop(state);
+            for errand in errands {
+                self.run_errand(errand);
+            }
+            state = self.shared.lock();
+            tell |= state.settle();
+        }
+        drop(state);
+        if tell {
+            self.shared.tell();
+        }
+        answer
+    }
+
+    /// Gives the machine an input whose errands the enclosing [`step`](Driver::step) will run.
+    fn tell_machine(&self, input: Input) {
+        self.shared.lock().sched.handle(now(), input);
+    }
+
+    fn run_errand(&mut self, errand: Action) {
+        match errand {
+            Action::Boot => self.boot(),
+            Action::Launch { worker } => {
+                self.births.wait(worker);
+                self.launch_waiting();
+            }
+            Action::KillWorker { worker } => self.kill_worker(worker),
+            Action::Shutdown => self.say_farewell(),
+            Action::KillNursery => match &self.nursery {
+                Some(nursery) => nursery.kill(),
+                None => self.tell_machine(Input::NurseryGone { reported: false }),
+            },
+            // The others are done under the lock, by whoever steps the machine.
+            _ => {}
+        }
+    }
+
+    fn watch(&self, fd: BorrowedFd<'_>, token: Token, interest: Interest) -> io::Result<()> {
+        self.poll
+            .registry()
+            .register(&mut SourceFd(&fd.as_raw_fd()), token, interest)
+    }
+
+    fn read_nursery(&mut self) {
+        let Some(nursery) = &mut self.nursery else {
+            return;
+        };
+        nursery.read_output();
+        let mut news = Vec::new();
+        while let Some(message) = nursery.receive() {
+            news.push(message);
+        }
+        for message in news {
+            self.hear_nursery(message);
+        }
+        self.launch_waiting();
+        self.look_for_nursery_death();
+    }
+
+    fn hear_nursery(&mut self, message: FromNursery) {
+        match message {
+            FromNursery::Up { .. } => {
+                self.step(|state, now| state.sched.handle(now, Input::NurseryUp))
+            }
+            FromNursery::Failed { phase, message } => {
+                if let Some(nursery) = &mut self.nursery {
+                    nursery.refusal = Some((phase, message));
+                }
+            }
+            FromNursery::Launched { worker, pid } => {
+                self.births.arrived();
+                if let Some(session) = self.sessions.get(&worker) {
+                    session.link.set_pid(pid);
+                }
+            }
+            FromNursery::LaunchFailed { worker, errno } => {
+                self.births.arrived();
+                self.bury_unborn(worker, errno);
+            }
+            FromNursery::Exited {
+                worker,
+                end,
+                max_rss,
+            } => {
+                let cause = match end {
+                    ProcessEnd::Exited { code } => GoneCause::Exited { code },
+                    ProcessEnd::Signaled { signal, .. } => GoneCause::Signaled { signal },
+                    ProcessEnd::Unknown => GoneCause::Unknown,
+                };
+                self.bury_session(worker, cause, Some(end), Some(max_rss));
+            }
+        }
+    }
+
+    fn read_sessions(&mut self) {
+        for worker in std::mem::take(&mut self.ready) {
+            let Some(session) = self.sessions.get_mut(&worker) else {
+                continue;
+            };
+            let Some(slot) = self.shared.board.slot(session.link.slot) else {
+                continue;
+            };
+            let mut news = Vec::new();
+            let round = session.pump(slot, &mut news);
+            if !news.is_empty() {
+                self.step(|state, now| state.hear_session(worker, news, now));
+            }
+            match round {
+                Round::Drained => {}
+                Round::More => {
+                    self.ready.insert(worker);
+                }
+                Round::Broken => {
+                    self.deadlines
+                        .insert((now().after(DEATHBED), Deadline::Deathbed(worker)));
+                }
+            }
+        }
+    }
+
+    fn meet_deadlines(&mut self) {
+        let now = now();
+        while let Some(&(at, deadline)) = self.deadlines.first() {
+            if at > now {
+                return;
+            }
+            self.deadlines.pop_first();
+            match deadline {
+                Deadline::Deathbed(worker) if self.sessions.contains_key(&worker) => {
+                    self.kill_worker(worker);
+                }
+                Deadline::Farewell => {
+                    if let Some(nursery) = &self.nursery {
+                        nursery.kill();
+                    }
+                }
+                Deadline::LookForDeath => self.look_for_nursery_death(),
+                Deadline::Deathbed(_) => {}
+            }
+        }
+    }
+}
+
+impl State {
+    /// A session's news become inputs of the machine.
+    fn hear_session(&mut self, worker: WorkerId, news: Vec<News>, now: Time) {
+        for item in news {
+            match item {
+                News::Ready => self.sched.handle(now, Input::WorkerReady { worker }),
+                News::StartFailed => self.sched.handle(now, Input::StartFailed { worker }),
+                News::Returned(attempts) => {
+                    self.sched.handle(now, Input::Returned { worker, attempts });
+                }
+                News::Finished(task) => self.finish(worker, task, now),
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! How nurseries and sessions come into being.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use mio::{Interest, Token};
+use taskq_core::id::WorkerId;
+use taskq_core::{GoneCause, Input};
+use taskq_sys::{pipe, socket};
+use taskq_wire::board::SLOTS;
+use taskq_wire::message::SlotId;
+
+use super::{Driver, NURSERY_CONTROL, NURSERY_OUTPUT, NURSERY_PIDFD, SESSIONS};
+use crate::error::StartFailure;
+use crate::link::Link;
+use crate::nursery::{FarEnds, Nursery};
+use crate::outbox::Outbox;
+use crate::session::Session;
+use crate::state::Outgoing;
+
+/// So many launches are under way at once: the kernel bounds the descriptors in a socket.
+const UNDER_WAY: usize = 64;
+
+/// The sessions that are to be launched, and the places on the status board.
+#[derive(Debug, Default)]
+pub(super) struct Births {
+    waiting: VecDeque<WorkerId>,
+    under_way: usize,
+    free_slots: Vec<SlotId>,
+    used_slots: u32,
+}
+
+impl Births {
+    pub(super) fn wait(&mut self, worker: WorkerId) {
+        self.waiting.push_back(worker);
+    }
+
+    pub(super) fn arrived(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    /// Forgets a session that was not launched yet; whether there was one.
+    pub(super) fn cancel(&mut self, worker: WorkerId) -> bool {
+        let before = self.waiting.len();
+        self.waiting.retain(|&waiting| waiting != worker);
+        self.waiting.len() < before
+    }
+
+    /// The nursery is gone: what was under way never arrives. Returns what waited.
+    pub(super) fn reset(&mut self) -> VecDeque<WorkerId> {
+        self.under_way = 0;
+        std::mem::take(&mut self.waiting)
+    }
+
+    pub(super) fn release(&mut self, slot: SlotId) {
+        self.free_slots.push(slot);
+    }
+
+    fn take_slot(&mut self) -> io::Result<SlotId> {
+        if let Some(slot) = self.free_slots.pop() {
+            return Ok(slot);
+        }
+        if self.used_slots as usize == SLOTS {
+            return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+        }
+        self.used_slots += 1;
+        Ok(SlotId(self.used_slots - 1))
+    }
+}
+
+impl Driver {
+    /// Starts a nursery.
+    pub(super) fn boot(&mut self) {
+        let watched = Nursery::spawn(&self.shared.config, self.board.as_fd()).and_then(|nursery| {
+            self.watch(
+                nursery.control.as_fd(),
+                NURSERY_CONTROL,
+                Interest::READABLE | Interest::WRITABLE,
+            )?;
+            self.watch(nursery.output.as_fd(), NURSERY_OUTPUT, Interest::READABLE)?;
+            if let Some(pidfd) = &nursery.pidfd {
+                self.watch(pidfd.as_fd(), NURSERY_PIDFD, Interest::READABLE)?;
+            }
+            Ok(nursery)
+        });
+        match watched {
+            Ok(nursery) => self.nursery = Some(nursery),
+            Err(error) => {
+                let message = error.to_string();
+                let failure = StartFailure {
+                    message,
+                    ..StartFailure::default()
+                };
+                self.shared.lock().note_failure(failure);
+                self.tell_machine(Input::NurseryGone { reported: true });
+            }
+        }
+    }
+
+    /// Launches as many of the waiting sessions as there is room for.
+    pub(super) fn launch_waiting(&mut self) {
+        while self.births.under_way < UNDER_WAY && self.nursery.is_some() {
+            let Some(worker) = self.births.waiting.pop_front() else {
+                return;
+            };
+            match self.launch(worker) {
+                Ok(true) => self.births.under_way += 1,
+                Ok(false) => {
+                    self.births.waiting.push_front(worker);
+                    return;
+                }
+                Err(error) => {
+                    let errno = error.raw_os_error().unwrap_or(0);
+                    self.refuse_birth(worker, errno);
+                }
+            }
+        }
+    }
+
+    /// No process could be made for `worker`.
+    pub(super) fn refuse_birth(&mut self, worker: WorkerId, errno: i32) {
+        let error = io::Error::from_raw_os_error(errno);
+        let failure = StartFailure {
+            message: format!("cannot start a session: {error}"),
+            ..StartFailure::default()
+        };
+        let mut state = self.shared.lock();
+        state.note_failure(failure);
+        let cause = GoneCause::LaunchFailed { errno };
+        state.sched.handle(
+            super::now(),
+            Input::WorkerGone {
+                worker,
+                cause,
+                begun: None,
+            },
+        );
+    }
+
+    /// `Ok(false)`: the nursery's socket is full.
+    fn launch(&mut self, worker: WorkerId) -> io::Result<bool> {
+        let Some(nursery) = &self.nursery else {
+            return Ok(false);
+        };
+        let (task, far_task) = socket::stream_pair()?;
+        let (control, far_control) = socket::packet_pair()?;
+        let (stdout, far_stdout) = pipe::pair()?;
+        let (stderr, far_stderr) = pipe::pair()?;
+        for fd in [&task, &control, &stdout, &stderr] {
+            socket::set_nonblocking(fd.as_fd(), true)?;
+        }
+        let slot = self.births.take_slot()?;
+        if let Some(slot) = self.shared.board.slot(slot) {
+            slot.reset();
+        }
+        let ends = FarEnds {
+            task: far_task,
+            control: far_control,
+            stdout: far_stdout,
+            stderr: far_stderr,
+        };
+        let sent = nursery.launch(worker, slot, &ends);
+        if !matches!(sent, Ok(true)) {
+            self.births.release(slot);
+            return sent;
+        }
+        let link = Arc::new(Link::new(slot, task, control));
+        let limit = self.shared.config.output_limit;
+        let session = Session::new(Arc::clone(&link), stdout, stderr, limit);
+        let base = SESSIONS + 4 * worker.0 as usize;
+        for (i, fd) in session.descriptors().into_iter().enumerate() {
+            let both = Interest::READABLE | Interest::WRITABLE;
+            let interest = if i == 0 { both } else { Interest::READABLE };
+            // A session that cannot be watched would be one that nobody hears: it ends as not launched, and closing its
+            // sockets ends the process.
+            if let Err(error) = self.watch(fd, Token(base + i), interest) {
+                self.births.release(slot);
+                return Err(error);
+            }
+        }
+        self.sessions.insert(worker, session);
+        let outgoing = Outgoing {
+            link,
+            outbox: Outbox::default(),
+        };
+        self.shared.lock().outgoing.insert(worker, outgoing);
+        Ok(true)
+    }
+}

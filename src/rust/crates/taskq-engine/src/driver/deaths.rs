@@ -1,0 +1,169 @@
+//! How sessions and nurseries end, and what is kept of them.
+
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+use mio::unix::SourceFd;
+use taskq_core::id::{Time, WorkerId};
+use taskq_core::{Begun, GoneCause, Input};
+use taskq_wire::message::{ProcessEnd, ToNursery};
+
+use super::{now, Deadline, Driver, FAREWELL, LOOK_AGAIN};
+use crate::error::StartFailure;
+use crate::record::Ending;
+
+impl Driver {
+    /// Has a session killed with everything it started.
+    pub(super) fn kill_worker(&mut self, worker: WorkerId) {
+        if self.births.cancel(worker) {
+            let cause = GoneCause::Unknown;
+            self.tell_machine(Input::WorkerGone {
+                worker,
+                cause,
+                begun: None,
+            });
+            return;
+        }
+        let Some(nursery) = &self.nursery else { return };
+        // When this does not get through, the scheduler's patience ends with the nursery's life.
+        let _ = nursery.send(&ToNursery::Kill { worker }, &[]);
+    }
+
+    /// Asks the nursery to end everything and itself.
+    pub(super) fn say_farewell(&mut self) {
+        let Some(nursery) = &self.nursery else {
+            self.tell_machine(Input::NurseryGone { reported: false });
+            return;
+        };
+        match nursery.send(&ToNursery::Shutdown, &[]) {
+            Ok(true) => {
+                self.deadlines
+                    .insert((now().after(FAREWELL), Deadline::Farewell));
+            }
+            _ => nursery.kill(),
+        }
+    }
+
+    /// The nursery could make no process for `worker`.
+    pub(super) fn bury_unborn(&mut self, worker: WorkerId, errno: i32) {
+        self.forget(worker);
+        self.refuse_birth(worker, errno);
+        self.step(|_, _| ());
+    }
+
+    /// A session's process is gone.
+    pub(super) fn bury_session(
+        &mut self,
+        worker: WorkerId,
+        cause: GoneCause,
+        end: Option<ProcessEnd>,
+        max_rss: Option<u64>,
+    ) {
+        let Some(session) = self.sessions.get_mut(&worker) else {
+            return;
+        };
+        let Some(slot) = self.shared.board.slot(session.link.slot) else {
+            return;
+        };
+        let mut news = Vec::new();
+        session.pump_to_the_end(slot, &mut news);
+        let (stdout, stderr, stderr_tail) = session.last_words(self.shared.config.stderr_tail);
+        let pid = session.link.pid();
+        let failure = (!session.is_up).then(|| {
+            let (phase, message) = session.refusal.take().unzip();
+            StartFailure {
+                phase,
+                message: message.unwrap_or_else(|| "a session died while it started".to_owned()),
+                stderr: String::from_utf8_lossy(&[&stdout.bytes[..], &stderr.bytes].concat())
+                    .into_owned(),
+                end,
+            }
+        });
+        let begun = slot.begun().map(|(attempt, at)| Begun {
+            attempt,
+            at: Time(at),
+        });
+        let ending = Ending {
+            outcome: None,
+            stdout: Arc::new(stdout),
+            stderr: Arc::new(stderr),
+            stderr_tail,
+            pid,
+            cpu_us: None,
+            max_rss,
+        };
+        self.forget(worker);
+        self.step(|state, now| {
+            state.hear_session(worker, news, now);
+            if let Some(failure) = failure {
+                state.note_failure(failure);
+            }
+            state.bury(worker, cause, begun, ending, now);
+        });
+    }
+
+    /// Looks whether the nursery has died; if so, its sessions end with it.
+    pub(super) fn look_for_nursery_death(&mut self) {
+        let Some(nursery) = &self.nursery else { return };
+        let Some(end) = nursery.try_wait() else {
+            if nursery.pidfd.is_none() {
+                self.deadlines
+                    .insert((now().after(LOOK_AGAIN), Deadline::LookForDeath));
+            }
+            return;
+        };
+        while let Some(message) = self.nursery.as_ref().and_then(super::Nursery::receive) {
+            self.hear_nursery(message);
+        }
+        let Some(mut nursery) = self.nursery.take() else {
+            return;
+        };
+        nursery.bury();
+        self.deadlines
+            .retain(|&(_, deadline)| deadline != Deadline::Farewell);
+        let reported = nursery.refusal.is_some();
+        let (phase, message) = nursery.refusal.take().unzip();
+        let failure = StartFailure {
+            phase,
+            message: message
+                .unwrap_or_else(|| "the process that starts the sessions died".to_owned()),
+            stderr: nursery.last_words(self.shared.config.stderr_tail),
+            end: Some(end),
+        };
+        drop(nursery);
+        let sessions: Vec<WorkerId> = self.sessions.keys().copied().collect();
+        for worker in sessions {
+            self.bury_session(worker, GoneCause::NurseryLost, None, None);
+        }
+        for worker in self.births.reset() {
+            let cause = GoneCause::NurseryLost;
+            self.tell_machine(Input::WorkerGone {
+                worker,
+                cause,
+                begun: None,
+            });
+        }
+        self.step(|state, now| {
+            state.note_failure(failure);
+            state.sched.handle(now, Input::NurseryGone { reported });
+        });
+    }
+
+    /// Drops both halves of a session.
+    fn forget(&mut self, worker: WorkerId) {
+        self.ready.remove(&worker);
+        self.deadlines
+            .retain(|&(_, deadline)| deadline != Deadline::Deathbed(worker));
+        self.shared.lock().outgoing.remove(&worker);
+        if let Some(session) = self.sessions.remove(&worker) {
+            for fd in session.descriptors() {
+                // Closing is not enough when another fork of the host still holds a copy.
+                let _ = self
+                    .poll
+                    .registry()
+                    .deregister(&mut SourceFd(&fd.as_raw_fd()));
+            }
+            self.births.release(session.link.slot);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The host's ends of a session's two sockets, shared by the sending half (under the lock) and the receiving half (the
+//! driver's). The descriptors close when both halves are gone.
+
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use taskq_wire::message::SlotId;
+
+/// The host's ends of the sockets of one session.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// Its place on the status board.
+    pub(crate) slot: SlotId,
+    /// Frames to and from its R thread.
+    pub(crate) task: OwnedFd,
+    /// Packets to and from its control thread.
+    pub(crate) control: OwnedFd,
+    /// Its process id; 0 until the nursery has told it.
+    pid: AtomicI32,
+}
+
+impl Link {
+    pub(crate) fn new(slot: SlotId, task: OwnedFd, control: OwnedFd) -> Link {
+        Link {
+            slot,
+            task,
+            control,
+            pid: AtomicI32::new(0),
+        }
+    }
+
+    pub(crate) fn set_pid(&self, pid: i32) {
+        self.pid.store(pid, Ordering::Relaxed);
+    }
+
+    pub(crate) fn pid(&self) -> Option<i32> {
+        Some(self.pid.load(Ordering::Relaxed)).filter(|&pid| pid > 0)
+    }
+}

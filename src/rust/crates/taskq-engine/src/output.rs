@@ -1,0 +1,106 @@
+//! What a task wrote to one of its output descriptors, within a limit.
+//!
+//! A task may write without end. Its first and its last bytes say most, so half of the limit is given to each, and what was
+//! between them is only counted.
+
+use std::collections::VecDeque;
+
+/// A bounded record of a byte stream, being written.
+#[derive(Debug)]
+pub(crate) struct Capture {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    dropped: u64,
+    half: usize,
+}
+
+/// A finished record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Captured {
+    /// The bytes; when some were dropped, a line that says so stands where they were.
+    pub bytes: Vec<u8>,
+    /// How many bytes were dropped.
+    pub dropped: u64,
+}
+
+impl Capture {
+    /// An empty record that keeps at most `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Capture {
+        Capture {
+            head: Vec::new(),
+            tail: VecDeque::new(),
+            dropped: 0,
+            half: (limit / 2).max(1),
+        }
+    }
+
+    /// Adds bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        let (first, rest) = bytes.split_at(bytes.len().min(self.half - self.head.len()));
+        self.head.extend_from_slice(first);
+        let kept = &rest[rest.len().saturating_sub(self.half)..];
+        let room = self.half - kept.len();
+        let pushed_out = self.tail.len().saturating_sub(room);
+        self.tail.drain(..pushed_out);
+        self.tail.extend(kept);
+        self.dropped += (rest.len() - kept.len() + pushed_out) as u64;
+    }
+
+    /// Ends the record and begins a new one.
+    pub(crate) fn take(&mut self) -> Captured {
+        let mut bytes = std::mem::take(&mut self.head);
+        let dropped = std::mem::take(&mut self.dropped);
+        if dropped > 0 {
+            let note = format!("\n[taskq: {dropped} bytes of output dropped here]\n");
+            bytes.extend_from_slice(note.as_bytes());
+        }
+        bytes.extend(std::mem::take(&mut self.tail));
+        Captured { bytes, dropped }
+    }
+
+    /// The last bytes, at most `count`.
+    pub(crate) fn last(&self, count: usize) -> Vec<u8> {
+        let length = self.head.len() + self.tail.len();
+        let skipped = length.saturating_sub(count);
+        self.head
+            .iter()
+            .chain(self.tail.iter())
+            .skip(skipped)
+            .copied()
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_output_is_kept_as_it_is() {
+        let mut capture = Capture::new(10);
+        capture.write(b"abc");
+        capture.write(b"defghij");
+        assert_eq!(capture.last(4), b"ghij");
+        assert_eq!(
+            capture.take(),
+            Captured {
+                bytes: b"abcdefghij".to_vec(),
+                dropped: 0
+            }
+        );
+        assert_eq!(capture.take(), Captured::default());
+    }
+
+    #[test]
+    fn of_much_output_the_middle_is_dropped_and_counted() {
+        for chunk in [1, 2, 3, 7, 1000] {
+            let mut capture = Capture::new(8);
+            let all: Vec<u8> = (0..100).collect();
+            all.chunks(chunk).for_each(|part| capture.write(part));
+            let captured = capture.take();
+            assert_eq!(captured.dropped, 92);
+            assert_eq!(captured.bytes[..4], all[..4]);
+            assert_eq!(captured.bytes[captured.bytes.len() - 4..], all[96..]);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The receiving half of a session: frames from its R thread, packets from its control thread, bytes from its two pipes.
+//!
+//! # Which output belongs to which task
+//! A session may begin its next task before the host has read the result of the previous one, and the pipes know no borders. So
+//! each [`Finished`] carries the positions at which the task's output ends, and one round of reading has this order:
+//! first the pipes, then the socket; each `Finished` cuts the streams at its positions (reading on, when the pipes were behind);
+//! what is left when the socket is empty was written before any `Finished` yet to come, and so belongs to the current task.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::net::RecvFlags;
+use taskq_core::id::AttemptId;
+use taskq_sys::{pipe, socket};
+use taskq_wire::board::{Positions, Slot};
+use taskq_wire::frame::{Decoder, Progress};
+use taskq_wire::message::{Finished, FromControl, FromSession, StartPhase};
+use taskq_wire::packet;
+
+use crate::link::Link;
+use crate::output::{Capture, Captured};
+
+/// So many reads of one session happen before others get their turn.
+const READS_PER_ROUND: usize = 64;
+/// So much is read from a pipe at once: the capacity of a pipe.
+const PIPE_CHUNK: usize = 64 * 1024;
+
+/// The receiving half of a session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) link: Arc<Link>,
+    decoder: Decoder<FromSession>,
+    stdout: Stream,
+    stderr: Stream,
+    /// Whether it has said that it is ready.
+    pub(crate) is_up: bool,
+    /// What it said about why it cannot come up.
+    pub(crate) refusal: Option<(StartPhase, String)>,
+}
+
+/// What a session tells.
+#[derive(Debug)]
+pub(crate) enum News {
+    Ready,
+    StartFailed,
+    Finished(FinishedTask),
+    Returned(Vec<AttemptId>),
+}
+
+/// An attempt that has ended by itself, with what it wrote.
+#[derive(Debug)]
+pub(crate) struct FinishedTask {
+    pub(crate) finished: Finished,
+    /// The serialized outcome.
+    pub(crate) outcome: Vec<u8>,
+    pub(crate) stdout: Captured,
+    pub(crate) stderr: Captured,
+}
+
+/// How a round of reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Round {
+    /// There is nothing more for now.
+    Drained,
+    /// There may be more; another event need not come.
+    More,
+    /// The session has closed its socket, or talks nonsense.
+    Broken,
+}
+
+impl Session {
+    pub(crate) fn new(link: Arc<Link>, stdout: OwnedFd, stderr: OwnedFd, limit: usize) -> Session {
+        Session {
+            link,
+            decoder: Decoder::default(),
+            stdout: Stream::new(stdout, limit),
+            stderr: Stream::new(stderr, limit),
+            is_up: false,
+            refusal: None,
+        }
+    }
+
+    /// The descriptors to watch: task socket, control socket, stdout, stderr.
+    pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 4] {
+        [
+            self.link.task.as_fd(),
+            self.link.control.as_fd(),
+            self.stdout.fd(),
+            self.stderr.fd(),
+        ]
+    }
+
+    /// Reads what there is and appends what it means to `news`.
+    pub(crate) fn pump(&mut self, slot: &Slot, news: &mut Vec<News>) -> Round {
+        let mut round = self.read_pipes(slot);
+        match self.pump_socket(slot, news) {
+            Ok(Round::Drained) => {}
+            Ok(other) => round = other,
+            Err(_) => round = Round::Broken,
+        }
+        if round != Round::More {
+            self.stdout.absorb();
+            self.stderr.absorb();
+        }
+        self.pump_control(news);
+        round
+    }
+
+    /// Reads until nothing is left of what a dead session wrote, except what a surviving child of it goes on writing.
+    pub(crate) fn pump_to_the_end(&mut self, slot: &Slot, news: &mut Vec<News>) {
+        let unread = |stream: &Stream| pipe::unread(stream.fd()).unwrap_or(0);
+        let mut bound = (unread(&self.stdout) + unread(&self.stderr)) as usize / PIPE_CHUNK + 2;
+        // The socket is finite: nobody else holds its other end.
+        while self.pump(slot, news) == Round::More || bound > 0 {
+            bound = bound.saturating_sub(1);
+        }
+    }
+
+    /// What was written since the last task ended, and the last of standard error.
+    pub(crate) fn last_words(&mut self, tail: usize) -> (Captured, Captured, Vec<u8>) {
+        let stderr_tail = self.stderr.capture.last(tail);
+        (
+            self.stdout.capture.take(),
+            self.stderr.capture.take(),
+            stderr_tail,
+        )
+    }
+
+    fn pump_socket(&mut self, slot: &Slot, news: &mut Vec<News>) -> io::Result<Round> {
+        for _ in 0..READS_PER_ROUND {
+            let progress = self
+                .decoder
+                .read_from(&mut Source(self.link.task.as_fd()))?;
+            while let Some(frame) = self.decoder.next_frame()? {
+                match frame.message {
+                    FromSession::Ready => {
+                        self.is_up = true;
+                        self.begin_first_task();
+                        news.push(News::Ready);
+                    }
+                    FromSession::Failed { phase, message } => {
+                        self.refusal = Some((phase, message));
+                        news.push(News::StartFailed);
+                    }
+                    FromSession::Finished(finished) => {
+                        let (stdout, stderr) = self.cut(slot, &finished);
+                        let outcome = frame.payload;
+                        news.push(News::Finished(FinishedTask {
+                            finished,
+                            outcome,
+                            stdout,
+                            stderr,
+                        }));
+                    }
+                }
+            }
+            match progress {
+                Progress::Read(_) => {}
+                Progress::WouldBlock => return Ok(Round::Drained),
+                Progress::Eof => return Ok(Round::Broken),
+            }
+        }
+        Ok(Round::More)
+    }
+
+    fn pump_control(&mut self, news: &mut Vec<News>) {
+        let mut buffer = [0u8; packet::MAX_PACKET];
+        // The end of this socket, or nonsense on it, is no news: the death of the session is.
+        while let Ok(received) =
+            socket::recv_packet(self.link.control.as_fd(), &mut buffer, RecvFlags::DONTWAIT)
+        {
+            if received.len == 0 {
+                return;
+            }
+            if let Ok(FromControl::Returned { attempts }) = packet::decode(&buffer[..received.len])
+            {
+                news.push(News::Returned(attempts));
+            }
+        }
+    }
+
+    /// What the session wrote while it came up is not the first task's.
+    fn begin_first_task(&mut self) {
+        for stream in [&mut self.stdout, &mut self.stderr] {
+            stream.absorb();
+            stream.capture.take();
+        }
+    }
+
+    fn cut(&mut self, slot: &Slot, finished: &Finished) -> (Captured, Captured) {
+        while self.stdout.is_behind(finished.stdout_end)
+            || self.stderr.is_behind(finished.stderr_end)
+        {
+            let before = self.stdout.read + self.stderr.read;
+            self.read_pipes(slot);
+            if self.stdout.read + self.stderr.read == before {
+                break;
+            }
+        }
+        (
+            self.stdout.cut(finished.stdout_end),
+            self.stderr.cut(finished.stderr_end),
+        )
+    }
+
+    /// Reads both pipes once. Each is nonblocking.
+    fn read_pipes(&mut self, slot: &Slot) -> Round {
+        let mut more = false;
+        slot.reading(|| {
+            more |= self.stdout.read_once();
+            more |= self.stderr.read_once();
+            Positions {
+                stdout: self.stdout.read,
+                stderr: self.stderr.read,
+            }
+        });
+        if more {
+            Round::More
+        } else {
+            Round::Drained
+        }
+    }
+}
+
+/// One of the two output streams.
+#[derive(Debug)]
+struct Stream {
+    pipe: OwnedFd,
+    /// Bytes read since the session's start.
+    read: u64,
+    /// Bytes that were read and may belong to the current task or the next: the last of `read`.
+    fresh: Vec<u8>,
+    /// What the current task wrote.
+    capture: Capture,
+    chunk: Box<[u8]>,
+}
+
+impl Stream {
+    fn new(pipe: OwnedFd, limit: usize) -> Stream {
+        Stream {
+            pipe,
+            read: 0,
+            fresh: Vec::new(),
+            capture: Capture::new(limit),
+            chunk: Box::default(),
+        }
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+
+    /// Reads once; returns whether there may be more.
+    fn read_once(&mut self) -> bool {
+        if self.chunk.is_empty() {
+            if !matches!(pipe::unread(self.pipe.as_fd()), Ok(1..)) {
+                return false;
+            }
+            self.chunk = vec![0; PIPE_CHUNK].into_boxed_slice();
+        }
+        match rustix::io::read(&self.pipe, &mut self.chunk[..]) {
+            Ok(count) => {
+                self.read += count as u64;
+                self.fresh.extend_from_slice(&self.chunk[..count]);
+                count == self.chunk.len()
+            }
+            Err(error) => error == rustix::io::Errno::INTR,
+        }
+    }
+
+    fn is_behind(&self, position: u64) -> bool {
+        self.read < position
+    }
+
+    /// All that is fresh belongs to the current task.
+    fn absorb(&mut self) {
+        self.capture.write(&self.fresh);
+        self.fresh.clear();
+    }
+
+    /// The current task's output ends at `position`.
+    fn cut(&mut self, position: u64) -> Captured {
+        let beyond = usize::try_from(self.read.saturating_sub(position)).unwrap_or(usize::MAX);
+        let own = self.fresh.len().saturating_sub(beyond);
+        self.capture.write(&self.fresh[..own]);
+        self.fresh.drain(..own);
+        self.capture.take()
+    }
+}
+
+/// A nonblocking socket as a byte source.
+struct Source<'a>(BorrowedFd<'a>);
+
+impl Read for Source<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        socket::recv_stream(self.0, buf)
+    }
+}

@@ -1,0 +1,369 @@
+//! What the lock guards, and what either thread does under it.
+//!
+//! A caller changes the scheduler inside [`Shared::step`]; the actions that follow are carried out there at once when they are
+//! writes that cannot block, and left as errands for the driver when they need more. Nothing here waits.
+
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, Sender};
+use taskq_core::id::{AttemptId, TaskId, Time, WorkerId};
+use taskq_core::Action;
+use taskq_core::{Begun, GoneCause, Input, Verdict};
+use taskq_core::{QueueState, Scheduler};
+use taskq_sys::board::Board;
+use taskq_sys::{clock, socket};
+use taskq_wire::message::{self as wire, ToControl, ToSession};
+use taskq_wire::{frame, packet};
+
+use crate::config::Config;
+use crate::error::StartFailure;
+use crate::link::Link;
+use crate::outbox::Outbox;
+use crate::record::{Ending, Record};
+use crate::session::FinishedTask;
+
+/// What the threads of a queue share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Guards everything that changes.
+    state: Mutex<State>,
+    /// A wake-up for the R thread; capacity one, so that many become one.
+    pub(crate) wake_up: Sender<()>,
+    /// Its other end.
+    pub(crate) woken: Receiver<()>,
+    /// Where sessions note what has begun.
+    pub(crate) board: Board,
+    /// Ties the monotonic clock to the calendar.
+    pub(crate) epoch: Epoch,
+    /// What the queue was made from.
+    pub(crate) config: Config,
+}
+
+/// What changes.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// Decides everything.
+    pub(crate) sched: Scheduler,
+    /// Payload and ending of every task that has not been taken.
+    pub(crate) records: HashMap<TaskId, Record>,
+    /// The sending half of every session.
+    pub(crate) outgoing: HashMap<WorkerId, Outgoing>,
+    /// Actions that only the driver can carry out.
+    pub(crate) errands: Vec<Action>,
+    /// Where attempts go when there is no driver.
+    pub(crate) inline: Option<VecDeque<AttemptId>>,
+    /// The last reason why a session did not start.
+    pub(crate) failure: Option<StartFailure>,
+    /// Wakes the driver; `None` when there is none (any more).
+    pub(crate) driver: Option<Arc<mio::Waker>>,
+    /// When the driver will wake up by itself.
+    pub(crate) driver_wakes_at: Option<Time>,
+    /// A fault of ours that stopped the driver.
+    pub(crate) fault: Option<String>,
+}
+
+/// The sending half of a session.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) link: Arc<Link>,
+    pub(crate) outbox: Outbox,
+}
+
+/// Ties the monotonic clock to the calendar, once, so that the same instant always has the same date.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Epoch {
+    monotonic: Time,
+    calendar: f64,
+}
+
+impl Epoch {
+    pub(crate) fn now() -> Epoch {
+        let calendar = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0.0, |d| d.as_secs_f64());
+        Epoch {
+            monotonic: now(),
+            calendar,
+        }
+    }
+
+    /// Seconds since 1970.
+    pub(crate) fn calendar(&self, time: Time) -> f64 {
+        let offset = if time >= self.monotonic {
+            time.since(self.monotonic).as_secs_f64()
+        } else {
+            -self.monotonic.since(time).as_secs_f64()
+        };
+        self.calendar + offset
+    }
+}
+
+/// The instant, on the clock that all processes of the machine share.
+pub(crate) fn now() -> Time {
+    Time(clock::now_ns())
+}
+
+impl Shared {
+    pub(crate) fn new(state: State, board: Board, config: Config) -> Shared {
+        let (wake_up, woken) = crossbeam_channel::bounded(1);
+        Shared {
+            state: Mutex::new(state),
+            wake_up,
+            woken,
+            board,
+            epoch: Epoch::now(),
+            config,
+        }
+    }
+
+    /// The state. A panic of another holder is no reason to refuse it: the machine is consistent between its own steps, and
+    /// the fault is reported on its own way.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state by `change`, carries out what follows, and wakes whom it concerns. For the R thread.
+    pub(crate) fn step<T>(&self, change: impl FnOnce(&mut State, Time) -> T) -> T {
+        let mut state = self.lock();
+        let answer = change(&mut state, now());
+        let tell = state.settle();
+        let driver = if state.driver_is_needed() {
+            state.driver.clone()
+        } else {
+            None
+        };
+        drop(state);
+        if let Some(driver) = driver {
+            // Writing to an event descriptor of ours does not fail while the driver lives, and needs not when it does not.
+            let _ = driver.wake();
+        }
+        if tell {
+            self.tell();
+        }
+        answer
+    }
+
+    /// Wakes the R thread, should it wait.
+    pub(crate) fn tell(&self) {
+        // A full channel means that a wake-up is already there.
+        let _ = self.wake_up.try_send(());
+    }
+}
+
+impl State {
+    pub(crate) fn new(sched: Scheduler, inline: bool) -> State {
+        State {
+            sched,
+            records: HashMap::new(),
+            outgoing: HashMap::new(),
+            errands: Vec::new(),
+            inline: inline.then(VecDeque::new),
+            failure: None,
+            driver: None,
+            driver_wakes_at: None,
+            fault: None,
+        }
+    }
+
+    /// Carries out the scheduler's actions; returns whether the R thread should hear of it.
+    pub(crate) fn settle(&mut self) -> bool {
+        let mut tell = false;
+        let mut written: Vec<WorkerId> = Vec::new();
+        while let Some(action) = self.sched.next_action() {
+            match action {
+                Action::Send { worker, attempt } => {
+                    self.send(worker, attempt);
+                    if !written.contains(&worker) {
+                        written.push(worker);
+                    }
+                }
+                Action::Retire { worker } => {
+                    self.retire(worker);
+                    if !written.contains(&worker) {
+                        written.push(worker);
+                    }
+                }
+                Action::Recall { worker, attempts } => {
+                    self.control(worker, &ToControl::Recall { attempts });
+                }
+                Action::Interrupt { worker, attempt } => {
+                    self.control(worker, &ToControl::Interrupt { attempt });
+                }
+                Action::Done { task } => {
+                    if let Some(record) = self.records.get_mut(&task) {
+                        record.settle();
+                    }
+                    tell = true;
+                }
+                Action::Failed => tell = true,
+                Action::Boot
+                | Action::Launch { .. }
+                | Action::KillWorker { .. }
+                | Action::KillNursery
+                | Action::Shutdown => self.errands.push(action),
+            }
+        }
+        for worker in written {
+            self.flush(worker);
+        }
+        tell
+    }
+
+    /// Whether the driver has something to do that it does not know of.
+    fn driver_is_needed(&self) -> bool {
+        let earlier = match (self.sched.next_wakeup(), self.driver_wakes_at) {
+            (Some(wanted), Some(planned)) => wanted < planned,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        let is_over = self.sched.state() == QueueState::Closed;
+        earlier || is_over || !self.errands.is_empty()
+    }
+
+    /// Keeps the reason why a session or a nursery did not start, to be shown when the pool gives up; once it has, what
+    /// ends afterwards is no reason any more.
+    pub(crate) fn note_failure(&mut self, failure: StartFailure) {
+        if self.sched.state() == QueueState::Open {
+            self.failure = Some(failure);
+        }
+    }
+
+    /// An attempt has ended by itself.
+    pub(crate) fn finish(&mut self, worker: WorkerId, news: FinishedTask, now: Time) {
+        let FinishedTask {
+            finished,
+            outcome,
+            stdout,
+            stderr,
+        } = news;
+        let pid = self
+            .outgoing
+            .get(&worker)
+            .and_then(|outgoing| outgoing.link.pid());
+        let ending = Ending {
+            outcome: Some(Arc::new(outcome)),
+            stdout: Arc::new(stdout),
+            stderr: Arc::new(stderr),
+            stderr_tail: Vec::new(),
+            pid,
+            cpu_us: Some(finished.cpu_us),
+            max_rss: Some(finished.max_rss),
+        };
+        let verdict = match finished.verdict {
+            wire::Verdict::Success => Verdict::Success,
+            wire::Verdict::Error => Verdict::Error,
+            wire::Verdict::Interrupted => Verdict::Interrupted,
+        };
+        let (began, ended) = (Time(finished.began_ns), Time(finished.ended_ns));
+        let attempt = finished.attempt;
+        let input = Input::Finished {
+            worker,
+            attempt,
+            verdict,
+            began,
+            ended,
+        };
+        self.end_attempt(attempt.task, ending, input, now);
+    }
+
+    /// A session is gone; `ending` is what it left of the attempt that had `begun`.
+    pub(crate) fn bury(
+        &mut self,
+        worker: WorkerId,
+        cause: GoneCause,
+        begun: Option<Begun>,
+        ending: Ending,
+        now: Time,
+    ) {
+        let input = Input::WorkerGone {
+            worker,
+            cause,
+            begun,
+        };
+        match begun {
+            Some(begun) => self.end_attempt(begun.attempt.task, ending, input, now),
+            None => self.sched.handle(now, input),
+        }
+    }
+
+    /// Tells the machine `input`, and keeps what the attempt left if that has ended the task. Whether it does is for the machine
+    /// to say: the message may be stale.
+    pub(crate) fn end_attempt(&mut self, task: TaskId, ending: Ending, input: Input, now: Time) {
+        let is_done =
+            |sched: &Scheduler| sched.task(task).is_some_and(|view| view.outcome.is_some());
+        let was_done = is_done(&self.sched);
+        self.sched.handle(now, input);
+        if !was_done && is_done(&self.sched) {
+            if let Some(record) = self.records.get_mut(&task) {
+                record.ending = Some(ending);
+            }
+        }
+    }
+
+    /// Sends what waits for this session, as far as its socket takes it.
+    pub(crate) fn flush(&mut self, worker: WorkerId) {
+        if let Some(outgoing) = self.outgoing.get_mut(&worker) {
+            // A broken socket means that the session is about to be reported dead, and its tasks with it.
+            let _ = outgoing.outbox.flush(outgoing.link.task.as_fd());
+        }
+    }
+
+    fn send(&mut self, worker: WorkerId, attempt: AttemptId) {
+        if let Some(inline) = &mut self.inline {
+            inline.push_back(attempt);
+            return;
+        }
+        let Some(outgoing) = self.outgoing.get_mut(&worker) else {
+            return;
+        };
+        let Some(payload) = self
+            .records
+            .get(&attempt.task)
+            .and_then(|r| r.payload.as_ref())
+        else {
+            return;
+        };
+        let label = self
+            .sched
+            .task(attempt.task)
+            .map(|task| task.label.to_owned());
+        let fun_len = payload.fun.len() as u64;
+        let message = ToSession::Run {
+            attempt,
+            label: label.unwrap_or_default(),
+            fun_len,
+        };
+        let length = fun_len + payload.call.len() as u64;
+        let head = outgoing
+            .outbox
+            .append(|out| frame::encode_head(&message, length, out));
+        // Label and payload were measured when the task was pushed.
+        debug_assert!(head.is_ok());
+        outgoing.outbox.push(&payload.fun);
+        outgoing.outbox.push(&payload.call);
+    }
+
+    fn retire(&mut self, worker: WorkerId) {
+        if let Some(outgoing) = self.outgoing.get_mut(&worker) {
+            let head = outgoing
+                .outbox
+                .append(|out| frame::encode_head(&ToSession::Retire, 0, out));
+            debug_assert!(head.is_ok());
+        }
+    }
+
+    fn control(&mut self, worker: WorkerId, message: &ToControl) {
+        let Some(outgoing) = self.outgoing.get(&worker) else {
+            return;
+        };
+        let Ok(packet) = packet::encode(message) else {
+            return;
+        };
+        // A full control socket belongs to a session that does not listen: the scheduler's grace ends it. A broken one
+        // belongs to a session that is about to be reported dead.
+        let _ = socket::send_packet(outgoing.link.control.as_fd(), &packet, &[]);
+    }
+}

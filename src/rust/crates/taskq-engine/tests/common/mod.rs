@@ -1,0 +1,227 @@
+//! A queue of fake workers (`examples/fake_nursery.rs`), and the checks that every test ends with.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use taskq_core::{Config as SchedulerConfig, LookAhead};
+use taskq_engine::{Config, DoneTask, Queue, TaskPayload, WaitOutcome};
+
+/// Nothing here takes nearly as long; a test that waits so long has failed.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A queue under test. Dropping it ends the queue and checks that nothing of it is left.
+pub struct Fixture {
+    queue: Option<Queue>,
+    dir: PathBuf,
+}
+
+/// How the queue of a test differs from the usual one.
+pub struct Options<'a> {
+    pub workers: u32,
+    /// What the fake nursery is told, see there.
+    pub setup: &'a str,
+    pub look_ahead: LookAhead,
+    pub output_limit: usize,
+    /// Facilities to do without.
+    pub without: &'a str,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Options {
+            workers: 2,
+            setup: "",
+            look_ahead: LookAhead::default(),
+            output_limit: Config::OUTPUT_LIMIT,
+            without: "",
+        }
+    }
+}
+
+impl Fixture {
+    pub fn new() -> Fixture {
+        Fixture::with(Options::default())
+    }
+
+    pub fn with(options: Options<'_>) -> Fixture {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "taskq-test-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir(&dir).expect("a directory");
+        let mut env: Vec<_> = std::env::vars_os().collect();
+        if !options.without.is_empty() {
+            env.push(("TASKQ_WITHOUT".into(), options.without.into()));
+        }
+        let config = Config {
+            command: vec![fake_nursery().into()],
+            env,
+            working_dir: dir.clone(),
+            parent_dir: dir.clone(),
+            setup: options.setup.as_bytes().to_vec(),
+            output_limit: options.output_limit,
+            stderr_tail: Config::STDERR_TAIL,
+            scheduler: SchedulerConfig {
+                workers: options.workers,
+                look_ahead: options.look_ahead,
+                ..SchedulerConfig::default()
+            },
+        };
+        Fixture {
+            queue: Some(Queue::start(config).expect("a queue")),
+            dir,
+        }
+    }
+
+    pub fn queue(&self) -> &Queue {
+        self.queue.as_ref().expect("there until the end")
+    }
+
+    /// Pushes commands of the fake worker.
+    pub fn push(&self, label: Option<&str>, commands: &str) -> String {
+        let payload = TaskPayload {
+            fun: Arc::new(Vec::new()),
+            call: Arc::new(commands.as_bytes().to_vec()),
+        };
+        self.queue()
+            .push(label, payload)
+            .expect("an open queue and a new name")
+    }
+
+    /// Takes the oldest done task, waiting for it.
+    pub fn pop(&self) -> DoneTask {
+        let outcome = self.queue().wait_for_done(DEADLINE);
+        assert_eq!(outcome, WaitOutcome::Done, "no task became done");
+        let task = self.queue().oldest_done().expect("one is done");
+        assert!(self.queue().take(task.id), "nobody else takes");
+        task
+    }
+
+    /// Takes so many tasks, in the order of their pushes.
+    pub fn pop_all(&self, count: usize) -> Vec<DoneTask> {
+        let mut tasks: Vec<DoneTask> = (0..count).map(|_| self.pop()).collect();
+        tasks.sort_by_key(|task| task.id);
+        assert!(
+            tasks.windows(2).all(|pair| pair[0].id < pair[1].id),
+            "a task came twice"
+        );
+        tasks
+    }
+
+    /// The process id of the session that runs a task.
+    pub fn pid_of_running(&self, label: &str) -> i32 {
+        wait_for("the task to run", || {
+            let row = self
+                .queue()
+                .tasks()
+                .into_iter()
+                .find(|row| row.label == label)?;
+            row.pid
+                .filter(|_| matches!(row.phase, taskq_core::TaskPhase::Running { .. }))
+        })
+    }
+
+    /// All processes that belong to queues in this test's directory.
+    pub fn processes(&self) -> BTreeSet<i32> {
+        processes_in(&self.dir)
+    }
+
+    /// Drops the handle without waiting for the end.
+    pub fn abandon(&mut self) {
+        self.queue = None;
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue.take() {
+            queue.kill();
+            assert!(queue.wait_for_end(DEADLINE), "the queue does not end");
+        }
+        if std::thread::panicking() {
+            return;
+        }
+        let dir = self.dir.clone();
+        wait_for("all processes to be gone", || {
+            processes_in(&dir).is_empty().then_some(())
+        });
+        wait_for("all files to be gone", || {
+            fs::read_dir(&dir)
+                .expect("our directory")
+                .next()
+                .is_none()
+                .then_some(())
+        });
+        fs::remove_dir(&dir).expect("empty");
+    }
+}
+
+/// Asks until there is an answer.
+#[track_caller]
+pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The commands of the fake worker give text back.
+pub fn text(task: &DoneTask) -> String {
+    let bytes = task
+        .ending
+        .outcome
+        .as_deref()
+        .expect("the session has answered");
+    String::from_utf8(bytes.clone()).expect("text")
+}
+
+pub fn stdout(task: &DoneTask) -> String {
+    String::from_utf8_lossy(&task.ending.stdout.bytes).into_owned()
+}
+
+pub fn stderr(task: &DoneTask) -> String {
+    String::from_utf8_lossy(&task.ending.stderr.bytes).into_owned()
+}
+
+/// Every process whose environment names a temporary directory under `dir`: nurseries, sessions, and what they started.
+fn processes_in(dir: &Path) -> BTreeSet<i32> {
+    let mark = format!("TMPDIR={}/", dir.display());
+    let entries = fs::read_dir("/proc").expect("proc").flatten();
+    entries
+        .filter_map(|entry| {
+            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+            let environ = fs::read(entry.path().join("environ")).ok()?;
+            let is_ours = environ
+                .split(|&byte| byte == 0)
+                .any(|item| item.starts_with(mark.as_bytes()));
+            is_ours.then_some(pid)
+        })
+        .collect()
+}
+
+/// Cargo builds the examples of a package before its tests run.
+fn fake_nursery() -> PathBuf {
+    let test = std::env::current_exe().expect("a program");
+    let built = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("target directory");
+    built.join("examples").join("fake_nursery")
+}
+
+/// How many descriptors this process has open.
+pub fn open_descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").expect("proc").count()
+}

@@ -1,0 +1,219 @@
+//! Sessions and nurseries that die: who is to blame, and that the rest goes on.
+
+mod common;
+
+use common::{stderr, text, wait_for, Fixture, Options};
+use taskq_core::{GoneCause, Outcome, QueueState};
+use taskq_engine::WaitOutcome;
+use taskq_wire::message::{ProcessEnd, StartPhase};
+
+#[test]
+fn a_signal_that_kills_a_session_is_named_and_the_next_task_runs() {
+    let fixture = Fixture::with(Options {
+        workers: 1,
+        ..Options::default()
+    });
+    for signal in [1, 3, 4, 6, 7, 8, 9, 11, 13, 14, 15, 31] {
+        fixture.push(None, &format!("print-err last words; signal {signal}"));
+        let task = fixture.pop();
+        assert_eq!(
+            task.outcome,
+            Outcome::Crash {
+                cause: GoneCause::Signaled { signal }
+            }
+        );
+        assert!(stderr(&task).contains("last words"));
+        assert!(task.ending.stderr_tail.ends_with(b"last words"), "no tail");
+        fixture.push(None, "ok still here");
+        assert_eq!(text(&fixture.pop()), "still here");
+    }
+}
+
+#[test]
+fn leaving_with_status_zero_is_no_success() {
+    let fixture = Fixture::new();
+    for code in [0, 3] {
+        fixture.push(None, &format!("exit {code}"));
+        assert_eq!(
+            fixture.pop().outcome,
+            Outcome::Crash {
+                cause: GoneCause::Exited { code }
+            }
+        );
+    }
+}
+
+#[test]
+fn an_idle_session_that_dies_costs_no_task() {
+    let fixture = Fixture::with(Options {
+        workers: 1,
+        ..Options::default()
+    });
+    fixture.push(None, "ok");
+    let pid = fixture.pop().ending.pid.expect("it ran");
+    taskq_sys::process::kill(pid, 9).expect("it lives");
+    fixture.push(None, "ok after");
+    let task = fixture.pop();
+    assert_eq!(
+        (task.outcome.clone(), text(&task)),
+        (Outcome::Success, "after".to_owned())
+    );
+}
+
+#[test]
+fn a_session_that_closes_its_descriptors_is_killed() {
+    let fixture = Fixture::new();
+    fixture.push(None, "close-fds; stubborn 60000");
+    assert!(matches!(fixture.pop().outcome, Outcome::Crash { .. }));
+}
+
+#[test]
+fn a_stopped_session_can_be_killed() {
+    let fixture = Fixture::new();
+    fixture.push(Some("stopped"), "stop");
+    let pid = fixture.pid_of_running("stopped");
+    wait_for("the stop", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(") ")?.1.starts_with('T').then_some(())
+    });
+    taskq_sys::process::kill(pid, 9).expect("it is there");
+    assert!(matches!(fixture.pop().outcome, Outcome::Crash { .. }));
+}
+
+#[test]
+fn when_the_nursery_dies_running_tasks_crash_and_waiting_ones_run() {
+    for without in ["", "pidfd"] {
+        let fixture = Fixture::with(Options {
+            without,
+            ..Options::default()
+        });
+        for label in ["a", "b"] {
+            fixture.push(Some(label), "spawn-sleep 60; stubborn 60000");
+        }
+        for i in 0..50 {
+            fixture.push(None, &format!("ok {i}"));
+        }
+        let session = fixture.pid_of_running("a");
+        fixture.pid_of_running("b");
+        let nursery = parent_of(session);
+        let before = fixture.processes();
+        taskq_sys::process::kill(nursery, 9).expect("it lives");
+        for label in ["a", "b"] {
+            let task = fixture.pop();
+            assert_eq!(task.label, label);
+            assert_eq!(
+                task.outcome,
+                Outcome::Crash {
+                    cause: GoneCause::NurseryLost
+                }
+            );
+        }
+        for (i, task) in fixture.pop_all(50).iter().enumerate() {
+            assert_eq!(text(task), i.to_string());
+        }
+        wait_for("the old processes to be gone", || {
+            fixture.processes().is_disjoint(&before).then_some(())
+        });
+    }
+}
+
+#[test]
+fn all_sessions_killed_at_once_are_replaced() {
+    let fixture = Fixture::with(Options {
+        workers: 8,
+        ..Options::default()
+    });
+    for i in 0..8 {
+        fixture.push(Some(&format!("victim-{i}")), "stubborn 60000");
+    }
+    let pids: Vec<i32> = (0..8)
+        .map(|i| fixture.pid_of_running(&format!("victim-{i}")))
+        .collect();
+    for pid in pids {
+        taskq_sys::process::kill(pid, 9).expect("it lives");
+    }
+    for _ in 0..8 {
+        let cause = GoneCause::Signaled { signal: 9 };
+        assert_eq!(fixture.pop().outcome, Outcome::Crash { cause });
+    }
+    for i in 0..100 {
+        fixture.push(None, &format!("ok {i}"));
+    }
+    for (i, task) in fixture.pop_all(100).iter().enumerate() {
+        assert_eq!(text(task), i.to_string());
+    }
+}
+
+#[test]
+fn a_preload_that_fails_is_told_once_and_not_tried_again() {
+    let fixture = Fixture::with(Options {
+        setup: "fail preload no such thing",
+        ..Options::default()
+    });
+    fixture.push(None, "ok");
+    wait_for("the pool to give up", || {
+        (fixture.queue().state() == QueueState::Failed).then_some(())
+    });
+    let failure = fixture.queue().failure().expect("a reason");
+    assert_eq!(failure.phase, Some(StartPhase::Preload));
+    assert!(failure.message.contains("no such thing"), "{failure:?}");
+    assert_eq!(fixture.pop().outcome, Outcome::NoWorker);
+}
+
+#[test]
+fn nurseries_that_die_at_their_start_are_given_up() {
+    let fixture = Fixture::with(Options {
+        setup: "die",
+        ..Options::default()
+    });
+    fixture.push(None, "ok");
+    assert_eq!(fixture.pop().outcome, Outcome::NoWorker);
+    let failure = fixture.queue().failure().expect("a reason");
+    assert_eq!(failure.end, Some(ProcessEnd::Exited { code: 7 }));
+    assert_eq!(
+        fixture.queue().wait_for_done(std::time::Duration::ZERO),
+        WaitOutcome::Failed
+    );
+}
+
+#[test]
+fn sessions_whose_init_fails_are_given_up_with_the_reason() {
+    for (setup, phase) in [
+        ("init-fail bad luck", Some(StartPhase::Init)),
+        ("init-die", None),
+    ] {
+        let fixture = Fixture::with(Options {
+            setup,
+            ..Options::default()
+        });
+        fixture.push(None, "ok");
+        assert_eq!(fixture.pop().outcome, Outcome::NoWorker);
+        let failure = fixture.queue().failure().expect("a reason");
+        assert_eq!(failure.phase, phase, "{failure:?}");
+    }
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    // Told through the same way as any other start that fails.
+    let fixture = Fixture::with(Options {
+        setup: "fail boot gone",
+        ..Options::default()
+    });
+    fixture.push(None, "ok");
+    assert_eq!(fixture.pop().outcome, Outcome::NoWorker);
+    assert_eq!(
+        fixture.queue().failure().expect("a reason").phase,
+        Some(StartPhase::Boot)
+    );
+}
+
+fn parent_of(pid: i32) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
+    let fields = stat.rsplit_once(") ").expect("a name").1;
+    fields
+        .split(' ')
+        .nth(1)
+        .and_then(|field| field.parse().ok())
+        .expect("a parent")
+}

@@ -1,0 +1,11 @@
+//! The monotonic clock, which all processes of a machine share.
+
+use rustix::time::{clock_gettime, ClockId};
+
+/// Nanoseconds of `CLOCK_MONOTONIC`.
+#[must_use]
+pub fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    // Neither part is negative on this clock.
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}

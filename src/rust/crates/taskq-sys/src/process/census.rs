@@ -1,0 +1,305 @@
+//! One look at all processes of the machine, through `/proc`.
+//!
+//! A look is not a moment: processes come and go while it is taken. What is found is a suggestion, and who signals a process
+//! checks again that it still is the one that was seen ([`Process::is_same`]).
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+
+use crate::tag;
+
+/// What a process's environment may be searched for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// It belongs to the queue with this token.
+    Queue(String),
+    /// It descends from the session with this tag.
+    Session(String),
+    /// It descends from a session whose tag starts so: one of a nursery's sessions.
+    SessionOf(String),
+}
+
+impl Mark {
+    fn variable(&self) -> &'static str {
+        match self {
+            Mark::Queue(_) => tag::QUEUE,
+            Mark::Session(_) | Mark::SessionOf(_) => tag::SESSION,
+        }
+    }
+
+    fn is(&self, word: &[u8]) -> bool {
+        match self {
+            Mark::Queue(token) | Mark::Session(token) => word == token.as_bytes(),
+            Mark::SessionOf(start) => word.starts_with(start.as_bytes()),
+        }
+    }
+
+    /// Whether `environment` (entries that end with NUL) has this mark.
+    fn is_in(&self, environment: &[u8]) -> bool {
+        let name = self.variable().as_bytes();
+        environment
+            .split(|byte| *byte == 0)
+            .filter_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"="))
+            .any(|value| value.split(|byte| *byte == b' ').any(|word| self.is(word)))
+    }
+}
+
+/// A process, as it was when it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// Its parent's number.
+    pub parent: i32,
+    /// The number of its terminal session.
+    pub session: i32,
+    /// When it started, in ticks since the machine did. Number and start together mean one process.
+    pub started: u64,
+    /// Whether it is alive: neither dead nor waiting to be reaped.
+    pub alive: bool,
+}
+
+impl Process {
+    /// The process with this number, or `None` when there is none.
+    #[must_use]
+    pub fn look(pid: i32) -> Option<Process> {
+        let mut line = [0u8; 1024];
+        let mut file = File::open(format!("/proc/{pid}/stat")).ok()?;
+        let len = file.read(&mut line).ok()?;
+        parse(pid, &line[..len])
+    }
+
+    /// Whether the number still means this process, which was looked at before.
+    #[must_use]
+    pub fn is_same(&self) -> bool {
+        Process::look(self.pid).is_some_and(|now| now.started == self.started)
+    }
+
+    /// Whether the process belongs to this user and has the mark in its environment. Unreadable means no.
+    #[must_use]
+    pub fn carries(&self, mark: &Mark) -> bool {
+        self.environment()
+            .is_some_and(|environment| mark.is_in(&environment))
+    }
+
+    pub(super) fn carries_any(&self, marks: &[Mark]) -> bool {
+        let environment = self.environment();
+        environment.is_some_and(|environment| marks.iter().any(|mark| mark.is_in(&environment)))
+    }
+
+    fn environment(&self) -> Option<Vec<u8>> {
+        let path = format!("/proc/{}/environ", self.pid);
+        let mut file = File::open(path).ok()?;
+        if file.metadata().ok()?.uid() != rustix::process::geteuid().as_raw() {
+            return None;
+        }
+        let mut environment = Vec::new();
+        file.read_to_end(&mut environment).ok()?;
+        Some(environment)
+    }
+}
+
+/// A process that was found below another.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// The process.
+    pub process: Process,
+    /// Its parent, when the process was found by descent.
+    pub(super) parent: Option<Process>,
+}
+
+/// All processes there were.
+#[derive(Debug)]
+pub struct Census {
+    processes: Vec<Process>,
+}
+
+impl Census {
+    /// Looks at all processes.
+    ///
+    /// # Errors
+    /// `/proc` cannot be read.
+    pub fn take() -> io::Result<Census> {
+        let mut processes = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let pid = name.to_str().and_then(|name| name.parse().ok());
+            processes.extend(pid.and_then(Process::look));
+        }
+        Ok(Census { processes })
+    }
+
+    /// Looks at `roots` and their descendants only. Where the kernel does not list children, it looks at all.
+    ///
+    /// # Errors
+    /// `/proc` cannot be read.
+    pub fn under(roots: &[i32]) -> io::Result<Census> {
+        let mut processes: Vec<Process> = Vec::new();
+        let mut pids = roots.to_vec();
+        let mut next = 0;
+        while let Some(pid) = pids.get(next).copied() {
+            next += 1;
+            let Some(process) = Process::look(pid) else {
+                continue;
+            };
+            processes.push(process);
+            match children(pid) {
+                Ok(children) => {
+                    let new = children.into_iter().filter(|child| !pids.contains(child));
+                    let new: Vec<i32> = new.collect();
+                    pids.extend(new);
+                }
+                Err(_) if process.is_same() && process.alive => return Census::take(),
+                Err(_) => {}
+            }
+        }
+        Ok(Census { processes })
+    }
+
+    /// Those that are alive.
+    pub fn living(&self) -> impl Iterator<Item = &Process> {
+        self.processes.iter().filter(|process| process.alive)
+    }
+
+    /// All, also those that wait to be reaped.
+    pub fn all(&self) -> &[Process] {
+        &self.processes
+    }
+
+    /// The living among: the roots themselves, the members of sessions that the roots lead, those for which `belongs` says
+    /// so, and all descendants of these. Parents come before their children.
+    pub fn below(&self, roots: &[i32], mut belongs: impl FnMut(&Process) -> bool) -> Vec<Found> {
+        let mut children: HashMap<i32, Vec<&Process>> = HashMap::new();
+        for process in &self.processes {
+            children.entry(process.parent).or_default().push(process);
+        }
+        let roots: HashSet<i32> = roots.iter().copied().collect();
+        let mut found: Vec<Found> = self
+            .processes
+            .iter()
+            .filter(|process| {
+                roots.contains(&process.pid) || roots.contains(&process.session) || belongs(process)
+            })
+            .map(|process| Found {
+                process: *process,
+                parent: None,
+            })
+            .collect();
+        let mut seen: HashSet<i32> = found.iter().map(|found| found.process.pid).collect();
+        let mut next = 0;
+        while let Some(parent) = found.get(next).map(|found| found.process) {
+            next += 1;
+            for child in children.get(&parent.pid).into_iter().flatten() {
+                // A child is not older than its parent; if it seems so, the parent's number is a new one's.
+                if child.started >= parent.started && seen.insert(child.pid) {
+                    found.push(Found {
+                        process: **child,
+                        parent: Some(parent),
+                    });
+                }
+            }
+        }
+        found.retain(|found| found.process.alive);
+        found
+    }
+}
+
+/// The children of all threads of a process.
+fn children(pid: i32) -> io::Result<Vec<i32>> {
+    let mut children = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let list = fs::read_to_string(thread?.path().join("children"))?;
+        children.extend(
+            list.split_ascii_whitespace()
+                .filter_map(|child| child.parse::<i32>().ok()),
+        );
+    }
+    Ok(children)
+}
+
+/// Reads `/proc/<pid>/stat`: the name in parentheses may contain anything, so counting starts after the last `)`.
+fn parse(pid: i32, line: &[u8]) -> Option<Process> {
+    /// Positions after the name, of what proc(5) counts as fields 3, 4, 6, 20 and 22.
+    const STATE: usize = 0;
+    const PARENT: usize = 1;
+    const SESSION: usize = 3;
+    const THREADS: usize = 17;
+    const STARTED: usize = 19;
+    let name_end = line.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(&line[name_end + 1..]).ok()?;
+    let mut fields = [""; STARTED + 1];
+    let mut count = 0;
+    for (place, field) in fields.iter_mut().zip(rest.split_ascii_whitespace()) {
+        *place = field;
+        count += 1;
+    }
+    if count <= STARTED {
+        return None;
+    }
+    // The first thread can be over while others run on.
+    let over = matches!(fields[STATE], "Z" | "X" | "x");
+    Some(Process {
+        pid,
+        parent: fields[PARENT].parse().ok()?,
+        session: fields[SESSION].parse().ok()?,
+        started: fields[STARTED].parse().ok()?,
+        alive: !over || fields[THREADS].parse::<u32>().ok()? > 1,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_and_blanks_does_not_confuse() {
+        let line = b"12 (a) R (x 1) Z 7 12 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
+        let process = parse(12, line).expect("a process");
+        let expected = Process {
+            pid: 12,
+            parent: 7,
+            session: 9,
+            started: 4711,
+            alive: false,
+        };
+        assert_eq!(process, expected);
+        assert!(parse(12, b"12 (a) R 1 2").is_none());
+    }
+
+    #[test]
+    fn a_first_thread_that_is_over_does_not_make_a_process_dead() {
+        let line = b"12 (a) Z 7 12 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 4711 0 0";
+        assert!(parse(12, line).expect("a process").alive);
+    }
+
+    #[test]
+    fn marks_are_whole_words() {
+        let environment = b"A=x\0TASKQ_QUEUE=outer inner\0TASKQ_SESSION=q.1.20      \0";
+        let queue = |word: &str| Mark::Queue(word.into()).is_in(environment);
+        assert!(queue("outer") && queue("inner"));
+        assert!(!queue("out") && !queue("outer inner") && !queue(""));
+        assert!(Mark::Session("q.1.20".into()).is_in(environment));
+        assert!(!Mark::Session("q.1.2".into()).is_in(environment));
+        assert!(Mark::SessionOf("q.1.".into()).is_in(environment));
+        assert!(!Mark::SessionOf("q.2.".into()).is_in(environment));
+    }
+
+    #[test]
+    fn this_process_is_found_and_is_itself() {
+        let census = Census::take().expect("census");
+        let own = crate::process::own_pid();
+        let this = census
+            .living()
+            .find(|process| process.pid == own)
+            .expect("this process");
+        assert_eq!(this.parent, crate::process::parent_pid());
+        assert!(this.is_same());
+        assert!(!Process {
+            started: this.started + 1,
+            ..*this
+        }
+        .is_same());
+    }
+}

@@ -1,0 +1,117 @@
+//! Killing what belongs together, and nothing else.
+//!
+//! The rounds go on until a look finds nobody any more, so that a process that forks while it is looked for is found by the
+//! next look. Before a process is signalled, it is held by a descriptor (so that its number cannot pass to another) and
+//! compared with what was seen; one that cannot be shown to belong is left alone and judged by the next look.
+
+use std::collections::HashSet;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::process::{pidfd_send_signal, Signal};
+
+use super::census::{Census, Found, Mark, Process};
+use super::{kill, own_pid, pidfd};
+
+/// What is to be killed. The calling process is never killed, even where it belongs.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// Processes that are known for sure: the caller, or its children that are not reaped. They are killed, with their
+    /// descendants and with the members of the sessions that they lead.
+    pub roots: Vec<i32>,
+    /// Whoever has one of these marks is killed, with descendants. Without marks only descendants are looked at, which is
+    /// much cheaper.
+    pub marks: Vec<Mark>,
+    /// Processes whose marks need not be looked for, because they are known to belong elsewhere.
+    pub known: HashSet<i32>,
+    /// Processes that started before this tick are not looked at for marks; see [`Process::started`].
+    pub since: u64,
+}
+
+/// What [`kill_tree`] has done.
+#[derive(Clone, Debug, Default)]
+pub struct Swept {
+    /// How many processes were sent a signal.
+    pub killed: usize,
+    /// Who still lived when the time was up, for instance because the kernel holds it or it belongs to another user.
+    pub left: Vec<i32>,
+}
+
+/// Sends `SIGKILL` to everything that belongs to `tree`, until a look finds none of it alive or `limit` is over.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn kill_tree(tree: &Tree, limit: Duration) -> io::Result<Swept> {
+    let deadline = Instant::now() + limit;
+    let own = own_pid();
+    let mut signalled: HashSet<(i32, u64)> = HashSet::new();
+    loop {
+        let census = match &tree.marks[..] {
+            [] => Census::under(&tree.roots)?,
+            _ => Census::take()?,
+        };
+        let belongs = |process: &Process| {
+            process.alive
+                && process.started >= tree.since
+                && process.pid != own
+                && !tree.known.contains(&process.pid)
+                && process.carries_any(&tree.marks)
+        };
+        let mut found = census.below(&tree.roots, belongs);
+        found.retain(|found| found.process.pid != own);
+        let left = |found: &[Found]| found.iter().map(|found| found.process.pid).collect();
+        if found.is_empty() || Instant::now() >= deadline {
+            return Ok(Swept {
+                killed: signalled.len(),
+                left: left(&found),
+            });
+        }
+        let mut dying = Vec::new();
+        // Children first: as long as its parent is there, a child can be shown to be its child.
+        for found in found.iter().rev() {
+            if let Some(held) = signal(found) {
+                signalled.insert((found.process.pid, found.process.started));
+                dying.extend(held);
+            }
+        }
+        wait_for(&dying, deadline);
+    }
+}
+
+/// Kills one process, if it still is the one that was seen. Returns a descriptor of it where there are such.
+fn signal(found: &Found) -> Option<Option<OwnedFd>> {
+    // Without a descriptor left to open, the comparison alone must do, as where the kernel has none.
+    let held = pidfd(found.process.pid).unwrap_or(None);
+    let descent_holds = found.parent.map_or(true, |parent| parent.is_same());
+    if !found.process.is_same() || !descent_holds {
+        return None;
+    }
+    match &held {
+        Some(fd) => pidfd_send_signal(fd, Signal::KILL).ok()?,
+        None => kill(found.process.pid, libc::SIGKILL).ok()?,
+    }
+    Some(held)
+}
+
+/// Waits until some of the killed are dead; the next look tells what is left.
+fn wait_for(dying: &[OwnedFd], deadline: Instant) {
+    /// Without descriptors there is no event to wait for, and looking costs time, too.
+    const PAUSE: Duration = Duration::from_millis(2);
+    let Some(last) = dying.last() else {
+        std::thread::sleep(PAUSE);
+        return;
+    };
+    // The last one is the nearest to the root, and most of its kin will be dead when it is. One that cannot die now would
+    // hold the others up, so the wait is short.
+    let left = deadline
+        .saturating_duration_since(Instant::now())
+        .min(10 * PAUSE);
+    let left = Timespec {
+        tv_sec: 0,
+        tv_nsec: left.as_nanos() as _,
+    };
+    // An interrupted or failed wait only makes the next look come sooner.
+    let _ = poll(&mut [PollFd::new(last, PollFlags::IN)], Some(&left));
+}

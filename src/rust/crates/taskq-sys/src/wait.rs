@@ -1,0 +1,137 @@
+//! Children that have ended.
+
+use std::io;
+use std::mem::MaybeUninit;
+
+use taskq_wire::message::ProcessEnd;
+
+/// A reaped child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reaped {
+    /// How it ended.
+    pub end: ProcessEnd,
+    /// Its largest resident set, in bytes.
+    pub max_rss: u64,
+}
+
+/// Takes the exit status of the child `pid`. With `block` it waits for the end; otherwise `None` means that it still runs.
+///
+/// A child whose status somebody else has taken (or that `SIGCHLD` is ignored for) ended as [`ProcessEnd::Unknown`].
+///
+/// # Errors
+/// `pid` is no process number.
+pub fn reap(pid: i32, block: bool) -> io::Result<Option<Reaped>> {
+    if pid <= 0 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut status = 0;
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    let options = if block { 0 } else { libc::WNOHANG };
+    loop {
+        // SAFETY: both pointers are to places of the right types, which live during the call.
+        let result = unsafe { libc::wait4(pid, &mut status, options, usage.as_mut_ptr()) };
+        if result == 0 {
+            return Ok(None);
+        }
+        if result > 0 {
+            break;
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::ECHILD) => {
+                return Ok(Some(Reaped {
+                    end: ProcessEnd::Unknown,
+                    max_rss: 0,
+                }));
+            }
+            _ => return Err(error),
+        }
+    }
+    // SAFETY: all zero is a valid `rusage`, and the kernel has filled it in.
+    let usage = unsafe { usage.assume_init() };
+    Ok(Some(Reaped {
+        end: end_of(status),
+        max_rss: kilobytes(usage.ru_maxrss),
+    }))
+}
+
+/// A child that has ended and is not reaped, any or a certain one. It stays as it is.
+///
+/// # Errors
+/// `ECHILD` when there is no child (of that number) at all.
+pub fn ended(pid: Option<i32>) -> io::Result<Option<i32>> {
+    let (kind, id) = match pid {
+        None => (libc::P_ALL, 0),
+        Some(pid) => (
+            libc::P_PID,
+            libc::id_t::try_from(pid).map_err(|_| io::ErrorKind::InvalidInput)?,
+        ),
+    };
+    let options = libc::WEXITED | libc::WNOWAIT | libc::WNOHANG;
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    loop {
+        // SAFETY: the pointer is to a place of the right type, which lives during the call.
+        if unsafe { libc::waitid(kind, id, info.as_mut_ptr(), options) } == 0 {
+            break;
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    // SAFETY: all zero is a valid `siginfo_t`; the kernel has filled in a child's, or left the number zero.
+    let pid = unsafe { info.assume_init().si_pid() };
+    Ok((pid != 0).then_some(pid))
+}
+
+/// What a process and the children it has waited for have used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time of the process and of its waited-for children, in microseconds.
+    pub cpu_us: u64,
+    /// The largest resident set of the process itself, in bytes.
+    pub max_rss: u64,
+}
+
+/// The calling process's usage.
+#[must_use]
+pub fn own_usage() -> Usage {
+    let own = usage_of(libc::RUSAGE_SELF);
+    let children = usage_of(libc::RUSAGE_CHILDREN);
+    Usage {
+        cpu_us: cpu_us(&own) + cpu_us(&children),
+        max_rss: kilobytes(own.ru_maxrss),
+    }
+}
+
+fn usage_of(who: libc::c_int) -> libc::rusage {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to a place of the right type; all zero is valid should the call fail, which it cannot.
+    unsafe {
+        libc::getrusage(who, usage.as_mut_ptr());
+        usage.assume_init()
+    }
+}
+
+fn cpu_us(usage: &libc::rusage) -> u64 {
+    let us = |time: libc::timeval| time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64;
+    us(usage.ru_utime) + us(usage.ru_stime)
+}
+
+fn kilobytes(count: libc::c_long) -> u64 {
+    u64::try_from(count).unwrap_or(0) * 1024
+}
+
+fn end_of(status: i32) -> ProcessEnd {
+    if libc::WIFSIGNALED(status) {
+        ProcessEnd::Signaled {
+            signal: libc::WTERMSIG(status),
+            core: libc::WCOREDUMP(status),
+        }
+    } else {
+        ProcessEnd::Exited {
+            code: libc::WEXITSTATUS(status),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The bytes of every message, so that none of them changes by accident. A change on purpose raises `VERSION` and these.
+
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+use std::fmt::Debug;
+use taskq_core::id::{AttemptId, TaskId, WorkerId};
+use taskq_wire::frame::{encode_head, Decoder};
+use taskq_wire::message::*;
+use taskq_wire::{packet, VERSION};
+
+const WORKER: WorkerId = WorkerId(300);
+const ATTEMPT: AttemptId = AttemptId {
+    task: TaskId(70_000),
+    number: 2,
+};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[track_caller]
+fn packet_is<M: Serialize + DeserializeOwned + PartialEq + Debug>(message: &M, golden: &str) {
+    let bytes = packet::encode(message).expect("short");
+    assert_eq!(hex(&bytes), golden, "the bytes of {message:?}");
+    assert_eq!(&packet::decode::<M>(&bytes).expect("ours"), message);
+}
+
+#[track_caller]
+fn frame_is<M: Serialize + DeserializeOwned + PartialEq + Debug>(message: &M, golden: &str) {
+    let mut bytes = Vec::new();
+    encode_head(message, 3, &mut bytes).expect("short");
+    assert_eq!(hex(&bytes), golden, "the bytes of {message:?}");
+    bytes.extend_from_slice(b"abc");
+    let mut decoder = Decoder::<M>::default();
+    decoder.read_from(&mut bytes.as_slice()).expect("bytes");
+    let frame = decoder.next_frame().expect("ours").expect("whole");
+    assert_eq!((&frame.message, &frame.payload[..]), (message, &b"abc"[..]));
+}
+
+#[test]
+fn these_bytes_belong_to_version_1() {
+    assert_eq!(VERSION, 1);
+}
+
+#[test]
+fn packets_to_and_from_the_nursery() {
+    packet_is(
+        &ToNursery::Launch {
+            worker: WORKER,
+            slot: SlotId(5),
+        },
+        "0100ac0205",
+    );
+    packet_is(&ToNursery::Kill { worker: WORKER }, "0101ac02");
+    packet_is(&ToNursery::Shutdown, "0102");
+    packet_is(
+        &FromNursery::Up {
+            forks: false,
+            reason: "x".to_owned(),
+        },
+        "0100000178",
+    );
+    let failed = FromNursery::Failed {
+        phase: StartPhase::Preload,
+        message: "no".to_owned(),
+    };
+    packet_is(&failed, "010103026e6f");
+    packet_is(
+        &FromNursery::Launched {
+            worker: WORKER,
+            pid: 1000,
+        },
+        "0102ac02d00f",
+    );
+    packet_is(
+        &FromNursery::LaunchFailed {
+            worker: WORKER,
+            errno: 11,
+        },
+        "0103ac0216",
+    );
+    let end = ProcessEnd::Signaled {
+        signal: 9,
+        core: true,
+    };
+    packet_is(
+        &FromNursery::Exited {
+            worker: WORKER,
+            end,
+            max_rss: 4096,
+        },
+        "0104ac020112018020",
+    );
+    let end = ProcessEnd::Exited { code: 3 };
+    packet_is(
+        &FromNursery::Exited {
+            worker: WORKER,
+            end,
+            max_rss: 1,
+        },
+        "0104ac02000601",
+    );
+    let end = ProcessEnd::Unknown;
+    packet_is(
+        &FromNursery::Exited {
+            worker: WORKER,
+            end,
+            max_rss: 1,
+        },
+        "0104ac020201",
+    );
+}
+
+#[test]
+fn packets_to_and_from_a_control_thread() {
+    packet_is(
+        &ToControl::Recall {
+            attempts: vec![ATTEMPT],
+        },
+        "010001f0a20402",
+    );
+    packet_is(&ToControl::Interrupt { attempt: ATTEMPT }, "0101f0a20402");
+    packet_is(
+        &FromControl::Returned {
+            attempts: vec![ATTEMPT],
+        },
+        "010001f0a20402",
+    );
+}
+
+#[test]
+fn frames_to_and_from_a_session() {
+    let run = ToSession::Run {
+        attempt: ATTEMPT,
+        label: ".1".to_owned(),
+        fun_len: 2,
+    };
+    frame_is(&run, "7471010009000000030000000000000000f0a20402022e3102");
+    frame_is(&ToSession::Retire, "7471010001000000030000000000000001");
+    frame_is(&FromSession::Ready, "7471010001000000030000000000000000");
+    let failed = FromSession::Failed {
+        phase: StartPhase::Init,
+        message: "no".to_owned(),
+    };
+    frame_is(&failed, "747101000500000003000000000000000104026e6f");
+    let finished = Finished {
+        attempt: ATTEMPT,
+        verdict: Verdict::Interrupted,
+        began_ns: 1,
+        ended_ns: 2,
+        cpu_us: 3,
+        max_rss: 4,
+        stdout_end: 5,
+        stderr_end: 6,
+    };
+    frame_is(
+        &FromSession::Finished(finished),
+        "747101000c000000030000000000000002f0a2040202010203040506",
+    );
+}

@@ -1,0 +1,19 @@
+//! A host that a test can kill: launches sessions that leave processes behind, says so, and waits.
+#![allow(clippy::print_stdout)] // What it says is read by the test.
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+fn main() {
+    let mut host = common::Host::up("");
+    let mut workers = vec![host.launch(), host.launch(), host.launch()];
+    for (task, worker) in (1..).zip(&mut workers) {
+        worker.run(task, "spawn-sleep 1000");
+    }
+    workers[0].send(10, "stop");
+    workers[1].send(11, "stubborn 1000000");
+    println!("{} {}", host.token, host.dir.display());
+    loop {
+        std::thread::park();
+    }
+}

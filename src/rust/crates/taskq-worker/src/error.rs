@@ -1,0 +1,122 @@
+//! What can go wrong, by what the caller can do about it.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use taskq_wire::frame::WireError;
+
+/// A nursery or session cannot begin. The process should say so on its standard error and exit.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An inherited descriptor is not there: the process was not started by a host.
+    #[error("descriptor {number} was not inherited")]
+    Descriptor {
+        /// Its number.
+        number: RawFd,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// A variable of the environment is missing or makes no sense.
+    #[error("the variable {name} is missing or malformed")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+    },
+    /// The setup file cannot be read.
+    #[error("cannot read the setup file")]
+    Setup(#[source] io::Error),
+    /// The setup file does not hold exactly one frame of this version.
+    #[error("the setup file makes no sense")]
+    SetupFrame(#[source] WireError),
+    /// The setup file ends too early.
+    #[error("the setup file is cut off")]
+    SetupCut,
+    /// The board has no such slot.
+    #[error("the status board has no slot {slot}")]
+    Slot {
+        /// The slot.
+        slot: u32,
+    },
+    /// The process that started this one is already gone.
+    #[error("process {expected}, which started this one, is gone")]
+    Orphan {
+        /// Its process id.
+        expected: i32,
+    },
+    /// The operating system refuses something.
+    #[error("cannot {what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
+        move |source| StartError::System { what, source }
+    }
+}
+
+/// A nursery has stopped serving for another reason than its host's wish or death. Everything it had started is gone.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// [`Nursery::serve`](crate::Nursery::serve) was called before.
+    #[error("the nursery has served already")]
+    Over,
+    /// The host sent something that is no message.
+    #[error("the host sent a packet that makes no sense")]
+    Packet(#[source] WireError),
+    /// A launch did not come with its descriptors.
+    #[error("a launch came with {found} descriptors")]
+    Descriptors {
+        /// How many came.
+        found: usize,
+    },
+    /// The operating system refuses something that a nursery cannot do without.
+    #[error("cannot {what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+impl ServeError {
+    pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> ServeError {
+        move |source| ServeError::System { what, source }
+    }
+}
+
+/// A session cannot go on. The process should call [`Session::die`](crate::Session::die).
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The task socket fails, or is closed in the midst of something.
+    #[error("the task socket failed")]
+    Socket(#[from] io::Error),
+    /// What arrived is no frame.
+    #[error("the host sent something that makes no sense")]
+    Frame(#[from] WireError),
+    /// The host says that the function is longer than the whole payload.
+    #[error("the function has {fun_len} bytes in a payload of {payload_len}")]
+    FunctionLength {
+        /// The function's length.
+        fun_len: u64,
+        /// The payload's.
+        payload_len: usize,
+    },
+    /// A task has closed or replaced one of the session's own descriptors.
+    #[error("the task closed the session's {what}")]
+    Descriptors {
+        /// Which one.
+        what: &'static str,
+    },
+    /// This is a fork of the session, which must leave its channels alone.
+    #[error("this process was forked from the session {session}")]
+    Forked {
+        /// The session's process id.
+        session: i32,
+    },
+}

@@ -1,0 +1,151 @@
+//! The nursery: makes sessions, reaps them, and leaves nothing behind.
+//!
+//! It has one thread and waits for three things at once: the host's messages, the host's death, and children's ends. Without
+//! them it does not wake up. Whatever ends the service, everything the nursery has started ends with it.
+
+mod children;
+mod launch;
+mod serve;
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use taskq_sys::board::Board;
+use taskq_sys::process::Process;
+use taskq_sys::socket;
+use taskq_wire::message::{FromNursery, Setup, StartPhase};
+use taskq_wire::packet;
+
+use crate::error::{ServeError, StartError};
+use crate::seed::{adopt, Seed};
+use crate::setup::SetupFile;
+use crate::watch::Watch;
+
+/// Where a nursery finds what it inherits.
+const CONTROL: i32 = 3;
+const BOARD: i32 = 4;
+const SETUP: i32 = 5;
+
+/// A process that was started to be a nursery.
+#[derive(Debug)]
+pub struct Nursery {
+    inherited: Option<Inherited>,
+}
+
+/// What [`Nursery::serve`] needs.
+#[derive(Debug)]
+struct Inherited {
+    control: OwnedFd,
+    board_file: OwnedFd,
+    setup_file: OwnedFd,
+    /// Always there, except in a fork that has become a session.
+    board: Option<Board>,
+    setup: Setup,
+    host: Watch,
+    host_process: Option<Process>,
+}
+
+/// How a session is started where it cannot be forked. It calls [`Seed::from_exec`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecSession {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+}
+
+/// What the process is when [`Nursery::serve`] returns.
+#[derive(Debug)]
+pub enum Role {
+    /// A forked session, which knows nothing of the nursery any more.
+    Session(Seed),
+    /// Still the nursery, whose service is over. It should exit.
+    End,
+}
+
+impl Nursery {
+    /// Takes over what a nursery inherits, and reads the setup file.
+    ///
+    /// # Errors
+    /// The process was not started by a host, or the host is gone.
+    pub fn open() -> Result<(Nursery, SetupFile), StartError> {
+        let (control, board_file) = (adopt(CONTROL)?, adopt(BOARD)?);
+        let setup_file = adopt(SETUP)?;
+        let file = SetupFile::read(&setup_file)?;
+        let host = Watch::parent(file.setup.host_pid)?;
+        let board = Board::open(&board_file).map_err(StartError::system("map the status board"))?;
+        // From now on no call on it may wait: a host that does not read must not keep the nursery from noticing its death.
+        socket::set_nonblocking(&control, true).map_err(StartError::system("set up the socket"))?;
+        let inherited = Inherited {
+            control,
+            board_file,
+            setup_file,
+            board: Some(board),
+            host_process: Process::look(file.setup.host_pid),
+            setup: file.setup.clone(),
+            host,
+        };
+        Ok((
+            Nursery {
+                inherited: Some(inherited),
+            },
+            file,
+        ))
+    }
+
+    /// Tells the host that this nursery cannot come up. The process should exit after it. Waits at most a second for room in
+    /// the socket; there is room unless the host has stopped.
+    pub fn failed(&self, phase: StartPhase, message: &str) {
+        let Some(inherited) = &self.inherited else {
+            return;
+        };
+        let message = shortened(message).to_owned();
+        // A failure that cannot be told is seen as the exit that follows.
+        if let Ok(packet) = packet::encode(&FromNursery::Failed { phase, message }) {
+            let _ = send_soon(&inherited.control, &packet);
+        }
+    }
+
+    /// Serves the host until it is gone, says so, or closes its end; or until this process is a forked session.
+    ///
+    /// Becomes the adopter of orphans, takes over `SIGCHLD`, and replaces the signal for the parent's death by one that only
+    /// wakes it. Sessions are forked if the process has one thread; otherwise `exec` is started for each.
+    ///
+    /// # Errors
+    /// [`ServeError`]; like after [`Role::End`], nothing of what was started is left.
+    pub fn serve(&mut self, exec: ExecSession) -> Result<Role, ServeError> {
+        let inherited = self.inherited.take().ok_or(ServeError::Over)?;
+        serve::serve(inherited, exec)
+    }
+}
+
+/// Error messages are sent up to this length, so that every packet fits.
+const LONGEST_MESSAGE: usize = 32 * 1024;
+
+/// The beginning of `message` that fits into a packet.
+pub(crate) fn shortened(message: &str) -> &str {
+    let mut end = message.len().min(LONGEST_MESSAGE);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    &message[..end]
+}
+
+fn send_soon(control: &OwnedFd, packet: &[u8]) -> io::Result<()> {
+    use rustix::event::{poll, PollFd, PollFlags, Timespec};
+    let limit = Timespec {
+        tv_sec: 1,
+        tv_nsec: 0,
+    };
+    loop {
+        match socket::send_packet(control, packet, &[]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            other => return other,
+        }
+        if poll(&mut [PollFd::new(control, PollFlags::OUT)], Some(&limit))? == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The nursery's sessions: who lives, burying the dead, and killing.
+//!
+//! A dead session stays a zombie until everything that belonged to it is gone: as long as it is one, its number (which names
+//! its terminal session, too) cannot pass to another process. Sessions that end together are buried together, because what
+//! costs time is the look at all processes.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use taskq_core::id::WorkerId;
+use taskq_sys::process::{self, kill_tree, Mark, Process, Tree};
+use taskq_sys::{tag, wait};
+use taskq_wire::message::{FromNursery, ProcessEnd};
+
+use super::Inherited;
+use crate::seed::session_dir;
+
+/// Time to kill what a session has left behind. It takes milliseconds; only what the kernel itself holds takes longer.
+const BURIAL: Duration = Duration::from_millis(500);
+/// Time to kill everything at the end, of the two seconds that are promised.
+const END: Duration = Duration::from_millis(1500);
+
+/// A session's process, not reaped.
+struct Child {
+    worker: WorkerId,
+    tag: String,
+    /// When it started, in ticks; nothing that belongs to it is older.
+    started: u64,
+}
+
+/// All children that are sessions.
+pub(super) struct Children {
+    token: String,
+    queue_dir: PathBuf,
+    own: i32,
+    sessions: HashMap<i32, Child>,
+}
+
+impl Children {
+    pub(super) fn new(inherited: &Inherited) -> Children {
+        Children {
+            token: inherited.setup.token.clone(),
+            queue_dir: PathBuf::from(&inherited.setup.dir),
+            own: process::own_pid(),
+            sessions: HashMap::new(),
+        }
+    }
+
+    /// The tag of a session that is going to be launched.
+    pub(super) fn tag(&self, worker: WorkerId) -> String {
+        tag::of_session(&self.token, self.own, worker.0)
+    }
+
+    /// What the tags of all sessions have in common.
+    pub(super) fn mark_of_all(&self) -> Mark {
+        Mark::SessionOf(tag::of_nursery(&self.token, self.own))
+    }
+
+    /// Notes a new session.
+    pub(super) fn add(&mut self, pid: i32, worker: WorkerId) {
+        let started = Process::look(pid).map_or(0, |process| process.started);
+        self.sessions.insert(
+            pid,
+            Child {
+                worker,
+                tag: self.tag(worker),
+                started,
+            },
+        );
+    }
+
+    /// Kills these sessions, and says which are gone.
+    pub(super) fn kill(&mut self, workers: &[WorkerId]) -> Vec<FromNursery> {
+        let doomed = self
+            .sessions
+            .iter()
+            .filter(|(_, child)| workers.contains(&child.worker));
+        let doomed: Vec<i32> = doomed.map(|(pid, _)| *pid).collect();
+        if doomed.is_empty() {
+            return Vec::new();
+        }
+        self.sweep(&doomed)
+    }
+
+    /// Reaps what has ended; buries the sessions among it, and says which.
+    pub(super) fn bury(&mut self) -> Vec<FromNursery> {
+        let mut messages = Vec::new();
+        // An error means that there are no children at all.
+        while let Ok(Some(pid)) = wait::ended(None) {
+            if self.sessions.contains_key(&pid) {
+                let ended = |pid: &i32| matches!(wait::ended(Some(*pid)), Ok(Some(_)));
+                let dead: Vec<i32> = self.sessions.keys().copied().filter(ended).collect();
+                messages.extend(self.sweep(&dead));
+            } else {
+                // An orphan that was adopted, or a child of `preload`, in which nobody is interested any more.
+                let _ = wait::reap(pid, false);
+            }
+        }
+        // Where somebody else reaps all children, a session that is gone is none of our children any more.
+        let gone = |pid: &i32| wait::ended(Some(*pid)).is_err();
+        let stolen: Vec<i32> = self.sessions.keys().copied().filter(gone).collect();
+        if !stolen.is_empty() {
+            messages.extend(self.sweep(&stolen));
+        }
+        messages
+    }
+
+    /// Kills what belongs to these sessions, and reaps those of them that are dead then.
+    fn sweep(&mut self, pids: &[i32]) -> Vec<FromNursery> {
+        let children = || pids.iter().filter_map(|pid| self.sessions.get(pid));
+        let others = self.sessions.keys().filter(|pid| !pids.contains(pid));
+        let tree = Tree {
+            // A number that is no child's any more may be somebody else's.
+            roots: pids
+                .iter()
+                .copied()
+                .filter(|pid| wait::ended(Some(*pid)).is_ok())
+                .collect(),
+            marks: children()
+                .map(|child| Mark::Session(child.tag.clone()))
+                .collect(),
+            known: others.copied().collect(),
+            since: children().map(|child| child.started).min().unwrap_or(0),
+        };
+        // Without a look at the processes the sessions still end, and their strays at the latest with the nursery.
+        if kill_tree(&tree, BURIAL).is_err() {
+            for pid in &tree.roots {
+                let _ = process::kill(*pid, libc::SIGKILL);
+            }
+        }
+        let mut messages = Vec::new();
+        for pid in pids {
+            // `None` is a session that the kernel holds back; its end will be told like any other.
+            if let Ok(Some(reaped)) = wait::reap(*pid, false) {
+                messages.extend(self.bury_one(*pid, reaped.end, reaped.max_rss));
+            }
+        }
+        messages
+    }
+
+    fn bury_one(&mut self, pid: i32, end: ProcessEnd, max_rss: u64) -> Option<FromNursery> {
+        let worker = self.sessions.remove(&pid)?.worker;
+        // What cannot be removed now, because of its permissions, the end of the queue cannot remove either.
+        let _ = std::fs::remove_dir_all(session_dir(&self.queue_dir, worker));
+        Some(FromNursery::Exited {
+            worker,
+            end,
+            max_rss,
+        })
+    }
+
+    /// Kills everything that the nursery has ever started, and removes the queue's files.
+    pub(super) fn end(&mut self) {
+        let mut roots: Vec<i32> = self.sessions.keys().copied().collect();
+        roots.push(self.own);
+        let tree = Tree {
+            roots,
+            marks: vec![Mark::Queue(self.token.clone())],
+            since: Process::look(self.own).map_or(0, |own| own.started),
+            ..Tree::default()
+        };
+        // Sessions die after what they have started: should this process be killed meanwhile, they go on with it.
+        let _ = kill_tree(&tree, END);
+        while let Ok(Some(pid)) = wait::ended(None) {
+            let _ = wait::reap(pid, false);
+        }
+        self.sessions.clear();
+        let _ = std::fs::remove_dir_all(&self.queue_dir);
+    }
+}

@@ -1,0 +1,241 @@
+//! Making a session: by a fork of the nursery, or by a program.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use taskq_core::id::WorkerId;
+use taskq_sys::{fds, process, signals, tag};
+use taskq_wire::message::{FromNursery, SlotId};
+
+use super::serve::Serving;
+use crate::error::StartError;
+use crate::seed::{self, session_dir, Lineage, Seed};
+use crate::watch::Watch;
+
+/// The exit status of a session that could not even begin.
+const CANNOT_BEGIN: i32 = 70;
+
+impl Serving {
+    /// Makes a session and tells the host. Returns in the session, too, with its seed.
+    ///
+    /// `ends` are its task socket, control socket, stdout and stderr.
+    pub(super) fn launch(
+        &mut self,
+        worker: WorkerId,
+        slot: SlotId,
+        ends: [OwnedFd; 4],
+    ) -> Option<Seed> {
+        self.check_forks();
+        let dir = session_dir(Path::new(&self.inherited.setup.dir), worker);
+        let launched = match self.prepare(slot, &dir) {
+            Err(error) => Err(error),
+            Ok(()) if self.forks => match self.fork(worker, slot, &dir, ends) {
+                Ok(Forked::Child(seed)) => return Some(*seed),
+                Ok(Forked::Parent(pid)) => Ok(pid),
+                Err(error) => Err(error),
+            },
+            Ok(()) => self.execute(worker, slot, &dir, &ends),
+        };
+        match launched {
+            Ok(pid) => {
+                self.children.add(pid, worker);
+                self.tell(&FromNursery::Launched { worker, pid });
+            }
+            Err(error) => {
+                // Only an empty directory is removed: it may be another's, if that is why it could not be made.
+                let _ = fs::remove_dir(&dir);
+                let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                self.tell(&FromNursery::LaunchFailed { worker, errno });
+            }
+        }
+        None
+    }
+
+    fn prepare(&self, slot: SlotId, dir: &Path) -> io::Result<()> {
+        let board = self.inherited.board.as_ref();
+        if board.and_then(|board| board.slot(slot)).is_none() {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        DirBuilder::new().mode(0o700).create(dir)
+    }
+
+    fn fork(
+        &mut self,
+        worker: WorkerId,
+        slot: SlotId,
+        dir: &Path,
+        ends: [OwnedFd; 4],
+    ) -> io::Result<Forked> {
+        let nursery = process::own_pid();
+        // No signal may find the child while it still looks like the nursery.
+        let mask = signals::block_async();
+        // SAFETY: the process has a single thread, so the child is a whole process: no lock is held by a thread it lacks.
+        let pid = unsafe { libc::fork() };
+        if pid != 0 {
+            let error = io::Error::last_os_error();
+            mask.restore();
+            return if pid > 0 {
+                Ok(Forked::Parent(pid))
+            } else {
+                Err(error)
+            };
+        }
+        match self.become_session(nursery, worker, slot, dir, ends) {
+            Ok(seed) => {
+                mask.restore();
+                Ok(Forked::Child(Box::new(seed)))
+            }
+            Err(error) => give_up(&error),
+        }
+    }
+
+    /// In the child: lets go of everything that is the nursery's.
+    fn become_session(
+        &mut self,
+        nursery: i32,
+        worker: WorkerId,
+        slot: SlotId,
+        dir: &Path,
+        ends: [OwnedFd; 4],
+    ) -> Result<Seed, StartError> {
+        self.ends.restore();
+        process::new_session().map_err(StartError::system("begin a session"))?;
+        // Until the session watches the nursery itself it dies with it at once.
+        process::set_parent_death_signal(libc::SIGKILL)
+            .map_err(StartError::system("die with the nursery"))?;
+        let nursery = Watch::parent(nursery)?;
+        let (task, control, outputs) =
+            standard(ends).map_err(StartError::system("set up the standard descriptors"))?;
+        let lineage = Lineage {
+            nursery,
+            host: self.inherited.host_process,
+            siblings: self.children.mark_of_all(),
+            queue_dir: self.inherited.setup.dir.clone().into(),
+        };
+        let board = self.inherited.board.take();
+        let number = slot.0;
+        let slot = board.and_then(|board| board.into_slot(slot));
+        let slot = slot.ok_or(StartError::Slot { slot: number })?;
+        let dir = dir.to_owned();
+        let seed = Seed {
+            worker,
+            task,
+            control,
+            outputs,
+            slot,
+            lineage,
+            dir,
+        };
+        // SAFETY: what is closed here is owned by the nursery's values, which `serve` forgets in the child, or by whatever
+        // ran before the nursery served: that is the documented price of being forked.
+        unsafe { fds::close_all_except(&seed.own_fds()) }
+            .map_err(StartError::system("close the nursery's descriptors"))?;
+        // SAFETY: the child has a single thread.
+        unsafe { tag::write_session(&self.children.tag(worker)) }
+            .map_err(StartError::system("tag the session"))?;
+        std::env::set_var("TMPDIR", &seed.dir);
+        Ok(seed)
+    }
+
+    fn execute(
+        &mut self,
+        worker: WorkerId,
+        slot: SlotId,
+        dir: &Path,
+        ends: &[OwnedFd; 4],
+    ) -> io::Result<i32> {
+        /// The first number that no session inherits.
+        const BEYOND: RawFd = seed::SETUP + 1;
+        let [task, control, stdout, stderr] = ends;
+        // All numbers that are going to be replaced are occupied meanwhile, lest the pipe through which a failed `exec` is
+        // reported gets one of them.
+        let mut occupied = Vec::new();
+        while occupied
+            .last()
+            .map_or(true, |fd: &OwnedFd| fd.as_raw_fd() < BEYOND)
+        {
+            occupied.push(fds::duplicate_above(task, 3)?);
+        }
+        let above = |fd: &OwnedFd| fds::duplicate_above(fd, BEYOND);
+        let inherited = [
+            (above(task)?, seed::TASK),
+            (above(control)?, seed::CONTROL),
+            (above(&self.inherited.board_file)?, seed::BOARD),
+            (above(&self.inherited.setup_file)?, seed::SETUP),
+        ];
+        let nursery = process::own_pid();
+        let mut command = Command::new(&self.exec.program);
+        command
+            .args(&self.exec.args)
+            .env(seed::WORKER_VARIABLE, worker.0.to_string())
+            .env(seed::SLOT_VARIABLE, slot.0.to_string())
+            .env(
+                tag::SESSION,
+                tag::session_variable(&self.children.tag(worker)),
+            )
+            .env("TMPDIR", OsStr::new(dir))
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(above(stdout)?))
+            .stderr(Stdio::from(above(stderr)?));
+        let begin = move || {
+            signals::reset_all();
+            process::new_session()?;
+            process::set_parent_death_signal(libc::SIGKILL)?;
+            if process::parent_pid() != nursery {
+                return Err(io::Error::from_raw_os_error(libc::ESRCH));
+            }
+            for (fd, at) in &inherited {
+                // SAFETY: the child will be another program, and no value that owns these numbers is used before.
+                unsafe { fds::place(fd.as_fd(), *at)? };
+            }
+            fds::close_on_exec_from(BEYOND);
+            Ok(())
+        };
+        // SAFETY: the closure runs in a child of a process with threads. All it calls is async-signal-safe; the switch that
+        // `set_parent_death_signal` looks at was read when the service began.
+        unsafe { command.pre_exec(begin) };
+        let child = command.spawn()?;
+        // Dropping the handle neither waits nor kills: reaping is the nursery's business.
+        i32::try_from(child.id()).map_err(|_| io::ErrorKind::Other.into())
+    }
+}
+
+enum Forked {
+    Parent(i32),
+    Child(Box<Seed>),
+}
+
+/// Puts the standard descriptors where they belong, and gives back the session's own: task, control, and the two outputs.
+fn standard(ends: [OwnedFd; 4]) -> io::Result<(OwnedFd, OwnedFd, [OwnedFd; 2])> {
+    let null = lifted(fs::File::open("/dev/null")?.into())?;
+    let [task, control, stdout, stderr] = ends;
+    let (task, control) = (lifted(task)?, lifted(control)?);
+    let (stdout, stderr) = (lifted(stdout)?, lifted(stderr)?);
+    for (fd, at) in [(&null, 0), (&stdout, 1), (&stderr, 2)] {
+        // SAFETY: the standard descriptors have no owner.
+        unsafe { fds::place(fd.as_fd(), at)? };
+    }
+    Ok((task, control, [stdout, stderr]))
+}
+
+/// Not one of the standard numbers, which are free in a nursery whose `preload` has closed them.
+fn lifted(fd: OwnedFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() > 2 {
+        return Ok(fd);
+    }
+    fds::duplicate_above(fd, 3)
+}
+
+/// Ends a child that cannot become a session. Its exit handlers are the nursery's and must not run.
+fn give_up(error: &StartError) -> ! {
+    // The standard error is the session's pipe, or still the nursery's; if it is neither, nobody can be told.
+    let _ = writeln!(io::stderr(), "taskq: a session cannot begin: {error}");
+    // SAFETY: ends the process without running anything.
+    unsafe { libc::_exit(CANNOT_BEGIN) }
+}

@@ -1,0 +1,150 @@
+//! What a session is made of, before it runs.
+
+use std::env;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
+
+use taskq_core::id::WorkerId;
+use taskq_sys::board::{Board, OwnSlot};
+use taskq_sys::process::{Mark, Process};
+use taskq_sys::{fds, tag};
+use taskq_wire::message::SlotId;
+
+use crate::error::StartError;
+use crate::setup::SetupFile;
+use crate::watch::Watch;
+
+/// Where an executed session finds what it inherits.
+pub(crate) const TASK: RawFd = 3;
+pub(crate) const CONTROL: RawFd = 4;
+pub(crate) const BOARD: RawFd = 5;
+pub(crate) const SETUP: RawFd = 6;
+/// Tells an executed session its number.
+pub(crate) const WORKER_VARIABLE: &str = "TASKQ_WORKER";
+/// Tells an executed session its slot.
+pub(crate) const SLOT_VARIABLE: &str = "TASKQ_SLOT";
+
+/// A session's channels and names, to be handed to [`Session::start`](crate::Session::start).
+#[derive(Debug)]
+pub struct Seed {
+    pub(crate) worker: WorkerId,
+    pub(crate) task: OwnedFd,
+    pub(crate) control: OwnedFd,
+    /// Where descriptors 1 and 2 belong.
+    pub(crate) outputs: [OwnedFd; 2],
+    pub(crate) slot: OwnSlot,
+    pub(crate) lineage: Lineage,
+    pub(crate) dir: PathBuf,
+}
+
+/// From whom a session descends, and what to do about it when they are gone.
+#[derive(Debug)]
+pub(crate) struct Lineage {
+    pub(crate) nursery: Watch,
+    /// The host, to see whether anybody is left who would remove the queue's directory.
+    pub(crate) host: Option<Process>,
+    /// All that descends from sessions of the same nursery.
+    pub(crate) siblings: Mark,
+    pub(crate) queue_dir: PathBuf,
+}
+
+impl Seed {
+    /// Takes over what a session inherits that was executed, not forked.
+    ///
+    /// # Errors
+    /// The process was not started by a nursery, or the nursery is gone.
+    pub fn from_exec() -> Result<(Seed, SetupFile), StartError> {
+        let worker = WorkerId(number(WORKER_VARIABLE)?);
+        let slot: u32 = number(SLOT_VARIABLE)?;
+        let tags = env::var(tag::SESSION).unwrap_or_default();
+        let own_tag = tags.split(' ').next_back().unwrap_or_default();
+        let (nursery, _) =
+            tag::parse_session(own_tag).ok_or(StartError::Variable { name: tag::SESSION })?;
+        env::remove_var(WORKER_VARIABLE);
+        env::remove_var(SLOT_VARIABLE);
+
+        let (task, control) = (adopt(TASK)?, adopt(CONTROL)?);
+        let (board, setup_fd) = (adopt(BOARD)?, adopt(SETUP)?);
+        let outputs = [keep(1)?, keep(2)?];
+        let file = SetupFile::read(&setup_fd)?;
+        let nursery = Watch::parent(nursery)?;
+        let board = Board::open(&board).map_err(StartError::system("map the status board"))?;
+        let slot = board
+            .into_slot(SlotId(slot))
+            .ok_or(StartError::Slot { slot })?;
+        let prefix = own_tag.len() - worker.0.to_string().len();
+        let lineage = Lineage {
+            nursery,
+            host: Process::look(file.setup.host_pid),
+            siblings: Mark::SessionOf(own_tag[..prefix].to_owned()),
+            queue_dir: PathBuf::from(&file.setup.dir),
+        };
+        let dir = session_dir(&lineage.queue_dir, worker);
+        Ok((
+            Seed {
+                worker,
+                task,
+                control,
+                outputs,
+                slot,
+                lineage,
+                dir,
+            },
+            file,
+        ))
+    }
+
+    /// The session's number.
+    #[must_use]
+    pub fn worker(&self) -> WorkerId {
+        self.worker
+    }
+
+    /// The session's temporary directory, where `TMPDIR` points to. It exists, has mode 0700, and the nursery removes it
+    /// when the session is gone.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+/// Where a session has its temporary files.
+pub(crate) fn session_dir(queue_dir: &Path, worker: WorkerId) -> PathBuf {
+    queue_dir.join(worker.0.to_string())
+}
+
+/// Takes over an inherited descriptor.
+pub(crate) fn adopt(number: RawFd) -> Result<OwnedFd, StartError> {
+    // SAFETY: the process was started with these numbers for us, and this runs once, before anything else uses them. In a
+    // process that was not, something of the kind a host passes would have to stand there by accident to be taken over.
+    unsafe { fds::adopt(number) }.map_err(|source| StartError::Descriptor { number, source })
+}
+
+/// A duplicate of a standard descriptor that no task knows of.
+fn keep(number: RawFd) -> Result<OwnedFd, StartError> {
+    // SAFETY: borrowed for one call that fails when nothing is open at that number.
+    let standard = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    fds::duplicate_above(standard, 3).map_err(|source| StartError::Descriptor { number, source })
+}
+
+fn number<T: std::str::FromStr>(name: &'static str) -> Result<T, StartError> {
+    let value = env::var(name).ok().and_then(|value| value.parse().ok());
+    value.ok_or(StartError::Variable { name })
+}
+
+impl Seed {
+    /// The descriptors that a forked session keeps.
+    pub(crate) fn own_fds(&self) -> Vec<RawFd> {
+        let mut own: Vec<RawFd> = [
+            &self.task,
+            &self.control,
+            &self.outputs[0],
+            &self.outputs[1],
+        ]
+        .iter()
+        .map(|fd| fd.as_raw_fd())
+        .collect();
+        own.extend(self.lineage.nursery.raw_fd());
+        own
+    }
+}

@@ -1,0 +1,338 @@
+//! The session: receives attempts, and sends what came of them.
+//!
+//! The main thread does what is here; the [control thread](control) may interrupt it between [`Session::arm`] and
+//! [`Session::disarm`], and kills the process when the nursery is gone.
+
+mod control;
+mod die;
+mod ledger;
+mod output;
+
+use std::io::{self, IoSlice, Read};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use taskq_core::id::AttemptId;
+use taskq_sys::board::OwnSlot;
+use taskq_sys::socket::{recv_stream, send_stream, set_nonblocking};
+use taskq_sys::wait::{own_usage, Usage};
+use taskq_sys::{clock, pipe, process, signals};
+use taskq_wire::frame::{encode_head, Decoder, Progress};
+use taskq_wire::message::{Finished, FromSession, StartPhase, ToSession, Verdict};
+
+use crate::error::SessionError;
+use crate::nursery::shortened;
+use crate::seed::Seed;
+use control::Shared;
+use output::{Identity, Output};
+
+/// How the binding's interrupts are raised and cleared, apart from the signal.
+#[derive(Clone, Copy, Debug)]
+pub struct InterruptHook {
+    /// Called on the control thread, immediately before `SIGINT` is sent to the main thread. Must not block.
+    pub raise: fn(),
+    /// Called on the main thread by [`Session::arm`] and [`Session::disarm`]: forgets an interrupt that was raised and has
+    /// not hit. Must not block.
+    pub clear: fn(),
+}
+
+/// An attempt that has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Which attempt it is.
+    pub attempt: AttemptId,
+    /// The user's name of the task.
+    pub label: String,
+    /// The serialized function, then the serialized rest of the call.
+    pub payload: Vec<u8>,
+    /// How many bytes of the payload are the function.
+    pub fun_len: usize,
+}
+
+/// A process that runs tasks.
+pub struct Session {
+    pid: i32,
+    task: OwnedFd,
+    task_identity: Identity,
+    decoder: Decoder<ToSession>,
+    head: Vec<u8>,
+    output: Output,
+    slot: OwnSlot,
+    shared: Arc<Shared>,
+    wake: OwnedFd,
+    current: Option<Current>,
+}
+
+/// What is known of the attempt that has begun and is not finished.
+struct Current {
+    job: Job,
+    usage: Usage,
+    /// When it was received, or armed if it was.
+    began_ns: u64,
+    /// When it was disarmed.
+    ended_ns: Option<u64>,
+}
+
+impl Session {
+    /// Begins a session. To be called on the main thread, before anything that may start processes: what the session starts
+    /// is only sure to die with it once the control thread runs, which this starts.
+    ///
+    /// # Errors
+    /// No thread or no descriptors are left.
+    pub fn start(seed: Seed, hook: InterruptHook) -> io::Result<Session> {
+        let task_identity = Identity::of(&seed.task)?;
+        let output = Output::new(seed.outputs)?;
+        let (wake_read, wake) = pipe::pair()?;
+        set_nonblocking(&wake, true)?;
+        set_nonblocking(&seed.control, true)?;
+        let shared = Arc::new(Shared::new(hook, seed.lineage));
+        control::start(Arc::clone(&shared), seed.control, wake_read)?;
+        // The control thread sees the nursery's death; the signal is only needed to wake a session that was stopped.
+        process::set_parent_death_signal(libc::SIGCONT)?;
+        Ok(Session {
+            pid: process::own_pid(),
+            task: seed.task,
+            task_identity,
+            decoder: Decoder::default(),
+            head: Vec::new(),
+            output,
+            slot: seed.slot,
+            shared,
+            wake,
+            current: None,
+        })
+    }
+
+    /// Tells the host that the session waits for tasks.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn ready(&mut self) -> Result<(), SessionError> {
+        self.send(&FromSession::Ready, &[])
+    }
+
+    /// Tells the host that the session cannot come up; the process should exit after this. A failure that cannot be told is
+    /// seen as that exit.
+    pub fn failed(&mut self, phase: StartPhase, message: &str) {
+        let message = shortened(message).to_owned();
+        let _ = self.send(&FromSession::Failed { phase, message }, &[]);
+    }
+
+    /// Waits for the next attempt that was not recalled, and makes it the [`current`](Session::current) one. It has begun
+    /// when this returns, even if its payload makes no sense.
+    ///
+    /// `false` means that no more will come. Signals do not end the wait.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn receive(&mut self) -> Result<bool, SessionError> {
+        self.own()?;
+        loop {
+            if let Some(frame) = self.decoder.next_frame()? {
+                match frame.message {
+                    ToSession::Retire => return Ok(false),
+                    ToSession::Run {
+                        attempt,
+                        label,
+                        fun_len,
+                    } => {
+                        let job = job(attempt, label, fun_len, frame.payload)?;
+                        if self.begin(job) {
+                            return Ok(true);
+                        }
+                    }
+                }
+                continue;
+            }
+            if !self.task_identity.is_of(&self.task) {
+                return Err(SessionError::Descriptors {
+                    what: "task socket",
+                });
+            }
+            match self.decoder.read_from(&mut Stream(&self.task))? {
+                Progress::Read(_) => {}
+                Progress::Eof if self.decoder.is_between_frames() => return Ok(false),
+                // The socket waits, unless somebody has set it not to.
+                Progress::WouldBlock => set_nonblocking(&self.task, false)?,
+                Progress::Eof => {
+                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                }
+            }
+        }
+    }
+
+    /// From now on the current attempt can be interrupted; one that was asked for before comes at once.
+    pub fn arm(&mut self) {
+        let Some(current) = self
+            .current
+            .as_mut()
+            .filter(|_| self.pid == process::own_pid())
+        else {
+            return;
+        };
+        current.began_ns = clock::now_ns();
+        let mut ledger = self.shared.ledger();
+        (self.shared.hook.clear)();
+        let waiting = ledger.arm();
+        drop(ledger);
+        if waiting {
+            // A full pipe wakes the thread, too.
+            let _ = rustix::io::write(&self.wake, b"i");
+        }
+    }
+
+    /// From now on nothing is interrupted: when this returns, no interrupt is on its way any more.
+    pub fn disarm(&mut self) {
+        let Some(current) = self
+            .current
+            .as_mut()
+            .filter(|_| self.pid == process::own_pid())
+        else {
+            return;
+        };
+        current.ended_ns.get_or_insert_with(clock::now_ns);
+        let mut ledger = self.shared.ledger();
+        if ledger.disarm() {
+            // The signal was sent, but the kernel may not have delivered it yet.
+            signals::settle(libc::SIGINT);
+        }
+        (self.shared.hook.clear)();
+    }
+
+    /// Sends what came of the current attempt, which is over by that. Without one it does nothing.
+    ///
+    /// The binding has flushed its own buffers; this flushes the C library's, and puts the standard descriptors back.
+    ///
+    /// # Errors
+    /// [`SessionError`]. The result must then be taken as not sent.
+    pub fn finish(&mut self, verdict: Verdict, payload: &[u8]) -> Result<(), SessionError> {
+        self.own()?;
+        self.disarm();
+        let Some(current) = self.current.take() else {
+            return Ok(());
+        };
+        if !self.output.is_whole() {
+            return Err(SessionError::Descriptors {
+                what: "output pipes",
+            });
+        }
+        self.output.flush();
+        self.output.restore()?;
+        let written = self.output.positions(&self.slot)?;
+        let usage = own_usage();
+        let finished = Finished {
+            attempt: current.job.attempt,
+            verdict,
+            began_ns: current.began_ns,
+            ended_ns: current.ended_ns.unwrap_or_else(clock::now_ns),
+            cpu_us: usage.cpu_us.saturating_sub(current.usage.cpu_us),
+            max_rss: usage.max_rss,
+            stdout_end: written.stdout,
+            stderr_end: written.stderr,
+        };
+        self.send(&FromSession::Finished(finished), payload)?;
+        self.slot.end();
+        self.shared.ledger().end();
+        Ok(())
+    }
+
+    /// The attempt that has begun and is not finished.
+    #[must_use]
+    pub fn current(&self) -> Option<&Job> {
+        self.current.as_ref().map(|current| &current.job)
+    }
+
+    /// Ends this process at once, by `SIGKILL`: for a session that cannot tell its host what happened. The nursery kills
+    /// what it had started. In a fork of the session it ends only the fork.
+    pub fn die(&self) -> ! {
+        die::die(&self.shared.lineage)
+    }
+
+    fn begin(&mut self, job: Job) -> bool {
+        let mut ledger = self.shared.ledger();
+        if !ledger.begin(job.attempt) {
+            return false;
+        }
+        let began_ns = clock::now_ns();
+        // Under the same lock: what was not given back stands on the board.
+        self.slot.begin(job.attempt, began_ns);
+        drop(ledger);
+        self.current = Some(Current {
+            job,
+            usage: own_usage(),
+            began_ns,
+            ended_ns: None,
+        });
+        true
+    }
+
+    /// Writes a whole frame, however long it takes.
+    fn send(&mut self, message: &FromSession, payload: &[u8]) -> Result<(), SessionError> {
+        self.own()?;
+        if !self.task_identity.is_of(&self.task) {
+            return Err(SessionError::Descriptors {
+                what: "task socket",
+            });
+        }
+        self.head.clear();
+        encode_head(message, payload.len() as u64, &mut self.head)?;
+        write_all(&self.task, &self.head, payload)?;
+        Ok(())
+    }
+
+    /// In a fork of the session nothing may be read or written: it is the session's.
+    fn own(&self) -> Result<(), SessionError> {
+        if process::own_pid() == self.pid {
+            return Ok(());
+        }
+        Err(SessionError::Forked { session: self.pid })
+    }
+}
+
+fn job(
+    attempt: AttemptId,
+    label: String,
+    fun_len: u64,
+    payload: Vec<u8>,
+) -> Result<Job, SessionError> {
+    match usize::try_from(fun_len) {
+        Ok(len) if len <= payload.len() => Ok(Job {
+            attempt,
+            label,
+            payload,
+            fun_len: len,
+        }),
+        _ => Err(SessionError::FunctionLength {
+            fun_len,
+            payload_len: payload.len(),
+        }),
+    }
+}
+
+/// Sends both, one after the other.
+fn write_all(socket: &OwnedFd, mut head: &[u8], mut payload: &[u8]) -> io::Result<()> {
+    while !head.is_empty() || !payload.is_empty() {
+        match send_stream(socket, &[IoSlice::new(head), IoSlice::new(payload)]) {
+            // The socket waits, unless somebody has set it not to.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                set_nonblocking(socket, false)?;
+            }
+            sent => {
+                let sent = sent?;
+                let of_head = sent.min(head.len());
+                head = &head[of_head..];
+                payload = &payload[sent - of_head..];
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The task socket as a source of bytes.
+struct Stream<'a>(&'a OwnedFd);
+
+impl Read for Stream<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        recv_stream(self.0, buffer)
+    }
+}

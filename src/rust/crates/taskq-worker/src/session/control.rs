@@ -1,0 +1,205 @@
+//! The control thread: interrupts, attempts that are given back, and the death of the nursery.
+//!
+//! It never touches what runs on the main thread, except by a signal while an attempt is armed. Armed or not, and the sending
+//! of the signal, are under one lock, so that an interrupt never hits what comes after its attempt.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use taskq_core::id::AttemptId;
+use taskq_sys::signals::{self, Thread};
+use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
+use taskq_wire::message::{FromControl, ToControl};
+use taskq_wire::packet::{self, MAX_PACKET};
+
+use super::die::die;
+use super::ledger::{Interrupt, Ledger};
+use super::InterruptHook;
+use crate::seed::Lineage;
+
+/// How long after an interrupt the next one follows, unless the attempt has ended.
+const AGAIN: Duration = Duration::from_millis(50);
+/// Deep enough for reading `/proc`.
+const STACK: usize = 256 * 1024;
+
+/// What the main and the control thread share.
+pub(super) struct Shared {
+    /// Guards the state of attempts, and the sending of signals that depends on it.
+    ledger: Mutex<Ledger>,
+    pub(super) hook: InterruptHook,
+    pub(super) lineage: Lineage,
+    main: Thread,
+}
+
+impl Shared {
+    pub(super) fn new(hook: InterruptHook, lineage: Lineage) -> Shared {
+        Shared {
+            ledger: Mutex::default(),
+            hook,
+            lineage,
+            main: Thread::current(),
+        }
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // The ledger's methods do not panic; if one did, the state it left is still the best one.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends an interrupt if one is due, and says whether it was.
+    fn fire(&self) -> bool {
+        let mut ledger = self.ledger();
+        if !ledger.fire() {
+            return false;
+        }
+        (self.hook.raise)();
+        // The main thread cannot be over: its end is the process's.
+        let _ = self.main.signal(libc::SIGINT);
+        true
+    }
+}
+
+/// Starts the control thread. A byte on `wake` makes it look whether an interrupt is due.
+pub(super) fn start(shared: Arc<Shared>, control: OwnedFd, wake: OwnedFd) -> io::Result<()> {
+    let control = Control {
+        shared: Arc::clone(&shared),
+        socket: Some(control),
+        wake,
+        outbox: VecDeque::new(),
+        next: None,
+    };
+    let body = move || {
+        // Whatever ends this thread, without it the session could not be stopped any more.
+        let _ = catch_unwind(AssertUnwindSafe(|| control.run()));
+        die(&shared.lineage);
+    };
+    // The new thread inherits the mask: no signal that is meant for the task is handled there.
+    let mask = signals::block_async();
+    let thread = thread::Builder::new()
+        .name("taskq-control".into())
+        .stack_size(STACK);
+    let started = thread.spawn(body);
+    mask.restore();
+    started.map(drop)
+}
+
+struct Control {
+    shared: Arc<Shared>,
+    /// `None` after the host has closed its end.
+    socket: Option<OwnedFd>,
+    wake: OwnedFd,
+    /// Packets for which the socket had no room.
+    outbox: VecDeque<Vec<u8>>,
+    /// When the next interrupt follows.
+    next: Option<Instant>,
+}
+
+impl Control {
+    /// Returns when the nursery is gone, or a descriptor of this thread is not what it was.
+    fn run(mut self) -> io::Result<()> {
+        let mut buffer = vec![0; MAX_PACKET];
+        while !self.shared.lineage.nursery.is_gone()? {
+            self.flush()?;
+            let woken = self.wait()?;
+            if woken {
+                let mut bytes = [0; 64];
+                rustix::io::read(&self.wake, &mut bytes)?;
+            }
+            let received = self.receive(&mut buffer)?;
+            if woken || received || self.next.is_some_and(|next| next <= Instant::now()) {
+                self.next = self.shared.fire().then(|| Instant::now() + AGAIN);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the next event, and says whether the main thread sent one.
+    fn wait(&self) -> io::Result<bool> {
+        let until_next = self
+            .next
+            .map(|next| next.saturating_duration_since(Instant::now()));
+        let patience = [until_next, self.shared.lineage.nursery.patience()];
+        let patience = patience.into_iter().flatten().min();
+        let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
+        let mut fds = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        let nursery = self.shared.lineage.nursery.fd();
+        fds.extend(nursery.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        if let Some(socket) = &self.socket {
+            let mut interest = PollFlags::IN;
+            if !self.outbox.is_empty() {
+                interest |= PollFlags::OUT;
+            }
+            fds.push(PollFd::new(socket, interest));
+        }
+        match poll(&mut fds, patience.as_ref()) {
+            Err(rustix::io::Errno::INTR) => return Ok(false),
+            other => other?,
+        };
+        if fds.iter().any(|fd| fd.revents().contains(PollFlags::NVAL)) {
+            return Err(rustix::io::Errno::BADF.into());
+        }
+        Ok(!fds[0].revents().is_empty())
+    }
+
+    /// Takes all packets that are there. Returns whether an interrupt may be due now.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        let mut wanted = false;
+        while let Some(socket) = &self.socket {
+            let packet = match recv_packet(socket, buffer, RecvFlags::DONTWAIT) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                other => other?,
+            };
+            if packet.len == 0 {
+                // Only a hint: it is the nursery that decides.
+                self.socket = None;
+                self.outbox.clear();
+                break;
+            }
+            match packet::decode(&buffer[..packet.len])? {
+                ToControl::Recall { attempts } => {
+                    let returned = self.shared.ledger().recall(attempts);
+                    self.tell(returned)?;
+                }
+                ToControl::Interrupt { attempt } => {
+                    let answer = self.shared.ledger().interrupt(attempt);
+                    match answer {
+                        Interrupt::Returned => self.tell(vec![attempt])?,
+                        Interrupt::Wanted => wanted = true,
+                        Interrupt::Stale => {}
+                    }
+                }
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn tell(&mut self, attempts: Vec<AttemptId>) -> io::Result<()> {
+        self.outbox
+            .push_back(packet::encode(&FromControl::Returned { attempts })?);
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let Some(socket) = &self.socket else {
+            return Ok(());
+        };
+        while let Some(packet) = self.outbox.front() {
+            match send_packet(socket, packet, &[]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                // What could not be sent will be missed by nobody.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.outbox.clear(),
+                other => {
+                    other?;
+                    self.outbox.pop_front();
+                }
+            }
+        }
+        Ok(())
+    }
+}

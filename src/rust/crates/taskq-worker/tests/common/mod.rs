@@ -1,0 +1,259 @@
+//! A host for tests: starts the fake nursery, launches sessions, and talks to them by raw messages.
+#![allow(dead_code, unused_imports)] // Every test program uses a part of it.
+
+mod worker;
+
+use std::fs::DirBuilder;
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use taskq_core::id::WorkerId;
+use taskq_sys::board::Board;
+use taskq_sys::socket::{packet_pair, recv_packet, send_packet, stream_pair, RecvFlags};
+use taskq_sys::{fds, memory, pipe, process, signals, tag};
+use taskq_wire::frame::encode_head;
+use taskq_wire::message::{FromNursery, ProcessEnd, Setup, SlotId, ToNursery};
+use taskq_wire::packet::{self, MAX_PACKET};
+
+pub(crate) use worker::{attempt, Worker};
+
+/// No test waits longer for anything.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A queue's host without a queue.
+pub(crate) struct Host {
+    pub(crate) nursery: Child,
+    pub(crate) token: String,
+    pub(crate) dir: PathBuf,
+    pub(crate) board: Board,
+    control: Option<OwnedFd>,
+    launched: u32,
+}
+
+impl Host {
+    /// Starts a nursery whose setup's payload is `text`, with more variables in its environment.
+    pub(crate) fn start(text: &str, variables: &[(&str, &str)]) -> Host {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let token = format!("test-{}-{count}", process::own_pid());
+        let dir = std::env::temp_dir().join(&token);
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&dir)
+            .expect("the queue's directory");
+        let (board, board_file) = Board::create().expect("board");
+        let setup = Setup {
+            host_pid: process::own_pid(),
+            token: token.clone(),
+            dir: dir.to_str().expect("a plain path").into(),
+        };
+        let mut frame = Vec::new();
+        encode_head(&setup, text.len() as u64, &mut frame).expect("small");
+        frame.extend_from_slice(text.as_bytes());
+        let mut setup_file = memory::file("setup").expect("memory");
+        setup_file.write_all(&frame).expect("write");
+        let (control, far) = packet_pair().expect("pair");
+
+        let above = |fd: &dyn AsFdDyn| fds::duplicate_above(fd.fd(), 10).expect("duplicate");
+        let inherited = [
+            (above(&far), 3),
+            (above(&board_file), 4),
+            (above(&setup_file), 5),
+        ];
+        let host = process::own_pid();
+        let mut command = Command::new(far_end());
+        command
+            .envs(tag::nursery_variables(&token))
+            .envs(variables.iter().copied())
+            .env("TMPDIR", &dir)
+            .stdin(Stdio::null());
+        let begin = move || {
+            signals::reset_all();
+            process::new_session()?;
+            process::set_parent_death_signal(libc::SIGKILL)?;
+            assert_eq!(process::parent_pid(), host);
+            for (fd, at) in &inherited {
+                // SAFETY: the child will be another program.
+                unsafe { fds::place(fd.as_fd(), *at)? };
+            }
+            Ok(())
+        };
+        // SAFETY: the closure makes system calls only.
+        unsafe { command.pre_exec(begin) };
+        // The numbers that are replaced in the child must not be those of the pipe by which `spawn` learns of a failure.
+        let occupied: Vec<OwnedFd> = (0..4).map(|_| above(&far)).collect();
+        let nursery = command.spawn().expect("the example far_end");
+        drop(occupied);
+        Host {
+            nursery,
+            token,
+            dir,
+            board,
+            control: Some(control),
+            launched: 0,
+        }
+    }
+
+    /// Starts a nursery that forks, and waits until it is up.
+    pub(crate) fn up(text: &str) -> Host {
+        let mut host = Host::start(text, &[]);
+        match host.next() {
+            FromNursery::Up { forks: true, .. } => host,
+            other => panic!("{other:?} instead of a nursery that forks"),
+        }
+    }
+
+    pub(crate) fn nursery_pid(&self) -> i32 {
+        self.nursery.id() as i32
+    }
+
+    /// The nursery's next message.
+    pub(crate) fn next(&mut self) -> FromNursery {
+        self.next_within(DEADLINE)
+            .expect("a message before the deadline")
+    }
+
+    pub(crate) fn next_within(&mut self, patience: Duration) -> Option<FromNursery> {
+        let control = self.control.as_ref().expect("open");
+        if !readable(control, patience) {
+            return None;
+        }
+        let mut buffer = vec![0; MAX_PACKET];
+        let packet = recv_packet(control, &mut buffer, RecvFlags::DONTWAIT).expect("receive");
+        assert_ne!(packet.len, 0, "the nursery has closed its end");
+        Some(packet::decode(&buffer[..packet.len]).expect("a message"))
+    }
+
+    pub(crate) fn send(&self, message: &ToNursery, fds: &[&OwnedFd]) {
+        let fds: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
+        let packet = packet::encode(message).expect("small");
+        send_packet(self.control.as_ref().expect("open"), &packet, &fds).expect("send");
+    }
+
+    /// Asks for a session, without waiting for it.
+    pub(crate) fn ask(&mut self) -> Worker {
+        self.launched += 1;
+        let (worker, slot) = (WorkerId(u64::from(self.launched)), SlotId(self.launched));
+        let (task, far_task) = stream_pair().expect("pair");
+        let (control, far_control) = packet_pair().expect("pair");
+        let (stdout, far_stdout) = pipe::pair().expect("pipe");
+        let (stderr, far_stderr) = pipe::pair().expect("pipe");
+        let launch = ToNursery::Launch { worker, slot };
+        self.send(
+            &launch,
+            &[&far_task, &far_control, &far_stdout, &far_stderr],
+        );
+        Worker::new(worker, slot, task, control, [stdout, stderr])
+    }
+
+    /// Launches a session and waits until it is ready.
+    pub(crate) fn launch(&mut self) -> Worker {
+        let mut worker = self.ask();
+        match self.next() {
+            FromNursery::Launched {
+                worker: launched,
+                pid,
+            } if launched == worker.id => {
+                worker.pid = pid;
+            }
+            other => panic!("{other:?} instead of a launch"),
+        }
+        worker.expect_ready();
+        worker
+    }
+
+    /// Waits for the end of this session, before that of any other.
+    pub(crate) fn expect_exit(&mut self, worker: &Worker) -> ProcessEnd {
+        match self.next() {
+            FromNursery::Exited {
+                worker: exited,
+                end,
+                max_rss,
+            } if exited == worker.id => {
+                assert!(max_rss > 0);
+                assert!(!self.dir.join(worker.id.0.to_string()).exists());
+                end
+            }
+            other => panic!("{other:?} instead of the exit of {:?}", worker.id),
+        }
+    }
+
+    /// Ends the nursery and asserts that nothing of it is left.
+    pub(crate) fn finish(mut self) {
+        self.send(&ToNursery::Shutdown, &[]);
+        let status = self.nursery.wait().expect("the nursery's end");
+        assert!(status.success(), "{status}");
+        self.assert_nothing_is_left();
+    }
+
+    /// Closes the host's end of the control socket.
+    pub(crate) fn hang_up(&mut self) {
+        self.control = None;
+    }
+
+    pub(crate) fn assert_nothing_is_left(&mut self) {
+        let _ = self.nursery.wait();
+        nothing_is_left(&self.token);
+        eventually("the directory to be removed", || !self.dir.exists());
+    }
+}
+
+/// Waits until no process of this queue is left, not longer than promised.
+pub(crate) fn nothing_is_left(token: &str) {
+    eventually("all processes to be gone", || {
+        process::tagged(token).expect("a look").is_empty()
+    });
+}
+
+/// Waits for a condition.
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < DEADLINE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether there is something to be read in time.
+pub(crate) fn readable(fd: &OwnedFd, patience: Duration) -> bool {
+    let patience = Timespec::try_from(patience).expect("short");
+    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    rustix::io::retry_on_intr(|| poll(&mut fds, Some(&patience))).expect("poll") > 0
+}
+
+/// How many descriptors a process has open.
+pub(crate) fn open_fds(pid: i32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// The program built from an example of this package.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("own path");
+    let profile = own.ancestors().find(|dir| dir.join("examples").is_dir());
+    profile
+        .expect("the examples' directory")
+        .join("examples")
+        .join(name)
+}
+
+fn far_end() -> PathBuf {
+    example("far_end")
+}
+
+/// What has a descriptor, as a trait object.
+trait AsFdDyn {
+    fn fd(&self) -> std::os::fd::BorrowedFd<'_>;
+}
+
+impl<T: AsFd + AsRawFd> AsFdDyn for T {
+    fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.as_fd()
+    }
+}

@@ -1,0 +1,265 @@
+//! Who dies when, and that nothing is left.
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{eventually, example, nothing_is_left, Host, Worker};
+use taskq_sys::process::{self, Process};
+use taskq_wire::message::{FromNursery, ProcessEnd, StartPhase, ToNursery};
+
+/// Has the session leave a process behind, and waits until it is there.
+fn leave_stray(host: &Host, worker: &mut Worker, task: u64) {
+    let before = process::tagged(&host.token).expect("a look").len();
+    worker.run(task, "spawn-sleep 1000");
+    eventually("the stray", || {
+        process::tagged(&host.token).expect("a look").len() > before
+    });
+}
+
+fn count(host: &Host) -> usize {
+    process::tagged(&host.token).expect("a look").len()
+}
+
+#[test]
+fn a_crash_is_told_with_its_signal_and_takes_the_strays_along() {
+    let mut host = Host::up("");
+    let mut bystander = host.launch();
+    leave_stray(&host, &mut bystander, 1);
+    for signal in [libc::SIGSEGV, libc::SIGKILL, libc::SIGTERM] {
+        let mut worker = host.launch();
+        leave_stray(&host, &mut worker, 1);
+        worker.send(2, &format!("signal {signal}"));
+        let end = host.expect_exit(&worker);
+        assert!(matches!(end, ProcessEnd::Signaled { signal: found, .. } if found == signal));
+        // The nursery, the other session and its stray live on.
+        assert_eq!(count(&host), 3);
+    }
+    let mut worker = host.launch();
+    worker.send(2, "exit 0");
+    assert_eq!(host.expect_exit(&worker), ProcessEnd::Exited { code: 0 });
+    assert!(worker.next_frame().is_none());
+    assert_eq!(bystander.run(5, "ok x"), "x");
+    host.finish();
+}
+
+#[test]
+fn a_killed_session_is_gone_with_everything_even_if_stopped() {
+    let mut host = Host::up("");
+    let mut worker = host.launch();
+    leave_stray(&host, &mut worker, 1);
+    worker.send(2, "stop");
+    let stopped = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", worker.pid));
+        stat.is_ok_and(|stat| stat.contains(") T "))
+    };
+    eventually("the session to stop", stopped);
+    host.send(&ToNursery::Kill { worker: worker.id }, &[]);
+    let end = host.expect_exit(&worker);
+    assert_eq!(
+        end,
+        ProcessEnd::Signaled {
+            signal: libc::SIGKILL,
+            core: false
+        }
+    );
+    assert_eq!(count(&host), 1);
+    host.finish();
+}
+
+#[test]
+fn kill_9_of_the_nursery_takes_sessions_and_strays_along() {
+    let mut host = Host::up("");
+    let mut workers: Vec<Worker> = (0..4).map(|_| host.launch()).collect();
+    for worker in &mut workers {
+        leave_stray(&host, worker, 1);
+    }
+    workers[0].send(2, "stop");
+    workers[1].send(2, "stubborn 1000000");
+    let start = Instant::now();
+    host.nursery.kill().expect("kill");
+    host.nursery.wait().expect("reap");
+    nothing_is_left(&host.token);
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
+    // The host lives, so its directory is left to it.
+    std::fs::remove_dir_all(&host.dir).expect("the queue's directory");
+}
+
+#[test]
+fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
+    for also_nursery in [false, true] {
+        let mut host = Command::new(example("host"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the example host");
+        let mut line = String::new();
+        let stdout = host.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let (token, dir) = line.trim().split_once(' ').expect("two words");
+        assert!(process::tagged(token).expect("a look").len() >= 7);
+        let nursery = process::descendants(host.id() as i32).expect("a look")[0];
+        if also_nursery {
+            process::kill(nursery, libc::SIGSTOP).expect("stop");
+        }
+        let start = Instant::now();
+        host.kill().expect("kill");
+        host.wait().expect("reap");
+        if also_nursery {
+            let _ = process::kill(nursery, libc::SIGKILL);
+        }
+        nothing_is_left(token);
+        eventually("the directory to be removed", || {
+            !std::path::Path::new(dir).exists()
+        });
+        assert!(
+            start.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            start.elapsed()
+        );
+    }
+}
+
+#[test]
+fn closing_the_control_socket_ends_the_nursery() {
+    let mut host = Host::up("");
+    let mut worker = host.launch();
+    leave_stray(&host, &mut worker, 1);
+    host.hang_up();
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_task_that_closes_all_descriptors_ends_its_session() {
+    let mut host = Host::up("");
+    let mut worker = host.launch();
+    worker.send(1, "close-fds");
+    assert!(worker.next_frame().is_none());
+    host.expect_exit(&worker);
+    host.finish();
+}
+
+#[test]
+fn what_fails_at_the_start_is_told() {
+    let mut host = Host::start("fail preload it is broken", &[]);
+    let message = "it is broken".to_owned();
+    assert_eq!(
+        host.next(),
+        FromNursery::Failed {
+            phase: StartPhase::Preload,
+            message
+        }
+    );
+    assert!(host.nursery.wait().expect("end").success());
+    std::fs::remove_dir_all(&host.dir).expect("directory");
+
+    let mut host = Host::start("die", &[]);
+    assert_eq!(host.nursery.wait().expect("end").code(), Some(7));
+    std::fs::remove_dir_all(&host.dir).expect("directory");
+
+    let mut host = Host::up("init-die");
+    let worker = host.ask();
+    assert!(matches!(host.next(), FromNursery::Launched { .. }));
+    assert_eq!(host.expect_exit(&worker), ProcessEnd::Exited { code: 8 });
+    host.finish();
+}
+
+#[test]
+fn a_launch_that_cannot_be_is_told_and_the_nursery_lives_on() {
+    let mut host = Host::up("");
+    std::fs::remove_dir_all(&host.dir).expect("directory");
+    let worker = host.ask();
+    let expected = FromNursery::LaunchFailed {
+        worker: worker.id,
+        errno: libc::ENOENT,
+    };
+    assert_eq!(host.next(), expected);
+    std::fs::create_dir(&host.dir).expect("directory");
+    let mut worker = host.launch();
+    assert_eq!(worker.run(1, "ok x"), "x");
+    let mode = std::fs::metadata(host.dir.join(worker.id.0.to_string())).expect("directory");
+    assert_eq!(mode.permissions().mode() & 0o777, 0o700);
+    host.finish();
+}
+
+/// Runs the whole life of a queue without some facilities.
+fn works(setup: &str, without: &str, forks: bool) {
+    let mut host = Host::start(setup, &[("TASKQ_WITHOUT", without)]);
+    let FromNursery::Up {
+        forks: found,
+        reason,
+    } = host.next()
+    else {
+        panic!("not up")
+    };
+    assert_eq!((found, reason.is_empty()), (forks, forks));
+    let mut workers = [host.launch(), host.launch()];
+    for (task, worker) in (1..).zip(&mut workers) {
+        assert_eq!(worker.run(task, "ok x"), "x");
+        assert_eq!(worker.run(task, "env TASKQ_WORKER"), "");
+        leave_stray(&host, worker, 10 + task);
+    }
+    let [mut killed, mut kept] = workers;
+    assert_eq!(count(&host), 5);
+    host.send(&ToNursery::Kill { worker: killed.id }, &[]);
+    host.expect_exit(&killed);
+    eventually("the killed session's stray to be gone", || {
+        count(&host) == 3
+    });
+    assert!(killed.next_frame().is_none());
+    kept.send(20, "sleep 100000");
+    let slot = host.board.slot(kept.slot).expect("slot");
+    eventually("the attempt to begin", || slot.begun().is_some());
+    kept.interrupt(20);
+    kept.result();
+    if forks {
+        host.finish();
+    } else {
+        host.nursery.kill().expect("kill");
+        host.nursery.wait().expect("reap");
+        nothing_is_left(&host.token);
+        std::fs::remove_dir_all(&host.dir).expect("directory");
+    }
+}
+
+#[test]
+fn sessions_are_executed_where_they_cannot_be_forked() {
+    works("", "fork", false);
+    works("thread", "", false);
+}
+
+#[test]
+fn each_facility_can_be_missing() {
+    for without in ["pidfd", "memfd", "subreaper", "pdeathsig"] {
+        works("", without, true);
+    }
+    works("", "pidfd,memfd,subreaper,pdeathsig,fork", false);
+}
+
+#[test]
+fn a_nursery_without_work_does_not_wake_up() {
+    let mut host = Host::up("");
+    let mut worker = host.launch();
+    worker.run(1, "ok");
+    let switches = |pid: i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("voluntary_ctxt_switches"));
+        line.expect("a count").to_owned()
+    };
+    let pids = [host.nursery_pid(), worker.pid];
+    // Both have to fall asleep once more after their last work.
+    std::thread::sleep(Duration::from_millis(100));
+    let before = pids.map(switches);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(pids.map(switches), before);
+    assert!(Process::look(worker.pid).is_some());
+    host.finish();
+}

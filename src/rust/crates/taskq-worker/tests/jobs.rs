@@ -1,0 +1,200 @@
+//! What a session does with tasks, interrupts and recalls.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{attempt, eventually, open_fds, Host};
+use taskq_wire::message::{ToControl, Verdict};
+
+#[test]
+fn three_sessions_run_tasks_and_retire() {
+    let mut host = Host::up("");
+    let mut workers = [host.launch(), host.launch(), host.launch()];
+    for (task, worker) in (1..).zip(&mut workers) {
+        assert_eq!(worker.run(task, "ok hello"), "hello");
+        worker.send(10 + task, "error no");
+        let (finished, said) = worker.result();
+        assert_eq!((finished.verdict, &*said), (Verdict::Error, "no"));
+        assert!(finished.began_ns <= finished.ended_ns && finished.max_rss > 0);
+        assert_eq!(worker.run(20, "pid"), worker.pid.to_string());
+        let dir = worker.run(21, "env TMPDIR");
+        assert_eq!(
+            dir,
+            host.dir.join(worker.id.0.to_string()).to_string_lossy()
+        );
+    }
+    for worker in &workers {
+        worker.retire();
+        let end = host.expect_exit(worker);
+        assert_eq!(end, taskq_wire::message::ProcessEnd::Exited { code: 0 });
+    }
+    host.finish();
+}
+
+#[test]
+fn the_board_tells_what_has_begun_and_positions_tell_whose_output_it_is() {
+    let mut host = Host::up("");
+    let mut worker = host.launch();
+    let slot = host.board.slot(worker.slot).expect("slot");
+    let begun = || slot.begun().map(|(begun, _)| begun);
+    assert_eq!(begun(), None);
+    worker.send(1, "print abc;print-err de;sleep 100000");
+    eventually("the attempt to begin", || begun() == Some(attempt(1)));
+    worker.interrupt(1);
+    let (finished, _) = worker.result();
+    assert_eq!(finished.verdict, Verdict::Interrupted);
+    assert_eq!((finished.stdout_end, finished.stderr_end), (3, 2));
+    eventually("the attempt to end", || begun().is_none());
+    assert_eq!(worker.read_output(0, 3), b"abc");
+    // The host has read and says so; what comes next is counted from there.
+    slot.reading(|| taskq_wire::board::Positions {
+        stdout: 3,
+        stderr: 0,
+    });
+    worker.send(2, "print xyz");
+    let (finished, _) = worker.result();
+    assert_eq!((finished.stdout_end, finished.stderr_end), (6, 2));
+    host.finish();
+}
+
+#[test]
+fn an_interrupt_ends_a_sleep_at_once_and_a_stubborn_task_not() {
+    let mut host = Host::up("");
+    let mut worker = host.launch();
+    worker.send(1, "sleep 100000");
+    worker.interrupt(1);
+    let start = Instant::now();
+    // It had begun, or was given back before it could.
+    if worker.returned_within(Duration::from_millis(300)).is_none() {
+        assert_eq!(worker.result().0.verdict, Verdict::Interrupted);
+    }
+    assert!(start.elapsed() < Duration::from_secs(2));
+    worker.send(2, "stubborn 200");
+    let slot = host.board.slot(worker.slot).expect("slot");
+    eventually("the attempt to begin", || slot.begun().is_some());
+    worker.interrupt(2);
+    assert_eq!(worker.result().0.verdict, Verdict::Success);
+    assert_eq!(worker.run(3, "sleep 60;misfired"), "0");
+    host.finish();
+}
+
+#[test]
+fn what_has_not_begun_is_given_back_and_what_is_over_is_not() {
+    let mut host = Host::up("");
+    let mut worker = host.launch();
+    worker.run(1, "ok");
+    worker.send(2, "sleep 100000");
+    let slot = host.board.slot(worker.slot).expect("slot");
+    eventually("the attempt to begin", || slot.begun().is_some());
+    for task in 3..6 {
+        worker.send(task, "ok");
+    }
+    let attempts = (1..5).map(attempt).collect();
+    worker.tell(&ToControl::Recall { attempts });
+    assert_eq!(worker.returned(), [attempt(3), attempt(4)]);
+    worker.interrupt(1);
+    worker.interrupt(2);
+    assert_eq!(worker.result().0.attempt, attempt(2));
+    assert_eq!(worker.result().0.attempt, attempt(5));
+    assert_eq!(worker.run(6, "misfired"), "0");
+    assert_eq!(worker.returned_within(Duration::ZERO), None);
+    host.finish();
+}
+
+#[test]
+fn a_late_interrupt_never_hits_the_next_task() {
+    /// Odd tasks are interrupted at some time around their end, even ones must not be.
+    const ROUNDS: u64 = 2000;
+    let mut host = Host::up("");
+    let mut worker = host.launch();
+    let mut interrupted = 0;
+    for round in 0..ROUNDS {
+        let (odd, even) = (2 * round + 1, 2 * round + 2);
+        worker.send(odd, "spin 200");
+        worker.send(even, "spin 100");
+        let delay = Duration::from_micros(round * 7919 % 500);
+        let start = Instant::now();
+        while start.elapsed() < delay {
+            std::hint::spin_loop();
+        }
+        worker.interrupt(odd);
+        let (mut finished, _) = worker.result();
+        if finished.attempt == attempt(odd) {
+            interrupted += u64::from(finished.verdict == Verdict::Interrupted);
+            finished = worker.result().0;
+        } else {
+            assert_eq!(worker.returned(), [attempt(odd)]);
+        }
+        assert_eq!(
+            (finished.attempt, finished.verdict),
+            (attempt(even), Verdict::Success)
+        );
+    }
+    assert_eq!(worker.run(2 * ROUNDS + 1, "misfired"), "0");
+    assert!(
+        interrupted > ROUNDS / 20,
+        "only {interrupted} interrupts hit"
+    );
+    host.finish();
+}
+
+#[test]
+fn standard_descriptors_that_a_task_closes_are_back_for_the_next() {
+    let mut host = Host::up("");
+    let mut worker = host.launch();
+    let before = worker.run(1, "fds");
+    worker.run(2, "close-std");
+    assert_eq!(worker.run(3, "fds"), before);
+    worker.send(4, "print abc");
+    assert_eq!(worker.result().0.stdout_end, 3);
+    assert_eq!(worker.read_output(0, 3), b"abc");
+    host.finish();
+}
+
+#[test]
+fn a_session_has_only_its_own_descriptors_and_none_is_leaked() {
+    let mut host = Host::up("");
+    let nursery = host.nursery_pid();
+    let before = open_fds(nursery);
+    let mut worker = host.launch();
+    let fds = worker.run(1, "fds");
+    let count = |kind: &str| fds.matches(kind).count();
+    // Task and control; 1, 2 and their duplicates; the waking of the control thread.
+    assert_eq!((count("socket:"), count("pipe:")), (2, 6), "{fds}");
+    assert_eq!((count("/dev/null"), count("anon_inode:")), (1, 1), "{fds}");
+    assert_eq!(fds.split(' ').count(), 10, "{fds}");
+    for task in 2..500 {
+        worker.run(task, "ok");
+    }
+    assert_eq!(worker.run(500, "fds"), fds);
+    for _ in 0..20 {
+        let other = host.launch();
+        other.retire();
+        host.expect_exit(&other);
+    }
+    assert_eq!(open_fds(nursery), before);
+    host.finish();
+}
+
+#[test]
+fn a_large_output_and_a_large_payload_arrive_whole() {
+    let mut host = Host::up("");
+    let mut worker = host.launch();
+    worker.send(1, "flood 1000000");
+    assert!(worker
+        .read_output(0, 1_000_000)
+        .iter()
+        .all(|byte| *byte == b'x'));
+    host.board
+        .slot(worker.slot)
+        .expect("slot")
+        .reading(|| taskq_wire::board::Positions {
+            stdout: 1_000_000,
+            stderr: 0,
+        });
+    worker.result();
+    let text = "y".repeat(150_000);
+    assert_eq!(worker.run(2, &format!("ok {text}")), text);
+    host.finish();
+}

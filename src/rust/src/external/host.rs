@@ -1,0 +1,237 @@
+//! The host's part of `taskq.h`: push, wait, look, take.
+
+use std::ffi::CStr;
+use std::os::raw::{c_char, c_int, c_void};
+use std::sync::Arc;
+use std::time::Duration;
+
+use extendr_api::prelude::*;
+use extendr_ffi::{R_NilValue, SEXP};
+use taskq_core::id::TaskId;
+use taskq_core::GoneCause;
+use taskq_core::Outcome;
+use taskq_engine::{DoneTask, TaskPayload, WaitOutcome};
+
+use super::{border, Bytes, DONE, EMPTY, FAILED, TIMED_OUT};
+use crate::{buffer, handle, reply};
+
+/// See `taskq.h`.
+#[repr(C)]
+struct Done {
+    serial: f64,
+    id: Bytes,
+    status: *const c_char,
+    outcome: Bytes,
+    out: Bytes,
+    err: Bytes,
+    tail: Bytes,
+    dropped: f64,
+    signal: c_int,
+    exit_code: c_int,
+    cause: *const c_char,
+    tries: c_int,
+    pid: c_int,
+    queued: f64,
+    started: f64,
+    finished: f64,
+    cpu: f64,
+    max_rss: f64,
+}
+
+/// A task's payload, and its name for those who want it.
+pub(super) struct HeldPayload {
+    pub(super) payload: TaskPayload,
+    pub(super) label: String,
+}
+
+/// A done task with its output as text.
+struct Held {
+    task: DoneTask,
+    out: String,
+    err: String,
+    tail: String,
+}
+
+#[no_mangle]
+extern "C" fn tq_now_ms() -> f64 {
+    taskq_sys::clock::now_ns() as f64 / 1e6
+}
+
+#[no_mangle]
+extern "C" fn tq_refuse_handle(queue: *mut c_void) -> SEXP {
+    // SAFETY: R's constant.
+    let fine = unsafe { R_NilValue };
+    border(fine, || handle::refuse(queue).map_or(fine, into_sexp))
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_push(
+    queue: *mut c_void,
+    id: *const c_char,
+    fun: *mut c_void,
+    call: *mut c_void,
+) -> SEXP {
+    // SAFETY: `rapi.c` gives both buffers away, a live queue, and null or a string of R's.
+    let (queue, payload, label) = unsafe {
+        let fun = Arc::new(buffer::take(fun));
+        let call = Arc::new(buffer::take(call));
+        let label = (!id.is_null()).then(|| CStr::from_ptr(id).to_string_lossy());
+        (handle::at(queue), TaskPayload { fun, call }, label)
+    };
+    // SAFETY: R's constant.
+    border(unsafe { R_NilValue }, || match queue.push(label.as_deref(), payload) {
+        Ok(label) => into_sexp(Robj::from(label)),
+        Err(error) => into_sexp(reply::push_failure(&error)),
+    })
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_wait_for_done(queue: *mut c_void, ms: f64) -> c_int {
+    // SAFETY: `rapi.c` has checked the handle.
+    let queue = unsafe { handle::at(queue) };
+    border(FAILED, || match queue.wait_for_done(Duration::from_secs_f64(ms / 1e3)) {
+        WaitOutcome::Done => DONE,
+        WaitOutcome::Empty => EMPTY,
+        WaitOutcome::Failed => FAILED,
+        WaitOutcome::TimedOut => TIMED_OUT,
+    })
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_wait_for_end(queue: *mut c_void, ms: f64) -> c_int {
+    // SAFETY: `rapi.c` has checked the handle.
+    let queue = unsafe { handle::at(queue) };
+    border(FAILED, || {
+        if queue.wait_for_end(Duration::from_secs_f64(ms / 1e3)) {
+            DONE
+        } else {
+            TIMED_OUT
+        }
+    })
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_oldest_done(queue: *mut c_void) -> *mut c_void {
+    // SAFETY: `rapi.c` has checked the handle.
+    let queue = unsafe { handle::at(queue) };
+    border(std::ptr::null_mut(), || hold(queue.oldest_done()))
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_done_task(queue: *mut c_void, serial: f64) -> *mut c_void {
+    // SAFETY: `rapi.c` has checked the handle.
+    let queue = unsafe { handle::at(queue) };
+    border(std::ptr::null_mut(), || hold(queue.done_task(TaskId(serial as u64))))
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_done_read(done: *const c_void, into: *mut Done) {
+    // SAFETY: `done` is one of `hold`'s, `into` is on the caller's stack.
+    let (held, into) = unsafe { (&*done.cast::<Held>(), into) };
+    let task = &held.task;
+    let (cause, signal, exit_code) = describe_cause(&task.outcome);
+    let value = Done {
+        serial: task.id.0 as f64,
+        id: task.label.as_bytes().into(),
+        status: status(&task.outcome).as_ptr(),
+        outcome: task.ending.outcome.as_ref().map_or(&[][..], |bytes| bytes).into(),
+        out: held.out.as_bytes().into(),
+        err: held.err.as_bytes().into(),
+        tail: held.tail.as_bytes().into(),
+        dropped: (task.ending.stdout.dropped + task.ending.stderr.dropped) as f64,
+        signal,
+        exit_code,
+        cause: cause.as_ptr(),
+        tries: c_int::try_from(task.tries).unwrap_or(c_int::MAX),
+        pid: task.ending.pid.unwrap_or(0),
+        queued: task.queued,
+        started: task.started.unwrap_or(-1.0),
+        finished: task.finished,
+        cpu: task.ending.cpu_us.map_or(-1.0, |us| us as f64 / 1e6),
+        max_rss: task.ending.max_rss.map_or(-1.0, |bytes| bytes as f64),
+    };
+    // SAFETY: see above.
+    unsafe { into.write(value) };
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_done_free(done: *mut c_void) {
+    // SAFETY: one of `hold`'s, freed once.
+    drop(unsafe { Box::from_raw(done.cast::<Held>()) });
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_take(queue: *mut c_void, serial: f64) -> c_int {
+    // SAFETY: `rapi.c` has checked the handle.
+    let queue = unsafe { handle::at(queue) };
+    border(0, || c_int::from(queue.take(TaskId(serial as u64))))
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_payload(queue: *mut c_void, serial: f64) -> *mut c_void {
+    // SAFETY: `rapi.c` has checked the handle.
+    let queue = unsafe { handle::at(queue) };
+    border(std::ptr::null_mut(), || {
+        let Some(payload) = queue.payload(TaskId(serial as u64)) else { return std::ptr::null_mut() };
+        Box::into_raw(Box::new(HeldPayload { payload, label: String::new() })).cast()
+    })
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_payload_read(payload: *const c_void, fun: *mut Bytes, call: *mut Bytes) {
+    // SAFETY: `payload` is one of `tq_payload`'s or `tq_inline_next`'s, the others are on the caller's stack.
+    unsafe {
+        let payload = &(*payload.cast::<HeldPayload>()).payload;
+        fun.write(payload.fun.as_slice().into());
+        call.write(payload.call.as_slice().into());
+    }
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_payload_free(payload: *mut c_void) {
+    // SAFETY: one of `tq_payload`'s or `tq_inline_next`'s, freed once.
+    drop(unsafe { Box::from_raw(payload.cast::<HeldPayload>()) });
+}
+
+fn hold(task: Option<DoneTask>) -> *mut c_void {
+    let Some(task) = task else { return std::ptr::null_mut() };
+    let out = text(&task.ending.stdout.bytes);
+    let err = text(&task.ending.stderr.bytes);
+    let tail = text(&task.ending.stderr_tail);
+    Box::into_raw(Box::new(Held { task, out, err, tail })).cast()
+}
+
+/// Output as R can hold it: UTF-8 without NUL, in no more bytes than one string of R may have.
+fn text(bytes: &[u8]) -> String {
+    reply::clean(&String::from_utf8_lossy(&bytes[..bytes.len().min(1 << 30)]))
+}
+
+fn status(outcome: &Outcome) -> &'static CStr {
+    match outcome {
+        Outcome::Success => c"success",
+        Outcome::Error | Outcome::NoWorker => c"error",
+        Outcome::Crash { .. } => c"crash",
+        Outcome::Cancelled => c"cancelled",
+        _ => c"error",
+    }
+}
+
+/// A word for why a session died, the signal (0: none) and the exit status (-1: none).
+fn describe_cause(outcome: &Outcome) -> (&'static CStr, c_int, c_int) {
+    match outcome {
+        Outcome::Crash { cause: GoneCause::Exited { code } } => (c"exit", 0, *code),
+        Outcome::Crash { cause: GoneCause::Signaled { signal } } => (c"signal", *signal, -1),
+        Outcome::Crash { cause: GoneCause::LaunchFailed { .. } } => (c"launch", 0, -1),
+        Outcome::Crash { cause: GoneCause::NurseryLost } => (c"nursery", 0, -1),
+        Outcome::Crash { cause: GoneCause::Unknown } => (c"unknown", 0, -1),
+        Outcome::NoWorker => (c"no-worker", 0, -1),
+        _ => (c"", 0, -1),
+    }
+}
+
+/// The object itself: R has nothing between here and its own protection of the answer that could collect it.
+fn into_sexp(object: Robj) -> SEXP {
+    // SAFETY: on the R thread. The object is given back to R before anything is allocated.
+    unsafe { object.get() }
+}
+

@@ -1,0 +1,95 @@
+//! The session's part of `taskq.h`: receive a task, guard it, reply.
+
+use std::cell::RefCell;
+use std::ffi::{CStr, CString};
+use std::os::raw::{c_char, c_int, c_void};
+
+use taskq_wire::message::Verdict;
+use taskq_worker::Session;
+
+use super::{border, Bytes, DONE, EMPTY, ERROR, FAILED, SUCCESS};
+use crate::far::{describe, with_far, Far};
+
+thread_local! {
+    static PROBLEM: RefCell<CString> = RefCell::default();
+}
+
+#[no_mangle]
+extern "C" fn tq_session_receive() -> c_int {
+    with_session(FAILED, |session| match session.receive() {
+        Ok(true) => DONE,
+        Ok(false) => EMPTY,
+        Err(error) => {
+            note_problem(&describe(&error));
+            FAILED
+        }
+    })
+}
+
+/// Why the last call has failed; valid until the next.
+#[no_mangle]
+extern "C" fn tq_session_problem() -> *const c_char {
+    PROBLEM.with_borrow(|problem| CStr::as_ptr(problem))
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_session_task(fun: *mut Bytes, call: *mut Bytes) -> c_int {
+    with_session(0, |session| {
+        let Some(job) = session.current() else { return 0 };
+        let (first, second) = job.payload.split_at(job.fun_len.min(job.payload.len()));
+        // SAFETY: both are on the caller's stack. The bytes live until the next task is received.
+        unsafe {
+            fun.write(first.into());
+            call.write(second.into());
+        }
+        1
+    })
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_session_reply(verdict: c_int, outcome: *mut c_void) -> c_int {
+    // SAFETY: a buffer of `tq_buffer_new`, which stays the caller's.
+    let outcome = unsafe { &*outcome.cast::<Vec<u8>>() };
+    let verdict = match verdict {
+        SUCCESS => Verdict::Success,
+        ERROR => Verdict::Error,
+        _ => Verdict::Interrupted,
+    };
+    with_session(0, |session| match session.finish(verdict, outcome) {
+        Ok(()) => 1,
+        Err(error) => {
+            note_problem(&describe(&error));
+            0
+        }
+    })
+}
+
+#[no_mangle]
+extern "C" fn tq_session_arm() {
+    with_session((), Session::arm);
+}
+
+#[no_mangle]
+extern "C" fn tq_session_disarm() {
+    with_session((), Session::disarm);
+}
+
+fn with_session<T>(fault: T, body: impl FnOnce(&mut Session) -> T) -> T
+where
+    T: Copy,
+{
+    border(fault, || {
+        with_far(|far| match far {
+            Far::Session(session) => body(session),
+            _ => {
+                note_problem("this process is no session of a queue");
+                fault
+            }
+        })
+    })
+}
+
+fn note_problem(text: &str) {
+    let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
+    PROBLEM.set(text);
+}

@@ -1,0 +1,207 @@
+//! What R calls in the far processes of a queue: the nursery and the sessions. Such a process has one role at a time, so its state is
+//! one value here, used on the R thread only.
+//!
+//! What receives, evaluates and replies is in `src/rapi.c` and [`external`](crate::external), on the same state.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+
+use extendr_api::prelude::*;
+use taskq_wire::message::StartPhase;
+use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session};
+
+use crate::reply::failure;
+
+/// What this process is to its queue.
+#[derive(Default)]
+pub(crate) enum Far {
+    /// Nothing: an R session of a user.
+    #[default]
+    Stranger,
+    /// A nursery.
+    Nursery(Nursery),
+    /// A session that has not started.
+    Seed(Seed),
+    /// A session.
+    Session(Box<Session>),
+}
+
+thread_local! {
+    static FAR: RefCell<Far> = const { RefCell::new(Far::Stranger) };
+}
+
+/// Uses this process's role.
+pub(crate) fn with_far<T>(body: impl FnOnce(&mut Far) -> T) -> T {
+    FAR.with_borrow_mut(body)
+}
+
+/// Takes over what the host left for the nursery: `list(setup)`, or a failure.
+#[extendr]
+fn rs_nursery_open() -> Robj {
+    match Nursery::open() {
+        Ok((nursery, file)) => {
+            with_far(|far| *far = Far::Nursery(nursery));
+            list!(setup = Raw::from_bytes(&file.payload)).into()
+        }
+        Err(error) => failure("start", &describe(&error), &[]),
+    }
+}
+
+/// Tells the host that the nursery cannot come up.
+#[extendr]
+fn rs_nursery_failed(phase: &str, message: &str) {
+    with_far(|far| {
+        if let Far::Nursery(nursery) = far {
+            nursery.failed(phase_of(phase), message);
+        }
+    });
+}
+
+/// Launches sessions until the queue is over. "session": this is a new process, forked to be one; "end": the queue is over.
+#[extendr]
+fn rs_nursery_serve(command: Strings) -> Robj {
+    let mut words = command.iter().map(|word| word.to_string());
+    let exec = ExecSession {
+        program: PathBuf::from(words.next().unwrap_or_default()),
+        args: words.map(Into::into).collect(),
+    };
+    let nursery = with_far(std::mem::take);
+    let Far::Nursery(mut nursery) = nursery else {
+        return failure("start", "this process is no nursery", &[]);
+    };
+    match nursery.serve(exec) {
+        Ok(Role::Session(seed)) => {
+            with_far(|far| *far = Far::Seed(seed));
+            "session".into()
+        }
+        Ok(Role::End) => "end".into(),
+        Err(error) => failure("start", &describe(&error), &[]),
+    }
+}
+
+/// Takes over what the nursery left for a session that is not forked: `list(setup)`, or a failure.
+#[extendr]
+fn rs_session_exec_open() -> Robj {
+    match Seed::from_exec() {
+        Ok((seed, file)) => {
+            with_far(|far| *far = Far::Seed(seed));
+            list!(setup = Raw::from_bytes(&file.payload)).into()
+        }
+        Err(error) => failure("start", &describe(&error), &[]),
+    }
+}
+
+/// Starts the control thread. TRUE, or a failure.
+#[extendr]
+fn rs_session_start() -> Robj {
+    let Far::Seed(seed) = with_far(std::mem::take) else {
+        return failure("start", "this process is no session", &[]);
+    };
+    let hook = InterruptHook { raise: raise_interrupt, clear: clear_interrupt };
+    match Session::start(seed, hook) {
+        Ok(session) => {
+            with_far(|far| *far = Far::Session(Box::new(session)));
+            true.into()
+        }
+        Err(error) => failure("start", &describe(&error), &[]),
+    }
+}
+
+/// Tells the host that the session waits for tasks. TRUE, or a failure.
+#[extendr]
+fn rs_session_ready() -> Robj {
+    with_far(|far| match far {
+        Far::Session(session) => match session.ready() {
+            Ok(()) => true.into(),
+            Err(error) => failure("start", &describe(&error), &[]),
+        },
+        _ => failure("start", "this process is no session", &[]),
+    })
+}
+
+/// Tells the host that the session cannot come up.
+#[extendr]
+fn rs_session_failed(phase: &str, message: &str) {
+    with_far(|far| {
+        if let Far::Session(session) = far {
+            session.failed(phase_of(phase), message);
+        }
+    });
+}
+
+/// The id of the running task, or NULL.
+#[extendr]
+fn rs_task_id() -> Robj {
+    with_far(|far| match far {
+        Far::Session(session) => session.current().map(|job| job.label.clone()).into(),
+        _ => ().into(),
+    })
+}
+
+/// The number of the running attempt, or NULL.
+#[extendr]
+fn rs_task_attempt() -> Robj {
+    with_far(|far| match far {
+        Far::Session(session) => {
+            let number = |number| i32::try_from(number).unwrap_or(i32::MAX);
+            session.current().map(|job| number(job.attempt.number)).into()
+        }
+        _ => ().into(),
+    })
+}
+
+/// Whether this process is a session of a queue.
+#[extendr]
+fn rs_is_worker() -> bool {
+    with_far(|far| matches!(far, Far::Session(_)))
+}
+
+extern "C" {
+    fn tq_raise_interrupt();
+    fn tq_clear_interrupt();
+}
+
+fn raise_interrupt() {
+    // SAFETY: sets a flag of R's (`rapi.c`); R itself does the same in a signal handler.
+    unsafe { tq_raise_interrupt() }
+}
+
+fn clear_interrupt() {
+    // SAFETY: clears the flag, on the R thread.
+    unsafe { tq_clear_interrupt() }
+}
+
+fn phase_of(name: &str) -> StartPhase {
+    match name {
+        "packages" => StartPhase::Packages,
+        "globals" => StartPhase::Globals,
+        "preload" => StartPhase::Preload,
+        "init" => StartPhase::Init,
+        _ => StartPhase::Boot,
+    }
+}
+
+/// An error with its causes.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+extendr_module! {
+    mod far;
+    fn rs_nursery_open;
+    fn rs_nursery_failed;
+    fn rs_nursery_serve;
+    fn rs_session_exec_open;
+    fn rs_session_start;
+    fn rs_session_ready;
+    fn rs_session_failed;
+    fn rs_task_id;
+    fn rs_task_attempt;
+    fn rs_is_worker;
+}

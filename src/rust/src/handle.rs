@@ -1,0 +1,123 @@
+//! The external pointer behind a `task_q` object.
+//!
+//! The pointer owns a [`Queue`]. It is empty after `readRDS()` or in a copied image of a session, and of no use in a fork of
+//! the process; [`refuse`] says so before anything else is touched. The finalizer drops the queue, which ends it without
+//! waiting; [`end_all`] waits, for the end of the R session.
+
+use std::os::raw::c_void;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use extendr_api::prelude::*;
+use extendr_ffi::{
+    R_ClearExternalPtr, R_ExternalPtrAddr, R_MakeExternalPtr, R_NilValue, R_RegisterCFinalizerEx,
+    Rboolean, Rf_install, Rf_protect, Rf_unprotect, SEXP, SEXPTYPE, TYPEOF,
+};
+use taskq_engine::Queue;
+
+use crate::reply::failure;
+
+/// All queues of which something may be left, for the end of the session: those with a handle, and those that are ending.
+static QUEUES: Mutex<Vec<Arc<Queue>>> = Mutex::new(Vec::new());
+
+fn queues() -> MutexGuard<'static, Vec<Arc<Queue>>> {
+    QUEUES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A new handle that owns `queue`.
+pub(crate) fn make(queue: Queue) -> Robj {
+    let queue = Arc::new(queue);
+    {
+        let mut queues = queues();
+        queues.retain(|queue| Arc::strong_count(queue) > 1 || !queue.is_over());
+        queues.push(Arc::clone(&queue));
+    }
+    let address = Box::into_raw(Box::new(queue)).cast::<c_void>();
+    // SAFETY: on the R thread; the pointer is protected until extendr's object owns it.
+    unsafe {
+        let pointer = Rf_protect(R_MakeExternalPtr(address, Rf_install(c"taskq_queue".as_ptr()), R_NilValue));
+        R_RegisterCFinalizerEx(pointer, Some(finalize), Rboolean::TRUE);
+        let handle = Robj::from_sexp(pointer);
+        Rf_unprotect(1);
+        handle
+    }
+}
+
+/// The queue of a handle, or the failure to give back.
+pub(crate) fn queue(handle: &Robj) -> std::result::Result<&Queue, Robj> {
+    // SAFETY: on the R thread, on an object that R holds.
+    let address = unsafe {
+        let sexp = handle.get();
+        if TYPEOF(sexp) == SEXPTYPE::EXTPTRSXP {
+            R_ExternalPtrAddr(sexp)
+        } else {
+            std::ptr::null_mut()
+        }
+    };
+    match refuse(address) {
+        Some(refusal) => Err(refusal),
+        // SAFETY: the address is not null, so it is one of `make`'s and not finalized.
+        None => Ok(unsafe { at(address) }),
+    }
+}
+
+/// The queue at the address of a live handle.
+///
+/// # Safety
+/// The address was put into a handle by [`make`], and the handle is not finalized.
+pub(crate) unsafe fn at<'a>(address: *mut c_void) -> &'a Queue {
+    // SAFETY: see above.
+    unsafe { &*address.cast::<Arc<Queue>>() }
+}
+
+/// Why the queue at this address must not be used, if so.
+pub(crate) fn refuse(address: *mut c_void) -> Option<Robj> {
+    if address.is_null() {
+        let message = "this queue belongs to an R session that is over, or was restored from a file";
+        return Some(failure("foreign", message, &[]));
+    }
+    // SAFETY: not null, see `queue`.
+    let queue = unsafe { at(address) };
+    if queue.is_ours() {
+        return None;
+    }
+    let owner = i32::try_from(queue.owner()).unwrap_or(0);
+    let message = format!("this queue belongs to process {owner}, of which this one is a fork");
+    Some(failure("forked", &message, &[("owner", owner.into())]))
+}
+
+/// Ends all queues of this process, and waits for it, but no longer than `limit`.
+pub(crate) fn end_all(limit: Duration) {
+    let mut queues = std::mem::take(&mut *queues());
+    if queues.iter().any(|queue| !queue.is_ours()) {
+        // A fork of the host ends: the queues are not its own, and their locks may be held for ever.
+        std::mem::forget(queues);
+        return;
+    }
+    let deadline = Instant::now() + limit;
+    for queue in &queues {
+        queue.kill();
+    }
+    for queue in queues.drain(..) {
+        let _ = queue.wait_for_end(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// Called by R when a handle is no longer reachable, within any allocation: it signals and does not wait.
+unsafe extern "C" fn finalize(pointer: SEXP) {
+    // SAFETY: R calls this once, on its own thread, with a handle of `make`.
+    unsafe {
+        let address = R_ExternalPtrAddr(pointer);
+        if address.is_null() {
+            return;
+        }
+        R_ClearExternalPtr(pointer);
+        let queue = Box::from_raw(address.cast::<Arc<Queue>>());
+        if queue.is_ours() {
+            queue.kill();
+        } else {
+            // In a fork the locks inside may be held for ever.
+            std::mem::forget(queue);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What R calls on the host's side, beside what waits or serializes (`src/rapi.c`). Each function returns its value or a
+//! [`failure`]; none of them waits.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use extendr_api::prelude::*;
+use taskq_core::Config as SchedulerConfig;
+use taskq_core::Outcome;
+use taskq_core::QueueState;
+use taskq_core::{SeatState, TaskPhase};
+use taskq_engine::{Config, Queue, SeatRow, TaskRow};
+use taskq_wire::message::{ProcessEnd, StartPhase};
+
+use crate::handle;
+use crate::reply::{clean, failure};
+
+/// Opens a queue. `config` is a list with `num_workers`, `setup` (raw), `env` (named strings), `wd`, `command`, `tempdir`.
+#[extendr]
+fn rs_queue_open(config: List) -> Robj {
+    let config = match read_config(&config) {
+        Ok(config) => config,
+        Err(problem) => return failure("input", &problem, &[]),
+    };
+    let started =
+        if config.scheduler.workers == 0 { Queue::start_inline(config) } else { Queue::start(config) };
+    match started {
+        Ok(queue) => handle::make(queue),
+        Err(error) => failure("system", &format!("cannot make a queue: {error}"), &[]),
+    }
+}
+
+/// The ids of the done tasks, oldest push first.
+#[extendr]
+fn rs_queue_done(handle: Robj) -> Robj {
+    with(&handle, |queue| queue.done().into())
+}
+
+/// How many tasks wait, run, and are done.
+#[extendr]
+fn rs_queue_counts(handle: Robj) -> Robj {
+    with(&handle, |queue| {
+        let counts = queue.counts();
+        let whole = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+        [whole(counts.waiting), whole(counts.running), whole(counts.done)].into()
+    })
+}
+
+/// "open", "failed", "closing" or "closed".
+#[extendr]
+fn rs_queue_state(handle: Robj) -> Robj {
+    with(&handle, |queue| {
+        match queue.state() {
+            QueueState::Open => "open",
+            QueueState::Failed => "failed",
+            QueueState::Closing => "closing",
+            QueueState::Closed => "closed",
+        }
+        .into()
+    })
+}
+
+/// Why the pool has failed: a list with `phase`, `message`, `stderr`, `exit_code`, `signal`; NULL when it has not.
+#[extendr]
+fn rs_queue_failure(handle: Robj) -> Robj {
+    with(&handle, |queue| {
+        let Some(failure) = queue.failure() else { return ().into() };
+        let (exit_code, signal) = match failure.end {
+            Some(ProcessEnd::Exited { code }) => (Some(code), None),
+            Some(ProcessEnd::Signaled { signal, .. }) => (None, Some(signal)),
+            _ => (None, None),
+        };
+        list!(
+            phase = failure.phase.map_or("boot", phase_name),
+            message = clean(&failure.message),
+            stderr = clean(&failure.stderr),
+            exit_code = Rint::from(exit_code),
+            signal = Rint::from(signal)
+        )
+        .into()
+    })
+}
+
+/// The columns of the table of tasks, oldest push first.
+#[extendr]
+fn rs_queue_tasks(handle: Robj) -> Robj {
+    with(&handle, |queue| {
+        let rows = queue.tasks();
+        let column = |cell: fn(&TaskRow) -> Rfloat| rows.iter().map(cell).collect::<Doubles>();
+        list!(
+            serial = column(|row| Rfloat::from(row.id.0 as f64)),
+            id = rows.iter().map(|row| row.label.as_str()).collect::<Strings>(),
+            state = rows.iter().map(|row| phase_word(row.phase)).collect::<Strings>(),
+            worker = rows.iter().map(|row| Rint::from(row.pid)).collect::<Integers>(),
+            status = rows
+                .iter()
+                .map(|row| row.outcome.as_ref().map_or_else(Rstr::na, |o| status(o).into()))
+                .collect::<Strings>(),
+            tries = rows
+                .iter()
+                .map(|row| Rint::from(i32::try_from(row.tries).unwrap_or(i32::MAX)))
+                .collect::<Integers>(),
+            queued = column(|row| Rfloat::from(row.queued)),
+            started = column(|row| Rfloat::from(row.started)),
+            finished = column(|row| Rfloat::from(row.finished))
+        )
+        .into()
+    })
+}
+
+/// The columns of the table of workers, by number.
+#[extendr]
+fn rs_queue_seats(handle: Robj) -> Robj {
+    with(&handle, |queue| {
+        let rows = queue.seats();
+        let usage: Vec<_> = rows.iter().map(|row| row.pid.and_then(taskq_sys::process::usage)).collect();
+        let seat = |row: &SeatRow| Rint::from(i32::try_from(row.seat).unwrap_or(i32::MAX));
+        list!(
+            seat = rows.iter().map(seat).collect::<Integers>(),
+            state = rows.iter().map(|row| idle_row_word(row.state)).collect::<Strings>(),
+            worker = rows.iter().map(|row| Rint::from(row.pid)).collect::<Integers>(),
+            task = rows
+                .iter()
+                .map(|row| row.task.as_deref().map_or_else(Rstr::na, Rstr::from))
+                .collect::<Strings>(),
+            tasks_done = rows.iter().map(|row| Rfloat::from(row.tasks_done as f64)).collect::<Doubles>(),
+            started = rows.iter().map(|row| Rfloat::from(row.started)).collect::<Doubles>(),
+            rss = usage
+                .iter()
+                .map(|usage| Rfloat::from(usage.map(|usage| usage.rss as f64)))
+                .collect::<Doubles>(),
+            cpu = usage
+                .iter()
+                .map(|usage| Rfloat::from(usage.map(|usage| usage.cpu_us as f64 / 1e6)))
+                .collect::<Doubles>(),
+            activity = rows.iter().map(|row| activity_word(row.state)).collect::<Strings>()
+        )
+        .into()
+    })
+}
+
+/// Refuses new tasks, lets the others finish for `grace_ms`, then ends what is left. Does not wait.
+#[extendr]
+fn rs_queue_close(handle: Robj, grace_ms: f64) -> Robj {
+    with(&handle, |queue| {
+        let grace = Duration::try_from_secs_f64(grace_ms / 1e3).unwrap_or(Duration::MAX);
+        queue.close(grace);
+        ().into()
+    })
+}
+
+/// Ends everything now. Does not wait.
+#[extendr]
+fn rs_queue_kill(handle: Robj) -> Robj {
+    with(&handle, |queue| {
+        queue.kill();
+        ().into()
+    })
+}
+
+/// Ends all queues of this process: the R session ends, or the package is unloaded. Waits for a second at most.
+#[extendr]
+fn rs_exit() {
+    handle::end_all(Duration::from_secs(1));
+}
+
+fn with(handle: &Robj, body: impl FnOnce(&Queue) -> Robj) -> Robj {
+    match handle::queue(handle) {
+        Ok(queue) => body(queue),
+        Err(refusal) => refusal,
+    }
+}
+
+fn read_config(config: &List) -> std::result::Result<Config, String> {
+    let item = |name: &str| config.dollar(name).map_err(|_| format!("the configuration lacks `{name}`"));
+    let text = |name: &str| {
+        item(name)?.as_str().map(str::to_owned).ok_or_else(|| format!("`{name}` is no string"))
+    };
+    let strings = |name: &str| -> std::result::Result<Vec<OsString>, String> {
+        let values = item(name)?.as_str_vector().unwrap_or_default();
+        Ok(values.into_iter().map(OsString::from).collect())
+    };
+    let env = item("env")?;
+    let names = env.names().into_iter().flatten().map(OsString::from);
+    let added: Vec<_> = names.zip(strings("env")?).collect();
+    let mut environment: Vec<_> = std::env::vars_os().filter(|(name, _)| !is_left_out(name)).collect();
+    environment.retain(|(name, _)| !added.iter().any(|(other, _)| other == name));
+    environment.extend(added);
+    let workers = item("num_workers")?.as_integer().and_then(|n| u32::try_from(n).ok());
+    Ok(Config {
+        command: strings("command")?,
+        env: environment,
+        working_dir: PathBuf::from(text("wd")?),
+        parent_dir: PathBuf::from(text("tempdir")?),
+        setup: item("setup")?.as_raw_slice().unwrap_or_default().to_vec(),
+        output_limit: Config::OUTPUT_LIMIT,
+        stderr_tail: Config::STDERR_TAIL,
+        scheduler: SchedulerConfig {
+            workers: workers.ok_or("`num_workers` is no number")?,
+            ..SchedulerConfig::default()
+        },
+    })
+}
+
+/// Variables of the host that would confuse another R: those of a running `R CMD check`, and which packages the host itself
+/// was told to attach.
+fn is_left_out(name: &std::ffi::OsStr) -> bool {
+    ["R_TESTS", "R_DEFAULT_PACKAGES", "R_SESSION_TMPDIR", "TASKQ_SESSION"].iter().any(|&left_out| name == left_out)
+}
+
+fn phase_name(phase: StartPhase) -> &'static str {
+    match phase {
+        StartPhase::Boot => "boot",
+        StartPhase::Packages => "packages",
+        StartPhase::Globals => "globals",
+        StartPhase::Preload => "preload",
+        StartPhase::Init => "init",
+    }
+}
+
+fn phase_word(phase: TaskPhase) -> &'static str {
+    match phase {
+        TaskPhase::Waiting => "waiting",
+        TaskPhase::Running { .. } => "running",
+        TaskPhase::Done => "done",
+    }
+}
+
+fn status(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Success => "success",
+        Outcome::Crash { .. } => "crash",
+        Outcome::Cancelled => "cancelled",
+        _ => "error",
+    }
+}
+
+/// What the idle row of a worker shows, in the article's words.
+fn idle_row_word(state: SeatState) -> &'static str {
+    match state {
+        SeatState::Starting => "running",
+        SeatState::Idle => "ready",
+        _ => "waiting",
+    }
+}
+
+fn activity_word(state: SeatState) -> &'static str {
+    match state {
+        SeatState::Starting => "starting",
+        SeatState::Idle => "idle",
+        SeatState::Leaving { .. } => "leaving",
+        _ => "busy",
+    }
+}
+
+extendr_module! {
+    mod host;
+    fn rs_queue_open;
+    fn rs_queue_done;
+    fn rs_queue_counts;
+    fn rs_queue_state;
+    fn rs_queue_failure;
+    fn rs_queue_tasks;
+    fn rs_queue_seats;
+    fn rs_queue_close;
+    fn rs_queue_kill;
+    fn rs_exit;
+}

@@ -1,0 +1,40 @@
+//! How an expected failure reaches R: as a list of class `tq_failure` with a code, a message and fields, from which R makes
+//! a condition of the user's call.
+
+use extendr_api::prelude::*;
+use taskq_core::SubmitError;
+use taskq_engine::PushError;
+
+/// A failure as a value for R.
+pub(crate) fn failure(code: &str, message: &str, fields: &[(&str, Robj)]) -> Robj {
+    let mut names = vec!["code", "message"];
+    let mut values = vec![Robj::from(code), Robj::from(clean(message))];
+    for (name, value) in fields {
+        names.push(name);
+        values.push(value.clone());
+    }
+    let mut list = List::from_names_and_values(names, values).unwrap_or_default();
+    // Setting a class on a fresh list cannot fail.
+    let _ = list.set_class(["tq_failure"]);
+    list.into()
+}
+
+/// Why a task was not taken.
+pub(crate) fn push_failure(error: &PushError) -> Robj {
+    let message = error.to_string();
+    match error {
+        PushError::Refused(SubmitError::Duplicate { label }) => {
+            failure("duplicate", &message, &[("id", clean(label).into())])
+        }
+        PushError::Refused(SubmitError::Reserved { label }) => {
+            failure("input", &message, &[("id", clean(label).into())])
+        }
+        PushError::Refused(SubmitError::Closed) => failure("closed", &message, &[]),
+        PushError::Refused(SubmitError::Failed) => failure("failed", &message, &[]),
+    }
+}
+
+/// R's strings hold no NUL.
+pub(crate) fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}

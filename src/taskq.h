@@ -1,0 +1,67 @@
+/* What Rust (src/rust/src/external) offers to rapi.c. None of it jumps; all of it is called on the R thread.
+ *
+ * A `queue` is the address in a live handle of this process; `done` and `payload` are owned by the caller until they are
+ * freed; bytes that are read out of them, or of the session's current task, live as long as these.
+ */
+
+#ifndef TASKQ_H
+#define TASKQ_H
+
+#include <stddef.h>
+#define R_NO_REMAP
+#include <Rinternals.h>
+
+enum { TQ_DONE = 0, TQ_EMPTY = 1, TQ_FAILED = 2, TQ_TIMED_OUT = 3 };
+enum { TQ_SUCCESS = 0, TQ_ERROR = 1, TQ_INTERRUPTED = 2 };
+
+struct tq_bytes {
+  const char *bytes;
+  size_t length;
+};
+
+/* A done task. Numbers below zero, signal 0 and pid 0 mean "not known". */
+struct tq_done {
+  double serial;
+  struct tq_bytes id;
+  const char *status;
+  struct tq_bytes outcome, out, err, tail;
+  double dropped;
+  int signal, exit_code;
+  const char *cause;
+  int tries, pid;
+  double queued, started, finished, cpu, max_rss;
+};
+
+/* A growing buffer; writing answers 0 when there is no memory. Freeing NULL does nothing. */
+void *tq_buffer_new(void);
+int tq_buffer_write(void *buffer, const void *bytes, size_t length);
+void tq_buffer_free(void *buffer);
+
+double tq_now_ms(void);
+
+/* R_NilValue when the queue may be used, else the failure to give back to R. */
+SEXP tq_refuse_handle(void *queue);
+/* Takes both buffers. The id, or a failure. */
+SEXP tq_push(void *queue, const char *id, void *fun, void *call);
+int tq_wait_for_done(void *queue, double ms);
+int tq_wait_for_end(void *queue, double ms);
+void *tq_oldest_done(void *queue);
+void *tq_done_task(void *queue, double serial);
+void tq_done_read(void *done, struct tq_done *into);
+void tq_done_free(void *done);
+int tq_take(void *queue, double serial);
+void *tq_payload(void *queue, double serial);
+void tq_payload_read(void *payload, struct tq_bytes *fun, struct tq_bytes *call);
+void tq_payload_free(void *payload);
+void *tq_inline_next(void *queue, double *serial, struct tq_bytes *id);
+void tq_inline_done(void *queue, double serial, int verdict, void *outcome, const char *out, const char *err, double cpu,
+                    double seconds);
+
+int tq_session_receive(void);
+const char *tq_session_problem(void);
+int tq_session_task(struct tq_bytes *fun, struct tq_bytes *call);
+int tq_session_reply(int verdict, void *outcome);
+void tq_session_arm(void);
+void tq_session_disarm(void);
+
+#endif

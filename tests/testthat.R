@@ -1,0 +1,4 @@
+library(testthat)
+library(taskq)
+
+test_check("taskq")

@@ -1,0 +1,75 @@
+# Queues for tests. Each is closed when its test ends, and must leave no process and no file.
+
+local_queue <- function(num_workers = 2, ..., frame = parent.frame()) {
+  skip_if_not(file.exists("/proc/self/stat"), "/proc is needed to look for processes")
+  before <- own_dirs()
+  q <- task_q$new(num_workers, ...)
+  finish <- function() {
+    pids <- descendants()
+    q$kill()
+    expect_true(wait_until(!any(is_alive(pids))), label = "every process of the queue has ended")
+    expect_identical(setdiff(own_dirs(), before), character())
+  }
+  do.call(on.exit, list(as.call(list(finish)), add = TRUE), envir = frame)
+  q
+}
+
+# Evaluates `condition` again and again until it holds; FALSE when it does not in time.
+wait_until <- function(condition, deadline_s = 10) {
+  expr <- substitute(condition)
+  env <- parent.frame()
+  deadline <- Sys.time() + deadline_s
+  while (!isTRUE(eval(expr, env))) {
+    if (Sys.time() > deadline) return(FALSE)
+    Sys.sleep(0.01)
+  }
+  TRUE
+}
+
+# One task from push to pop.
+run_task <- function(q, fun, args = list(), timeout = 20000) {
+  id <- q$push(fun, args)
+  result <- q$pop(timeout)
+  stopifnot(identical(result$task_id, id))
+  result
+}
+
+pop_all <- function(q, timeout = 20000) {
+  results <- list()
+  while (!is.null(result <- q$pop(timeout))) results[[result$task_id]] <- result
+  results
+}
+
+caught <- function(expr) tryCatch({expr; NULL}, taskq_error = function(cnd) cnd)
+
+expect_input_error <- function(expr, arg) {
+  cnd <- caught(expr)
+  expect_s3_class(cnd, "taskq_error_input")
+  expect_identical(cnd$arg, arg)
+  expect_match(conditionMessage(cnd), arg, fixed = TRUE)
+}
+
+own_dirs <- function() list.dirs(tempdir(), recursive = FALSE)
+
+# Pids of all processes below this one.
+descendants <- function(of = Sys.getpid()) {
+  pids <- as.integer(list.files("/proc", pattern = "^[0-9]+$"))
+  parents <- vapply(pids, parent_pid, 0L)
+  found <- integer()
+  level <- of
+  while (length(level <- pids[parents %in% level])) found <- c(found, level)
+  found
+}
+
+# Fields after the name of the command, which may hold anything: state, parent, ...
+stat_fields <- function(pid) {
+  path <- sprintf("/proc/%d/stat", pid)
+  stat <- tryCatch(suppressWarnings(readLines(path, 1L)), error = function(cnd) character())
+  if (length(stat)) strsplit(sub("^.*\\) ", "", stat), " ")[[1L]] else c("X", "0")
+}
+
+parent_pid <- function(pid) as.integer(stat_fields(pid)[[2L]])
+
+is_alive <- function(pids) {
+  vapply(pids, function(pid) !stat_fields(pid)[[1L]] %in% c("X", "Z"), NA)
+}

@@ -1,0 +1,98 @@
+test_that("a duration is a number of milliseconds or a difftime", {
+  check <- function(x) tq_check_duration(x, "timeout", NULL)
+  expect_identical(check(500), 500)
+  expect_identical(check(500L), 500)
+  expect_identical(check(0), 0)
+  expect_identical(check(Inf), Inf)
+  expect_identical(check(1e12), 1e12)
+  expect_identical(check(as.difftime(2, units = "secs")), 2000)
+  expect_identical(check(as.difftime(1, units = "mins")), 60000)
+  bad <- list(NA, NA_real_, NaN, -1, "500", NULL, c(1, 2), numeric(), TRUE, list(1), sum,
+    as.difftime(-1, units = "secs"), as.difftime(NA_real_, units = "secs"))
+  for (x in bad) expect_input_error(check(x), "timeout")
+})
+
+test_that("num_workers is a whole number from 0 to 1000", {
+  old <- Sys.getenv("_R_CHECK_LIMIT_CORES_", NA)
+  on.exit(if (!is.na(old)) Sys.setenv("_R_CHECK_LIMIT_CORES_" = old))
+  Sys.unsetenv("_R_CHECK_LIMIT_CORES_")
+  for (n in list(0, 1L, 4, 1000)) {
+    expect_identical(tq_check_num_workers(n, NULL), as.integer(n))
+  }
+  for (n in list(-1, 1.5, 1001, NA, NA_integer_, Inf, "2", NULL, 1:2, TRUE, 1e12)) {
+    expect_input_error(tq_check_num_workers(n, NULL), "num_workers")
+  }
+})
+
+test_that("R CMD check gets at most two workers", {
+  old <- Sys.getenv("_R_CHECK_LIMIT_CORES_", NA)
+  on.exit(if (is.na(old)) {
+    Sys.unsetenv("_R_CHECK_LIMIT_CORES_")
+  } else {
+    Sys.setenv("_R_CHECK_LIMIT_CORES_" = old)
+  })
+  for (value in c("TRUE", "true", "warn")) {
+    Sys.setenv("_R_CHECK_LIMIT_CORES_" = value)
+    expect_identical(tq_check_num_workers(4, NULL), 2L)
+    expect_identical(tq_check_num_workers(1, NULL), 1L)
+    expect_identical(tq_check_num_workers(0, NULL), 0L)
+  }
+  Sys.setenv("_R_CHECK_LIMIT_CORES_" = "false")
+  expect_identical(tq_check_num_workers(4, NULL), 4L)
+})
+
+test_that("an id is one string that is not one of ours", {
+  expect_null(tq_check_id(NULL, NULL))
+  expect_identical(tq_check_id("a b", NULL), "a b")
+  expect_identical(tq_check_id("caf\u00e9", NULL), "caf\u00e9")
+  for (id in list("", NA, NA_character_, 1, c("a", "b"), character(), ".idle-1", list("a"))) {
+    expect_input_error(tq_check_id(id, NULL), "id")
+  }
+})
+
+test_that("args is a list", {
+  expect_identical(tq_check_args(list(1, x = 2), NULL), list(1, x = 2))
+  expect_identical(tq_check_args(NULL, NULL), list())
+  expect_identical(tq_check_args(data.frame(x = 1:2), NULL), list(x = 1:2))
+  expect_identical(tq_check_args(as.pairlist(list(x = 1)), NULL), list(x = 1))
+  for (args in list(1, "a", sum, quote(x + y))) {
+    expect_input_error(tq_check_args(args, NULL), "args")
+  }
+})
+
+test_that("globals and env have names", {
+  expect_identical(tq_check_globals(list(a = 1), NULL), list(a = 1))
+  expect_identical(tq_check_globals(list(), NULL), list())
+  for (x in list(list(1), list(a = 1, 2), list(a = 1, a = 2), c(a = 1), NULL, sum)) {
+    expect_input_error(tq_check_globals(x, NULL), "globals")
+  }
+  expect_identical(tq_check_env(c(A = "x"), NULL), c(A = "x"))
+  for (x in list("x", c(A = NA), c(A = 1), c("A=B" = "x"), c(A = "x", A = "y"), NULL)) {
+    expect_input_error(tq_check_env(x, NULL), "env")
+  }
+})
+
+test_that("the other arguments are checked too", {
+  expect_input_error(tq_check_function(1, "init", NULL, null = TRUE), "init")
+  expect_input_error(tq_check_function(NULL, "fun", NULL), "fun")
+  expect_null(tq_check_function(NULL, "init", NULL, null = TRUE))
+  for (x in list("", NA, 1, c("a", "b"))) expect_input_error(tq_check_name(x, NULL), "name")
+  for (x in list(1, NA_character_, "", NULL)) {
+    expect_input_error(tq_check_packages(x, NULL), "packages")
+  }
+  for (x in list(1, NA_character_, NULL)) expect_input_error(tq_check_libpath(x, NULL), "libpath")
+  for (x in list(1, NULL, tempfile(), character())) expect_input_error(tq_check_wd(x, NULL), "wd")
+  for (x in list(1, NA, NULL, "yes")) expect_input_error(tq_check_flag(x, "idle", NULL), "idle")
+})
+
+test_that("an unknown argument is named, and the valid ones are listed", {
+  owner <- function(fun, args = list(), ...) NULL
+  expect_silent(tq_check_dots(owner = owner, call = NULL))
+  cnd <- caught(tq_check_dots(timeout = stop("never"), owner = owner, call = quote(q$push())))
+  expect_s3_class(cnd, "taskq_error_input")
+  expect_identical(cnd$arg, "timeout")
+  expect_match(conditionMessage(cnd), "`timeout`.*`fun`, `args`$")
+  expect_identical(conditionCall(cnd), quote(q$push()))
+  cnd <- caught(tq_check_dots(1, owner = owner, call = NULL))
+  expect_s3_class(cnd, "taskq_error_input")
+})

@@ -1,0 +1,107 @@
+test_that("an inline queue gives the results that workers give", {
+  q <- task_q$new(0)
+  expect_identical(q$push(function(x) x + 1, list(1)), ".1")
+  expect_identical(q$push(function() stop("no"), id = "bad"), "bad")
+  expect_identical(q$poll(), c(".1", "bad"))
+  good <- q$pop()
+  expect_identical(good$result, 2)
+  expect_identical(good$status, "success")
+  bad <- q$pop(Inf)
+  expect_s3_class(bad$error, "taskq_error_task")
+  expect_identical(conditionMessage(bad$error$parent), "no")
+  expect_true(q$is_idle())
+  expect_null(q$pop(Inf))
+  expect_identical(nrow(q$list_workers()), 0L)
+  q$close()
+  expect_s3_class(caught(q$push(sum)), "taskq_error_closed")
+})
+
+test_that("output is captured, also around a sink that the task leaves", {
+  q <- task_q$new(0)
+  depth <- sink.number()
+  messages <- sink.number("message")
+  connections <- nrow(showConnections())
+  path <- tempfile()
+  q$push(function(path) {
+    cat("out\n")
+    message("err")
+    sink(path)
+    cat("elsewhere")
+  }, list(path))
+  result <- q$pop()
+  expect_identical(result$stdout, "out\n")
+  expect_identical(result$stderr, "err\n")
+  expect_identical(sink.number(), depth)
+  expect_identical(sink.number("message"), messages)
+  unlink(path)
+  q$close()
+})
+
+test_that("globals, env and wd hold inside a task only", {
+  q <- task_q$new(0, globals = list(k = 5, twice = function(x) 2 * x), env = c(TASKQ_TEST = "yes"),
+    wd = tempdir())
+  wd <- getwd()
+  q$push(function() list(twice(k), Sys.getenv("TASKQ_TEST"), getwd(), taskq::task_id()))
+  value <- q$pop()$result
+  expect_identical(value[[2L]], "yes")
+  expect_identical(value[[3L]], normalizePath(tempdir()))
+  expect_identical(value[[4L]], ".1")
+  expect_identical(Sys.getenv("TASKQ_TEST"), "")
+  expect_identical(getwd(), wd)
+  expect_null(task_id())
+  expect_false(exists("twice", envir = globalenv(), inherits = FALSE))
+  q$close()
+})
+
+test_that("a task may use the queue that it is in", {
+  q <- task_q$new(0)
+  # An argument that is a queue does not survive the journey; a global does, here.
+  inner <- task_q$new(0, globals = list(outer_queue = q))
+  inner$push(function() {
+    outer_queue$push(function() "inner")
+    outer_queue$pop()$result
+  })
+  expect_identical(inner$pop()$result, "inner")
+  inner$close()
+  q$close()
+})
+
+test_that("init and preload run once, and a failure of theirs is told by every push", {
+  count <- new.env()
+  count$n <- 0
+  q <- task_q$new(0, globals = list(count = count), init = function() count$n <- count$n + 1)
+  expect_identical(count$n, 0)
+  q$push(sum, list(1))
+  q$push(sum, list(1))
+  expect_identical(count$n, 1)
+  q$close()
+
+  q <- task_q$new(0, init = function() stop("init is bad"))
+  for (i in 1:2) {
+    cnd <- caught(q$push(sum))
+    expect_s3_class(cnd, "taskq_error_start")
+    expect_match(conditionMessage(cnd), "init is bad")
+    expect_identical(cnd$phase, "init")
+  }
+  expect_true(q$is_idle())
+  q$close()
+})
+
+test_that("Ctrl-C ends the task and gives R back", {
+  skip_on_os("windows")
+  q <- task_q$new(0)
+  depth <- sink.number()
+  got <- tryCatch(
+    q$push(function() {
+      tools::pskill(Sys.getpid(), tools::SIGINT)
+      Sys.sleep(5)
+    }),
+    interrupt = function(cnd) "interrupted"
+  )
+  expect_identical(got, "interrupted")
+  expect_identical(sink.number(), depth)
+  expect_s3_class(q$pop()$error, "taskq_error")
+  q$push(function() 1)
+  expect_identical(q$pop()$result, 1)
+  q$close()
+})

@@ -1,0 +1,63 @@
+fields <- c("result", "stdout", "stderr", "error", "task_id", "status", "warnings", "messages",
+  "tries", "worker", "times", "seconds", "cpu", "max_rss")
+
+some_task <- function(status = "success", outcome = list(value = 42), ...) {
+  task <- list(
+    serial = 1, id = "a", status = status, outcome = outcome, stdout = "out\n", stderr = "",
+    stderr_tail = "", dropped = 0, signal = NA_integer_, exit_code = NA_integer_, cause = NA_character_, tries = 1L,
+    worker = 123L, queued = 1, started = 2, finished = 4.5, cpu = 0.1, max_rss = 1e6
+  )
+  modifyList(task, list(...))
+}
+
+test_that("a result has all its fields, in order, whatever became of the task", {
+  for (status in c("success", "error", "crash", "timeout", "cancelled", "skipped")) {
+    outcome <- if (status == "success") list(value = 42)
+    result <- tq_result(some_task(status, outcome))
+    expect_s3_class(result, "taskq_result")
+    expect_named(result, fields)
+    expect_identical(result$status, status)
+    if (status == "success") {
+      expect_null(result$error)
+      expect_identical(result$result, 42)
+    } else {
+      class <- sub("_error$", "_task", paste0("taskq_error_", status))
+      expect_s3_class(result$error, class)
+      expect_s3_class(result$error, "taskq_error")
+      expect_null(result$result)
+    }
+    expect_output(print(result), "task 'a'", fixed = TRUE)
+  }
+})
+
+test_that("times and seconds are those of the attempt", {
+  result <- tq_result(some_task())
+  expect_s3_class(result$times, "POSIXct")
+  expect_named(result$times, c("queued", "started", "finished"))
+  expect_identical(result$seconds, 2.5)
+})
+
+test_that("a value of NULL, and one that looks like a failure, are just values", {
+  expect_named(tq_result(some_task(outcome = list(value = NULL))), fields)
+  odd <- simpleError("not an error of the task")
+  result <- tq_result(some_task(outcome = list(value = odd)))
+  expect_identical(result$result, odd)
+  expect_null(result$error)
+})
+
+test_that("what was dropped is counted", {
+  expect_null(attr(tq_result(some_task()), "dropped"))
+  result <- tq_result(some_task(dropped = 10, outcome = list(value = 1, dropped = 2L)))
+  expect_identical(attr(result, "dropped"), c(bytes = 10, conditions = 2))
+  expect_output(print(result), "10 bytes, 2 conditions", fixed = TRUE)
+})
+
+test_that("a task that never ran has the error of the failed start", {
+  task <- some_task("error", NULL, cause = "no-worker", worker = NA_integer_, started = NA_real_)
+  result <- tq_result(task, list(phase = "init", message = "init is bad", stderr = "oh"))
+  expect_s3_class(result$error, "taskq_error_start")
+  expect_identical(result$error$phase, "init")
+  expect_identical(result$error$task_id, "a")
+  expect_match(conditionMessage(result$error), "init is bad")
+  expect_output(print(result), "task 'a': error", fixed = TRUE)
+})

@@ -1,0 +1,99 @@
+#!/bin/sh
+# Installs what taskq needs from the Debian archive, only if it is missing.
+# Usage: install-deps.sh [run|test]
+# Without root or sudo it says what is missing and exits with status 1.
+set -eu
+cd "$(dirname "$0")/.."
+. tools/env.sh
+purpose=${1:-run}
+
+# Names of the R packages in a field of DESCRIPTION.
+packages_in() {
+  awk -v field="$1:" '
+    /^[^ ]/ { inside = $1 == field; $1 = inside ? "" : $1 }
+    inside { gsub(/\([^)]*\)|,/, " "); print }
+  ' DESCRIPTION
+}
+
+missing=
+need() { # command, Debian packages that bring it
+  command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+
+need R "r-base-core r-base-dev"
+need cc r-base-dev
+need xz xz-utils
+[ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
+r_packages=$(packages_in Imports)
+optional=
+if [ "$purpose" = test ]; then
+  need pandoc pandoc
+  need qpdf qpdf
+  r_packages="$r_packages roxygen2 testthat knitr rmarkdown"
+  optional=$(packages_in Suggests)
+fi
+
+# Prints which of the R packages are not installed (all, when R is not).
+absent() {
+  if command -v Rscript >/dev/null 2>&1; then
+    Rscript --no-init-file -e \
+      'for (p in commandArgs(TRUE)) if (!nzchar(system.file(package = p))) cat(p, "")' "$@"
+  else
+    printf '%s\n' "$@" | grep -vxE 'base|graphics|grDevices|grid|methods|parallel|stats|tools|utils'
+  fi
+}
+debian_name() { printf 'r-cran-%s\n' "$1" | tr '[:upper:]' '[:lower:]'; }
+
+# shellcheck disable=SC2086 # lists of words
+for package in $(absent $r_packages); do missing="$missing $(debian_name "$package")"; done
+wanted=
+# shellcheck disable=SC2086
+for package in $(absent $optional); do wanted="$wanted $(debian_name "$package")"; done
+
+if [ -n "$missing$wanted" ]; then
+  as_root=
+  if ! command -v apt-get >/dev/null 2>&1; then
+    can_install=false
+  elif [ "$(id -u)" = 0 ]; then
+    can_install=true
+  elif sudo -n true 2>/dev/null; then
+    can_install=true
+    as_root="sudo -n"
+  else
+    can_install=false
+  fi
+  if $can_install; then
+    echo "Installing:$missing$wanted"
+    $as_root apt-get update -qq
+    for package in $wanted; do
+      if apt-cache show "$package" >/dev/null 2>&1; then
+        missing="$missing $package"
+      else
+        echo "Not in this distribution, and optional: $package"
+      fi
+    done
+    # shellcheck disable=SC2086
+    [ -z "$missing" ] || $as_root env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -qq --no-install-recommends $missing
+  elif [ -n "$missing" ]; then
+    echo "Missing Debian packages:$missing" >&2
+    echo "Install them as root: apt-get install$missing" >&2
+    echo "(optional:${wanted:- none})" >&2
+    exit 1
+  fi
+fi
+
+rust_missing=
+for command in cargo rustc; do
+  command -v "$command" >/dev/null 2>&1 || rust_missing="$rust_missing $command"
+done
+if [ "$purpose" = test ] && [ -z "$rust_missing" ]; then
+  for component in fmt clippy; do
+    cargo "$component" --version >/dev/null 2>&1 || rust_missing="$rust_missing cargo-$component"
+  done
+fi
+if [ -n "$rust_missing" ]; then
+  echo "Missing from the Rust toolchain:$rust_missing" >&2
+  echo "See https://www.rust-lang.org/tools/install; rustfmt and clippy are components of it." >&2
+  exit 1
+fi

@@ -1,0 +1,67 @@
+#!/bin/bash
+# Runs every test there is, one step after the other, also when one fails.
+# The last line is "N passed, N failed, N skipped"; status 1 if any failed.
+#
+# A step that knows better writes "passed failed skipped" to the file $COUNTS;
+# any other step counts as one test. Arguments: names of steps, to run only
+# those (after "install", most of them work alone).
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. tools/env.sh
+logs=$BUILD/test
+rm -rf "$logs"
+mkdir -p "$logs"
+passed=0 failed=0 skipped=0
+failures=()
+only=("$@")
+
+# step <name> <seconds> <command...>
+step() {
+  local name=$1 limit=$2 status=0 p f s start=$SECONDS
+  shift 2
+  if ((${#only[@]})) && [[ " ${only[*]} " != *" $name "* ]]; then return; fi
+  export COUNTS=$logs/$name.counts
+  printf '\n=== %s\n' "$name"
+  timeout --kill-after=10 "$limit" "$@" </dev/null 2>&1 | tee "$logs/$name.log"
+  status=${PIPESTATUS[0]}
+  p=0 f=0 s=0
+  if [[ -s $COUNTS ]]; then
+    read -r p f s <"$COUNTS"
+    ((status != 0 && f == 0)) && f=1
+  elif ((status == 0)); then
+    p=1
+  else
+    f=1
+  fi
+  ((status == 124 || status == 137)) && echo "Stopped after $limit s."
+  ((passed += p, failed += f, skipped += s))
+  ((f)) && failures+=("$name")
+  printf -- '--- %s: %d passed, %d failed, %d skipped (%d s)\n' \
+    "$name" "$p" "$f" "$s" $((SECONDS - start))
+}
+
+step dependencies 900 tools/install-deps.sh test
+
+# What runs below can be recognised by this variable, and puts its files here.
+TASKQ_TEST_RUN=$(mktemp -d "${TMPDIR:-/tmp}/tq-XXXXXX")
+export TASKQ_TEST_RUN TMPDIR=$TASKQ_TEST_RUN
+export LC_ALL=C.UTF-8
+tools/test/leftovers.sh before >"$logs/before"
+
+manifest=src/rust/Cargo.toml
+step format 60 cargo fmt --manifest-path "$manifest" --all --check
+step core-alone 60 tools/test/core-alone.sh
+step rust 600 tools/test/rust.sh
+step lint 600 cargo clippy --manifest-path "$manifest" --workspace --all-targets -- -D warnings
+step install 600 tools/install.sh
+step symbols 60 tools/test/symbols.sh
+step drift 120 tools/test/drift.sh
+step testthat 900 Rscript tools/test/testthat.R
+step check 900 tools/test/check.sh
+step leftovers 60 tools/test/leftovers.sh after "$logs/before"
+rm -rf "$TASKQ_TEST_RUN"
+
+printf '\n'
+((failed)) && echo "Failed: ${failures[*]} (logs in build/test)"
+echo "$passed passed, $failed failed, $skipped skipped" | tee "$logs/summary"
+((failed == 0))

@@ -1,0 +1,18 @@
+#!/bin/bash
+# R CMD build and R CMD check, as strict as tools/test/check.Renviron says.
+# Anything but "Status: OK" fails.
+set -eu
+. tools/env.sh
+unset NOT_CRAN # long tests are skipped, as on CRAN
+export R_CHECK_ENVIRON=$ROOT/tools/test/check.Renviron
+
+work=$BUILD/check
+rm -rf "$work"
+tools/stage.sh "$work/taskq"
+cd "$work"
+R CMD build taskq
+R CMD check --no-manual taskq_*.tar.gz
+if ! grep -qx 'Status: OK' taskq.Rcheck/00check.log; then
+  tail -n 60 taskq.Rcheck/00install.out
+  exit 1
+fi
