@@ -40,8 +40,9 @@ tq_pop_until <- function(private, handle, timeout_ms, since_ms, call) {
 tq_await <- function(private, handle, timeout_ms, call, look) {
   since_ms <- if (timeout_ms > 0) tq_now_ms()
   repeat {
-    tq_tell_failure(private, handle, call)
     found <- look()
+    # After the look, so that a task which the failure has ended does not come before its reason.
+    tq_tell_failure(private, handle, call)
     if (!is.null(found) || timeout_ms == 0) return(found)
     if (sum(tq_checked(rs_queue_counts(handle), call)) == 0L) return(NULL)
     left_ms <- timeout_ms - (tq_now_ms() - since_ms)

@@ -80,6 +80,7 @@ task_q <- R6Class("task_q",
     #' @param args A list of its arguments, with or without names. Each is passed as a value.
     #' @param id A string that is not the id of another task in the queue and does not start with
     #'   ".idle-", or `NULL` for ".1", ".2" and so on.
+    #' @param ... Must be empty.
     #' @return The id, invisibly. Throws `taskq_error_duplicate` (field `id`), `taskq_error_closed`,
     #'   and `taskq_error_start` when the workers cannot start. An error of this method means that
     #'   nothing was queued.
@@ -99,6 +100,7 @@ task_q <- R6Class("task_q",
     #' @description
     #' The result of the oldest task that is done. The task leaves the queue for good. Waits until
     #' there is one, the queue is empty, or the time is over.
+    #' @param timeout A duration; default 0.
     #' @return A `taskq_result`, see above; `NULL` when the time is over or the queue is empty.
     #'   Throws `taskq_error_start` once when the workers cannot start.
     pop = function(timeout = 0) tq_pop(private, timeout, call = sys.call()),
@@ -163,6 +165,7 @@ task_q <- R6Class("task_q",
 
     #' @description
     #' Prints the state of the queue in three lines. Does not wait.
+    #' @param ... Not used.
     #' @return The queue, invisibly.
     print = function(...) tq_print_queue(self, private)
   ),

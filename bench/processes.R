@@ -33,7 +33,8 @@ pool_pids <- function(pool) {
   if (!dir.exists("/proc/self")) return(integer())
   all <- setdiff(all_pids(), Sys.getpid())
   needle <- charToRaw(paste0(mark_variable, "=", pool$mark))
-  marked <- Filter(function(pid) length(grepRaw(needle, proc_bytes(pid, "environ"))) > 0, all)
+  is_marked <- function(pid) length(grepRaw(needle, proc_bytes(pid, "environ"), fixed = TRUE)) > 0
+  marked <- Filter(is_marked, all)
   union(marked, descendants(setdiff(child_pids(Sys.getpid()), pool$before)))
 }
 
@@ -79,10 +80,11 @@ descendants <- function(pids) {
   found
 }
 
+# 0 for a process that is gone or dead already.
 parent_pid <- function(pid) {
   fields <- sub("^.*\\) ", "", rawToChar(proc_bytes(pid, "stat")))
-  parent <- strsplit(fields, " ", fixed = TRUE)[[1]][2]
-  if (is.na(parent)) 0L else as.integer(parent)
+  fields <- strsplit(fields, " ", fixed = TRUE)[[1]]
+  if (length(fields) < 2 || fields[1] == "Z") 0L else as.integer(fields[2])
 }
 
 seconds_since <- function(start) as.numeric(Sys.time() - start, units = "secs")

@@ -33,7 +33,7 @@ step() {
   else
     f=1
   fi
-  ((status == 124 || status == 137)) && echo "Stopped after $limit s."
+  ((SECONDS - start >= limit)) && echo "Stopped after $limit s."
   ((passed += p, failed += f, skipped += s))
   ((f)) && failures+=("$name")
   printf -- '--- %s: %d passed, %d failed, %d skipped (%d s)\n' \
@@ -44,6 +44,7 @@ step dependencies 900 tools/install-deps.sh test
 
 # What runs below can be recognised by this variable, and puts its files here.
 TASKQ_TEST_RUN=$(mktemp -d "${TMPDIR:-/tmp}/tq-XXXXXX")
+trap 'rm -rf "$TASKQ_TEST_RUN"' EXIT
 export TASKQ_TEST_RUN TMPDIR=$TASKQ_TEST_RUN
 export LC_ALL=C.UTF-8
 tools/test/leftovers.sh before >"$logs/before"
@@ -59,7 +60,6 @@ step drift 120 tools/test/drift.sh
 step testthat 900 Rscript tools/test/testthat.R
 step check 900 tools/test/check.sh
 step leftovers 60 tools/test/leftovers.sh after "$logs/before"
-rm -rf "$TASKQ_TEST_RUN"
 
 printf '\n'
 ((failed)) && echo "Failed: ${failures[*]} (logs in build/test)"

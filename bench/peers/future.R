@@ -8,7 +8,8 @@ peer <- list(
   start = function(n) {
     # It refuses more than a few workers for each core unless it is told.
     options(parallelly.maxWorkers.localhost = Inf)
-    future::plan(future::multisession, workers = n)
+    # Of a plain 1 it makes the sequential plan.
+    future::plan(future::multisession, workers = I(n))
     fifo()
   },
   push = function(waiting, fun, args) {

@@ -34,6 +34,12 @@ run_task <- function(q, fun, args = list(), timeout = 20000) {
   result
 }
 
+# As a function that a user writes at the prompt. Those of a test are the package's own.
+global <- function(fun) {
+  environment(fun) <- globalenv()
+  fun
+}
+
 pop_all <- function(q, timeout = 20000) {
   results <- list()
   while (!is.null(result <- q$pop(timeout))) results[[result$task_id]] <- result

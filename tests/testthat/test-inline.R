@@ -41,8 +41,9 @@ test_that("globals, env and wd hold inside a task only", {
   q <- task_q$new(0, globals = list(k = 5, twice = function(x) 2 * x), env = c(TASKQ_TEST = "yes"),
     wd = tempdir())
   wd <- getwd()
-  q$push(function() list(twice(k), Sys.getenv("TASKQ_TEST"), getwd(), taskq::task_id()))
+  q$push(global(function() list(twice(k), Sys.getenv("TASKQ_TEST"), getwd(), taskq::task_id())))
   value <- q$pop()$result
+  expect_identical(value[[1L]], 10)
   expect_identical(value[[2L]], "yes")
   expect_identical(value[[3L]], normalizePath(tempdir()))
   expect_identical(value[[4L]], ".1")
@@ -57,10 +58,10 @@ test_that("a task may use the queue that it is in", {
   q <- task_q$new(0)
   # An argument that is a queue does not survive the journey; a global does, here.
   inner <- task_q$new(0, globals = list(outer_queue = q))
-  inner$push(function() {
+  inner$push(global(function() {
     outer_queue$push(function() "inner")
     outer_queue$pop()$result
-  })
+  }))
   expect_identical(inner$pop()$result, "inner")
   inner$close()
   q$close()
@@ -69,7 +70,8 @@ test_that("a task may use the queue that it is in", {
 test_that("init and preload run once, and a failure of theirs is told by every push", {
   count <- new.env()
   count$n <- 0
-  q <- task_q$new(0, globals = list(count = count), init = function() count$n <- count$n + 1)
+  init <- global(function() count$n <- count$n + 1)
+  q <- task_q$new(0, globals = list(count = count), init = init)
   expect_identical(count$n, 0)
   q$push(sum, list(1))
   q$push(sum, list(1))

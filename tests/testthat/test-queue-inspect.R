@@ -74,7 +74,7 @@ test_that("a queue prints its name, its state and its counts", {
   expect_output(print(q), "workers: 2")
   expect_true(wait_until(q$get_num_done() == 1))
   expect_output(print(q), "0 waiting, 0 running, 1 done")
-  expect_invisible(print(q))
+  capture.output(expect_invisible(print(q)))
   q$close()
   expect_output(print(q), "closed")
 })

@@ -56,7 +56,7 @@ test_that("the table prints with and without tibble", {
   expect_output(tq_print_plain(frame, "tasks", n = 2L), "# ... 3 more", fixed = TRUE)
   expect_output(tq_print_plain(frame[0L, ], "tasks"), "# 0 tasks")
   expect_output(tq_print_plain(frame[c("id", "fun")], "tasks"), "<fn>", fixed = TRUE)
-  expect_invisible(print(frame))
+  capture.output(expect_invisible(print(frame)))
 })
 
 test_that("the table of workers has its columns", {

@@ -4,7 +4,8 @@ fields <- c("result", "stdout", "stderr", "error", "task_id", "status", "warning
 some_task <- function(status = "success", outcome = list(value = 42), ...) {
   task <- list(
     serial = 1, id = "a", status = status, outcome = outcome, stdout = "out\n", stderr = "",
-    stderr_tail = "", dropped = 0, signal = NA_integer_, exit_code = NA_integer_, cause = NA_character_, tries = 1L,
+    stderr_tail = "", dropped = 0, signal = NA_integer_, exit_code = NA_integer_, cause = "",
+    tries = 1L,
     worker = 123L, queued = 1, started = 2, finished = 4.5, cpu = 0.1, max_rss = 1e6
   )
   modifyList(task, list(...))

@@ -11,14 +11,12 @@ files() { find /tmp /var/tmp /dev/shm -maxdepth 1 -name 'taskq*' -user "$(id -u)
 # Processes of this run that belong to a queue.
 processes() {
   local environment
-  for environment in /proc/[0-9]*/environ; do
-    if tr '\0' '\n' <"$environment" 2>/dev/null |
-      awk -v run="TASKQ_TEST_RUN=$TASKQ_TEST_RUN" \
-        '$0 == run { ours = 1 } /^TASKQ_QUEUE=/ { queue = 1 } END { exit !(ours && queue) }'; then
+  grep -lszxF "TASKQ_TEST_RUN=$TASKQ_TEST_RUN" /proc/[0-9]*/environ |
+    xargs -r grep -lsz '^TASKQ_QUEUE=' |
+    while read -r environment; do
       environment=${environment%/environ}
-      echo "${environment#/proc/}: $(tr '\0' ' ' <"$environment/cmdline")"
-    fi
-  done 2>/dev/null
+      echo "process ${environment#/proc/}: $(tr '\0' ' ' <"$environment/cmdline")"
+    done 2>/dev/null
 }
 
 if [[ $1 == before ]]; then

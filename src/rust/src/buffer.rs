@@ -21,7 +21,10 @@ pub(crate) unsafe extern "C" fn tq_buffer_write(
 ) -> c_int {
     // SAFETY: see above; R serializes on one thread, so nobody else holds the buffer.
     let (buffer, bytes) = unsafe {
-        (&mut *buffer.cast::<Vec<u8>>(), slice::from_raw_parts(bytes.cast::<u8>(), length))
+        (
+            &mut *buffer.cast::<Vec<u8>>(),
+            slice::from_raw_parts(bytes.cast::<u8>(), length),
+        )
     };
     if buffer.try_reserve(length).is_err() {
         return 0;

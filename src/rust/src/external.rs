@@ -22,7 +22,10 @@ struct Bytes {
 
 impl From<&[u8]> for Bytes {
     fn from(bytes: &[u8]) -> Bytes {
-        Bytes { bytes: bytes.as_ptr(), length: bytes.len() }
+        Bytes {
+            bytes: bytes.as_ptr(),
+            length: bytes.len(),
+        }
     }
 }
 

@@ -97,7 +97,10 @@ fn rs_session_start() -> Robj {
     let Far::Seed(seed) = with_far(std::mem::take) else {
         return failure("start", "this process is no session", &[]);
     };
-    let hook = InterruptHook { raise: raise_interrupt, clear: clear_interrupt };
+    let hook = InterruptHook {
+        raise: raise_interrupt,
+        clear: clear_interrupt,
+    };
     match Session::start(seed, hook) {
         Ok(session) => {
             with_far(|far| *far = Far::Session(Box::new(session)));
@@ -144,7 +147,10 @@ fn rs_task_attempt() -> Robj {
     with_far(|far| match far {
         Far::Session(session) => {
             let number = |number| i32::try_from(number).unwrap_or(i32::MAX);
-            session.current().map(|job| number(job.attempt.number)).into()
+            session
+                .current()
+                .map(|job| number(job.attempt.number))
+                .into()
         }
         _ => ().into(),
     })

@@ -35,7 +35,11 @@ pub(crate) fn make(queue: Queue) -> Robj {
     let address = Box::into_raw(Box::new(queue)).cast::<c_void>();
     // SAFETY: on the R thread; the pointer is protected until extendr's object owns it.
     unsafe {
-        let pointer = Rf_protect(R_MakeExternalPtr(address, Rf_install(c"taskq_queue".as_ptr()), R_NilValue));
+        let pointer = Rf_protect(R_MakeExternalPtr(
+            address,
+            Rf_install(c"taskq_queue".as_ptr()),
+            R_NilValue,
+        ));
         R_RegisterCFinalizerEx(pointer, Some(finalize), Rboolean::TRUE);
         let handle = Robj::from_sexp(pointer);
         Rf_unprotect(1);
@@ -73,7 +77,8 @@ pub(crate) unsafe fn at<'a>(address: *mut c_void) -> &'a Queue {
 /// Why the queue at this address must not be used, if so.
 pub(crate) fn refuse(address: *mut c_void) -> Option<Robj> {
     if address.is_null() {
-        let message = "this queue belongs to an R session that is over, or was restored from a file";
+        let message =
+            "this queue belongs to an R session that is over, or was restored from a file";
         return Some(failure("foreign", message, &[]));
     }
     // SAFETY: not null, see `queue`.

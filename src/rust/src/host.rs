@@ -23,8 +23,11 @@ fn rs_queue_open(config: List) -> Robj {
         Ok(config) => config,
         Err(problem) => return failure("input", &problem, &[]),
     };
-    let started =
-        if config.scheduler.workers == 0 { Queue::start_inline(config) } else { Queue::start(config) };
+    let started = if config.scheduler.workers == 0 {
+        Queue::start_inline(config)
+    } else {
+        Queue::start(config)
+    };
     match started {
         Ok(queue) => handle::make(queue),
         Err(error) => failure("system", &format!("cannot make a queue: {error}"), &[]),
@@ -43,7 +46,12 @@ fn rs_queue_counts(handle: Robj) -> Robj {
     with(&handle, |queue| {
         let counts = queue.counts();
         let whole = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-        [whole(counts.waiting), whole(counts.running), whole(counts.done)].into()
+        [
+            whole(counts.waiting),
+            whole(counts.running),
+            whole(counts.done),
+        ]
+        .into()
     })
 }
 
@@ -65,7 +73,9 @@ fn rs_queue_state(handle: Robj) -> Robj {
 #[extendr]
 fn rs_queue_failure(handle: Robj) -> Robj {
     with(&handle, |queue| {
-        let Some(failure) = queue.failure() else { return ().into() };
+        let Some(failure) = queue.failure() else {
+            return ().into();
+        };
         let (exit_code, signal) = match failure.end {
             Some(ProcessEnd::Exited { code }) => (Some(code), None),
             Some(ProcessEnd::Signaled { signal, .. }) => (None, Some(signal)),
@@ -90,12 +100,24 @@ fn rs_queue_tasks(handle: Robj) -> Robj {
         let column = |cell: fn(&TaskRow) -> Rfloat| rows.iter().map(cell).collect::<Doubles>();
         list!(
             serial = column(|row| Rfloat::from(row.id.0 as f64)),
-            id = rows.iter().map(|row| row.label.as_str()).collect::<Strings>(),
-            state = rows.iter().map(|row| phase_word(row.phase)).collect::<Strings>(),
-            worker = rows.iter().map(|row| Rint::from(row.pid)).collect::<Integers>(),
+            id = rows
+                .iter()
+                .map(|row| row.label.as_str())
+                .collect::<Strings>(),
+            state = rows
+                .iter()
+                .map(|row| phase_word(row.phase))
+                .collect::<Strings>(),
+            worker = rows
+                .iter()
+                .map(|row| Rint::from(row.pid))
+                .collect::<Integers>(),
             status = rows
                 .iter()
-                .map(|row| row.outcome.as_ref().map_or_else(Rstr::na, |o| status(o).into()))
+                .map(|row| row
+                    .outcome
+                    .as_ref()
+                    .map_or_else(Rstr::na, |o| status(o).into()))
                 .collect::<Strings>(),
             tries = rows
                 .iter()
@@ -114,18 +136,33 @@ fn rs_queue_tasks(handle: Robj) -> Robj {
 fn rs_queue_seats(handle: Robj) -> Robj {
     with(&handle, |queue| {
         let rows = queue.seats();
-        let usage: Vec<_> = rows.iter().map(|row| row.pid.and_then(taskq_sys::process::usage)).collect();
+        let usage: Vec<_> = rows
+            .iter()
+            .map(|row| row.pid.and_then(taskq_sys::process::usage))
+            .collect();
         let seat = |row: &SeatRow| Rint::from(i32::try_from(row.seat).unwrap_or(i32::MAX));
         list!(
             seat = rows.iter().map(seat).collect::<Integers>(),
-            state = rows.iter().map(|row| idle_row_word(row.state)).collect::<Strings>(),
-            worker = rows.iter().map(|row| Rint::from(row.pid)).collect::<Integers>(),
+            state = rows
+                .iter()
+                .map(|row| idle_row_word(row.state))
+                .collect::<Strings>(),
+            worker = rows
+                .iter()
+                .map(|row| Rint::from(row.pid))
+                .collect::<Integers>(),
             task = rows
                 .iter()
                 .map(|row| row.task.as_deref().map_or_else(Rstr::na, Rstr::from))
                 .collect::<Strings>(),
-            tasks_done = rows.iter().map(|row| Rfloat::from(row.tasks_done as f64)).collect::<Doubles>(),
-            started = rows.iter().map(|row| Rfloat::from(row.started)).collect::<Doubles>(),
+            tasks_done = rows
+                .iter()
+                .map(|row| Rfloat::from(row.tasks_done as f64))
+                .collect::<Doubles>(),
+            started = rows
+                .iter()
+                .map(|row| Rfloat::from(row.started))
+                .collect::<Doubles>(),
             rss = usage
                 .iter()
                 .map(|usage| Rfloat::from(usage.map(|usage| usage.rss as f64)))
@@ -134,7 +171,10 @@ fn rs_queue_seats(handle: Robj) -> Robj {
                 .iter()
                 .map(|usage| Rfloat::from(usage.map(|usage| usage.cpu_us as f64 / 1e6)))
                 .collect::<Doubles>(),
-            activity = rows.iter().map(|row| activity_word(row.state)).collect::<Strings>()
+            activity = rows
+                .iter()
+                .map(|row| activity_word(row.state))
+                .collect::<Strings>()
         )
         .into()
     })
@@ -173,21 +213,37 @@ fn with(handle: &Robj, body: impl FnOnce(&Queue) -> Robj) -> Robj {
 }
 
 fn read_config(config: &List) -> std::result::Result<Config, String> {
-    let item = |name: &str| config.dollar(name).map_err(|_| format!("the configuration lacks `{name}`"));
+    let item = |name: &str| {
+        config
+            .dollar(name)
+            .map_err(|_| format!("the configuration lacks `{name}`"))
+    };
     let text = |name: &str| {
-        item(name)?.as_str().map(str::to_owned).ok_or_else(|| format!("`{name}` is no string"))
+        item(name)?
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| format!("`{name}` is no string"))
     };
     let strings = |name: &str| -> std::result::Result<Vec<OsString>, String> {
-        let values = item(name)?.as_str_vector().unwrap_or_default();
-        Ok(values.into_iter().map(OsString::from).collect())
+        let values = item(name)?;
+        Ok(values
+            .as_str_vector()
+            .unwrap_or_default()
+            .into_iter()
+            .map(OsString::from)
+            .collect())
     };
     let env = item("env")?;
     let names = env.names().into_iter().flatten().map(OsString::from);
     let added: Vec<_> = names.zip(strings("env")?).collect();
-    let mut environment: Vec<_> = std::env::vars_os().filter(|(name, _)| !is_left_out(name)).collect();
+    let mut environment: Vec<_> = std::env::vars_os()
+        .filter(|(name, _)| !is_left_out(name))
+        .collect();
     environment.retain(|(name, _)| !added.iter().any(|(other, _)| other == name));
     environment.extend(added);
-    let workers = item("num_workers")?.as_integer().and_then(|n| u32::try_from(n).ok());
+    let workers = item("num_workers")?
+        .as_integer()
+        .and_then(|n| u32::try_from(n).ok());
     Ok(Config {
         command: strings("command")?,
         env: environment,
@@ -206,7 +262,14 @@ fn read_config(config: &List) -> std::result::Result<Config, String> {
 /// Variables of the host that would confuse another R: those of a running `R CMD check`, and which packages the host itself
 /// was told to attach.
 fn is_left_out(name: &std::ffi::OsStr) -> bool {
-    ["R_TESTS", "R_DEFAULT_PACKAGES", "R_SESSION_TMPDIR", "TASKQ_SESSION"].iter().any(|&left_out| name == left_out)
+    [
+        "R_TESTS",
+        "R_DEFAULT_PACKAGES",
+        "R_SESSION_TMPDIR",
+        "TASKQ_SESSION",
+    ]
+    .iter()
+    .any(|&left_out| name == left_out)
 }
 
 fn phase_name(phase: StartPhase) -> &'static str {

@@ -31,6 +31,8 @@ pub(crate) fn push_failure(error: &PushError) -> Robj {
         }
         PushError::Refused(SubmitError::Closed) => failure("closed", &message, &[]),
         PushError::Refused(SubmitError::Failed) => failure("failed", &message, &[]),
+        // The scheduler's reasons may become more; each has its words.
+        PushError::Refused(_) => failure("refused", &message, &[]),
     }
 }
 

@@ -79,9 +79,11 @@ unsafe extern "C" fn tq_push(
         (handle::at(queue), TaskPayload { fun, call }, label)
     };
     // SAFETY: R's constant.
-    border(unsafe { R_NilValue }, || match queue.push(label.as_deref(), payload) {
-        Ok(label) => into_sexp(Robj::from(label)),
-        Err(error) => into_sexp(reply::push_failure(&error)),
+    border(unsafe { R_NilValue }, || {
+        match queue.push(label.as_deref(), payload) {
+            Ok(label) => into_sexp(Robj::from(label)),
+            Err(error) => into_sexp(reply::push_failure(&error)),
+        }
     })
 }
 
@@ -89,11 +91,13 @@ unsafe extern "C" fn tq_push(
 unsafe extern "C" fn tq_wait_for_done(queue: *mut c_void, ms: f64) -> c_int {
     // SAFETY: `rapi.c` has checked the handle.
     let queue = unsafe { handle::at(queue) };
-    border(FAILED, || match queue.wait_for_done(Duration::from_secs_f64(ms / 1e3)) {
-        WaitOutcome::Done => DONE,
-        WaitOutcome::Empty => EMPTY,
-        WaitOutcome::Failed => FAILED,
-        WaitOutcome::TimedOut => TIMED_OUT,
+    border(FAILED, || {
+        match queue.wait_for_done(Duration::from_secs_f64(ms / 1e3)) {
+            WaitOutcome::Done => DONE,
+            WaitOutcome::Empty => EMPTY,
+            WaitOutcome::Failed => FAILED,
+            WaitOutcome::TimedOut => TIMED_OUT,
+        }
     })
 }
 
@@ -121,7 +125,9 @@ unsafe extern "C" fn tq_oldest_done(queue: *mut c_void) -> *mut c_void {
 unsafe extern "C" fn tq_done_task(queue: *mut c_void, serial: f64) -> *mut c_void {
     // SAFETY: `rapi.c` has checked the handle.
     let queue = unsafe { handle::at(queue) };
-    border(std::ptr::null_mut(), || hold(queue.done_task(TaskId(serial as u64))))
+    border(std::ptr::null_mut(), || {
+        hold(queue.done_task(TaskId(serial as u64)))
+    })
 }
 
 #[no_mangle]
@@ -134,7 +140,12 @@ unsafe extern "C" fn tq_done_read(done: *const c_void, into: *mut Done) {
         serial: task.id.0 as f64,
         id: task.label.as_bytes().into(),
         status: status(&task.outcome).as_ptr(),
-        outcome: task.ending.outcome.as_ref().map_or(&[][..], |bytes| bytes).into(),
+        outcome: task
+            .ending
+            .outcome
+            .as_ref()
+            .map_or(&[][..], |bytes| bytes)
+            .into(),
         out: held.out.as_bytes().into(),
         err: held.err.as_bytes().into(),
         tail: held.tail.as_bytes().into(),
@@ -172,8 +183,14 @@ unsafe extern "C" fn tq_payload(queue: *mut c_void, serial: f64) -> *mut c_void 
     // SAFETY: `rapi.c` has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(std::ptr::null_mut(), || {
-        let Some(payload) = queue.payload(TaskId(serial as u64)) else { return std::ptr::null_mut() };
-        Box::into_raw(Box::new(HeldPayload { payload, label: String::new() })).cast()
+        let Some(payload) = queue.payload(TaskId(serial as u64)) else {
+            return std::ptr::null_mut();
+        };
+        Box::into_raw(Box::new(HeldPayload {
+            payload,
+            label: String::new(),
+        }))
+        .cast()
     })
 }
 
@@ -194,11 +211,19 @@ unsafe extern "C" fn tq_payload_free(payload: *mut c_void) {
 }
 
 fn hold(task: Option<DoneTask>) -> *mut c_void {
-    let Some(task) = task else { return std::ptr::null_mut() };
+    let Some(task) = task else {
+        return std::ptr::null_mut();
+    };
     let out = text(&task.ending.stdout.bytes);
     let err = text(&task.ending.stderr.bytes);
     let tail = text(&task.ending.stderr_tail);
-    Box::into_raw(Box::new(Held { task, out, err, tail })).cast()
+    Box::into_raw(Box::new(Held {
+        task,
+        out,
+        err,
+        tail,
+    }))
+    .cast()
 }
 
 /// Output as R can hold it: UTF-8 without NUL, in no more bytes than one string of R may have.
@@ -219,11 +244,21 @@ fn status(outcome: &Outcome) -> &'static CStr {
 /// A word for why a session died, the signal (0: none) and the exit status (-1: none).
 fn describe_cause(outcome: &Outcome) -> (&'static CStr, c_int, c_int) {
     match outcome {
-        Outcome::Crash { cause: GoneCause::Exited { code } } => (c"exit", 0, *code),
-        Outcome::Crash { cause: GoneCause::Signaled { signal } } => (c"signal", *signal, -1),
-        Outcome::Crash { cause: GoneCause::LaunchFailed { .. } } => (c"launch", 0, -1),
-        Outcome::Crash { cause: GoneCause::NurseryLost } => (c"nursery", 0, -1),
-        Outcome::Crash { cause: GoneCause::Unknown } => (c"unknown", 0, -1),
+        Outcome::Crash {
+            cause: GoneCause::Exited { code },
+        } => (c"exit", 0, *code),
+        Outcome::Crash {
+            cause: GoneCause::Signaled { signal },
+        } => (c"signal", *signal, -1),
+        Outcome::Crash {
+            cause: GoneCause::LaunchFailed { .. },
+        } => (c"launch", 0, -1),
+        Outcome::Crash {
+            cause: GoneCause::NurseryLost,
+        } => (c"nursery", 0, -1),
+        Outcome::Crash {
+            cause: GoneCause::Unknown,
+        } => (c"unknown", 0, -1),
         Outcome::NoWorker => (c"no-worker", 0, -1),
         _ => (c"", 0, -1),
     }
@@ -234,4 +269,3 @@ fn into_sexp(object: Robj) -> SEXP {
     // SAFETY: on the R thread. The object is given back to R before anything is allocated.
     unsafe { object.get() }
 }
-

@@ -35,7 +35,9 @@ extern "C" fn tq_session_problem() -> *const c_char {
 #[no_mangle]
 unsafe extern "C" fn tq_session_task(fun: *mut Bytes, call: *mut Bytes) -> c_int {
     with_session(0, |session| {
-        let Some(job) = session.current() else { return 0 };
+        let Some(job) = session.current() else {
+            return 0;
+        };
         let (first, second) = job.payload.split_at(job.fun_len.min(job.payload.len()));
         // SAFETY: both are on the caller's stack. The bytes live until the next task is received.
         unsafe {

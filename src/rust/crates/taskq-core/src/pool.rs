@@ -119,7 +119,7 @@ impl Pool {
     }
 
     /// Puts an attempt at the end of the line of an idle or busy worker.
-    pub(crate) fn push(&mut self, id: WorkerId, attempt: AttemptId) {
+    pub(crate) fn push(&mut self, id: WorkerId, attempt: AttemptId, now: Time) {
         let Some(worker) = self.workers.get_mut(&id) else {
             return;
         };
@@ -132,7 +132,7 @@ impl Pool {
             };
         }
         if let Stage::Busy { line, .. } = &mut worker.stage {
-            line.push(attempt);
+            line.push(attempt, now);
         }
         self.index(id);
     }
@@ -240,9 +240,9 @@ impl Pool {
         }
     }
 
-    /// Whether something lies behind the head that was not asked back.
-    pub(crate) fn has_to_recall(&self, id: WorkerId) -> bool {
-        self.line(id).is_some_and(Line::has_to_recall)
+    /// When the oldest of those behind the head that were not asked back was sent.
+    pub(crate) fn ahead_since(&self, id: WorkerId) -> Option<Time> {
+        self.line(id)?.ahead_since()
     }
 
     /// Counts a finished task.

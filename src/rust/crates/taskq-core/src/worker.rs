@@ -42,15 +42,17 @@ pub(crate) struct Line {
 #[derive(Debug)]
 struct Entry {
     attempt: AttemptId,
+    sent: Time,
     /// It was asked back, by a recall or an interrupt.
     asked: bool,
 }
 
 impl Line {
     /// Adds an attempt at the end.
-    pub(crate) fn push(&mut self, attempt: AttemptId) {
+    pub(crate) fn push(&mut self, attempt: AttemptId, now: Time) {
         self.entries.push_back(Entry {
             attempt,
+            sent: now,
             asked: false,
         });
     }
@@ -85,9 +87,11 @@ impl Line {
         }
     }
 
-    /// Whether something lies behind the head that was not asked back.
-    pub(crate) fn has_to_recall(&self) -> bool {
-        self.entries.iter().skip(1).any(|entry| !entry.asked)
+    /// When the oldest of those behind the head that were not asked back was sent.
+    pub(crate) fn ahead_since(&self) -> Option<Time> {
+        let mut behind = self.entries.iter().skip(1);
+        let oldest = behind.find(|entry| !entry.asked);
+        oldest.map(|entry| entry.sent)
     }
 
     /// The attempt that runs.

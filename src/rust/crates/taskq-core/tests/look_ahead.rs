@@ -142,6 +142,21 @@ fn a_long_head_gives_back_what_lies_behind_it_to_the_next_idle_worker() {
 }
 
 #[test]
+fn a_task_is_recalled_that_has_lain_behind_many_short_heads_for_long() {
+    let (mut driver, worker) = Driver::with_run_time(workers(1), us(300));
+    for _ in 0..4 {
+        driver.push();
+    }
+    let sent: Vec<_> = (0..4).map(|_| driver.sent().1).collect();
+    driver.wait(us(1500));
+    driver.finish(worker, sent[0]);
+    driver.done(sent[0].task, Outcome::Success);
+    driver.wait(us(500));
+    let attempts = sent[2..].to_vec();
+    driver.expect(Action::Recall { worker, attempts });
+}
+
+#[test]
 fn nothing_is_sent_behind_a_head_that_has_run_for_long() {
     let (mut driver, worker) = Driver::with_run_time(workers(1), us(100));
     let task = driver.push();

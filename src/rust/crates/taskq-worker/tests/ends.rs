@@ -105,16 +105,17 @@ fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
         let (token, dir) = line.trim().split_once(' ').expect("two words");
         assert!(process::tagged(token).expect("a look").len() >= 7);
         let nursery = process::descendants(host.id() as i32).expect("a look")[0];
-        if also_nursery {
-            process::kill(nursery, libc::SIGSTOP).expect("stop");
-        }
         let start = Instant::now();
         host.kill().expect("kill");
-        host.wait().expect("reap");
         if also_nursery {
+            // It has no time to do anything about the host's death, so the sessions have to.
             let _ = process::kill(nursery, libc::SIGKILL);
         }
-        nothing_is_left(token);
+        host.wait().expect("reap");
+        eventually(
+            &format!("all to be gone, nursery killed: {also_nursery}"),
+            || process::tagged(token).expect("a look").is_empty(),
+        );
         eventually("the directory to be removed", || {
             !std::path::Path::new(dir).exists()
         });
@@ -215,7 +216,10 @@ fn works(setup: &str, without: &str, forks: bool) {
     assert!(killed.next_frame().is_none());
     kept.send(20, "sleep 100000");
     let slot = host.board.slot(kept.slot).expect("slot");
-    eventually("the attempt to begin", || slot.begun().is_some());
+    let begun = || slot.begun().map(|(begun, _)| begun);
+    eventually("the attempt to begin", || {
+        begun() == Some(common::attempt(20))
+    });
     kept.interrupt(20);
     kept.result();
     if forks {

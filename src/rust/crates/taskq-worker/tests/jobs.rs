@@ -72,7 +72,8 @@ fn an_interrupt_ends_a_sleep_at_once_and_a_stubborn_task_not() {
     assert!(start.elapsed() < Duration::from_secs(2));
     worker.send(2, "stubborn 200");
     let slot = host.board.slot(worker.slot).expect("slot");
-    eventually("the attempt to begin", || slot.begun().is_some());
+    let begun = || slot.begun().map(|(begun, _)| begun);
+    eventually("the attempt to begin", || begun() == Some(attempt(2)));
     worker.interrupt(2);
     assert_eq!(worker.result().0.verdict, Verdict::Success);
     assert_eq!(worker.run(3, "sleep 60;misfired"), "0");
@@ -86,7 +87,8 @@ fn what_has_not_begun_is_given_back_and_what_is_over_is_not() {
     worker.run(1, "ok");
     worker.send(2, "sleep 100000");
     let slot = host.board.slot(worker.slot).expect("slot");
-    eventually("the attempt to begin", || slot.begun().is_some());
+    let begun = || slot.begun().map(|(begun, _)| begun);
+    eventually("the attempt to begin", || begun() == Some(attempt(2)));
     for task in 3..6 {
         worker.send(task, "ok");
     }

@@ -1,9 +1,9 @@
 //! Which task goes to which worker, and what is fetched back.
 //!
 //! The oldest waiting task goes to an idle worker; only when there is none, and tasks are short by
-//! measurement, behind the running task of a busy one. What lies ahead is recalled as soon as the
-//! head turns out to be long, so that look-ahead never holds a task up for longer than
-//! `recall_after`.
+//! measurement, behind the running task of a busy one. What lies ahead is recalled when the head has
+//! run for `recall_after`, and when it has lain there for so long itself, because those in front of
+//! it turned out longer than the mean: so look-ahead never holds a task up for longer than that.
 //!
 //! Invariant: after every input, no task waits while a worker is idle, unless the queue is paused or
 //! the nursery is not up.
@@ -46,15 +46,8 @@ impl Scheduler {
     /// Sets the recall timer of this worker exactly when there is something to recall.
     pub(super) fn watch_line(&mut self, worker: WorkerId) {
         let timer = Timer::Recall(worker);
-        let killed = self.pool.is_killed(worker);
-        let head = self
-            .pool
-            .head(worker)
-            .filter(|_| !killed && self.pool.has_to_recall(worker));
-        match head.and_then(|head| self.running_since(head.task)) {
-            Some(since) => self
-                .timers
-                .set(timer, since.after(self.config.recall_after)),
+        match self.recall_due(worker) {
+            Some(due) => self.timers.set(timer, due),
             None => self.timers.clear(timer),
         }
     }
@@ -67,7 +60,7 @@ impl Scheduler {
         self.paused = true;
         let workers: Vec<WorkerId> = self.pool.workers().map(|(id, _)| id).collect();
         for worker in workers {
-            if self.pool.has_to_recall(worker) {
+            if self.pool.ahead_since(worker).is_some() {
                 self.recall(worker);
             }
         }
@@ -80,7 +73,7 @@ impl Scheduler {
 
     fn send(&mut self, task: TaskId, worker: WorkerId, head: bool) {
         let attempt = self.tasks.send(task, worker, head, self.now);
-        self.pool.push(worker, attempt);
+        self.pool.push(worker, attempt, self.now);
         if !head {
             self.watch_line(worker);
         }
@@ -107,6 +100,17 @@ impl Scheduler {
             }
             self.pool.bar(worker);
         }
+    }
+
+    /// When what lies behind the head of a line has to be recalled.
+    fn recall_due(&self, worker: WorkerId) -> Option<Time> {
+        let ahead_since = self.pool.ahead_since(worker)?;
+        if self.pool.is_killed(worker) {
+            return None;
+        }
+        let head = self.pool.head(worker)?;
+        let since = self.running_since(head.task)?.min(ahead_since);
+        Some(since.after(self.config.recall_after))
     }
 
     fn running_since(&self, task: TaskId) -> Option<Time> {

@@ -76,7 +76,7 @@ impl Scheduler {
     fn check_timers(&self) {
         for timer in self.timers.iter() {
             let due = match timer {
-                Timer::Recall(worker) => self.pool.has_to_recall(worker),
+                Timer::Recall(worker) => self.pool.ahead_since(worker).is_some(),
                 Timer::Grace(task) => self.is_cancelling(task),
                 Timer::Leave(worker) => self.pool.worker(worker).is_some(),
                 Timer::Nursery => self.nursery == (Nursery::Ending { killed: false }),
@@ -86,7 +86,7 @@ impl Scheduler {
         }
         let nursery_ends = matches!(self.nursery, Nursery::Ending { .. });
         for (id, worker) in self.pool.workers() {
-            let recalls = !worker.killed && self.pool.has_to_recall(id);
+            let recalls = !worker.killed && self.pool.ahead_since(id).is_some();
             assert_eq!(
                 self.timers.get(Timer::Recall(id)).is_some(),
                 recalls,

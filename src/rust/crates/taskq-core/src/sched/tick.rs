@@ -13,7 +13,7 @@ impl Scheduler {
         for timer in self.timers.take_due(self.now) {
             match timer {
                 Timer::Recall(worker) => {
-                    if self.pool.has_to_recall(worker) {
+                    if self.pool.ahead_since(worker).is_some() {
                         self.recall(worker);
                     }
                 }

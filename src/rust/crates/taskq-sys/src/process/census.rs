@@ -77,6 +77,12 @@ impl Process {
         Process::look(self.pid).is_some_and(|now| now.started == self.started)
     }
 
+    /// Whether this process, which was looked at before, is alive.
+    #[must_use]
+    pub fn still_lives(&self) -> bool {
+        Process::look(self.pid).is_some_and(|now| now.alive && now.started == self.started)
+    }
+
     /// Whether the process belongs to this user and has the mark in its environment. Unreadable means no.
     #[must_use]
     pub fn carries(&self, mark: &Mark) -> bool {

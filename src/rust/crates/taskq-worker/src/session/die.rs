@@ -32,7 +32,7 @@ pub(super) fn die(lineage: &Lineage) -> ! {
                 ..tree
             };
             let _ = kill_tree(&tree, LIMIT);
-            let host_lives = lineage.host.as_ref().is_some_and(Process::is_same);
+            let host_lives = lineage.host.as_ref().is_some_and(Process::still_lives);
             if !host_lives {
                 let _ = fs::remove_dir_all(&lineage.queue_dir);
             }

@@ -1,0 +1,216 @@
+//! A seeded simulation of whole queues: sessions that crash, hang, swallow interrupts and answer
+//! late, nurseries that die, users who push, cancel, take, resize and pause at any moment.
+//!
+//! Checked on the way: the invariants after every step, that every outcome is what really happened,
+//! that no task is begun twice, and that none lies ahead while a session is idle. At the end: every
+//! task has exactly one outcome and every process is gone. A failure names its seed; more seeds run
+//! with `TASKQ_SIM_SEEDS=100000`, one of them with `TASKQ_SIM_SEED=17`.
+
+mod random;
+mod session;
+mod truth;
+mod world;
+
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+use std::time::Duration;
+
+use random::Random;
+use taskq_core::{Config, Input, LookAhead, QueueState, Submission, TaskId};
+use world::{Climate, World};
+
+const SEEDS: u64 = 200;
+static STEPS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+#[test]
+fn every_task_has_one_true_outcome_and_every_process_ends() {
+    if let Some(seed) = setting("TASKQ_SIM_SEED") {
+        simulate(seed);
+        return;
+    }
+    for seed in 0..setting("TASKQ_SIM_SEEDS").unwrap_or(SEEDS) {
+        let run = catch_unwind(AssertUnwindSafe(|| simulate(seed)));
+        if let Err(panic) = run {
+            let message = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied());
+            match message {
+                Some(message) => panic!("TASKQ_SIM_SEED={seed}: {message}"),
+                None => resume_unwind(panic),
+            }
+        }
+    }
+    println!("STEPS {:?}", STEPS);
+}
+
+// The scheduler must not read the environment; how often it is tested may depend on it.
+#[allow(clippy::disallowed_methods)]
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn simulate(seed: u64) {
+    let mut random = Random::new(seed);
+    let config = config(&mut random);
+    let climate = climate(&mut random);
+    let mut world = World::new(config, climate, random);
+    let mut tasks = Vec::new();
+    for _ in 0..10 + world.random.below(40) {
+        user(&mut world, &mut tasks);
+        let pause = match world.random.below(4) {
+            0 => Duration::ZERO,
+            1 => world.random.micros(1, 500),
+            2 => world.random.micros(1, 5_000),
+            _ => world.random.micros(1, 60_000),
+        };
+        world.run_for(pause);
+    }
+    finish(&mut world, &mut tasks);
+}
+
+fn config(random: &mut Random) -> Config {
+    let look_ahead = LookAhead {
+        max: random.pick(&[0, 1, 4, 64]).unwrap_or(0),
+        ..LookAhead::default()
+    };
+    Config {
+        workers: random.below(5) as u32,
+        look_ahead,
+        start_limit: 1 + random.below(4) as u32,
+        grace: Duration::from_millis(random.below(100)),
+        ..Config::default()
+    }
+}
+
+fn climate(random: &mut Random) -> Climate {
+    let mut chance = |bound: u64| {
+        if random.permille(500) {
+            0
+        } else {
+            random.below(bound)
+        }
+    };
+    Climate {
+        crash: chance(100),
+        hang: chance(40),
+        deaf: chance(300),
+        bad_start: chance(400),
+        bad_boot: chance(400),
+        obstinate: chance(150),
+        echo: chance(200),
+        long_us: 10 + chance(3000),
+    }
+}
+
+fn user(world: &mut World, tasks: &mut Vec<TaskId>) {
+    match world.random.below(100) {
+        0..=44 => {
+            for _ in 0..1 + world.random.below(8) {
+                push(world, tasks);
+            }
+        }
+        45..=59 => {
+            if let Some(task) = world.random.pick(tasks) {
+                cancel(world, task);
+            }
+        }
+        60..=74 => {
+            let done: Vec<TaskId> = world.scheduler.done().collect();
+            if world.random.permille(700) {
+                done.into_iter().for_each(|task| take(world, tasks, task));
+            } else if let Some(task) = world.random.pick(&done) {
+                take(world, tasks, task);
+            }
+        }
+        75..=84 => {
+            let workers = world.random.below(7) as u32;
+            world.input(Input::Resize { workers });
+        }
+        85..=88 => world.input(Input::Pause),
+        89..=93 => world.input(Input::Resume),
+        94..=97 => world.strike_session(),
+        98 => world.strike_nursery(),
+        _ => world.input(Input::Tick),
+    }
+}
+
+fn push(world: &mut World, tasks: &mut Vec<TaskId>) {
+    let state = world.scheduler.state();
+    let pushed = world.scheduler.submit(world.now, Submission::default());
+    match pushed {
+        Ok(task) => {
+            world.truth.pushed(task);
+            tasks.push(task);
+            world.input(Input::Tick);
+        }
+        Err(_) => assert_ne!(state, QueueState::Open, "an open queue refused a task"),
+    }
+}
+
+fn cancel(world: &mut World, task: TaskId) {
+    world.truth.cancelled(task);
+    world.input(Input::Cancel { task });
+}
+
+fn take(world: &mut World, tasks: &mut Vec<TaskId>, task: TaskId) {
+    if let Some(view) = world.scheduler.task(task) {
+        world.truth.taken(&view);
+    }
+    assert!(world.scheduler.take(task));
+    tasks.retain(|&other| other != task);
+}
+
+/// Ends the queue in one of the ways there are, and looks at what is left.
+fn finish(world: &mut World, tasks: &mut Vec<TaskId>) {
+    let way = world.random.below(4);
+    if way == 0 {
+        come_to_rest(world, tasks);
+    }
+    if way == 3 {
+        world.input(Input::Kill);
+    } else {
+        let patience = world.random.micros(1, 500_000);
+        let deadline = world.now.after(patience);
+        world.input(Input::Close { deadline });
+    }
+    world.run_for(Duration::from_secs(10));
+    assert_eq!(world.scheduler.state(), QueueState::Closed);
+    assert!(!world.anybody_alive(), "a process is left");
+    assert_eq!(world.scheduler.next_wakeup(), None);
+    for task in world.scheduler.done().collect::<Vec<_>>() {
+        take(world, tasks, task);
+    }
+    world.truth.check_end();
+    assert_eq!(world.scheduler.tasks().count(), 0);
+    STEPS.fetch_add(world.steps, std::sync::atomic::Ordering::Relaxed);
+    if world.steps>5000 {panic!("steps {}", world.steps)}
+}
+
+/// With workers, and with hanging tasks cancelled, everything ends without a close.
+fn come_to_rest(world: &mut World, tasks: &[TaskId]) {
+    world.input(Input::Resume);
+    world.input(Input::Resize { workers: 2 });
+    world.run_for(Duration::from_secs(5));
+    let seats_hang = |world: &World| world.scheduler.counts().running == 0;
+    for _ in 0..200 {
+        let counts = world.scheduler.counts();
+        if counts.waiting + counts.running == 0 {
+            return;
+        }
+        let running = world.scheduler.tasks();
+        let running: Vec<TaskId> = running
+            .filter(|task| matches!(task.phase, taskq_core::TaskPhase::Running { .. }))
+            .map(|task| task.id)
+            .collect();
+        for task in running {
+            cancel(world, task);
+        }
+        if seats_hang(world) {
+            // Sessions that hang while they start: a user would resize.
+            world.input(Input::Resize { workers: 0 });
+            world.input(Input::Resize { workers: 2 });
+        }
+        world.run_for(Duration::from_secs(5));
+    }
+    panic!("{} tasks never end", tasks.len());
+}

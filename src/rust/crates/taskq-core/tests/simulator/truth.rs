@@ -1,0 +1,102 @@
+//! What really happened to each task, and whether its outcome says so.
+
+use std::collections::BTreeMap;
+
+use taskq_core::{Outcome, QueueState, TaskId, TaskView, Verdict};
+
+#[derive(Debug, Default)]
+struct Fact {
+    begun: u32,
+    verdict: Option<Verdict>,
+    died: bool,
+    cancelled: bool,
+    outcome: Option<Outcome>,
+    taken: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Truth {
+    facts: BTreeMap<TaskId, Fact>,
+    failed: bool,
+}
+
+impl Truth {
+    pub(crate) fn pushed(&mut self, task: TaskId) {
+        let before = self.facts.insert(task, Fact::default());
+        assert!(before.is_none(), "{task:?} was given out twice");
+    }
+
+    pub(crate) fn cancelled(&mut self, task: TaskId) {
+        self.fact(task).cancelled = true;
+    }
+
+    pub(crate) fn begun(&mut self, task: TaskId) {
+        let fact = self.fact(task);
+        fact.begun += 1;
+        assert_eq!(fact.begun, 1, "{task:?} was begun twice");
+    }
+
+    pub(crate) fn ended(&mut self, task: TaskId, verdict: Verdict) {
+        self.fact(task).verdict = Some(verdict);
+    }
+
+    pub(crate) fn died_in(&mut self, task: TaskId) {
+        self.fact(task).died = true;
+    }
+
+    pub(crate) fn pool_failed(&mut self) {
+        assert!(!self.failed, "the pool failed twice");
+        self.failed = true;
+    }
+
+    /// The scheduler says that a task is done.
+    pub(crate) fn done(&mut self, view: &TaskView<'_>, state: QueueState) {
+        let task = view.id;
+        let outcome = *view
+            .outcome
+            .unwrap_or_else(|| panic!("{task:?} has no outcome"));
+        let closing = matches!(state, QueueState::Closing | QueueState::Closed);
+        let gave_up = self.failed || state == QueueState::Failed || closing;
+        let fact = self.fact(task);
+        assert_eq!(fact.outcome, None, "{task:?} has a second outcome");
+        fact.outcome = Some(outcome);
+        let truthful = match outcome {
+            Outcome::Success => fact.verdict == Some(Verdict::Success),
+            Outcome::Error => fact.verdict == Some(Verdict::Error),
+            Outcome::Crash { .. } => fact.died,
+            Outcome::Cancelled => fact.cancelled || closing,
+            Outcome::NoWorker => gave_up && fact.begun == 0,
+            _ => false,
+        };
+        assert!(truthful, "{task:?} is said to be {outcome:?}, but {fact:?}");
+        let times = (Some(view.queued), view.started, view.finished);
+        assert!(times.1.is_none() || times.0 <= times.1, "{view:?}");
+        assert!(times.1.is_none() || times.1 <= times.2, "{view:?}");
+        assert!(times.0 <= times.2, "{view:?}");
+    }
+
+    pub(crate) fn taken(&mut self, view: &TaskView<'_>) {
+        let fact = self.fact(view.id);
+        assert_eq!(
+            fact.outcome.as_ref(),
+            view.outcome,
+            "an outcome has changed"
+        );
+        assert!(!fact.taken, "{:?} was taken twice", view.id);
+        fact.taken = true;
+    }
+
+    /// Nothing can happen any more.
+    pub(crate) fn check_end(&self) {
+        for (task, fact) in &self.facts {
+            assert!(fact.outcome.is_some(), "{task:?} has no outcome: {fact:?}");
+            assert!(fact.taken, "{task:?} was never taken");
+        }
+    }
+
+    fn fact(&mut self, task: TaskId) -> &mut Fact {
+        self.facts
+            .get_mut(&task)
+            .unwrap_or_else(|| panic!("{task:?} was never pushed"))
+    }
+}
