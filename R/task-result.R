@@ -15,7 +15,10 @@ tq_result <- function(task, failure = NULL) {
     messages = outcome[["messages"]] %||% list(),
     tries = task$tries,
     worker = task$worker,
-    times = .POSIXct(c(queued = task$queued, started = task$started, finished = task$finished)),
+    times = structure(
+      c(queued = task$queued, started = task$started, finished = task$finished),
+      class = c("POSIXct", "POSIXt")
+    ),
     seconds = task$finished - task$started,
     cpu = task$cpu,
     max_rss = task$max_rss

@@ -15,23 +15,25 @@ for (file in c("json.R", "peers.R", "processes.R", "measures.R", "harness.R")) {
 }
 
 main <- function(arguments) {
-  options <- parse_arguments(arguments)
-  json <- options$json
+  chosen <- parse_arguments(arguments)
+  json <- chosen$json
   # Before the change of folder, as the user meant it.
-  if (!is.null(json)) json <- file.path(normalizePath(dirname(json), mustWork = TRUE), basename(json))
+  if (!is.null(json)) {
+    json <- file.path(normalizePath(dirname(json), mustWork = TRUE), basename(json))
+  }
   owd <- setwd(here)
   on.exit(setwd(owd))
   Sys.setenv(R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
 
   settings <- list(
-    repeats = options$repeats,
-    block = if (options$quick) 0.1 else 0.3, # seconds of one repeat of the latency
-    budget = if (options$quick) 5 else 90,   # seconds for one rival in one measure
+    repeats = chosen$repeats,
+    block = if (chosen$quick) 0.1 else 0.3, # seconds of one repeat of the latency
+    budget = if (chosen$quick) 5 else 90,   # seconds for one rival in one measure
     patience = 180,                          # seconds after which one repeat has failed
     tasks = 20000,
     workers = max(2L, parallel::detectCores())
   )
-  peers <- lapply(file.path("peers", paste0(options$peers, ".R")), load_peer)
+  peers <- lapply(file.path("peers", paste0(chosen$peers, ".R")), load_peer)
   here_now <- vapply(peers, is_installed, TRUE)
   absent <- vapply(peers[!here_now], `[[`, "", "name")
   peers <- peers[here_now]
@@ -47,7 +49,7 @@ main <- function(arguments) {
   )
 
   todo <- measures(settings)
-  if (!is.null(options$only)) todo <- todo[one_of(options$only, names(todo))]
+  if (!is.null(chosen$only)) todo <- todo[one_of(chosen$only, names(todo))]
   samples <- list()
   failures <- list()
   for (name in names(todo)) {
@@ -73,7 +75,8 @@ main <- function(arguments) {
       rows = rows[unique(figures$row)],
       figures = figures,
       goals = judged,
-      failures = failures,
+      # Without the messages, which may name places of this machine.
+      failures = lapply(failures, `[`, c("measure", "who")),
       samples = samples
     )
     writeLines(to_json(result), json, useBytes = TRUE)
@@ -110,10 +113,11 @@ one_of <- function(names, choices) {
 }
 
 machine_facts <- function() {
+  system <- paste(Sys.info()[c("sysname", "release", "machine")], collapse = " ")
   list(
     cores = parallel::detectCores(),
     # Without what a builder of kernels adds to the version.
-    kernel = sub("-[^ ]*", "", paste(Sys.info()[c("sysname", "release", "machine")], collapse = " ")),
+    kernel = sub("-[^ ]*", "", system),
     r = as.character(getRversion()),
     load = if (file.exists("/proc/loadavg")) scan("/proc/loadavg", n = 1, quiet = TRUE) else NA,
     date = as.character(Sys.Date())

@@ -124,12 +124,14 @@ static int wait_in_slices(void *queue, double ms, int (*wait)(void *, double)) {
   }
 }
 
-/* (handle, ms): TRUE when there is a done task; FALSE when none can come or the time is over. */
+/* (handle, ms): TRUE when there is a done task; FALSE when none can come or the time is over; a failure when the pool has
+ * failed and nobody was told yet. */
 static SEXP wait_done(SEXP args) {
   SEXP refusal;
   void *queue = queue_of(argument(args, 1), &refusal);
   if (!queue) return refusal;
-  return Rf_ScalarLogical(wait_in_slices(queue, Rf_asReal(argument(args, 2)), tq_wait_for_done) == TQ_DONE);
+  int answer = wait_in_slices(queue, Rf_asReal(argument(args, 2)), tq_wait_for_done);
+  return answer == TQ_FAILED ? tq_tell_failure(queue) : Rf_ScalarLogical(answer == TQ_DONE);
 }
 
 /* (handle, ms): TRUE when no process of the queue is left. */
@@ -146,13 +148,23 @@ static SEXP string_of(const char *bytes, size_t length) {
   return Rf_ScalarString(Rf_mkCharLenCE(bytes, (int) length, CE_UTF8));
 }
 
+/* The names of what done_body() makes, in its order; made once. */
+static SEXP done_names = NULL;
+
+static void make_done_names(void) {
+  static const char *const names[] = {"serial", "id",    "status", "outcome", "stdout",  "stderr",   "stderr_tail", "dropped", "signal",
+                                      "exit_code", "cause", "tries", "worker",  "queued", "started", "finished", "cpu", "max_rss"};
+  int length = (int) (sizeof names / sizeof *names);
+  done_names = Rf_allocVector(STRSXP, length);
+  R_PreserveObject(done_names);
+  for (int i = 0; i < length; i++) SET_STRING_ELT(done_names, i, Rf_mkChar(names[i]));
+}
+
 static SEXP done_body(void *data) {
-  static const char *names[] = {"serial",  "id",     "status",  "outcome",  "stdout",   "stderr", "stderr_tail", "dropped",
-                                "signal",  "exit_code", "cause", "tries", "worker", "queued", "started", "finished",
-                                "cpu",     "max_rss",   ""};
   struct tq_done done;
   tq_done_read(data, &done);
-  SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
+  SEXP list = PROTECT(Rf_allocVector(VECSXP, XLENGTH(done_names)));
+  Rf_setAttrib(list, R_NamesSymbol, done_names);
   int i = 0;
   SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.serial));
   SET_VECTOR_ELT(list, i++, string_of(done.id.bytes, done.id.length));
@@ -182,11 +194,13 @@ static SEXP describe_done(void *done) {
   return done ? R_ExecWithCleanup(done_body, done, tq_done_free, done) : R_NilValue;
 }
 
-/* (handle): the oldest done task as a list, or NULL. It stays in the queue. */
+/* (handle, ms): waits as wait_done() does; the oldest done task as a list, or NULL. It stays in the queue. */
 static SEXP peek(SEXP args) {
   SEXP refusal;
   void *queue = queue_of(argument(args, 1), &refusal);
-  return queue ? describe_done(tq_oldest_done(queue)) : refusal;
+  if (!queue) return refusal;
+  int answer = wait_in_slices(queue, Rf_asReal(argument(args, 2)), tq_wait_for_done);
+  return answer == TQ_FAILED ? tq_tell_failure(queue) : describe_done(tq_oldest_done(queue));
 }
 
 /* (handle, serial): that done task as a list, or NULL. */
@@ -196,13 +210,17 @@ static SEXP outcome(SEXP args) {
   return queue ? describe_done(tq_done_task(queue, Rf_asReal(argument(args, 2)))) : refusal;
 }
 
-/* (handle, serial, value): removes the done task and gives `value` back, or NULL when somebody else was faster.
- * Nothing between the removal and the return can be interrupted. */
+/* (handle, serial, value, again): removes the done task and gives `value` back. Nothing between the removal and the return can be
+ * interrupted. When somebody else was faster (a finalizer that pops, for instance): what again() gives. */
 static SEXP commit(SEXP args) {
   SEXP refusal;
   void *queue = queue_of(argument(args, 1), &refusal);
   if (!queue) return refusal;
-  return tq_take(queue, Rf_asReal(argument(args, 2))) ? argument(args, 3) : R_NilValue;
+  if (tq_take(queue, Rf_asReal(argument(args, 2)))) return argument(args, 3);
+  SEXP again = PROTECT(Rf_lang1(argument(args, 4)));
+  SEXP value = Rf_eval(again, R_BaseEnv);
+  UNPROTECT(1);
+  return value;
 }
 
 /* ---- both: a task's function and call ------------------------------------------------------------------------------- */
@@ -377,9 +395,9 @@ static const R_ExternalMethodDef external[] = {
   {"C_tq_push", (DL_FUNC) &push, 4},
   {"C_tq_wait", (DL_FUNC) &wait_done, 2},
   {"C_tq_wait_closed", (DL_FUNC) &wait_closed, 2},
-  {"C_tq_peek", (DL_FUNC) &peek, 1},
+  {"C_tq_peek", (DL_FUNC) &peek, 2},
   {"C_tq_outcome", (DL_FUNC) &outcome, 2},
-  {"C_tq_commit", (DL_FUNC) &commit, 3},
+  {"C_tq_commit", (DL_FUNC) &commit, 4},
   {"C_tq_payload", (DL_FUNC) &payload, 2},
   {"C_tq_receive", (DL_FUNC) &receive, 0},
   {"C_tq_task_fun", (DL_FUNC) &task_fun, 0},
@@ -393,5 +411,6 @@ static const R_ExternalMethodDef external[] = {
 
 /* Adds these to what extendr has registered: R keeps a table for each kind of routine. */
 void taskq_register_external(DllInfo *dll) {
+  make_done_names();
   R_registerRoutines(dll, NULL, NULL, NULL, external);
 }

@@ -43,7 +43,9 @@ double tq_now_ms(void);
 SEXP tq_refuse_handle(void *queue);
 /* Takes both buffers. The id, or a failure. */
 SEXP tq_push(void *queue, const char *id, void *fun, void *call);
+/* TQ_FAILED only until tq_tell_failure() has told R why. */
 int tq_wait_for_done(void *queue, double ms);
+SEXP tq_tell_failure(void *queue);
 int tq_wait_for_end(void *queue, double ms);
 void *tq_oldest_done(void *queue);
 void *tq_done_task(void *queue, double serial);

@@ -40,7 +40,8 @@ make_article_q <- function() {
         repeat {
           running <- which(private$tasks$state == "running")
           connections <- lapply(private$tasks$worker[running], function(w) w$get_poll_connection())
-          events <- processx::poll(connections, if (is.finite(timeout)) as.integer(timeout) else -1L)
+          wait <- if (is.finite(timeout)) as.integer(timeout) else -1L
+          events <- processx::poll(connections, wait)
           private$tasks$state[running][vapply(events, identical, TRUE, "ready")] <- "ready"
           private$schedule()
           done <- private$tasks$id[private$tasks$state == "done"]

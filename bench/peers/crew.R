@@ -10,7 +10,9 @@ peer <- list(
     controller$launch(n)
     list(controller = controller, n = n)
   },
-  is_ready = function(x) mirai::info(.compute = x$controller$client$profile)[["connections"]] >= x$n,
+  is_ready = function(x) {
+    mirai::info(.compute = x$controller$client$profile)[["connections"]] >= x$n
+  },
   push = function(x, fun, args) {
     x$controller$push(do.call(fun, args), data = list(fun = fun, args = args))
   },

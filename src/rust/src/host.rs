@@ -11,10 +11,9 @@ use taskq_core::Outcome;
 use taskq_core::QueueState;
 use taskq_core::{SeatState, TaskPhase};
 use taskq_engine::{Config, Queue, SeatRow, TaskRow};
-use taskq_wire::message::{ProcessEnd, StartPhase};
 
 use crate::handle;
-use crate::reply::{clean, failure};
+use crate::reply::{failure, start_failure};
 
 /// Opens a queue. `config` is a list with `num_workers`, `setup` (raw), `env` (named strings), `wd`, `command`, `tempdir`.
 #[extendr]
@@ -69,26 +68,13 @@ fn rs_queue_state(handle: Robj) -> Robj {
     })
 }
 
-/// Why the pool has failed: a list with `phase`, `message`, `stderr`, `exit_code`, `signal`; NULL when it has not.
+/// Why the pool has failed: a failure with `phase`, `stderr`, `exit_code`, `signal`; NULL when it has not.
 #[extendr]
 fn rs_queue_failure(handle: Robj) -> Robj {
     with(&handle, |queue| {
-        let Some(failure) = queue.failure() else {
-            return ().into();
-        };
-        let (exit_code, signal) = match failure.end {
-            Some(ProcessEnd::Exited { code }) => (Some(code), None),
-            Some(ProcessEnd::Signaled { signal, .. }) => (None, Some(signal)),
-            _ => (None, None),
-        };
-        list!(
-            phase = failure.phase.map_or("boot", phase_name),
-            message = clean(&failure.message),
-            stderr = clean(&failure.stderr),
-            exit_code = Rint::from(exit_code),
-            signal = Rint::from(signal)
-        )
-        .into()
+        queue
+            .failure()
+            .map_or_else(|| ().into(), |failure| start_failure(&failure))
     })
 }
 
@@ -270,16 +256,6 @@ fn is_left_out(name: &std::ffi::OsStr) -> bool {
     ]
     .iter()
     .any(|&left_out| name == left_out)
-}
-
-fn phase_name(phase: StartPhase) -> &'static str {
-    match phase {
-        StartPhase::Boot => "boot",
-        StartPhase::Packages => "packages",
-        StartPhase::Globals => "globals",
-        StartPhase::Preload => "preload",
-        StartPhase::Init => "init",
-    }
 }
 
 fn phase_word(phase: TaskPhase) -> &'static str {

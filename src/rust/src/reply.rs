@@ -3,7 +3,8 @@
 
 use extendr_api::prelude::*;
 use taskq_core::SubmitError;
-use taskq_engine::PushError;
+use taskq_engine::{PushError, StartFailure};
+use taskq_wire::message::{ProcessEnd, StartPhase};
 
 /// A failure as a value for R.
 pub(crate) fn failure(code: &str, message: &str, fields: &[(&str, Robj)]) -> Robj {
@@ -33,6 +34,32 @@ pub(crate) fn push_failure(error: &PushError) -> Robj {
         PushError::Refused(SubmitError::Failed) => failure("failed", &message, &[]),
         // The scheduler's reasons may become more; each has its words.
         PushError::Refused(_) => failure("refused", &message, &[]),
+    }
+}
+
+/// Why sessions cannot start.
+pub(crate) fn start_failure(reason: &StartFailure) -> Robj {
+    let (exit_code, signal) = match reason.end {
+        Some(ProcessEnd::Exited { code }) => (Some(code), None),
+        Some(ProcessEnd::Signaled { signal, .. }) => (None, Some(signal)),
+        _ => (None, None),
+    };
+    let fields = [
+        ("phase", reason.phase.map_or("boot", phase_name).into()),
+        ("stderr", clean(&reason.stderr).into()),
+        ("exit_code", Robj::from(Rint::from(exit_code))),
+        ("signal", Robj::from(Rint::from(signal))),
+    ];
+    failure("start", &reason.message, &fields)
+}
+
+fn phase_name(phase: StartPhase) -> &'static str {
+    match phase {
+        StartPhase::Boot => "boot",
+        StartPhase::Packages => "packages",
+        StartPhase::Globals => "globals",
+        StartPhase::Preload => "preload",
+        StartPhase::Init => "init",
     }
 }
 

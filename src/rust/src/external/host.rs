@@ -102,6 +102,17 @@ unsafe extern "C" fn tq_wait_for_done(queue: *mut c_void, ms: f64) -> c_int {
 }
 
 #[no_mangle]
+unsafe extern "C" fn tq_tell_failure(queue: *mut c_void) -> SEXP {
+    // SAFETY: `rapi.c` has checked the handle; R's constant.
+    let (queue, fine) = unsafe { (handle::at(queue), R_NilValue) };
+    border(fine, || {
+        queue
+            .tell_failure()
+            .map_or(fine, |failure| into_sexp(reply::start_failure(&failure)))
+    })
+}
+
+#[no_mangle]
 unsafe extern "C" fn tq_wait_for_end(queue: *mut c_void, ms: f64) -> c_int {
     // SAFETY: `rapi.c` has checked the handle.
     let queue = unsafe { handle::at(queue) };

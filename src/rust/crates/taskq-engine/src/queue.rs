@@ -40,7 +40,7 @@ pub enum WaitOutcome {
     Done,
     /// No task is left that could become done.
     Empty,
-    /// The pool has failed; there may be done tasks all the same.
+    /// The pool has failed, and [`Queue::tell_failure`] has not been asked why. There may be done tasks all the same.
     Failed,
     /// The time is over.
     TimedOut,
@@ -186,6 +186,9 @@ impl Queue {
         loop {
             {
                 let state = self.shared.lock();
+                if !state.failure_is_told && state.reason().is_some() {
+                    return WaitOutcome::Failed;
+                }
                 let Counts {
                     waiting,
                     running,
@@ -193,9 +196,6 @@ impl Queue {
                 } = state.sched.counts();
                 if done > 0 {
                     return WaitOutcome::Done;
-                }
-                if state.sched.state() == QueueState::Failed || state.fault.is_some() {
-                    return WaitOutcome::Failed;
                 }
                 if waiting + running == 0 {
                     return WaitOutcome::Empty;
@@ -282,16 +282,14 @@ impl Queue {
     /// Why the pool has failed, if it has.
     #[must_use]
     pub fn failure(&self) -> Option<StartFailure> {
-        let state = self.shared.lock();
-        if let Some(fault) = &state.fault {
-            let message = format!("a fault in taskq itself, please report it: {fault}");
-            return Some(StartFailure {
-                message,
-                ..StartFailure::default()
-            });
-        }
-        let failed = state.sched.state() == QueueState::Failed;
-        state.failure.clone().filter(|_| failed)
+        self.shared.lock().reason()
+    }
+
+    /// Why the pool has failed, if it has. Waiting does not report it again.
+    pub fn tell_failure(&self) -> Option<StartFailure> {
+        let mut state = self.shared.lock();
+        state.failure_is_told = true;
+        state.reason()
     }
 
     /// All tasks, oldest push first.
@@ -411,13 +409,9 @@ impl Queue {
 
     /// Where there is no driver, nobody else says that nothing is left.
     fn end_inline(&self) {
-        self.shared.step(|state, now| {
+        self.shared.step(|state, _| {
             if state.inline.is_some() {
-                state.errands.clear();
-                state.sched.handle(now, Input::Kill);
-                state
-                    .sched
-                    .handle(now, Input::NurseryGone { reported: false });
+                state.end_without_driver();
             }
         });
     }
@@ -487,6 +481,10 @@ fn drive(mut driver: Driver, shared: &Shared) {
     state.outgoing.clear();
     state.driver = None;
     state.fault = fault;
+    if state.fault.is_some() {
+        // Nothing runs any more, so nobody may wait for it.
+        let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| state.end_without_driver()));
+    }
     drop(state);
     shared.tell();
 }

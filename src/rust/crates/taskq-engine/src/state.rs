@@ -57,6 +57,8 @@ pub(crate) struct State {
     pub(crate) inline: Option<VecDeque<AttemptId>>,
     /// The last reason why a session did not start.
     pub(crate) failure: Option<StartFailure>,
+    /// Whether the R thread has heard of it.
+    pub(crate) failure_is_told: bool,
     /// Wakes the driver; `None` when there is none (any more).
     pub(crate) driver: Option<Arc<mio::Waker>>,
     /// When the driver will wake up by itself.
@@ -162,6 +164,7 @@ impl State {
             errands: Vec::new(),
             inline: inline.then(VecDeque::new),
             failure: None,
+            failure_is_told: false,
             driver: None,
             driver_wakes_at: None,
             fault: None,
@@ -229,6 +232,29 @@ impl State {
         if self.sched.state() == QueueState::Open {
             self.failure = Some(failure);
         }
+    }
+
+    /// Ends everything where there is no driver (any more) to say that it is done.
+    pub(crate) fn end_without_driver(&mut self) {
+        self.sched.handle(now(), Input::Kill);
+        self.settle();
+        self.errands.clear();
+        self.sched
+            .handle(now(), Input::NurseryGone { reported: false });
+        self.settle();
+    }
+
+    /// Why nothing can run any more, if so.
+    pub(crate) fn reason(&self) -> Option<StartFailure> {
+        if let Some(fault) = &self.fault {
+            let message = format!("a fault in taskq itself, please report it: {fault}");
+            return Some(StartFailure {
+                message,
+                ..StartFailure::default()
+            });
+        }
+        let has_failed = self.sched.state() == QueueState::Failed;
+        self.failure.clone().filter(|_| has_failed)
     }
 
     /// An attempt has ended by itself.

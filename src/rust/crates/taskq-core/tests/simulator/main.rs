@@ -18,8 +18,8 @@ use random::Random;
 use taskq_core::{Config, Input, LookAhead, QueueState, Submission, TaskId};
 use world::{Climate, World};
 
-const SEEDS: u64 = 200;
-static STEPS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+/// Without optimization a seed takes about 10 ms, with it half a millisecond.
+const SEEDS: u64 = if cfg!(debug_assertions) { 200 } else { 5000 };
 
 #[test]
 fn every_task_has_one_true_outcome_and_every_process_ends() {
@@ -40,7 +40,6 @@ fn every_task_has_one_true_outcome_and_every_process_ends() {
             }
         }
     }
-    println!("STEPS {:?}", STEPS);
 }
 
 // The scheduler must not read the environment; how often it is tested may depend on it.
@@ -182,8 +181,6 @@ fn finish(world: &mut World, tasks: &mut Vec<TaskId>) {
     }
     world.truth.check_end();
     assert_eq!(world.scheduler.tasks().count(), 0);
-    STEPS.fetch_add(world.steps, std::sync::atomic::Ordering::Relaxed);
-    if world.steps>5000 {panic!("steps {}", world.steps)}
 }
 
 /// With workers, and with hanging tasks cancelled, everything ends without a close.

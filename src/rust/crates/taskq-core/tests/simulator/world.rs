@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use taskq_core::{
-    Action, AttemptId, Begun, Config, GoneCause, Input, Scheduler, TaskId, Time, Verdict, WorkerId,
+    Action, AttemptId, Begun, Config, GoneCause, Input, Scheduler, SeatState, TaskId, TaskPhase,
+    Time, Verdict, WorkerId,
 };
 
 use crate::random::Random;
@@ -72,7 +73,7 @@ pub(crate) struct World {
     nurseries: u32,
     events: BTreeMap<(Time, u64), Event>,
     serial: u64,
-    pub(crate) steps: u64,
+    steps: u64,
     /// Since when a task has lain ahead on a session while another was idle.
     stranded: BTreeMap<TaskId, Time>,
 }
@@ -117,7 +118,7 @@ impl World {
     /// Lets one thing happen, if one does before `until`.
     pub(crate) fn step(&mut self, until: Time) -> bool {
         self.steps += 1;
-        assert!(self.steps < 200_000, "the queue does not come to rest");
+        assert!(self.steps < 20_000, "the queue does not come to rest");
         let event = self.events.first_key_value().map(|(&key, _)| key);
         let wakeup = self.scheduler.next_wakeup();
         if let Some(wakeup) = wakeup {
@@ -507,7 +508,7 @@ impl World {
         let idle = self
             .scheduler
             .seats()
-            .any(|seat| seat.state == taskq_core::SeatState::Idle);
+            .any(|seat| seat.state == SeatState::Idle);
         if !idle || self.scheduler.is_paused() || self.nursery.is_none() {
             self.stranded.clear();
             return;
@@ -515,7 +516,7 @@ impl World {
         let ahead: BTreeSet<TaskId> = self
             .scheduler
             .tasks()
-            .filter(|task| task.phase == taskq_core::TaskPhase::Waiting)
+            .filter(|task| task.phase == TaskPhase::Waiting)
             .filter(|task| task.attempt.is_some() && !task.cancelling)
             .map(|task| task.id)
             .collect();

@@ -1,5 +1,9 @@
 //! A queue of fake workers (`examples/fake_nursery.rs`), and the checks that every test ends with.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file is a program and uses its own part"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -98,7 +102,11 @@ impl Fixture {
 
     /// Takes the oldest done task, waiting for it.
     pub fn pop(&self) -> DoneTask {
-        let outcome = self.queue().wait_for_done(DEADLINE);
+        let mut outcome = self.queue().wait_for_done(DEADLINE);
+        if outcome == WaitOutcome::Failed {
+            self.queue().tell_failure();
+            outcome = self.queue().wait_for_done(DEADLINE);
+        }
         assert_eq!(outcome, WaitOutcome::Done, "no task became done");
         let task = self.queue().oldest_done().expect("one is done");
         assert!(self.queue().take(task.id), "nobody else takes");
