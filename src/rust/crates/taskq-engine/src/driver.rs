@@ -44,6 +44,8 @@ pub(crate) struct Driver {
     poll: Poll,
     board: OwnedFd,
     nursery: Option<Nursery>,
+    /// Whether the nursery has said or done something.
+    nursery_stirs: bool,
     sessions: BTreeMap<WorkerId, Session>,
     /// Sessions with something to read.
     ready: BTreeSet<WorkerId>,
@@ -73,6 +75,7 @@ impl Driver {
             poll,
             board,
             nursery: None,
+            nursery_stirs: false,
             sessions: BTreeMap::new(),
             ready: BTreeSet::new(),
             births: births::Births::default(),
@@ -94,7 +97,9 @@ impl Driver {
             for event in &events {
                 self.note(event);
             }
-            self.read_nursery();
+            if std::mem::take(&mut self.nursery_stirs) {
+                self.read_nursery();
+            }
             self.read_sessions();
             self.meet_deadlines();
             self.step(|state, now| {
@@ -139,6 +144,7 @@ impl Driver {
     fn note(&mut self, event: &mio::event::Event) {
         let Token(number) = event.token();
         if number < SESSIONS {
+            self.nursery_stirs |= event.token() != WAKER;
             return;
         }
         let worker = WorkerId(((number - SESSIONS) / 4) as u64);
@@ -202,16 +208,11 @@ impl Driver {
     }
 
     fn read_nursery(&mut self) {
-        let Some(nursery) = &mut self.nursery else {
-            return;
-        };
-        nursery.read_output();
-        let mut news = Vec::new();
-        while let Some(message) = nursery.receive() {
-            news.push(message);
-        }
-        for message in news {
+        while let Some(message) = self.nursery.as_mut().and_then(Nursery::receive) {
             self.hear_nursery(message);
+        }
+        if let Some(nursery) = &mut self.nursery {
+            nursery.read_output();
         }
         self.launch_waiting();
         self.look_for_nursery_death();
@@ -307,7 +308,10 @@ impl State {
         for item in news {
             match item {
                 News::Ready => self.sched.handle(now, Input::WorkerReady { worker }),
-                News::StartFailed => self.sched.handle(now, Input::StartFailed { worker }),
+                News::StartFailed(failure) => {
+                    self.note_failure(failure);
+                    self.sched.handle(now, Input::StartFailed { worker });
+                }
                 News::Returned(attempts) => {
                     self.sched.handle(now, Input::Returned { worker, attempts });
                 }

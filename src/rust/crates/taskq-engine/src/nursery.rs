@@ -43,6 +43,8 @@ pub(crate) struct Nursery {
     capture: Capture,
     token: String,
     dir: PathBuf,
+    /// Whether it has closed its end: it is dead or about to die.
+    pub(crate) is_silent: bool,
     /// What it said about why it cannot come up.
     pub(crate) refusal: Option<(StartPhase, String)>,
 }
@@ -119,6 +121,7 @@ impl Nursery {
             capture: Capture::new(OUTPUT_LIMIT),
             token,
             dir: dir.to_owned(),
+            is_silent: false,
             refusal: None,
         })
     }
@@ -152,10 +155,11 @@ impl Nursery {
     }
 
     /// The next message that has come; `None` when there is none (any more).
-    pub(crate) fn receive(&self) -> Option<FromNursery> {
-        let mut buffer = vec![0u8; packet::MAX_PACKET];
+    pub(crate) fn receive(&mut self) -> Option<FromNursery> {
+        let mut buffer = [0u8; packet::MAX_PACKET];
         let received =
             socket::recv_packet(self.control.as_fd(), &mut buffer, RecvFlags::DONTWAIT).ok()?;
+        self.is_silent = received.len == 0;
         packet::decode(&buffer[..received.len]).ok()
     }
 

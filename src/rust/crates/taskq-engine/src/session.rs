@@ -15,9 +15,10 @@ use taskq_core::id::AttemptId;
 use taskq_sys::{pipe, socket};
 use taskq_wire::board::{Positions, Slot};
 use taskq_wire::frame::{Decoder, Progress};
-use taskq_wire::message::{Finished, FromControl, FromSession, StartPhase};
+use taskq_wire::message::{Finished, FromControl, FromSession};
 use taskq_wire::packet;
 
+use crate::error::StartFailure;
 use crate::link::Link;
 use crate::output::{Capture, Captured};
 
@@ -25,6 +26,9 @@ use crate::output::{Capture, Captured};
 const READS_PER_ROUND: usize = 64;
 /// So much is read from a pipe at once: the capacity of a pipe.
 const PIPE_CHUNK: usize = 64 * 1024;
+
+/// So much of each output stream is shown of a session that does not come up.
+const START_OUTPUT: usize = 4096;
 
 /// The receiving half of a session.
 #[derive(Debug)]
@@ -35,15 +39,15 @@ pub(crate) struct Session {
     stderr: Stream,
     /// Whether it has said that it is ready.
     pub(crate) is_up: bool,
-    /// What it said about why it cannot come up.
-    pub(crate) refusal: Option<(StartPhase, String)>,
+    /// Whether it has said why it cannot come up.
+    pub(crate) has_refused: bool,
 }
 
 /// What a session tells.
 #[derive(Debug)]
 pub(crate) enum News {
     Ready,
-    StartFailed,
+    StartFailed(StartFailure),
     Finished(FinishedTask),
     Returned(Vec<AttemptId>),
 }
@@ -77,7 +81,7 @@ impl Session {
             stdout: Stream::new(stdout, limit),
             stderr: Stream::new(stderr, limit),
             is_up: false,
-            refusal: None,
+            has_refused: false,
         }
     }
 
@@ -127,6 +131,15 @@ impl Session {
         )
     }
 
+    /// What it wrote while it came up.
+    pub(crate) fn all_words(&mut self) -> String {
+        self.stdout.absorb();
+        self.stderr.absorb();
+        let mut words = self.stdout.capture.last(START_OUTPUT);
+        words.extend(self.stderr.capture.last(START_OUTPUT));
+        String::from_utf8_lossy(&words).into_owned()
+    }
+
     fn pump_socket(&mut self, slot: &Slot, news: &mut Vec<News>) -> io::Result<Round> {
         for _ in 0..READS_PER_ROUND {
             let progress = self
@@ -140,8 +153,13 @@ impl Session {
                         news.push(News::Ready);
                     }
                     FromSession::Failed { phase, message } => {
-                        self.refusal = Some((phase, message));
-                        news.push(News::StartFailed);
+                        self.has_refused = true;
+                        news.push(News::StartFailed(StartFailure {
+                            phase: Some(phase),
+                            message,
+                            stderr: self.all_words(),
+                            end: None,
+                        }));
                     }
                     FromSession::Finished(finished) => {
                         let (stdout, stderr) = self.cut(slot, &finished);

@@ -4,14 +4,20 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
+use taskq_sys::feature;
+
 fn main() {
     let mut host = common::Host::up("");
     let mut workers = vec![host.launch(), host.launch(), host.launch()];
     for (task, worker) in (1..).zip(&mut workers) {
         worker.run(task, "spawn-sleep 1000");
     }
-    workers[0].send(10, "stop");
     workers[1].send(11, "stubborn 1000000");
+    // Nothing wakes a stopped session where there is no signal at its parent's death.
+    if feature::available(feature::Feature::ParentDeathSignal) {
+        workers[0].send(10, "stop");
+        common::eventually("the session to stop", || common::is_stopped(workers[0].pid));
+    }
     println!("{} {}", host.token, host.dir.display());
     loop {
         std::thread::park();

@@ -3,6 +3,8 @@
 use std::env;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use taskq_core::id::WorkerId;
 use taskq_sys::board::{Board, OwnSlot};
@@ -46,6 +48,26 @@ pub(crate) struct Lineage {
     /// All that descends from sessions of the same nursery.
     pub(crate) siblings: Mark,
     pub(crate) queue_dir: PathBuf,
+}
+
+impl Lineage {
+    /// Waits up to a second for the nursery's end, and if it comes, for one's own.
+    ///
+    /// A host that is gone takes the nursery along, and if that cannot clean up any more, the control threads of the sessions
+    /// have to: a session must not leave by itself meanwhile.
+    pub(crate) fn outlive_the_nursery(&self) {
+        const LIMIT: Duration = Duration::from_secs(1);
+        /// Where there is no event.
+        const PAUSE: Duration = Duration::from_millis(20);
+        let start = Instant::now();
+        while start.elapsed() < LIMIT {
+            while self.nursery.is_gone().unwrap_or(true) {
+                // The control thread knows as well, and kills this process.
+                thread::sleep(LIMIT);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
 }
 
 impl Seed {

@@ -121,7 +121,8 @@ impl Session {
     /// Waits for the next attempt that was not recalled, and makes it the [`current`](Session::current) one. It has begun
     /// when this returns, even if its payload makes no sense.
     ///
-    /// `false` means that no more will come. Signals do not end the wait.
+    /// `false` means that no more will come: the host has said so or has closed its end. In the latter case the host is
+    /// probably gone, so this waits up to a second for being killed. Signals do not end the wait.
     ///
     /// # Errors
     /// [`SessionError`].
@@ -151,7 +152,10 @@ impl Session {
             }
             match self.decoder.read_from(&mut Stream(&self.task))? {
                 Progress::Read(_) => {}
-                Progress::Eof if self.decoder.is_between_frames() => return Ok(false),
+                Progress::Eof if self.decoder.is_between_frames() => {
+                    self.shared.lineage.outlive_the_nursery();
+                    return Ok(false);
+                }
                 // The socket waits, unless somebody has set it not to.
                 Progress::WouldBlock => set_nonblocking(&self.task, false)?,
                 Progress::Eof => {

@@ -52,11 +52,7 @@ fn a_killed_session_is_gone_with_everything_even_if_stopped() {
     let mut worker = host.launch();
     leave_stray(&host, &mut worker, 1);
     worker.send(2, "stop");
-    let stopped = || {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", worker.pid));
-        stat.is_ok_and(|stat| stat.contains(") T "))
-    };
-    eventually("the session to stop", stopped);
+    eventually("the session to stop", || common::is_stopped(worker.pid));
     host.send(&ToNursery::Kill { worker: worker.id }, &[]);
     let end = host.expect_exit(&worker);
     assert_eq!(
@@ -95,7 +91,12 @@ fn kill_9_of_the_nursery_takes_sessions_and_strays_along() {
 #[test]
 fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
     for also_nursery in [false, true] {
-        let mut host = Command::new(example("host"))
+        let mut command = Command::new(example("host"));
+        if also_nursery {
+            // A stopped nursery stays so, and is killed before it can do anything about the host's death.
+            command.env("TASKQ_WITHOUT", "pdeathsig");
+        }
+        let mut host = command
             .stdout(Stdio::piped())
             .spawn()
             .expect("the example host");
@@ -105,17 +106,17 @@ fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
         let (token, dir) = line.trim().split_once(' ').expect("two words");
         assert!(process::tagged(token).expect("a look").len() >= 7);
         let nursery = process::descendants(host.id() as i32).expect("a look")[0];
+        if also_nursery {
+            process::kill(nursery, libc::SIGSTOP).expect("stop");
+            eventually("the nursery to stop", || common::is_stopped(nursery));
+        }
         let start = Instant::now();
         host.kill().expect("kill");
-        if also_nursery {
-            // It has no time to do anything about the host's death, so the sessions have to.
-            let _ = process::kill(nursery, libc::SIGKILL);
-        }
         host.wait().expect("reap");
-        eventually(
-            &format!("all to be gone, nursery killed: {also_nursery}"),
-            || process::tagged(token).expect("a look").is_empty(),
-        );
+        if also_nursery {
+            process::kill(nursery, libc::SIGKILL).expect("kill");
+        }
+        nothing_is_left(token);
         eventually("the directory to be removed", || {
             !std::path::Path::new(dir).exists()
         });

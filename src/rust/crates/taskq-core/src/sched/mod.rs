@@ -47,10 +47,10 @@
 //!
 //! # What becomes of an attempt
 //!
-//! | task is    | `Finished`       | `Returned` | `WorkerGone`, begun | `WorkerGone`, not begun | `Kill`    |
-//! |------------|------------------|------------|---------------------|-------------------------|-----------|
-//! | sent       | what it says     | waits      | Crash               | waits                   | Cancelled |
-//! | cancelling | what it says     | Cancelled  | Cancelled           | Cancelled               | Cancelled |
+//! | task is    | `Finished`    | `Returned` | gone, begun | gone, not begun | `Kill`    |
+//! |------------|---------------|------------|-------------|-----------------|-----------|
+//! | sent       | what it says  | waits      | Crash       | waits           | Cancelled |
+//! | cancelling | what it says  | Cancelled  | Cancelled   | Cancelled       | Cancelled |
 //!
 //! `Interrupted` says Cancelled. A session takes its line in order, so what lies in front of the
 //! attempt that it noted as begun has begun, too: its result is lost with the session, and it counts
@@ -58,13 +58,13 @@
 //!
 //! # Cancel
 //!
-//! | task is    | answer                                                                                |
-//! |------------|---------------------------------------------------------------------------------------|
-//! | unknown    | ignored                                                                               |
-//! | waiting    | Cancelled                                                                             |
-//! | sent       | `Interrupt`, grace; from the head, also a recall of what lies behind it               |
-//! | cancelling | ignored                                                                               |
-//! | done       | ignored                                                                               |
+//! | task is    | answer                                                                  |
+//! |------------|-------------------------------------------------------------------------|
+//! | unknown    | ignored                                                                 |
+//! | waiting    | Cancelled                                                               |
+//! | sent       | `Interrupt`, grace; from the head, also a recall of what lies behind it |
+//! | cancelling | ignored                                                                 |
+//! | done       | ignored                                                                 |
 //!
 //! When grace is over: a head's worker is killed; for one that lies ahead, `Interrupt` is repeated.
 //!

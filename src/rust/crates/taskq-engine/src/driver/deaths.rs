@@ -10,6 +10,7 @@ use taskq_wire::message::{ProcessEnd, ToNursery};
 
 use super::{now, Deadline, Driver, FAREWELL, LOOK_AGAIN};
 use crate::error::StartFailure;
+use crate::nursery::Nursery;
 use crate::record::Ending;
 
 impl Driver {
@@ -67,18 +68,14 @@ impl Driver {
         };
         let mut news = Vec::new();
         session.pump_to_the_end(slot, &mut news);
+        let failure = (!session.is_up && !session.has_refused).then(|| StartFailure {
+            phase: None,
+            message: "a session died while it started".to_owned(),
+            stderr: session.all_words(),
+            end,
+        });
         let (stdout, stderr, stderr_tail) = session.last_words(self.shared.config.stderr_tail);
         let pid = session.link.pid();
-        let failure = (!session.is_up).then(|| {
-            let (phase, message) = session.refusal.take().unzip();
-            StartFailure {
-                phase,
-                message: message.unwrap_or_else(|| "a session died while it started".to_owned()),
-                stderr: String::from_utf8_lossy(&[&stdout.bytes[..], &stderr.bytes].concat())
-                    .into_owned(),
-                end,
-            }
-        });
         let begun = slot.begun().map(|(attempt, at)| Begun {
             attempt,
             at: Time(at),
@@ -106,13 +103,13 @@ impl Driver {
     pub(super) fn look_for_nursery_death(&mut self) {
         let Some(nursery) = &self.nursery else { return };
         let Some(end) = nursery.try_wait() else {
-            if nursery.pidfd.is_none() {
+            if nursery.pidfd.is_none() && nursery.is_silent {
                 self.deadlines
                     .insert((now().after(LOOK_AGAIN), Deadline::LookForDeath));
             }
             return;
         };
-        while let Some(message) = self.nursery.as_ref().and_then(super::Nursery::receive) {
+        while let Some(message) = self.nursery.as_mut().and_then(Nursery::receive) {
             self.hear_nursery(message);
         }
         let Some(mut nursery) = self.nursery.take() else {

@@ -2,10 +2,11 @@
 //!
 //! The nursery's death is seen by all sessions at once, and what they have to do is the same: kill all that descends from any
 //! of them. Looking at all processes costs milliseconds, so one of them does it for all; the others kill what is nearest to
-//! them, and go.
+//! them, and go. The one does it in a process of its own, because meanwhile a session may be stopped, or end by itself.
 
 use std::fs::{self, File};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{flock, FlockOperation};
 use taskq_sys::process::{self, kill_tree, Process, Tree};
@@ -15,27 +16,20 @@ use crate::seed::Lineage;
 /// Of the two seconds in which everything has to be gone.
 const LIMIT: Duration = Duration::from_millis(1500);
 
-/// Kills everything that this session has started, then the session. Does nothing of the kind in a fork of the session, which
-/// has no control thread and must not call this.
+/// Kills everything that this session has started, then the session.
 pub(super) fn die(lineage: &Lineage) -> ! {
     let own = process::own_pid();
     // While the nursery lives, it does all this better, as soon as this process is gone.
     if lineage.nursery.is_gone().unwrap_or(true) {
-        let tree = Tree {
-            roots: vec![own],
-            ..Tree::default()
-        };
-        let _ = kill_tree(&tree, LIMIT);
-        if let Some(_elected) = election(lineage) {
-            let tree = Tree {
-                marks: vec![lineage.siblings.clone()],
-                ..tree
-            };
-            let _ = kill_tree(&tree, LIMIT);
-            let host_lives = lineage.host.as_ref().is_some_and(Process::still_lives);
-            if !host_lives {
-                let _ = fs::remove_dir_all(&lineage.queue_dir);
-            }
+        let _ = kill_tree(
+            &Tree {
+                roots: vec![own],
+                ..Tree::default()
+            },
+            LIMIT,
+        );
+        if let Some(_held_by_the_child) = election(lineage) {
+            sweep_in_child(lineage);
         }
     }
     loop {
@@ -43,7 +37,7 @@ pub(super) fn die(lineage: &Lineage) -> ! {
     }
 }
 
-/// The lock on the queue's directory, which one session holds until it dies; `None` for the others.
+/// The lock on the queue's directory, which one session gets; `None` for the others.
 fn election(lineage: &Lineage) -> Option<Option<File>> {
     // Without a directory everybody is elected: that costs time, but leaves nobody behind.
     let Ok(dir) = File::open(&lineage.queue_dir) else {
@@ -53,4 +47,44 @@ fn election(lineage: &Lineage) -> Option<Option<File>> {
         Err(rustix::io::Errno::WOULDBLOCK) => None,
         _ => Some(Some(dir)),
     }
+}
+
+fn sweep_in_child(lineage: &Lineage) {
+    // SAFETY: the child has this thread only. What it does needs no lock that another thread may have held: it reads
+    // `/proc`, sends signals, and uses the C library's heap, which can be used after a fork.
+    match unsafe { libc::fork() } {
+        0 => {
+            // Out of reach of whatever is sent to the session's group.
+            let _ = process::new_session();
+            sweep(lineage);
+            // SAFETY: ends the process without running anything.
+            unsafe { libc::_exit(0) }
+        }
+        -1 => sweep(lineage),
+        _ => {}
+    }
+}
+
+fn sweep(lineage: &Lineage) {
+    /// Host and nursery may have been killed together, and a process takes a moment to be dead.
+    const HOST: Duration = Duration::from_millis(200);
+    /// There is no event to wait for where processes have no descriptors, and here is nobody who waits.
+    const PAUSE: Duration = Duration::from_millis(10);
+    let marks = vec![lineage.siblings.clone()];
+    let _ = kill_tree(
+        &Tree {
+            marks,
+            ..Tree::default()
+        },
+        LIMIT,
+    );
+    let start = Instant::now();
+    while lineage.host.as_ref().is_some_and(Process::still_lives) {
+        if start.elapsed() >= HOST {
+            // It lives, so the directory is its business.
+            return;
+        }
+        thread::sleep(PAUSE);
+    }
+    let _ = fs::remove_dir_all(&lineage.queue_dir);
 }

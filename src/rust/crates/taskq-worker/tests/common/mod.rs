@@ -221,6 +221,11 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// Whether a process is stopped.
+pub(crate) fn is_stopped(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") T "))
+}
+
 /// Whether there is something to be read in time.
 pub(crate) fn readable(fd: &OwnedFd, patience: Duration) -> bool {
     let patience = Timespec::try_from(patience).expect("short");
