@@ -25,9 +25,9 @@ tq_throw <- function(cnd) stop(cnd)
 tq_checked <- function(x, call) {
   if (!inherits(x, "tq_failure")) return(x)
   fields <- unclass(x)
-  code <- if (identical(fields$code, "failed")) "start" else fields$code
-  fields <- fields[setdiff(names(fields), c("code", "message"))]
-  tq_throw(tq_condition(code, x$message, call, fields = fields))
+  if (identical(fields$code, "start")) tq_throw(tq_start_error(fields, call))
+  extra <- fields[setdiff(names(fields), c("code", "message"))]
+  tq_throw(tq_condition(fields$code, fields$message, call, fields = extra))
 }
 
 tq_input_error <- function(arg, value, remedy, call) {

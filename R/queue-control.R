@@ -75,12 +75,3 @@ tq_handle <- function(private, call) {
   )
   tq_throw(tq_condition("closed", message, call))
 }
-
-# A pool that cannot start is told once by the methods that wait, and always by push().
-tq_tell_failure <- function(private, handle, call, always = FALSE) {
-  if (private$told && !always) return(invisible())
-  failure <- tq_checked(rs_queue_failure(handle), call)
-  if (is.null(failure)) return(invisible())
-  private$told <- TRUE
-  tq_throw(tq_start_error(failure, call))
-}

@@ -9,7 +9,8 @@ tq_push <- function(private, fun, args, id, call) {
 
   pushed <- .External(C_tq_push, handle, id, fun, list(args = args))
   if (inherits(pushed, "tq_failure")) {
-    tq_tell_failure(private, handle, call, always = identical(pushed$code, "failed"))
+    # A pool that cannot start says why at every push.
+    if (identical(pushed$code, "failed")) pushed <- rs_queue_failure(handle)
     tq_checked(pushed, call)
   }
   if (!is.null(private$inline)) tq_inline_run(private$inline, handle, call)

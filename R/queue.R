@@ -173,8 +173,7 @@ task_q <- R6Class("task_q",
     handle = NULL,   # the native queue; it stops when this is collected
     session = NULL,  # marks the R session that the handle belongs to
     name = NULL,
-    inline = NULL,   # what inline.R keeps of a queue without workers
-    told = FALSE     # whether a failed start has been thrown at the caller
+    inline = NULL    # what inline.R keeps of a queue without workers
   )
 )
 

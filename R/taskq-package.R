@@ -18,12 +18,13 @@
 
 .onLoad <- function(libname, pkgname) {
   # Queues stop when this R session ends, also when nothing has collected them before.
-  reg.finalizer(tq_session, function(session) rs_exit(), onexit = TRUE)
+  reg.finalizer(tq_session, function(session) if (!isTRUE(session$is_over)) rs_exit(), onexit = TRUE)
 }
 
 .onUnload <- function(libpath) {
   # The scheduler threads must have ended before their code is unmapped.
   rs_exit()
+  tq_session$is_over <- TRUE
   library.dynam.unload("taskq", libpath)
 }
 

@@ -12,6 +12,8 @@
 //!   with `%` taken as a format.
 //! - No guard of a lock lives across a call of R.
 
+#![allow(missing_docs)] // extendr's macro makes a public function without; nothing else here is public.
+
 use extendr_api::prelude::*;
 
 mod buffer;

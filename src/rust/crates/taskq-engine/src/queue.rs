@@ -105,7 +105,7 @@ impl Queue {
     pub fn start(config: Config) -> io::Result<Queue> {
         make_room_for_descriptors(config.scheduler.workers);
         let (board, board_file) = Board::create()?;
-        let sched = Scheduler::new(config.scheduler.clone());
+        let sched = Scheduler::new(config.scheduler);
         let shared = Arc::new(Shared::new(State::new(sched, false), board, config));
         let (driver, waker) = Driver::new(Arc::clone(&shared), board_file)?;
         shared.lock().driver = Some(Arc::new(waker));
@@ -126,7 +126,7 @@ impl Queue {
         let (board, _) = Board::create()?;
         let scheduler = taskq_core::Config {
             workers: 1,
-            ..config.scheduler.clone()
+            ..config.scheduler
         };
         let mut state = State::new(Scheduler::new(scheduler), true);
         state.settle();
@@ -300,7 +300,7 @@ impl Queue {
             id: view.id,
             label: view.label.to_owned(),
             phase: view.phase,
-            outcome: view.outcome.cloned(),
+            outcome: view.outcome.copied(),
             tries: view.tries,
             pid: view
                 .worker
@@ -438,7 +438,7 @@ impl Queue {
         Some(DoneTask {
             id: task,
             label: view.label.to_owned(),
-            outcome: view.outcome?.clone(),
+            outcome: *view.outcome?,
             tries: view.tries,
             ending: record.ending.clone().unwrap_or_default(),
             queued: self.shared.epoch.calendar(view.queued),

@@ -55,7 +55,7 @@ fn an_idle_session_that_dies_costs_no_task() {
     fixture.push(None, "ok after");
     let task = fixture.pop();
     assert_eq!(
-        (task.outcome.clone(), text(&task)),
+        (task.outcome, text(&task)),
         (Outcome::Success, "after".to_owned())
     );
 }

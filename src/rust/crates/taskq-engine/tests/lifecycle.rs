@@ -15,7 +15,7 @@ fn a_task_comes_back_with_what_it_gave() {
     assert_eq!(fixture.push(None, "ok hello"), ".1");
     let task = fixture.pop();
     assert_eq!(
-        (task.label.as_str(), task.outcome.clone()),
+        (task.label.as_str(), task.outcome),
         (".1", Outcome::Success)
     );
     assert_eq!(text(&task), "hello");
@@ -113,7 +113,7 @@ fn what_does_not_finish_in_the_grace_is_cancelled() {
     for label in ["a", "b", "c"] {
         let task = fixture.pop();
         assert_eq!(
-            (task.label.as_str(), task.outcome.clone()),
+            (task.label.as_str(), task.outcome),
             (label, Outcome::Cancelled)
         );
     }

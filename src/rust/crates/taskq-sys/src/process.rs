@@ -1,6 +1,7 @@
 //! Processes: watching one, signalling one, and finding those that belong together.
 
 mod census;
+mod mark;
 mod tree;
 mod usage;
 
@@ -12,7 +13,8 @@ use rustix::process::{pidfd_open, Pid, PidfdFlags};
 
 use crate::feature::{available, Feature};
 
-pub use census::{Census, Mark, Process};
+pub use census::{Census, Found, Process};
+pub use mark::Mark;
 pub use tree::{kill_tree, Swept, Tree};
 pub use usage::{usage, LiveUsage};
 

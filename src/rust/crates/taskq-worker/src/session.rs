@@ -5,16 +5,16 @@
 
 mod control;
 mod die;
+mod job;
 mod ledger;
 mod output;
 
-use std::io::{self, IoSlice, Read};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use taskq_core::id::AttemptId;
 use taskq_sys::board::OwnSlot;
-use taskq_sys::socket::{recv_stream, send_stream, set_nonblocking};
+use taskq_sys::socket::set_nonblocking;
 use taskq_sys::wait::{own_usage, Usage};
 use taskq_sys::{clock, pipe, process, signals};
 use taskq_wire::frame::{encode_head, Decoder, Progress};
@@ -24,7 +24,10 @@ use crate::error::SessionError;
 use crate::nursery::shortened;
 use crate::seed::Seed;
 use control::Shared;
+use job::{job, write_all, Stream};
 use output::{Identity, Output};
+
+pub use job::Job;
 
 /// How the binding's interrupts are raised and cleared, apart from the signal.
 #[derive(Clone, Copy, Debug)]
@@ -34,19 +37,6 @@ pub struct InterruptHook {
     /// Called on the main thread by [`Session::arm`] and [`Session::disarm`]: forgets an interrupt that was raised and has
     /// not hit. Must not block.
     pub clear: fn(),
-}
-
-/// An attempt that has begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
-    /// Which attempt it is.
-    pub attempt: AttemptId,
-    /// The user's name of the task.
-    pub label: String,
-    /// The serialized function, then the serialized rest of the call.
-    pub payload: Vec<u8>,
-    /// How many bytes of the payload are the function.
-    pub fun_len: usize,
 }
 
 /// A process that runs tasks.
@@ -290,53 +280,5 @@ impl Session {
             return Ok(());
         }
         Err(SessionError::Forked { session: self.pid })
-    }
-}
-
-fn job(
-    attempt: AttemptId,
-    label: String,
-    fun_len: u64,
-    payload: Vec<u8>,
-) -> Result<Job, SessionError> {
-    match usize::try_from(fun_len) {
-        Ok(len) if len <= payload.len() => Ok(Job {
-            attempt,
-            label,
-            payload,
-            fun_len: len,
-        }),
-        _ => Err(SessionError::FunctionLength {
-            fun_len,
-            payload_len: payload.len(),
-        }),
-    }
-}
-
-/// Sends both, one after the other.
-fn write_all(socket: &OwnedFd, mut head: &[u8], mut payload: &[u8]) -> io::Result<()> {
-    while !head.is_empty() || !payload.is_empty() {
-        match send_stream(socket, &[IoSlice::new(head), IoSlice::new(payload)]) {
-            // The socket waits, unless somebody has set it not to.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                set_nonblocking(socket, false)?;
-            }
-            sent => {
-                let sent = sent?;
-                let of_head = sent.min(head.len());
-                head = &head[of_head..];
-                payload = &payload[sent - of_head..];
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The task socket as a source of bytes.
-struct Stream<'a>(&'a OwnedFd);
-
-impl Read for Stream<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        recv_stream(self.0, buffer)
     }
 }

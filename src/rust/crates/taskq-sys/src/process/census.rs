@@ -8,43 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 
-use crate::tag;
-
-/// What a process's environment may be searched for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// It belongs to the queue with this token.
-    Queue(String),
-    /// It descends from the session with this tag.
-    Session(String),
-    /// It descends from a session whose tag starts so: one of a nursery's sessions.
-    SessionOf(String),
-}
-
-impl Mark {
-    fn variable(&self) -> &'static str {
-        match self {
-            Mark::Queue(_) => tag::QUEUE,
-            Mark::Session(_) | Mark::SessionOf(_) => tag::SESSION,
-        }
-    }
-
-    fn is(&self, word: &[u8]) -> bool {
-        match self {
-            Mark::Queue(token) | Mark::Session(token) => word == token.as_bytes(),
-            Mark::SessionOf(start) => word.starts_with(start.as_bytes()),
-        }
-    }
-
-    /// Whether `environment` (entries that end with NUL) has this mark.
-    fn is_in(&self, environment: &[u8]) -> bool {
-        let name = self.variable().as_bytes();
-        environment
-            .split(|byte| *byte == 0)
-            .filter_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"="))
-            .any(|value| value.split(|byte| *byte == b' ').any(|word| self.is(word)))
-    }
-}
+use super::mark::Mark;
 
 /// A process, as it was when it was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,18 +242,6 @@ mod tests {
     fn a_first_thread_that_is_over_does_not_make_a_process_dead() {
         let line = b"12 (a) Z 7 12 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 4711 0 0";
         assert!(parse(12, line).expect("a process").alive);
-    }
-
-    #[test]
-    fn marks_are_whole_words() {
-        let environment = b"A=x\0TASKQ_QUEUE=outer inner\0TASKQ_SESSION=q.1.20      \0";
-        let queue = |word: &str| Mark::Queue(word.into()).is_in(environment);
-        assert!(queue("outer") && queue("inner"));
-        assert!(!queue("out") && !queue("outer inner") && !queue(""));
-        assert!(Mark::Session("q.1.20".into()).is_in(environment));
-        assert!(!Mark::Session("q.1.2".into()).is_in(environment));
-        assert!(Mark::SessionOf("q.1.".into()).is_in(environment));
-        assert!(!Mark::SessionOf("q.2.".into()).is_in(environment));
     }
 
     #[test]

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::process::{pidfd_send_signal, Signal};
 
-use super::census::{Census, Found, Mark, Process};
+use super::census::{Census, Found, Process};
+use super::mark::Mark;
 use super::{kill, own_pid, pidfd};
 
 /// What is to be killed. The calling process is never killed, even where it belongs.

@@ -1,0 +1,207 @@
+# What dies with what: PROMISES B6, B10, C1, C2, C3, C4, E1. Each host is an R process of its own.
+
+# Runs `code` in a new R process, which prints "up" when its queue is at work and then waits for its end.
+local_host <- function(code, frame = parent.frame()) {
+  skip_if_not_installed("callr")
+  host <- callr::r_bg(function(code, libpath) {
+    .libPaths(libpath)
+    eval(code, globalenv())
+  }, list(code = code, libpath = .libPaths()), stdout = "|", stderr = "2>&1", cleanup = TRUE)
+  do.call(on.exit, list(bquote(.(host)$kill()), add = TRUE), envir = frame)
+  host
+}
+
+# Two busy workers, one in C code that sees no interrupt, the other with children that have left its session.
+busy <- quote({
+  q <- taskq::task_q$new(2)
+  q$push(function() {
+    system("setsid sleep 1000 > /dev/null 2>&1 &")
+    system("(sleep 1000 &) > /dev/null 2>&1")
+    Sys.sleep(1000)
+  })
+  q$push(function() system("sleep 1000"))
+  while (q$get_num_running() < 2L) Sys.sleep(0.01)
+})
+
+# The processes below a host, once the two tasks have started their three children.
+processes_of <- function(host) {
+  sleepers <- function(pids) {
+    sum(vapply(pids, function(pid) {
+      any(grepl("sleep", suppressWarnings(tryCatch(
+        readLines(sprintf("/proc/%d/cmdline", pid), skipNul = TRUE, warn = FALSE),
+        error = function(cnd) ""
+      ))) & !grepl("sh", stat_name(pid)))
+    }, NA))
+  }
+  expect_true(wait_until(sleepers(descendants(host$get_pid())) >= 3L, 20))
+  descendants(host$get_pid())
+}
+
+stat_name <- function(pid) {
+  tryCatch(readLines(sprintf("/proc/%d/comm", pid)), error = function(cnd) "", warning = function(cnd) "")
+}
+
+test_that("C1, C2: when the host dies, by whatever signal, nothing of it is left", {
+  skip_on_cran()
+  for (signal in c(tools::SIGKILL, tools::SIGTERM, tools::SIGHUP, 11L)) {
+    host <- local_host(bquote({
+      .(busy)
+      Sys.sleep(1000)
+    }))
+    pids <- processes_of(host)
+    expect_gte(length(pids), 6L)
+    tools::pskill(host$get_pid(), signal)
+    expect_true(wait_until(!any(is_alive(pids))), label = paste("signal", signal))
+  }
+})
+
+test_that("C3: a fork of the host that holds its descriptors does not keep the workers alive", {
+  skip_on_cran()
+  host <- local_host(bquote({
+    .(busy)
+    keeper <- parallel::mcparallel(Sys.sleep(1000))
+    cat(keeper$pid, "\n", sep = "", file = stdout())
+    Sys.sleep(1000)
+  }))
+  pids <- processes_of(host)
+  line <- character()
+  expect_true(wait_until(length(line <<- c(line, host$read_output_lines())) > 0L))
+  keeper <- as.integer(line[[1L]])
+  pids <- setdiff(pids, keeper)
+  tools::pskill(host$get_pid(), tools::SIGKILL)
+  expect_true(wait_until(!any(is_alive(pids))))
+  expect_true(is_alive(keeper))
+  tools::pskill(keeper, tools::SIGKILL)
+})
+
+test_that("C3: a host that dies while the nursery boots leaves nothing", {
+  skip_on_cran()
+  host <- local_host(quote({
+    q <- taskq::task_q$new(2)
+    while (!length(list.files(tempdir(), "^taskq-"))) Sys.sleep(0.001)
+    tools::pskill(Sys.getpid(), tools::SIGKILL)
+  }))
+  pids <- integer()
+  wait_until({
+    pids <- union(pids, descendants(host$get_pid()))
+    !host$is_alive()
+  })
+  expect_true(wait_until(!any(is_alive(pids))))
+})
+
+test_that("C4: quit() with busy workers does not wait for them, and keeps its status", {
+  skip_on_cran()
+  host <- local_host(bquote({
+    .(busy)
+    quit("no", status = 5L)
+  }))
+  pids <- integer()
+  expect_true(wait_until({
+    pids <- union(pids, descendants(host$get_pid()))
+    !host$is_alive()
+  }, 30))
+  expect_identical(host$get_exit_status(), 5L)
+  expect_gte(length(pids), 3L)
+  expect_true(wait_until(!any(is_alive(pids))))
+})
+
+test_that("B6: when the nursery is killed, running tasks crash, waiting ones run", {
+  q <- local_queue(2)
+  for (i in 1:2) q$push(function() Sys.sleep(1000), id = paste0("running-", i))
+  for (i in 1:20) q$push(function(i) i, list(i))
+  expect_true(wait_until(q$get_num_running() == 2L))
+  nursery <- parent_pid(stats::na.omit(q$list_workers()$worker)[[1L]])
+  expect_identical(parent_pid(nursery), Sys.getpid())
+  before <- descendants(nursery)
+  # What is sent may not have begun; each of the two begins within milliseconds.
+  Sys.sleep(0.2)
+  tools::pskill(nursery, tools::SIGKILL)
+  results <- pop_all(q)
+  status <- vapply(results, `[[`, "", "status")
+  expect_identical(sum(status == "crash"), 2L)
+  expect_identical(sum(status == "success"), 20L)
+  expect_s3_class(results[["running-1"]]$error, "taskq_error_crash")
+  expect_true(wait_until(!any(is_alive(before))))
+})
+
+test_that("without fork, pidfd, memfd, subreaper and parent-death signals the queue works, too", {
+  skip_on_cran()
+  for (without in c("fork", "pidfd,memfd,subreaper,pdeathsig")) {
+    q <- local_queue(2, env = c(TASKQ_WITHOUT = without), init = function() options(from_init = 7),
+      globals = list(shared = 1:3))
+    results <- {
+      q$push(function() getOption("from_init"))
+      q$push(function() sum(shared))
+      q$push(function() tools::pskill(Sys.getpid(), 9L))
+      q$push(function() {
+        cat("out")
+        Sys.getpid()
+      })
+      pop_all(q)
+    }
+    expect_identical(results[[".1"]]$result, 7, label = without)
+    expect_identical(results[[".2"]]$result, 6L)
+    expect_identical(results[[".3"]]$status, "crash")
+    expect_identical(results[[".4"]]$stdout, "out")
+  }
+})
+
+test_that("B10: a preload that starts a thread makes sessions start on their own", {
+  skip_on_cran()
+  skip_if_not_installed("later")
+  q <- local_queue(2, preload = function() {
+    later::later(function() NULL, 1000)
+    options(from_preload = TRUE)
+  })
+  expect_true(run_task(q, function() getOption("from_preload"))$result)
+})
+
+test_that("E1: Ctrl-C at any moment loses and doubles nothing", {
+  skip_on_cran()
+  skip_if_not_installed("callr")
+  # A helper interrupts the host again and again while it pushes and pops; each task must come back exactly once.
+  host <- local_host(quote({
+    q <- taskq::task_q$new(2)
+    helper <- sprintf("while kill -INT %d 2>/dev/null; do sleep 0.00$((RANDOM %% 9 + 1)); done", Sys.getpid())
+    pushed <- popped <- character()
+    interrupts <- 0L
+    again <- function(expr) {
+      expr <- substitute(expr)
+      repeat {
+        done <- tryCatch({eval(expr, globalenv()); TRUE}, interrupt = function(cnd) FALSE)
+        if (done) return(invisible())
+        interrupts <<- interrupts + 1L
+      }
+    }
+    suspendInterrupts(system2("bash", c("-c", shQuote(helper)), wait = FALSE))
+    for (round in 1:40) {
+      again(for (i in 1:10) {
+        id <- q$push(function(i) i, list(i))
+      })
+      again(while (!is.null(result <- q$pop(100))) {
+        suspendInterrupts(popped <- c(popped, result$task_id))
+      })
+    }
+    # What an interrupt has taken between pop() and the assignment would be missing here.
+    again({
+      q$poll(0)
+      q$list_tasks()
+    })
+    suspendInterrupts({
+      rest <- character()
+      while (!q$is_idle()) rest <- c(rest, q$pop(Inf)$task_id)
+      last <- q$push(function() NULL)
+      all <- c(popped, rest)
+      total <- as.integer(sub(".", "", last, fixed = TRUE)) - 1L
+      writeLines(sprintf("result %d %d %d %d", total, length(all), anyDuplicated(all), interrupts))
+      q$kill()
+    })
+  }))
+  host$wait(120000)
+  line <- grep("^result", strsplit(host$read_all_output(), "\n")[[1L]], value = TRUE)
+  expect_length(line, 1L)
+  numbers <- as.integer(strsplit(line, " ")[[1L]][-1L])
+  expect_identical(numbers[[2L]], numbers[[1L]], label = "tasks popped")
+  expect_identical(numbers[[3L]], 0L)
+  expect_gt(numbers[[4L]], 10L)
+})
