@@ -13,9 +13,10 @@ tq_poll <- function(private, timeout, call) {
 # the last thing evaluated. Should a finalizer have popped this very task meanwhile, it pops anew.
 tq_pop <- function(private, timeout, call) {
   timeout_ms <- tq_check_duration(timeout, "timeout", call)
-  handle <- tq_handle(private, call)
-  task <- tq_checked(.External(C_tq_peek, handle, timeout_ms), call)
+  handle <- private$handle
+  task <- .External(C_tq_peek, handle, timeout_ms)
   if (is.null(task)) return(NULL)
+  if (is.null(task$serial)) tq_checked(task, call)
   result <- tq_result(task, rs_queue_failure(handle))
   .External(C_tq_commit, handle, task$serial, result, function() tq_pop(private, timeout, call))
 }

@@ -26,7 +26,7 @@ tq_task_objects <- function(serial, handle) {
   if (inherits(sent, "tq_failure")) sent <- NULL
   if (inherits(done, "tq_failure")) done <- NULL
   result <- if (!is.null(done)) tq_result(done, rs_queue_failure(handle))
-  list(fun = sent$fun, args = sent$call$args, result = result)
+  list(fun = sent$fun, args = if (!is.null(sent)) sent$call$args %||% list(), result = result)
 }
 
 tq_list_workers <- function(private, call) {

@@ -85,7 +85,7 @@ task_q <- R6Class("task_q",
     #'   and `taskq_error_start` when the workers cannot start. An error of this method means that
     #'   nothing was queued.
     push = function(fun, args = list(), id = NULL, ...) {
-      tq_check_dots(..., owner = task_q$public_methods$push, call = sys.call())
+      if (...length()) tq_check_dots(..., owner = task_q$public_methods$push, call = sys.call())
       tq_push(private, fun, args, id, call = sys.call())
     },
 

@@ -4,28 +4,29 @@
 # promise that is looked at only for a task that had no worker.
 tq_result <- function(task, failure = NULL) {
   outcome <- task$outcome
+  times <- c(queued = task$queued, started = task$started, finished = task$finished)
+  class(times) <- c("POSIXct", "POSIXt")
   result <- list(
     result = outcome[["value"]],
     stdout = task$stdout,
     stderr = task$stderr,
-    error = if (!identical(task$status, "success")) tq_result_error(task, outcome, failure),
+    error = if (task$status != "success") tq_result_error(task, outcome, failure),
     task_id = task$id,
     status = task$status,
-    warnings = outcome[["warnings"]] %||% list(),
-    messages = outcome[["messages"]] %||% list(),
+    warnings = if (is.null(outcome$warnings)) list() else outcome$warnings,
+    messages = if (is.null(outcome$messages)) list() else outcome$messages,
     tries = task$tries,
     worker = task$worker,
-    times = structure(
-      c(queued = task$queued, started = task$started, finished = task$finished),
-      class = c("POSIXct", "POSIXt")
-    ),
+    times = times,
     seconds = task$finished - task$started,
     cpu = task$cpu,
     max_rss = task$max_rss
   )
   class(result) <- "taskq_result"
-  lost <- c(bytes = as.double(task$dropped), conditions = as.double(outcome[["dropped"]]))
-  if (any(lost > 0)) attr(result, "dropped") <- lost
+  if (task$dropped > 0 || length(outcome$dropped)) {
+    lost <- c(bytes = as.double(task$dropped), conditions = as.double(outcome$dropped))
+    attr(result, "dropped") <- if (any(lost > 0)) lost[lost > 0]
+  }
   result
 }
 

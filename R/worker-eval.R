@@ -33,7 +33,7 @@ tq_evaluator <- function(run = function(expr) expr, tidy = function() NULL) {
     force(task_args)
     phase <<- "run"
     entry <- if (typeof(fun) == "special") fun else enter
-    value <- run(do.call(entry, task_args, quote = TRUE))
+    value <- run(if (length(task_args)) do.call(entry, task_args, quote = TRUE) else entry())
     phase <<- "reply"
     fun <<- NULL
     first <<- 0L

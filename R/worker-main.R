@@ -5,7 +5,6 @@
 # Entry point of the nursery. `on.exit` runs also when something jumps to the top level.
 nursery_main <- function() {
   on.exit(quit("no", status = 1L, runLast = FALSE))
-  Sys.unsetenv("TASKQ_LIB")
   setup <- tq_read_setup(tq_checked(rs_nursery_open(), NULL)$setup, rs_nursery_failed)
   objects <- tq_prepare(setup, rs_nursery_failed)
   tq_leave_no_trace()
@@ -21,7 +20,6 @@ nursery_main <- function() {
 # Entry point of a session that was started, not forked.
 session_main <- function() {
   on.exit(quit("no", status = 1L, runLast = FALSE))
-  Sys.unsetenv("TASKQ_LIB")
   bytes <- tq_checked(rs_session_exec_open(), NULL)$setup
   # First of all, because a session that has not begun cannot report a failure.
   tq_session_begin()
@@ -70,7 +68,6 @@ tq_leave_no_trace <- function() {
   tq_forget_seed()
   closeAllConnections()
   unlink(tempdir(), recursive = TRUE)
-  gc()
 }
 
 tq_forget_seed <- function() {

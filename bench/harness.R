@@ -121,7 +121,9 @@ show_value <- function(x, unit) {
   )
 }
 
-print_table <- function(figures, judged) {
+# Goals compare figures of one measure, so a measure can be printed when it is done.
+print_table <- function(figures) {
+  judged <- judge(figures)
   for (row in unique(figures$row)) {
     unit <- rows[[row]]$unit
     cat("\n", rows[[row]]$title, "\n", sep = "")

@@ -55,18 +55,19 @@ main <- function(arguments) {
   for (name in names(todo)) {
     message("measuring: ", name)
     entries <- run_measure(todo[[name]], peers, settings)
-    samples <- c(samples, unlist(lapply(entries, entry_samples), recursive = FALSE))
-    failed <- Filter(function(entry) !is.null(entry$error), entries)
-    failures <- c(failures, lapply(failed, function(entry) {
-      list(measure = name, who = entry$name, error = entry$error)
-    }))
+    new <- unlist(lapply(entries, entry_samples), recursive = FALSE)
+    if (length(new)) print_table(summarise(new))
+    for (entry in entries) {
+      if (is.null(entry$error)) next
+      cat("\nFAILED: ", entry$name, ", ", name, ": ", entry$error, "\n", sep = "")
+      # Without the message, which may name places of this machine.
+      failures <- c(failures, list(list(measure = name, who = entry$name)))
+    }
+    samples <- c(samples, new)
   }
-  figures <- summarise(samples)
-  judged <- judge(figures)
-  print_table(figures, judged)
-  for (f in failures) cat("\nFAILED: ", f$who, ", ", f$measure, ": ", f$error, "\n", sep = "")
 
   if (!is.null(json)) {
+    figures <- summarise(samples)
     result <- list(
       machine = facts,
       settings = settings,
@@ -74,9 +75,8 @@ main <- function(arguments) {
       absent = as.list(absent),
       rows = rows[unique(figures$row)],
       figures = figures,
-      goals = judged,
-      # Without the messages, which may name places of this machine.
-      failures = lapply(failures, `[`, c("measure", "who")),
+      goals = judge(figures),
+      failures = failures,
       samples = samples
     )
     writeLines(to_json(result), json, useBytes = TRUE)

@@ -45,9 +45,21 @@ static void out_char(R_outpstream_t stream, int c) {
   out_bytes(stream, &byte, 1);
 }
 
+/* R asks this for every environment, external pointer and weak reference that it writes; packages and the global environment
+ * aside. It only notes that there is something that may change while the object stays the same. Where source is kept
+ * is such an environment, too, but nobody changes it. */
+static int holds_reference;
+
+static SEXP note_reference(SEXP object, SEXP data) {
+  (void) data;
+  if (!Rf_inherits(object, "srcfile")) holds_reference = 1;
+  return R_NilValue;
+}
+
 static void serialize_into(void *buffer, SEXP object) {
   struct R_outpstream_st stream;
-  R_InitOutPStream(&stream, (R_pstream_data_t) buffer, R_pstream_binary_format, 3, out_char, out_bytes, NULL, R_NilValue);
+  holds_reference = 0;
+  R_InitOutPStream(&stream, (R_pstream_data_t) buffer, R_pstream_binary_format, 3, out_char, out_bytes, note_reference, R_NilValue);
   R_Serialize(object, &stream);
 }
 
@@ -70,7 +82,9 @@ static int in_char(R_inpstream_t stream) {
   return byte;
 }
 
+/* Nothing stands for NULL. */
 static SEXP unserialize_from(const unsigned char *bytes, size_t length) {
+  if (length == 0) return R_NilValue;
   struct source source = {bytes, length};
   struct R_inpstream_st stream;
   R_InitInPStream(&stream, (R_pstream_data_t) &source, R_pstream_any_format, in_char, in_bytes, NULL, R_NilValue);
@@ -79,35 +93,63 @@ static SEXP unserialize_from(const unsigned char *bytes, size_t length) {
 
 /* ---- host: push ----------------------------------------------------------------------------------------------------- */
 
+/* The function that was pushed last, and its bytes. The same object has the same bytes as long as it holds no reference, and it
+ * stays the same object as long as we hold it: pushing one function many times serializes it once, and keeps it once. */
+static SEXP last_fun = NULL;
+static void *last_bytes = NULL;
+
+static void remember_function(SEXP fun, void *shared) {
+  if (last_fun) {
+    R_ReleaseObject(last_fun);
+    tq_shared_free(last_bytes);
+  }
+  R_PreserveObject(fun);
+  last_fun = fun;
+  last_bytes = shared;
+}
+
 struct push {
   void *queue;
   SEXP id, fun, call;
-  void *buffers[2];
+  void *fun_bytes, *fun_shared, *call_bytes;
 };
 
 static SEXP push_body(void *data) {
   struct push *push = data;
-  serialize_into(push->buffers[0], push->fun);
-  serialize_into(push->buffers[1], push->call);
+  void *shared = last_bytes;
+  if (push->fun != last_fun) {
+    push->fun_bytes = tq_buffer_new();
+    serialize_into(push->fun_bytes, push->fun);
+    int same_for_ever = !holds_reference;
+    shared = tq_share(push->fun_bytes);
+    push->fun_bytes = NULL;
+    if (same_for_ever) {
+      remember_function(push->fun, shared);
+    } else {
+      push->fun_shared = shared;
+    }
+  }
+  push->call_bytes = tq_buffer_new();
+  if (push->call != R_NilValue) serialize_into(push->call_bytes, push->call);
   const char *id = push->id == R_NilValue ? NULL : Rf_translateCharUTF8(STRING_ELT(push->id, 0));
-  void *fun = push->buffers[0], *call = push->buffers[1];
-  push->buffers[0] = push->buffers[1] = NULL;
-  return tq_push(push->queue, id, fun, call);
+  void *call = push->call_bytes;
+  push->call_bytes = NULL;
+  return tq_push(push->queue, id, shared, call);
 }
 
 static void push_cleanup(void *data) {
   struct push *push = data;
-  tq_buffer_free(push->buffers[0]);
-  tq_buffer_free(push->buffers[1]);
+  tq_buffer_free(push->fun_bytes);
+  tq_shared_free(push->fun_shared);
+  tq_buffer_free(push->call_bytes);
 }
 
-/* (handle, id or NULL, fun, call): the id, or a failure. Nothing is queued when an object cannot be serialized. */
+/* (handle, id or NULL, fun, call or NULL): the id, or a failure. Nothing is queued when an object cannot be serialized. */
 static SEXP push(SEXP args) {
   SEXP refusal;
   void *queue = queue_of(argument(args, 1), &refusal);
   if (!queue) return refusal;
-  struct push data = {
-    queue, argument(args, 2), argument(args, 3), argument(args, 4), {tq_buffer_new(), tq_buffer_new()}};
+  struct push data = {queue, argument(args, 2), argument(args, 3), argument(args, 4), NULL, NULL, NULL};
   return R_ExecWithCleanup(push_body, &data, push_cleanup, &data);
 }
 
@@ -170,8 +212,7 @@ static SEXP done_body(void *data) {
   SET_VECTOR_ELT(list, i++, string_of(done.id.bytes, done.id.length));
   SET_VECTOR_ELT(list, i++, Rf_mkString(done.status));
   SET_VECTOR_ELT(list, i++,
-                 done.outcome.length ? unserialize_from((const unsigned char *) done.outcome.bytes, done.outcome.length)
-                                     : R_NilValue);
+                 unserialize_from((const unsigned char *) done.outcome.bytes, done.outcome.length));
   SET_VECTOR_ELT(list, i++, string_of(done.out.bytes, done.out.length));
   SET_VECTOR_ELT(list, i++, string_of(done.err.bytes, done.err.length));
   SET_VECTOR_ELT(list, i++, string_of(done.tail.bytes, done.tail.length));

@@ -37,11 +37,15 @@ void *tq_buffer_new(void);
 int tq_buffer_write(void *buffer, const void *bytes, size_t length);
 void tq_buffer_free(void *buffer);
 
+/* Makes bytes that can be shared of a buffer, which is gone then. Freeing NULL does nothing, and leaves other holders theirs. */
+void *tq_share(void *buffer);
+void tq_shared_free(void *shared);
+
 double tq_now_ms(void);
 
 /* R_NilValue when the queue may be used, else the failure to give back to R. */
 SEXP tq_refuse_handle(void *queue);
-/* Takes both buffers. The id, or a failure. */
+/* Shares `fun` and takes the buffer `call`. The id, or a failure. */
 SEXP tq_push(void *queue, const char *id, void *fun, void *call);
 /* TQ_FAILED only until tq_tell_failure() has told R why. */
 int tq_wait_for_done(void *queue, double ms);

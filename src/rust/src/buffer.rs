@@ -2,6 +2,7 @@
 
 use std::os::raw::{c_int, c_void};
 use std::slice;
+use std::sync::Arc;
 
 /// A new buffer. It belongs to the caller until [`take`] or [`tq_buffer_free`].
 #[no_mangle]
@@ -52,4 +53,37 @@ pub(crate) unsafe extern "C" fn tq_buffer_free(buffer: *mut c_void) {
 pub(crate) unsafe fn take(buffer: *mut c_void) -> Vec<u8> {
     // SAFETY: see above.
     *unsafe { Box::from_raw(buffer.cast::<Vec<u8>>()) }
+}
+
+/// Bytes that can be shared, made of a buffer, which is gone then.
+///
+/// # Safety
+/// `buffer` is one of [`tq_buffer_new`]'s, and not used again.
+#[no_mangle]
+pub(crate) unsafe extern "C" fn tq_share(buffer: *mut c_void) -> *mut c_void {
+    // SAFETY: see above.
+    let mut bytes = unsafe { take(buffer) };
+    bytes.shrink_to_fit();
+    Box::into_raw(Box::new(Arc::new(bytes))).cast()
+}
+
+/// Lets go of shared bytes.
+///
+/// # Safety
+/// `shared` is null or one of [`tq_share`]'s, and not used again.
+#[no_mangle]
+pub(crate) unsafe extern "C" fn tq_shared_free(shared: *mut c_void) {
+    if !shared.is_null() {
+        // SAFETY: see above.
+        drop(unsafe { Box::from_raw(shared.cast::<Arc<Vec<u8>>>()) });
+    }
+}
+
+/// Another hold on shared bytes.
+///
+/// # Safety
+/// `shared` is one of [`tq_share`]'s and not freed.
+pub(crate) unsafe fn hold(shared: *const c_void) -> Arc<Vec<u8>> {
+    // SAFETY: see above.
+    Arc::clone(unsafe { &*shared.cast::<Arc<Vec<u8>>>() })
 }

@@ -71,9 +71,9 @@ unsafe extern "C" fn tq_push(
     fun: *mut c_void,
     call: *mut c_void,
 ) -> SEXP {
-    // SAFETY: `rapi.c` gives both buffers away, a live queue, and null or a string of R's.
+    // SAFETY: `rapi.c` gives the buffer away, and holds the others: shared bytes, a live queue, null or a string of R's.
     let (queue, payload, label) = unsafe {
-        let fun = Arc::new(buffer::take(fun));
+        let fun = buffer::hold(fun);
         let call = Arc::new(buffer::take(call));
         let label = (!id.is_null()).then(|| CStr::from_ptr(id).to_string_lossy());
         (handle::at(queue), TaskPayload { fun, call }, label)

@@ -47,7 +47,7 @@ impl Default for Config {
         Config {
             workers: 4,
             look_ahead: LookAhead::default(),
-            recall_after: Duration::from_millis(2),
+            recall_after: Duration::from_millis(4),
             start_limit: 3,
             grace: Duration::from_millis(500),
             kill_patience: Duration::from_secs(2),

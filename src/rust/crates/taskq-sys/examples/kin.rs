@@ -68,7 +68,10 @@ fn stray() {
 
 fn tree() {
     assert!(process::set_subreaper().expect("subreaper"));
-    let bystander = child(sleep_on);
+    let bystander = child(|| {
+        process::set_parent_death_signal(libc::SIGKILL).expect("a signal");
+        sleep_on()
+    });
     let leader = family(1, || {
         child(sleep_on);
         child(|| {

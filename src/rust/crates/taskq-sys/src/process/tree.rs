@@ -4,7 +4,7 @@
 //! next look. Before a process is signalled, it is held by a descriptor (so that its number cannot pass to another) and
 //! compared with what was seen; one that cannot be shown to belong is left alone and judged by the next look.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -40,14 +40,17 @@ pub struct Swept {
     pub left: Vec<i32>,
 }
 
-/// Sends `SIGKILL` to everything that belongs to `tree`, until a look finds none of it alive or `limit` is over.
+/// Kills everything that belongs to `tree`, until a look finds none of it alive or `limit` is over.
+///
+/// As long as there are others to be killed, the roots are only stopped: who descends from them can be seen as long as they
+/// are there.
 ///
 /// # Errors
 /// `/proc` cannot be read.
 pub fn kill_tree(tree: &Tree, limit: Duration) -> io::Result<Swept> {
     let deadline = Instant::now() + limit;
     let own = own_pid();
-    let mut signalled: HashSet<(i32, u64)> = HashSet::new();
+    let mut killed: HashMap<i32, Process> = HashMap::new();
     loop {
         let census = match &tree.marks[..] {
             [] => Census::under(&tree.roots)?,
@@ -62,27 +65,51 @@ pub fn kill_tree(tree: &Tree, limit: Duration) -> io::Result<Swept> {
         };
         let mut found = census.below(&tree.roots, belongs);
         found.retain(|found| found.process.pid != own);
-        let left = |found: &[Found]| found.iter().map(|found| found.process.pid).collect();
-        if found.is_empty() || Instant::now() >= deadline {
-            return Ok(Swept {
-                killed: signalled.len(),
-                left: left(&found),
-            });
-        }
-        let mut dying = Vec::new();
-        // Children first: as long as its parent is there, a child can be shown to be its child.
-        for found in found.iter().rev() {
-            if let Some(held) = signal(found) {
-                signalled.insert((found.process.pid, found.process.started));
-                dying.extend(held);
+        // One that is dying has neither environment nor parent any more.
+        let dying = || killed.values().filter(|process| process.still_lives());
+        let is_over = Instant::now() >= deadline;
+        if is_over {
+            for found in &found {
+                send(found, Signal::KILL);
             }
         }
-        wait_for(&dying, deadline);
+        if is_over || (found.is_empty() && dying().next().is_none()) {
+            let found = found.iter().map(|found| found.process.pid);
+            let left: HashSet<i32> = found.chain(dying().map(|process| process.pid)).collect();
+            return Ok(Swept {
+                killed: killed.len(),
+                left: left.into_iter().collect(),
+            });
+        }
+        let is_root = |found: &Found| tree.roots.contains(&found.process.pid);
+        let is_new = |found: &Found| {
+            let before = killed.get(&found.process.pid);
+            before.map_or(true, |before| before.started != found.process.started)
+        };
+        let others = found.iter().any(|found| !is_root(found) && is_new(found));
+        let mut held = Vec::new();
+        if others {
+            for found in found.iter().filter(|found| is_root(found)) {
+                send(found, Signal::STOP);
+            }
+        }
+        // Children first: as long as its parent is there, a child can be shown to be its child.
+        for found in found
+            .iter()
+            .rev()
+            .filter(|found| !others || !is_root(found))
+        {
+            if let Some(fd) = send(found, Signal::KILL) {
+                killed.insert(found.process.pid, found.process);
+                held.extend(fd);
+            }
+        }
+        wait_for(&held, deadline);
     }
 }
 
-/// Kills one process, if it still is the one that was seen. Returns a descriptor of it where there are such.
-fn signal(found: &Found) -> Option<Option<OwnedFd>> {
+/// Signals a process, if it still is the one that was seen. Returns a descriptor of it where there are such.
+fn send(found: &Found, signal: Signal) -> Option<Option<OwnedFd>> {
     // Without a descriptor left to open, the comparison alone must do, as where the kernel has none.
     let held = pidfd(found.process.pid).unwrap_or(None);
     let descent_holds = found.parent.map_or(true, |parent| parent.is_same());
@@ -90,8 +117,8 @@ fn signal(found: &Found) -> Option<Option<OwnedFd>> {
         return None;
     }
     match &held {
-        Some(fd) => pidfd_send_signal(fd, Signal::KILL).ok()?,
-        None => kill(found.process.pid, libc::SIGKILL).ok()?,
+        Some(fd) => pidfd_send_signal(fd, signal).ok()?,
+        None => kill(found.process.pid, signal.as_raw()).ok()?,
     }
     Some(held)
 }
