@@ -89,7 +89,7 @@ tq_check_dots <- function(..., owner, call) {
   what <- if (length(unknown)) {
     sprintf("there is no argument %s", paste0("`", unknown, "`", collapse = ", "))
   } else {
-    "an argument has no name and no place"
+    sprintf("all arguments after `%s` must be named", valid[match("...", names(formals(owner))) - 1L])
   }
   message <- sprintf("%s; the arguments are %s", what, paste0("`", valid, "`", collapse = ", "))
   arg <- if (length(unknown)) unknown[1L] else "..."

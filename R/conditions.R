@@ -98,7 +98,7 @@ tq_missing_hint <- function(message) {
   where <- if (exists(name, envir = globalenv(), inherits = FALSE)) {
     sprintf("`%s` exists only in the host session", name)
   } else {
-    sprintf("does `%s` exist only in the host session?", name)
+    sprintf("if `%s` exists in the host session only", name)
   }
   sprintf("(%s: send it in `args` or `globals`, or write pkg::%s)", where, name)
 }

@@ -42,7 +42,9 @@ tq_session_env <- function(libpath) {
 
 # The command that starts R with one of the two entry points of worker-main.R. It has no spaces
 # and no character that R's front end, a shell script, would expand.
-tq_session_command <- function(entry) {
+# What follows --args is for the process list.
+tq_session_command <- function(entry, name = NULL) {
   code <- sprintf("loadNamespace(\"taskq\",lib.loc=Sys.getenv(\"TASKQ_LIB\"))$%s()", entry)
-  c(file.path(R.home("bin"), "R"), "--no-echo", "--no-save", "--no-restore", "-e", code)
+  c(file.path(R.home("bin"), "R"), "--no-echo", "--no-save", "--no-restore", "-e", code,
+    "--args", if (is.null(name)) "taskq" else paste0("taskq:", name))
 }

@@ -91,6 +91,7 @@ tq_inline_enter <- function(inline, id) {
   }
 }
 
+# At a prompt the output is also shown, so that browser() can be used; what goes to stderr is only shown.
 tq_capture_start <- function() {
   paths <- c(stdout = tempfile("taskq-stdout-"), stderr = tempfile("taskq-stderr-"))
   capture <- list(
@@ -100,8 +101,8 @@ tq_capture_start <- function() {
     depth = sink.number(),
     message = sink.number("message")
   )
-  sink(capture$stdout)
-  sink(capture$stderr, type = "message")
+  sink(capture$stdout, split = interactive())
+  if (!interactive()) sink(capture$stderr, type = "message")
   capture
 }
 

@@ -16,7 +16,7 @@ tq_open <- function(private, num_workers, name, preload, init, packages, globals
     private$inline <- tq_inline(preload, init, packages, globals, env, wd)
     setup <- raw()
   } else {
-    setup <- tq_setup(preload, init, packages, globals, libpath)
+    setup <- tq_setup(preload, init, packages, globals, libpath, name)
   }
   session_env <- tq_session_env(libpath)
   config <- list(
@@ -26,7 +26,7 @@ tq_open <- function(private, num_workers, name, preload, init, packages, globals
     env = c(session_env[setdiff(names(session_env), names(env))], env),
     wd = wd,
     r_home = R.home(),
-    command = tq_session_command("nursery_main"),
+    command = tq_session_command("nursery_main", name),
     tempdir = tempdir()
   )
   private$name <- name
@@ -36,7 +36,7 @@ tq_open <- function(private, num_workers, name, preload, init, packages, globals
 
 # What a worker needs before its first task. What the user's objects need to be read (library
 # paths, packages) travels beside them, not among them.
-tq_setup <- function(preload, init, packages, globals, libpath) {
+tq_setup <- function(preload, init, packages, globals, libpath, name) {
   objects <- list(
     preload = if (!is.null(preload)) tq_portable_function(preload),
     init = if (!is.null(init)) tq_portable_function(init),
@@ -45,7 +45,7 @@ tq_setup <- function(preload, init, packages, globals, libpath) {
   setup <- list(
     libpath = libpath,
     packages = packages,
-    command = tq_session_command("session_main"),
+    command = tq_session_command("session_main", name),
     objects = serialize(objects, NULL, xdr = FALSE)
   )
   serialize(setup, NULL, xdr = FALSE)

@@ -30,7 +30,10 @@ static SEXP argument(SEXP args, int n) {
 static void *queue_of(SEXP handle, SEXP *refusal) {
   void *queue = TYPEOF(handle) == EXTPTRSXP ? R_ExternalPtrAddr(handle) : NULL;
   *refusal = tq_refuse_handle(queue);
-  return *refusal == R_NilValue ? queue : NULL;
+  if (*refusal != R_NilValue) return NULL;
+  struct tq_bytes notice;
+  if (tq_take_notice(queue, &notice)) Rf_warningcall(R_NilValue, "%.*s", (int) notice.length, notice.bytes);
+  return queue;
 }
 
 /* ---- serialization -------------------------------------------------------------------------------------------------- */

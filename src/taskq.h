@@ -45,6 +45,8 @@ double tq_now_ms(void);
 
 /* R_NilValue when the queue may be used, else the failure to give back to R. */
 SEXP tq_refuse_handle(void *queue);
+/* Whether there is something that the user should be warned of, which is then in `notice`, not ended by NUL. */
+int tq_take_notice(void *queue, struct tq_bytes *notice);
 /* Shares `fun` and takes the buffer `call`. The id, or a failure. */
 SEXP tq_push(void *queue, const char *id, void *fun, void *call);
 /* TQ_FAILED only until tq_tell_failure() has told R why. */

@@ -64,9 +64,13 @@ test_that("C3: a fork of the host that holds its descriptors does not keep the w
     Sys.sleep(1000)
   }))
   pids <- processes_of(host)
-  line <- character()
-  expect_true(wait_until(length(line <<- c(line, host$read_output_lines())) > 0L))
-  keeper <- as.integer(line[[1L]])
+  lines <- character()
+  deadline <- Sys.time() + 20
+  while (!length(lines) && Sys.time() < deadline) {
+    host$poll_io(100)
+    lines <- host$read_output_lines()
+  }
+  keeper <- as.integer(lines[[1L]])
   pids <- setdiff(pids, keeper)
   tools::pskill(host$get_pid(), tools::SIGKILL)
   expect_true(wait_until(!any(is_alive(pids))))
@@ -91,17 +95,17 @@ test_that("C3: a host that dies while the nursery boots leaves nothing", {
 
 test_that("C4: quit() with busy workers does not wait for them, and keeps its status", {
   skip_on_cran()
+  flag <- tempfile()
   host <- local_host(bquote({
     .(busy)
+    while (!file.exists(.(flag))) Sys.sleep(0.01)
     quit("no", status = 5L)
   }))
-  pids <- integer()
-  expect_true(wait_until({
-    pids <- union(pids, descendants(host$get_pid()))
-    !host$is_alive()
-  }, 30))
+  pids <- processes_of(host)
+  file.create(flag)
+  on.exit(unlink(flag), add = TRUE)
+  host$wait(20000)
   expect_identical(host$get_exit_status(), 5L)
-  expect_gte(length(pids), 3L)
   expect_true(wait_until(!any(is_alive(pids))))
 })
 
@@ -124,27 +128,28 @@ test_that("B6: when the nursery is killed, running tasks crash, waiting ones run
   expect_true(wait_until(!any(is_alive(before))))
 })
 
-test_that("without fork, pidfd, memfd, subreaper and parent-death signals the queue works, too", {
-  skip_on_cran()
-  for (without in c("fork", "pidfd,memfd,subreaper,pdeathsig")) {
+for (without in c("fork", "pidfd,memfd,subreaper,pdeathsig")) {
+  test_that(sprintf("without %s the queue works, too", without), {
+    skip_on_cran()
     q <- local_queue(2, env = c(TASKQ_WITHOUT = without), init = function() options(from_init = 7),
       globals = list(shared = 1:3))
-    results <- {
+    # The one warning may come at any call once the nursery is up; the next test is about it.
+    results <- suppressWarnings({
       q$push(function() getOption("from_init"))
-      q$push(function() sum(shared))
+      q$push(global(function() sum(shared)))
       q$push(function() tools::pskill(Sys.getpid(), 9L))
       q$push(function() {
         cat("out")
         Sys.getpid()
       })
       pop_all(q)
-    }
-    expect_identical(results[[".1"]]$result, 7, label = without)
+    })
+    expect_identical(results[[".1"]]$result, 7)
     expect_identical(results[[".2"]]$result, 6L)
     expect_identical(results[[".3"]]$status, "crash")
     expect_identical(results[[".4"]]$stdout, "out")
-  }
-})
+  })
+}
 
 test_that("B10: a preload that starts a thread makes sessions start on their own", {
   skip_on_cran()
@@ -153,55 +158,62 @@ test_that("B10: a preload that starts a thread makes sessions start on their own
     later::later(function() NULL, 1000)
     options(from_preload = TRUE)
   })
-  expect_true(run_task(q, function() getOption("from_preload"))$result)
+  told <- character()
+  withCallingHandlers(
+    expect_true(run_task(q, function() getOption("from_preload"))$result),
+    warning = function(cnd) {
+      told <<- c(told, conditionMessage(cnd))
+      invokeRestart("muffleWarning")
+    }
+  )
+  # The second call at the latest.
+  withCallingHandlers(q$poll(), warning = function(cnd) {
+    told <<- c(told, conditionMessage(cnd))
+    invokeRestart("muffleWarning")
+  })
+  expect_length(told, 1L)
+  expect_match(told, "instead of being forked.*threads")
 })
 
 test_that("E1: Ctrl-C at any moment loses and doubles nothing", {
   skip_on_cran()
-  skip_if_not_installed("callr")
-  # A helper interrupts the host again and again while it pushes and pops; each task must come back exactly once.
-  host <- local_host(quote({
+  # Another process interrupts the host again and again. Interrupts are let through only while one call of the queue is
+  # evaluated and its value assigned; whatever was pushed must come back exactly once.
+  host <- local_host(quote(suspendInterrupts({
     q <- taskq::task_q$new(2)
-    helper <- sprintf("while kill -INT %d 2>/dev/null; do sleep 0.00$((RANDOM %% 9 + 1)); done", Sys.getpid())
-    pushed <- popped <- character()
     interrupts <- 0L
-    again <- function(expr) {
-      expr <- substitute(expr)
-      repeat {
-        done <- tryCatch({eval(expr, globalenv()); TRUE}, interrupt = function(cnd) FALSE)
-        if (done) return(invisible())
+    # R itself can be interrupted while it unwinds from an interrupt, out of the handler's reach; hence the levels.
+    attempt <- function(expr, levels = 4L) {
+      if (levels == 0L) return({allowInterrupts(expr); TRUE})
+      tryCatch(attempt(expr, levels - 1L), interrupt = function(cnd) {
         interrupts <<- interrupts + 1L
+        FALSE
+      })
+    }
+    tormentor <- "while kill -INT %d 2> /dev/null; do sleep 0.00$((RANDOM %% 9 + 1)); done"
+    system2("bash", c("-c", shQuote(sprintf(tormentor, Sys.getpid()))), wait = FALSE)
+    popped <- character()
+    for (round in 1:60) {
+      for (i in 1:20) attempt(q$push(function(i) i, list(i)))
+      repeat {
+        result <- NULL
+        complete <- attempt(result <<- q$pop(1000))
+        popped <- c(popped, result$task_id)
+        if (complete && is.null(result)) break
       }
+      attempt(q$list_tasks())
+      attempt(q$poll(0))
     }
-    suspendInterrupts(system2("bash", c("-c", shQuote(helper)), wait = FALSE))
-    for (round in 1:40) {
-      again(for (i in 1:10) {
-        id <- q$push(function(i) i, list(i))
-      })
-      again(while (!is.null(result <- q$pop(100))) {
-        suspendInterrupts(popped <- c(popped, result$task_id))
-      })
-    }
-    # What an interrupt has taken between pop() and the assignment would be missing here.
-    again({
-      q$poll(0)
-      q$list_tasks()
-    })
-    suspendInterrupts({
-      rest <- character()
-      while (!q$is_idle()) rest <- c(rest, q$pop(Inf)$task_id)
-      last <- q$push(function() NULL)
-      all <- c(popped, rest)
-      total <- as.integer(sub(".", "", last, fixed = TRUE)) - 1L
-      writeLines(sprintf("result %d %d %d %d", total, length(all), anyDuplicated(all), interrupts))
-      q$kill()
-    })
-  }))
+    pushed <- as.integer(sub(".", "", q$push(function() NULL), fixed = TRUE)) - 1L
+    writeLines(sprintf("result %d %d %d %d", pushed, length(popped), anyDuplicated(popped), interrupts))
+    q$kill()
+  })))
   host$wait(120000)
-  line <- grep("^result", strsplit(host$read_all_output(), "\n")[[1L]], value = TRUE)
+  output <- host$read_all_output()
+  line <- grep("^result", strsplit(output, "\n")[[1L]], value = TRUE)
   expect_length(line, 1L)
   numbers <- as.integer(strsplit(line, " ")[[1L]][-1L])
   expect_identical(numbers[[2L]], numbers[[1L]], label = "tasks popped")
   expect_identical(numbers[[3L]], 0L)
-  expect_gt(numbers[[4L]], 10L)
+  expect_gt(numbers[[4L]], 20L)
 })

@@ -65,6 +65,20 @@ extern "C" fn tq_refuse_handle(queue: *mut c_void) -> SEXP {
 }
 
 #[no_mangle]
+unsafe extern "C" fn tq_take_notice(queue: *mut c_void, notice: *mut Bytes) -> c_int {
+    // SAFETY: `rapi.c` has checked the handle.
+    let queue = unsafe { handle::at(queue) };
+    border(0, || match queue.take_notice() {
+        None => 0,
+        Some(text) => {
+            // SAFETY: on the caller's stack; the text lives as long as the queue.
+            unsafe { notice.write(text.as_bytes().into()) };
+            1
+        }
+    })
+}
+
+#[no_mangle]
 unsafe extern "C" fn tq_push(
     queue: *mut c_void,
     id: *const c_char,

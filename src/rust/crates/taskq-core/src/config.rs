@@ -14,7 +14,7 @@ pub struct Config {
     pub look_ahead: LookAhead,
     /// When the head of a line has run so long, or a task has lain behind heads so long, what lies
     /// ahead on that worker is recalled. Should be longer than the budget of `look_ahead`. Default
-    /// 2 ms.
+    /// 4 ms.
     pub recall_after: Duration,
     /// How many starts may fail in a row before the pool is given up: a session that never became
     /// ready, or a nursery under which none did. A session that becomes ready sets the count back to

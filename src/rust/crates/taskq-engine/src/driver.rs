@@ -44,6 +44,8 @@ pub(crate) struct Driver {
     poll: Poll,
     board: OwnedFd,
     nursery: Option<Nursery>,
+    /// Whether the nursery has said that it is up.
+    nursery_is_up: bool,
     /// Whether the nursery has said or done something.
     nursery_stirs: bool,
     sessions: BTreeMap<WorkerId, Session>,
@@ -75,6 +77,7 @@ impl Driver {
             poll,
             board,
             nursery: None,
+            nursery_is_up: false,
             nursery_stirs: false,
             sessions: BTreeMap::new(),
             ready: BTreeSet::new(),
@@ -220,8 +223,16 @@ impl Driver {
 
     fn hear_nursery(&mut self, message: FromNursery) {
         match message {
-            FromNursery::Up { .. } => {
-                self.step(|state, now| state.sched.handle(now, Input::NurseryUp))
+            FromNursery::Up { forks, reason } => {
+                if !forks {
+                    self.shared.notify(format!(
+                        "sessions are started one by one instead of being forked, which is slower: {reason}"
+                    ));
+                }
+                // Told again when a nursery stops forking; the machine knows by then.
+                if !std::mem::replace(&mut self.nursery_is_up, true) {
+                    self.step(|state, now| state.sched.handle(now, Input::NurseryUp));
+                }
             }
             FromNursery::Failed { phase, message } => {
                 if let Some(nursery) = &mut self.nursery {

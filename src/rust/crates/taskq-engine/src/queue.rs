@@ -292,6 +292,12 @@ impl Queue {
         state.reason()
     }
 
+    /// Something that the user should know of; each such word is given once.
+    #[must_use]
+    pub fn take_notice(&self) -> Option<&str> {
+        self.shared.take_notice()
+    }
+
     /// All tasks, oldest push first.
     #[must_use]
     pub fn tasks(&self) -> Vec<TaskRow> {

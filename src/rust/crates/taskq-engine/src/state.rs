@@ -5,7 +5,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -38,6 +39,10 @@ pub(crate) struct Shared {
     pub(crate) board: Board,
     /// Ties the monotonic clock to the calendar.
     pub(crate) epoch: Epoch,
+    /// Something that the user should know of, told once in the life of the queue.
+    notice: OnceLock<String>,
+    /// Whether the R thread has yet to tell it.
+    has_notice: AtomicBool,
     /// What the queue was made from.
     pub(crate) config: Config,
 }
@@ -117,6 +122,8 @@ impl Shared {
             woken,
             board,
             epoch: Epoch::now(),
+            notice: OnceLock::new(),
+            has_notice: AtomicBool::new(false),
             config,
         }
     }
@@ -146,6 +153,21 @@ impl Shared {
             self.tell();
         }
         answer
+    }
+
+    /// Leaves word for the user, unless there was one before.
+    pub(crate) fn notify(&self, notice: String) {
+        if self.notice.set(notice).is_ok() {
+            self.has_notice.store(true, Ordering::Release);
+        }
+    }
+
+    /// The word for the user, once.
+    pub(crate) fn take_notice(&self) -> Option<&str> {
+        // The usual case is one load, on the way of every push.
+        let is_new = self.has_notice.load(Ordering::Relaxed)
+            && self.has_notice.swap(false, Ordering::AcqRel);
+        self.notice.get().filter(|_| is_new).map(String::as_str)
     }
 
     /// Wakes the R thread, should it wait.
@@ -316,15 +338,16 @@ impl State {
     }
 
     /// Tells the machine `input`, and keeps what the attempt left if that has ended the task. Whether it does is for the machine
-    /// to say: the message may be stale.
+    /// to say: the message may be stale. A task that was ended before its session was dead has nothing yet.
     pub(crate) fn end_attempt(&mut self, task: TaskId, ending: Ending, input: Input, now: Time) {
         let is_done =
             |sched: &Scheduler| sched.task(task).is_some_and(|view| view.outcome.is_some());
         let was_done = is_done(&self.sched);
         self.sched.handle(now, input);
-        if !was_done && is_done(&self.sched) {
+        let is_late = was_done && ending.outcome.is_none();
+        if is_late || (!was_done && is_done(&self.sched)) {
             if let Some(record) = self.records.get_mut(&task) {
-                record.ending = Some(ending);
+                record.ending.get_or_insert(ending);
             }
         }
     }

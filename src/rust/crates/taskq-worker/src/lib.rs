@@ -2,7 +2,7 @@
 //!
 //! A *nursery* is a process that has loaded everything a task may need and then serves one host: it forks a *session* on
 //! request (or starts a program, where forking is not safe), reaps it, and removes what it left behind. A session receives
-//! attempts, calls whatever the binding calls with them, and sends the results. See `design-worker.Rmd` for the long form.
+//! attempts, calls whatever the binding calls with them, and sends the results. See `design-processes.Rmd` for the long form.
 //!
 //! ```text
 //! Nursery::open ── serve ──┬── Role::Session(seed) ── Session::start ── ready ── receive, arm, disarm, finish …

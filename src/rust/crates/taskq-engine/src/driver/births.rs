@@ -86,7 +86,10 @@ impl Driver {
             Ok(nursery)
         });
         match watched {
-            Ok(nursery) => self.nursery = Some(nursery),
+            Ok(nursery) => {
+                self.nursery = Some(nursery);
+                self.nursery_is_up = false;
+            }
             Err(error) => {
                 let message = error.to_string();
                 let failure = StartFailure {

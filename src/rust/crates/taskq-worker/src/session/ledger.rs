@@ -15,7 +15,9 @@ const REMEMBERED: usize = 16 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     begun: Option<Begun>,
+    /// What is over, the oldest first; and the same to look it up.
     over: VecDeque<AttemptId>,
+    known: HashSet<AttemptId>,
     returned: HashSet<AttemptId>,
 }
 
@@ -117,14 +119,17 @@ impl Ledger {
             .begun
             .as_ref()
             .is_some_and(|begun| begun.attempt == attempt);
-        begins || self.over.iter().rev().any(|over| *over == attempt)
+        begins || self.known.contains(&attempt)
     }
 
     fn remember(&mut self, attempt: AttemptId) {
         if self.over.len() == REMEMBERED {
-            self.over.pop_front();
+            if let Some(oldest) = self.over.pop_front() {
+                self.known.remove(&oldest);
+            }
         }
         self.over.push_back(attempt);
+        self.known.insert(attempt);
     }
 }
 
