@@ -48,7 +48,7 @@ rs_queue_counts <- function(handle) .Call(wrap__rs_queue_counts, handle)
 # "open", "failed", "closing" or "closed".
 rs_queue_state <- function(handle) .Call(wrap__rs_queue_state, handle)
 
-# Why the pool has failed: a list with `phase`, `message`, `stderr`, `exit_code`, `signal`; NULL when it has not.
+# Why the pool has failed: a failure with `phase`, `stderr`, `exit_code`, `signal`; NULL when it has not.
 rs_queue_failure <- function(handle) .Call(wrap__rs_queue_failure, handle)
 
 # The columns of the table of tasks, oldest push first.

@@ -13,9 +13,9 @@ tq_push <- function(private, fun, args, id, call) {
   pushed <- .External(C_tq_push, private$handle, id, fun, rest)
   if (is.list(pushed)) {
     # A pool that cannot start says why at every push.
-    if (identical(pushed$code, "failed")) pushed <- rs_queue_failure(handle)
+    if (identical(pushed$code, "failed")) pushed <- rs_queue_failure(private$handle)
     tq_checked(pushed, call)
   }
-  if (!is.null(private$inline)) tq_inline_run(private$inline, handle, call)
+  if (!is.null(private$inline)) tq_inline_run(private$inline, private$handle, call)
   invisible(pushed)
 }

@@ -77,6 +77,8 @@ tq_forget_seed <- function() {
 # From here on this process is one session.
 tq_session_begin <- function() {
   tempdir(check = TRUE)
+  # The nursery has kept it for sessions that load taskq themselves.
+  Sys.unsetenv("TASKQ_LIB")
   tq_checked(rs_session_start(), NULL)
 }
 

@@ -19,7 +19,7 @@ test_that("an expected failure of the native side becomes a condition, anything 
   expect_identical(conditionMessage(cnd), "100% taken")
   expect_identical(cnd$id, "a")
   expect_identical(conditionCall(cnd), quote(q$push(f)))
-  failure$code <- "failed"
+  failure$code <- "start"
   expect_s3_class(caught(tq_checked(failure, NULL)), "taskq_error_start")
 })
 

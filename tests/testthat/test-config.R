@@ -1,8 +1,11 @@
 test_that("the command of a session has nothing that a shell would expand", {
-  command <- tq_session_command("nursery_main")
+  command <- tq_session_command("nursery_main", "a name")
   expect_true(file.exists(command[1L]))
-  expect_false(any(grepl("[[:space:]*?~]", command[-1L])))
-  expect_match(command[length(command)], "nursery_main()", fixed = TRUE)
+  # What follows --args is passed on as it is.
+  expanded <- command[seq_len(match("--args", command))][-1L]
+  expect_false(any(grepl("[[:space:]*?~]", expanded)))
+  expect_match(expanded[length(expanded) - 1L], "nursery_main()", fixed = TRUE)
+  expect_identical(command[length(command)], "taskq:a name")
 })
 
 test_that("the limits are positive numbers", {

@@ -8,6 +8,7 @@ use taskq_core::{Action, AttemptId, Config, Input, LookAhead, Outcome, TaskPhase
 fn workers(workers: u32) -> Config {
     Config {
         workers,
+        recall_after: ms(2),
         ..Config::default()
     }
 }
