@@ -77,7 +77,8 @@ pub(crate) unsafe fn at<'a>(address: *mut c_void) -> &'a Queue {
 /// Why the queue at this address must not be used, if so.
 pub(crate) fn refuse(address: *mut c_void) -> Option<Robj> {
     if address.is_null() {
-        let message = "this queue belongs to another R session: a queue cannot be saved, restored or \
+        let message =
+            "this queue belongs to another R session: a queue cannot be saved, restored or \
                        sent; make a new one with task_q$new()";
         return Some(failure("closed", message, &[]));
     }
