@@ -32,6 +32,25 @@ test_that("what did not finish in time ends as cancelled", {
   }
 })
 
+test_that("a task that is ended has what it had written, and its worker", {
+  for (end in c("close", "kill")) {
+    q <- task_q$new(1)
+    flag <- tempfile()
+    q$push(function(flag) {
+      cat("begun")
+      file.create(flag)
+      Sys.sleep(60)
+    }, list(flag))
+    expect_true(wait_until(file.exists(flag)))
+    unlink(flag)
+    if (end == "close") q$close(0) else q$kill()
+    result <- q$pop()
+    expect_identical(result$status, "cancelled")
+    expect_identical(result$stdout, "begun", label = end)
+    expect_false(is.na(result$worker))
+  }
+})
+
 test_that("kill() does not wait, and takes children of tasks along", {
   q <- local_queue(1)
   path <- tempfile()

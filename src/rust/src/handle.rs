@@ -120,7 +120,7 @@ unsafe extern "C" fn finalize(pointer: SEXP) {
         R_ClearExternalPtr(pointer);
         let queue = Box::from_raw(address.cast::<Arc<Queue>>());
         if queue.is_ours() {
-            queue.kill();
+            queue.abandon();
         } else {
             // In a fork the locks inside may be held for ever.
             std::mem::forget(queue);

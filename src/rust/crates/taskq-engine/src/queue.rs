@@ -373,6 +373,14 @@ impl Queue {
         self.end_inline();
     }
 
+    /// Ends everything now, and frees what nobody can ask for any more. Does not wait.
+    pub fn abandon(&self) {
+        self.kill();
+        // Freed without the lock.
+        let records = std::mem::take(&mut self.shared.lock().records);
+        drop(records);
+    }
+
     /// The next task that the caller is to run itself.
     #[must_use]
     pub fn next_inline(&self) -> Option<InlineTask> {
