@@ -4,25 +4,27 @@
 //! wait no longer than they are told. The caller waits in short turns and looks after its own interrupts in between; nothing of
 //! the queue is half done at that moment.
 
+use std::io;
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use std::{io, panic};
 
-use taskq_core::id::{TaskId, Time, WorkerId};
-use taskq_core::Outcome;
-use taskq_core::Submission;
-use taskq_core::{Counts, QueueState, Scheduler};
-use taskq_core::{Input, Verdict};
-use taskq_core::{SeatState, TaskPhase, TaskView};
+use taskq_core::id::TaskId;
+use taskq_core::{Counts, Input, QueueState, Scheduler, Submission};
 use taskq_sys::board::Board;
-use taskq_sys::signals;
 
 use crate::config::Config;
 use crate::driver::Driver;
 use crate::error::{PushError, StartFailure};
-use crate::record::{DoneTask, Ending, Record, TaskPayload};
-use crate::state::{now, Shared, State};
+use crate::record::{DoneTask, Record, TaskPayload};
+use crate::state::{Shared, State};
+
+mod inline;
+mod tables;
+mod thread;
+
+pub use inline::InlineTask;
+pub use tables::{SeatRow, TaskRow};
 
 /// A queue. Dropping it ends the queue without waiting for the end.
 #[derive(Debug)]
@@ -46,99 +48,25 @@ pub enum WaitOutcome {
     TimedOut,
 }
 
-/// A row of the table of tasks.
-#[derive(Clone, Debug)]
-pub struct TaskRow {
-    /// The task.
-    pub id: TaskId,
-    /// The user's name of it.
-    pub label: String,
-    /// What it does.
-    pub phase: TaskPhase,
-    /// What came of it, once it is done.
-    pub outcome: Option<Outcome>,
-    /// Attempts that have begun.
-    pub tries: u32,
-    /// The process id of its session, while it runs.
-    pub pid: Option<i32>,
-    /// When it was pushed, in seconds since 1970; likewise the next two.
-    pub queued: f64,
-    /// When it began.
-    pub started: Option<f64>,
-    /// When it was done.
-    pub finished: Option<f64>,
-}
-
-/// A row of the table of workers.
-#[derive(Clone, Debug)]
-pub struct SeatRow {
-    /// The number of the worker, from 1.
-    pub seat: u32,
-    /// What it does.
-    pub state: SeatState,
-    /// The user's name of the task it runs.
-    pub task: Option<String>,
-    /// The process id of its session.
-    pub pid: Option<i32>,
-    /// How many tasks its session has finished.
-    pub tasks_done: u64,
-    /// When its session was launched, in seconds since 1970.
-    pub started: Option<f64>,
-}
-
-/// A task that is to be run by the caller itself, because the queue has no sessions.
-#[derive(Clone, Debug)]
-pub struct InlineTask {
-    /// The task.
-    pub id: TaskId,
-    /// The user's name of it.
-    pub label: String,
-    /// What to run.
-    pub payload: TaskPayload,
-}
-
 impl Queue {
     /// Makes a queue and returns at once; its sessions come up in the background.
     ///
     /// # Errors
     /// When the operating system refuses the driver thread or one of the descriptors it needs.
     pub fn start(config: Config) -> io::Result<Queue> {
-        make_room_for_descriptors(config.scheduler.workers);
+        thread::make_room_for_descriptors(config.scheduler.workers);
         let (board, board_file) = Board::create()?;
         let sched = Scheduler::new(config.scheduler);
         let shared = Arc::new(Shared::new(State::new(sched, false), board, config));
         let (driver, waker) = Driver::new(Arc::clone(&shared), board_file)?;
         shared.lock().driver = Some(Arc::new(waker));
-        let thread = thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("taskq-driver".to_owned())
             .spawn({
                 let shared = Arc::clone(&shared);
-                move || drive(driver, &shared)
+                move || thread::drive(driver, &shared)
             })?;
         Ok(Queue::of(shared, Some(thread)))
-    }
-
-    /// Makes a queue without sessions: the caller runs what [`next_inline`](Queue::next_inline) hands out.
-    ///
-    /// # Errors
-    /// When the operating system refuses memory.
-    pub fn start_inline(config: Config) -> io::Result<Queue> {
-        let (board, _) = Board::create()?;
-        let scheduler = taskq_core::Config {
-            workers: 1,
-            ..config.scheduler
-        };
-        let mut state = State::new(Scheduler::new(scheduler), true);
-        state.settle();
-        state.errands.clear();
-        state.sched.handle(now(), Input::NurseryUp);
-        state.settle();
-        for action in std::mem::take(&mut state.errands) {
-            if let taskq_core::Action::Launch { worker } = action {
-                state.sched.handle(now(), Input::WorkerReady { worker });
-            }
-        }
-        Ok(Queue::of(Arc::new(Shared::new(state, board, config)), None))
     }
 
     fn of(shared: Arc<Shared>, driver: Option<JoinHandle<()>>) -> Queue {
@@ -298,51 +226,6 @@ impl Queue {
         self.shared.take_notice()
     }
 
-    /// All tasks, oldest push first.
-    #[must_use]
-    pub fn tasks(&self) -> Vec<TaskRow> {
-        let state = self.shared.lock();
-        let row = |view: TaskView<'_>| TaskRow {
-            id: view.id,
-            label: view.label.to_owned(),
-            phase: view.phase,
-            outcome: view.outcome.copied(),
-            tries: view.tries,
-            pid: view
-                .worker
-                .filter(|_| view.outcome.is_none())
-                .and_then(|w| pid_of(&state, w)),
-            queued: self.shared.epoch.calendar(view.queued),
-            started: view.started.map(|at| self.shared.epoch.calendar(at)),
-            finished: view.finished.map(|at| self.shared.epoch.calendar(at)),
-        };
-        state.sched.tasks().map(row).collect()
-    }
-
-    /// All workers, by number. A queue without sessions has none.
-    #[must_use]
-    pub fn seats(&self) -> Vec<SeatRow> {
-        let state = self.shared.lock();
-        if state.inline.is_some() {
-            return Vec::new();
-        }
-        let row = |view: taskq_core::SeatView| SeatRow {
-            seat: view.seat,
-            state: view.state,
-            task: match view.state {
-                SeatState::Busy(attempt) | SeatState::Leaving(attempt) => state
-                    .sched
-                    .task(attempt.task)
-                    .map(|task| task.label.to_owned()),
-                SeatState::Starting | SeatState::Idle => None,
-            },
-            pid: view.worker.and_then(|worker| pid_of(&state, worker)),
-            tasks_done: view.tasks_done,
-            started: view.started.map(|at| self.shared.epoch.calendar(at)),
-        };
-        state.sched.seats().map(row).collect()
-    }
-
     /// What a task consists of, unless it is gone or was freed.
     #[must_use]
     pub fn payload(&self, task: TaskId) -> Option<TaskPayload> {
@@ -379,55 +262,6 @@ impl Queue {
         // Freed without the lock.
         let records = std::mem::take(&mut self.shared.lock().records);
         drop(records);
-    }
-
-    /// The next task that the caller is to run itself.
-    #[must_use]
-    pub fn next_inline(&self) -> Option<InlineTask> {
-        let state = self.shared.lock();
-        let attempt = *state.inline.as_ref()?.front()?;
-        let payload = state.records.get(&attempt.task)?.payload.clone()?;
-        let label = state.sched.task(attempt.task)?.label.to_owned();
-        Some(InlineTask {
-            id: attempt.task,
-            label,
-            payload,
-        })
-    }
-
-    /// The caller has run the task that [`next_inline`](Queue::next_inline) handed out; `seconds` ago it began.
-    pub fn finish_inline(&self, task: TaskId, verdict: Verdict, ending: Ending, took: Duration) {
-        self.shared.step(|state, now| {
-            let attempt = state.inline.as_mut().and_then(|queue| {
-                queue.front().filter(|attempt| attempt.task == task)?;
-                queue.pop_front()
-            });
-            let worker = state.sched.task(task).and_then(|view| view.worker);
-            let (Some(attempt), Some(worker)) = (attempt, worker) else {
-                return;
-            };
-            let began = Time(
-                now.0
-                    .saturating_sub(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)),
-            );
-            let input = Input::Finished {
-                worker,
-                attempt,
-                verdict,
-                began,
-                ended: now,
-            };
-            state.end_attempt(task, ending, input, now);
-        });
-    }
-
-    /// Where there is no driver, nobody else says that nothing is left.
-    fn end_inline(&self) {
-        self.shared.step(|state, _| {
-            if state.inline.is_some() {
-                state.end_without_driver();
-            }
-        });
     }
 
     /// Whether nothing of the queue runs any more.
@@ -467,65 +301,5 @@ impl Drop for Queue {
         if self.is_ours() {
             self.kill();
         }
-    }
-}
-
-fn pid_of(state: &State, worker: WorkerId) -> Option<i32> {
-    state
-        .outgoing
-        .get(&worker)
-        .and_then(|outgoing| outgoing.link.pid())
-}
-
-/// The driver thread.
-fn drive(mut driver: Driver, shared: &Shared) {
-    let _ = signals::block_async();
-    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| driver.run()));
-    let fault = match outcome {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(payload) => Some(panic_message(payload.as_ref())),
-    };
-    if fault.is_some() {
-        // The state of the driver is in doubt, but not the pid and the name of what has to go.
-        let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| driver.abandon()));
-    }
-    drop(driver);
-    let mut state = shared.lock();
-    state.outgoing.clear();
-    state.driver = None;
-    state.fault = fault;
-    if state.fault.is_some() {
-        // Nothing runs any more, so nobody may wait for it.
-        let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| state.end_without_driver()));
-    }
-    drop(state);
-    shared.tell();
-}
-
-fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "panic".to_owned())
-}
-
-/// Every session needs four descriptors in the host. Where the soft limit is too low for that and the hard one is not, it is
-/// raised; what still does not fit is reported when a session is launched.
-fn make_room_for_descriptors(workers: u32) {
-    use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
-    const OTHERS: u64 = 256;
-    let needed = OTHERS + 4 * u64::from(workers);
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some_and(|current| current < needed) {
-        let current = Some(limit.maximum.map_or(needed, |maximum| needed.min(maximum)));
-        let _ = setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current,
-                maximum: limit.maximum,
-            },
-        );
     }
 }

@@ -1,0 +1,61 @@
+//! The thread that the driver runs in, and what becomes of the queue should the driver have a fault.
+
+use std::panic;
+
+use taskq_sys::signals;
+
+use crate::driver::Driver;
+use crate::state::Shared;
+
+/// The driver thread.
+pub(super) fn drive(mut driver: Driver, shared: &Shared) {
+    let _ = signals::block_async();
+    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| driver.run()));
+    let fault = match outcome {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(payload) => Some(panic_message(payload.as_ref())),
+    };
+    if fault.is_some() {
+        // The state of the driver is in doubt, but not the pid and the name of what has to go.
+        let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| driver.abandon()));
+    }
+    drop(driver);
+    let mut state = shared.lock();
+    state.outgoing.clear();
+    state.driver = None;
+    state.fault = fault;
+    if state.fault.is_some() {
+        // Nothing runs any more, so nobody may wait for it.
+        let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| state.end_without_driver()));
+    }
+    drop(state);
+    shared.tell();
+}
+
+fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic".to_owned())
+}
+
+/// Every session needs four descriptors in the host. Where the soft limit is too low for that and the hard one is not, it is
+/// raised; what still does not fit is reported when a session is launched.
+pub(super) fn make_room_for_descriptors(workers: u32) {
+    use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
+    const OTHERS: u64 = 256;
+    let needed = OTHERS + 4 * u64::from(workers);
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < needed) {
+        let current = Some(limit.maximum.map_or(needed, |maximum| needed.min(maximum)));
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current,
+                maximum: limit.maximum,
+            },
+        );
+    }
+}
