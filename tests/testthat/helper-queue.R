@@ -34,6 +34,20 @@ run_task <- function(q, fun, args = list(), timeout = 20000) {
   result
 }
 
+# Something that a task waits for: it returns 42 once the gate is open.
+local_gate <- function(frame = parent.frame()) {
+  path <- tempfile("gate-")
+  do.call(on.exit, list(bquote(unlink(.(path))), add = TRUE), envir = frame)
+  list(
+    path = path,
+    wait = function(path) {
+      while (!file.exists(path)) Sys.sleep(0.005)
+      42
+    },
+    open = function() file.create(path)
+  )
+}
+
 # As a function that a user writes at the prompt. Those of a test are the package's own.
 global <- function(fun) {
   environment(fun) <- globalenv()

@@ -18,10 +18,11 @@ test_that("rows that are running or ready are as many as there are workers", {
 
 test_that("a task shows its function, arguments, worker and result as it moves on", {
   q <- local_queue(1)
-  q$push(function(x) {
-    Sys.sleep(0.5)
+  gate <- local_gate()
+  q$push(function(x, path) {
+    while (!file.exists(path)) Sys.sleep(0.005)
     x
-  }, list(x = 5), id = "a")
+  }, list(x = 5, path = gate$path), id = "a")
   q$push(function(x) x, list(6), id = "b")
   expect_true(wait_until(q$get_num_running() == 1))
   tasks <- q$list_tasks()
@@ -30,9 +31,10 @@ test_that("a task shows its function, arguments, worker and result as it moves o
   expect_type(tasks$worker[[1L]], "integer")
   expect_null(tasks$worker[[2L]])
   expect_type(tasks$fun[[1L]], "closure")
-  expect_identical(tasks$args[[1L]], list(x = 5))
+  expect_identical(tasks$args[[1L]], list(x = 5, path = gate$path))
   expect_null(tasks$result[[1L]])
   expect_identical(tasks$status, rep(NA_character_, 3))
+  gate$open()
   expect_true(wait_until(q$get_num_done() == 2))
   tasks <- q$list_tasks()
   expect_identical(tasks$state, c("done", "done", "ready"))
@@ -55,13 +57,15 @@ test_that("an idle row is running while its session boots", {
 
 test_that("the workers are listed", {
   q <- local_queue(2)
-  q$push(function() Sys.sleep(1), id = "a")
+  gate <- local_gate()
+  q$push(gate$wait, list(gate$path), id = "a")
   expect_true(wait_until(q$get_num_running() == 1 && all(q$list_workers()$state != "starting")))
   workers <- q$list_workers()
   expect_setequal(workers$state, c("busy", "idle"))
   expect_identical(workers$task_id[workers$state == "busy"], "a")
   expect_true(all(is_alive(workers$worker)))
   expect_gt(min(workers$rss), 1e6)
+  gate$open()
   result <- q$pop(20000)
   expect_true(result$worker %in% workers$worker)
   expect_identical(sum(q$list_workers()$tasks_done), 1L)

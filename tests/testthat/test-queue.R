@@ -52,11 +52,13 @@ test_that("a failing task has an error in two parts with a trace, and the queue 
 
 test_that("the counts tell the truth without a call of poll()", {
   q <- local_queue(1)
-  for (i in 1:3) q$push(function() Sys.sleep(0.2))
+  gate <- local_gate()
+  for (i in 1:3) q$push(gate$wait, list(gate$path))
   counts <- function() c(q$get_num_waiting(), q$get_num_running(), q$get_num_done())
   expect_identical(sum(counts()), 3L)
   expect_false(q$is_idle())
   expect_true(wait_until(identical(counts(), c(2L, 1L, 0L))))
+  gate$open()
   expect_true(wait_until(identical(counts(), c(0L, 0L, 3L))))
   pop_all(q)
   expect_identical(counts(), c(0L, 0L, 0L))
