@@ -230,7 +230,9 @@ impl Pool {
 
     /// Marks all behind the head as asked back; returns those that were not yet.
     pub(crate) fn ask_back(&mut self, id: WorkerId) -> Vec<AttemptId> {
-        self.line_mut(id).map_or_else(Vec::new, Line::ask_back)
+        let asked = self.line_mut(id).map_or_else(Vec::new, Line::ask_back);
+        self.index(id);
+        asked
     }
 
     /// Marks one attempt as asked back.
@@ -238,6 +240,7 @@ impl Pool {
         if let Some(line) = self.line_mut(id) {
             line.ask_one_back(attempt);
         }
+        self.index(id);
     }
 
     /// When the oldest of those behind the head that were not asked back was sent.
@@ -355,7 +358,7 @@ impl Pool {
             return None;
         };
         let leaving = self.seats.get(seat).is_some_and(|seat| seat.leaving);
-        (!leaving && !line.barred && !worker.killed).then_some(line.len())
+        (!leaving && line.is_open() && !worker.killed).then_some(line.len())
     }
 
     fn index(&mut self, id: WorkerId) {

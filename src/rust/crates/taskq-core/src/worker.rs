@@ -37,6 +37,8 @@ pub(crate) struct Line {
     entries: VecDeque<Entry>,
     /// Nothing more is sent behind the present head.
     pub(crate) barred: bool,
+    /// How many entries were asked back.
+    asked: usize,
 }
 
 #[derive(Debug)]
@@ -63,7 +65,9 @@ impl Line {
             .entries
             .iter()
             .position(|entry| entry.attempt == attempt);
-        place.is_some_and(|place| self.entries.remove(place).is_some())
+        let pulled = place.and_then(|place| self.entries.remove(place));
+        self.asked -= usize::from(pulled.as_ref().is_some_and(|entry| entry.asked));
+        pulled.is_some()
     }
 
     /// Marks all behind the head as asked back; returns those that were not yet.
@@ -73,18 +77,24 @@ impl Line {
             entry.asked = true;
             entry.attempt
         });
-        asked.collect()
+        let asked: Vec<AttemptId> = asked.collect();
+        self.asked += asked.len();
+        asked
     }
 
     /// Marks one attempt as asked back.
     pub(crate) fn ask_one_back(&mut self, attempt: AttemptId) {
-        if let Some(entry) = self
-            .entries
-            .iter_mut()
-            .find(|entry| entry.attempt == attempt)
-        {
+        let mut entries = self.entries.iter_mut();
+        if let Some(entry) = entries.find(|entry| entry.attempt == attempt && !entry.asked) {
             entry.asked = true;
+            self.asked += 1;
         }
+    }
+
+    /// Whether more may be sent. Not as long as something was asked back and is still here: it would come after what is
+    /// sent now, though it is older.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.barred && self.asked == 0
     }
 
     /// When the oldest of those behind the head that were not asked back was sent.

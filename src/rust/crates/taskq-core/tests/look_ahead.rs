@@ -157,6 +157,39 @@ fn a_task_is_recalled_that_has_lain_behind_many_short_heads_for_long() {
     driver.expect(Action::Recall { worker, attempts });
 }
 
+/// Seen as tasks of one worker that ran in another order than they were pushed.
+#[test]
+fn nothing_newer_is_sent_before_what_was_asked_back_has_come() {
+    let (mut driver, worker) = Driver::with_run_time(workers(1), us(10));
+    for _ in 0..4 {
+        driver.push();
+    }
+    let sent: Vec<_> = (0..4).map(|_| driver.sent().1).collect();
+    driver.wait(ms(2));
+    let attempts = sent[1..].to_vec();
+    driver.expect(Action::Recall { worker, attempts });
+    let newer = driver.push();
+    driver.expect_nothing();
+    driver.finish(worker, sent[0]);
+    driver.done(sent[0].task, Outcome::Success);
+    driver.expect_nothing();
+    // The second had begun when it was asked back.
+    driver.returned(worker, &sent[2..]);
+    driver.expect_nothing();
+    driver.finish(worker, sent[1]);
+    driver.done(sent[1].task, Outcome::Success);
+    let next = driver.sent().1;
+    assert_eq!((next.task, next.number), (sent[2].task, 2));
+    let mut order: Vec<_> = Vec::new();
+    while let Some(Action::Send { attempt, .. }) = driver.next_action() {
+        order.push(attempt.task);
+    }
+    assert!(
+        order.is_empty() || order == [sent[3].task, newer],
+        "{order:?}"
+    );
+}
+
 #[test]
 fn nothing_is_sent_behind_a_head_that_has_run_for_long() {
     let (mut driver, worker) = Driver::with_run_time(workers(1), us(100));
