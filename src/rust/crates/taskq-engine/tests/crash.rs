@@ -102,8 +102,8 @@ fn when_the_nursery_dies_running_tasks_crash_and_waiting_ones_run() {
         });
         let before = fixture.processes();
         taskq_sys::process::kill(nursery, 9).expect("it lives");
-        for label in ["a", "b"] {
-            let task = fixture.pop();
+        let crashed = fixture.pop_all(2);
+        for (task, label) in crashed.iter().zip(["a", "b"]) {
             assert_eq!(task.label, label);
             assert_eq!(
                 task.outcome,
