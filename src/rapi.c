@@ -51,17 +51,16 @@ static void out_char(R_outpstream_t stream, int c) {
 /* R asks this for every environment, external pointer and weak reference that it writes; packages and the global environment
  * aside. It only notes that there is something that may change while the object stays the same. Where source is kept
  * is such an environment, too, but nobody changes it. */
-static int holds_reference;
+static unsigned long references_written;
 
 static SEXP note_reference(SEXP object, SEXP data) {
   (void) data;
-  if (!Rf_inherits(object, "srcfile")) holds_reference = 1;
+  if (!Rf_inherits(object, "srcfile")) references_written++;
   return R_NilValue;
 }
 
 static void serialize_into(void *buffer, SEXP object) {
   struct R_outpstream_st stream;
-  holds_reference = 0;
   R_InitOutPStream(&stream, (R_pstream_data_t) buffer, R_pstream_binary_format, 3, out_char, out_bytes, note_reference, R_NilValue);
   R_Serialize(object, &stream);
 }
@@ -101,14 +100,15 @@ static SEXP unserialize_from(const unsigned char *bytes, size_t length) {
 static SEXP last_fun = NULL;
 static void *last_bytes = NULL;
 
+/* Preserving allocates, so it comes before anything that must not be left halfway. */
 static void remember_function(SEXP fun, void *shared) {
-  if (last_fun) {
-    R_ReleaseObject(last_fun);
-    tq_shared_free(last_bytes);
-  }
   R_PreserveObject(fun);
+  SEXP old_fun = last_fun;
+  void *old_bytes = last_bytes;
   last_fun = fun;
-  last_bytes = shared;
+  last_bytes = tq_shared_hold(shared);
+  if (old_fun) R_ReleaseObject(old_fun);
+  tq_shared_free(old_bytes);
 }
 
 struct push {
@@ -117,27 +117,26 @@ struct push {
   void *fun_bytes, *fun_shared, *call_bytes;
 };
 
+/* Serializing may collect garbage, and a finalizer may push, too: what is used here is held here, and a reference that the inner
+ * push has written only means that this function is not remembered. */
 static SEXP push_body(void *data) {
   struct push *push = data;
-  void *shared = last_bytes;
-  if (push->fun != last_fun) {
+  if (push->fun == last_fun) {
+    push->fun_shared = tq_shared_hold(last_bytes);
+  } else {
+    unsigned long before = references_written;
     push->fun_bytes = tq_buffer_new();
     serialize_into(push->fun_bytes, push->fun);
-    int same_for_ever = !holds_reference;
-    shared = tq_share(push->fun_bytes);
+    push->fun_shared = tq_share(push->fun_bytes);
     push->fun_bytes = NULL;
-    if (same_for_ever) {
-      remember_function(push->fun, shared);
-    } else {
-      push->fun_shared = shared;
-    }
+    if (references_written == before) remember_function(push->fun, push->fun_shared);
   }
   push->call_bytes = tq_buffer_new();
   if (push->call != R_NilValue) serialize_into(push->call_bytes, push->call);
   const char *id = push->id == R_NilValue ? NULL : Rf_translateCharUTF8(STRING_ELT(push->id, 0));
   void *call = push->call_bytes;
   push->call_bytes = NULL;
-  return tq_push(push->queue, id, shared, call);
+  return tq_push(push->queue, id, push->fun_shared, call);
 }
 
 static void push_cleanup(void *data) {

@@ -39,6 +39,7 @@ void tq_buffer_free(void *buffer);
 
 /* Makes bytes that can be shared of a buffer, which is gone then. Freeing NULL does nothing, and leaves other holders theirs. */
 void *tq_share(void *buffer);
+void *tq_shared_hold(const void *shared);
 void tq_shared_free(void *shared);
 
 double tq_now_ms(void);

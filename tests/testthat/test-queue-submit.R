@@ -104,3 +104,29 @@ test_that("a closure leaves behind what it captures, and the error says how to s
   expect_match(conditionMessage(result$error), "`captured_here`", fixed = TRUE)
   expect_match(conditionMessage(result$error), "`args` or `globals`", fixed = TRUE)
 })
+
+test_that("a finalizer that pushes while push() serializes does no harm", {
+  q <- local_queue(1)
+  q$push(function() 0)
+  expect_identical(q$pop(20000)$result, 0)
+  pushed_inside <- 0L
+  for (i in 1:3) {
+    local({
+      garbage <- new.env()
+      reg.finalizer(garbage, function(e) {
+        q$push(as.function(list(i * 100L)))
+        pushed_inside <<- pushed_inside + 1L
+      })
+    })
+    outer <- as.function(list(quote((function() 7L)())))
+    gctorture(TRUE)
+    tryCatch(q$push(outer, list(), id = paste0("outer-", i)), finally = gctorture(FALSE))
+  }
+  results <- pop_all(q)
+  # Which of them R collects in time is its own business.
+  expect_gt(pushed_inside, 0L)
+  gc()
+  results <- c(results, pop_all(q))
+  expect_length(results, 3L + pushed_inside)
+  expect_true(all(vapply(results[paste0("outer-", 1:3)], function(x) identical(x$result, 7L), NA)))
+})

@@ -67,6 +67,16 @@ pub(crate) unsafe extern "C" fn tq_share(buffer: *mut c_void) -> *mut c_void {
     Box::into_raw(Box::new(Arc::new(bytes))).cast()
 }
 
+/// Another hold on shared bytes, for C.
+///
+/// # Safety
+/// `shared` is one of [`tq_share`]'s and not freed.
+#[no_mangle]
+pub(crate) unsafe extern "C" fn tq_shared_hold(shared: *const c_void) -> *mut c_void {
+    // SAFETY: see above.
+    Box::into_raw(Box::new(unsafe { hold(shared) })).cast()
+}
+
 /// Lets go of shared bytes.
 ///
 /// # Safety
