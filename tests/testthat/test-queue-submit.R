@@ -109,24 +109,33 @@ test_that("a finalizer that pushes while push() serializes does no harm", {
   q <- local_queue(1)
   q$push(function() 0)
   expect_identical(q$pop(20000)$result, 0)
-  pushed_inside <- 0L
-  for (i in 1:3) {
-    local({
-      garbage <- new.env()
-      reg.finalizer(garbage, function(e) {
-        q$push(as.function(list(i * 100L)))
-        pushed_inside <<- pushed_inside + 1L
-      })
+  handle <- q$.__enclos_env__$private$handle
+  inside <- FALSE
+  pushed_inside <- pushed <- 0L
+  litter <- function(i) {
+    reg.finalizer(new.env(), function(e) {
+      if (inside) pushed_inside <<- pushed_inside + 1L
+      pushed <<- pushed + 1L
+      q$push(as.function(list(i * 100L)))
     })
-    outer <- as.function(list(quote((function() 7L)())))
-    gctorture(TRUE)
-    tryCatch(q$push(outer, list(), id = paste0("outer-", i)), finally = gctorture(FALSE))
+    NULL
   }
+  # R collects at the first allocation, then at the second, and so on: some of them are push()'s.
+  rounds <- 60L
+  for (i in seq_len(rounds)) {
+    outer <- as.function(list(quote((function() 7L)())))
+    id <- paste0("outer-", i)
+    litter(i)
+    inside <- TRUE
+    gctorture2(1000000L, i)
+    .External(C_tq_push, handle, id, outer, NULL)
+    gctorture2(0L)
+    inside <- FALSE
+  }
+  expect_gt(pushed_inside, 10L)
   results <- pop_all(q)
-  # Which of them R collects in time is its own business.
-  expect_gt(pushed_inside, 0L)
   gc()
   results <- c(results, pop_all(q))
-  expect_length(results, 3L + pushed_inside)
-  expect_true(all(vapply(results[paste0("outer-", 1:3)], function(x) identical(x$result, 7L), NA)))
+  expect_length(results, rounds + pushed)
+  expect_true(all(vapply(results[paste0("outer-", seq_len(rounds))], function(x) identical(x$result, 7L), NA)))
 })
