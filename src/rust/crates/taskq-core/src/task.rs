@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::id::{Time, WorkerId};
 use crate::outcome::Outcome;
+use crate::submission::TaskOptions;
 
 /// One task.
 #[derive(Debug)]
@@ -18,6 +19,35 @@ pub(crate) struct Task {
     /// How often it is known to have begun.
     pub(crate) tries: u32,
     pub(crate) phase: Phase,
+    /// What most tasks have not.
+    pub(crate) extras: Option<Box<Extras>>,
+}
+
+/// What is unusual about a task.
+#[derive(Debug, Default)]
+pub(crate) struct Extras {
+    pub(crate) options: TaskOptions,
+    pub(crate) tag: Option<Arc<str>>,
+}
+
+impl Extras {
+    /// None when nothing is unusual.
+    pub(crate) fn of(options: TaskOptions, tag: Option<Arc<str>>) -> Option<Box<Extras>> {
+        let usual = options == TaskOptions::default() && tag.is_none();
+        (!usual).then(|| Box::new(Extras { options, tag }))
+    }
+}
+
+impl Task {
+    /// How it is to be run, when that is not the usual way.
+    pub(crate) fn options(&self) -> Option<&TaskOptions> {
+        self.extras.as_ref().map(|extras| &extras.options)
+    }
+
+    /// The name that it shares with others.
+    pub(crate) fn tag(&self) -> Option<&Arc<str>> {
+        self.extras.as_ref()?.tag.as_ref()
+    }
 }
 
 /// Where a task is.

@@ -26,7 +26,8 @@ use std::sync::Arc;
 
 use crate::error::SubmitError;
 use crate::id::{AttemptId, TaskId, Time, WorkerId};
-use crate::task::{End, Phase, Task};
+use crate::submission::Submission;
+use crate::task::{End, Extras, Phase, Task};
 use crate::view::Counts;
 
 /// Labels that begin so are the names of seats.
@@ -47,12 +48,8 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     /// Adds a waiting task. Changes nothing when the label is refused.
-    pub(crate) fn add(
-        &mut self,
-        now: Time,
-        label: Option<Box<str>>,
-    ) -> Result<TaskId, SubmitError> {
-        let label: Arc<str> = match label {
+    pub(crate) fn add(&mut self, now: Time, task: Submission) -> Result<TaskId, SubmitError> {
+        let label: Arc<str> = match task.label {
             Some(label) if label.starts_with(RESERVED) => {
                 return Err(SubmitError::Reserved { label })
             }
@@ -71,6 +68,7 @@ impl Tasks {
             sends: 0,
             tries: 0,
             phase: Phase::Waiting,
+            extras: Extras::of(task.options, task.tag),
         };
         self.table.insert(id, task);
         self.waiting.insert(id);

@@ -48,7 +48,7 @@ fn a_running_task_is_interrupted_and_keeps_running_until_its_session_answers() {
     driver.cancel(task);
     driver.expect(Action::Interrupt { worker, attempt });
     assert!(driver.is_running(task));
-    assert!(driver.scheduler.task(task).unwrap().cancelling);
+    assert!(driver.scheduler.task(task).unwrap().stopping.is_some());
     driver.cancel(task);
     driver.expect_nothing();
     driver.finish_with(worker, attempt, Verdict::Interrupted);

@@ -99,6 +99,7 @@ impl Queue {
                 now,
                 Submission {
                     label: label.map(Into::into),
+                    ..Submission::default()
                 },
             )?;
             state.records.insert(task, Record::new(payload));

@@ -313,6 +313,7 @@ impl State {
             verdict,
             began,
             ended,
+            memory: None,
         };
         self.end_attempt(attempt.task, ending, input, now);
     }

@@ -92,6 +92,7 @@ impl Scheduler {
             self.timers.clear(Timer::Grace(task));
         }
         if self.tasks.finish(task, end) {
+            self.totals.count(&end.outcome);
             self.act(Action::Done { task });
         }
     }

@@ -4,7 +4,7 @@
 
 use crate::error::SubmitError;
 use crate::id::{TaskId, Time};
-use crate::input::Submission;
+use crate::submission::Submission;
 
 use super::machine::{Mode, Scheduler};
 
@@ -22,7 +22,8 @@ impl Scheduler {
             return Err(SubmitError::Failed);
         }
         let queued = self.now.max(now);
-        let id = self.tasks.add(queued, task.label)?;
+        let id = self.tasks.add(queued, task)?;
+        self.totals.submitted += 1;
         self.advance_clock(now);
         self.dispatch();
         Ok(id)
@@ -30,6 +31,8 @@ impl Scheduler {
 
     /// Removes a done task for good; its label is free again. False, and no change, for any other.
     pub fn take(&mut self, task: TaskId) -> bool {
-        self.tasks.remove(task)
+        let taken = self.tasks.remove(task);
+        self.totals.taken += u64::from(taken);
+        taken
     }
 }

@@ -5,7 +5,8 @@
 use crate::id::{AttemptId, TaskId};
 use crate::pool::Seat;
 use crate::task::{Phase, Task};
-use crate::view::{Counts, QueueState, SeatState, SeatView, TaskPhase, TaskView};
+use crate::totals::Totals;
+use crate::view::{Counts, QueueState, SeatState, SeatView, Stop, TaskPhase, TaskView};
 use crate::worker::Stage;
 
 use super::machine::{Mode, Scheduler};
@@ -43,6 +44,30 @@ impl Scheduler {
     /// All tasks that have not been taken, oldest push first.
     pub fn tasks(&self) -> impl Iterator<Item = TaskView<'_>> {
         self.tasks.iter().map(|(id, task)| task_view(id, task))
+    }
+
+    /// The tasks with this tag that are not done, oldest push first. O(n).
+    #[must_use]
+    pub fn tagged(&self, tag: &str) -> Vec<TaskId> {
+        let has_tag = |task: &Task| task.tag().is_some_and(|other| **other == *tag);
+        let unfinished = |task: &Task| !matches!(task.phase, Phase::Done(_));
+        let tagged = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| unfinished(task) && has_tag(task));
+        tagged.map(|(id, _)| id).collect()
+    }
+
+    /// Whether no more tasks wait than may wait.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.counts().waiting < self.config.max_waiting
+    }
+
+    /// What the queue has done since its start.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// All seats in the order of their numbers.
@@ -106,7 +131,10 @@ fn task_view(id: TaskId, task: &Task) -> TaskView<'_> {
         outcome: None,
         tries: task.tries,
         attempt: None,
-        cancelling: false,
+        stopping: None,
+        priority: task.options().map_or(0, |options| options.priority),
+        tag: task.tag().map(|tag| &**tag),
+        isolate: task.options().is_some_and(|options| options.isolate),
         queued: task.queued,
         started: None,
         finished: None,
@@ -116,7 +144,7 @@ fn task_view(id: TaskId, task: &Task) -> TaskView<'_> {
         Phase::Waiting => {}
         Phase::Ahead { cancelling, .. } => {
             view.attempt = Some(attempt);
-            view.cancelling = *cancelling;
+            view.stopping = cancelling.then_some(Stop::Cancel);
         }
         &Phase::Running {
             worker,
@@ -126,7 +154,7 @@ fn task_view(id: TaskId, task: &Task) -> TaskView<'_> {
             view.phase = TaskPhase::Running { worker, since };
             view.attempt = Some(attempt);
             view.tries = task.tries.saturating_add(1);
-            view.cancelling = cancelling;
+            view.stopping = cancelling.then_some(Stop::Cancel);
             view.started = Some(since);
             view.worker = Some(worker);
         }

@@ -119,6 +119,7 @@ impl Driver {
             verdict,
             began,
             ended,
+            memory: None,
         });
     }
 
@@ -150,7 +151,7 @@ impl Driver {
     }
 
     pub(crate) fn cancel(&mut self, task: TaskId) {
-        self.input(Input::Cancel { task });
+        self.input(Input::Cancel { task, grace: None });
     }
 
     /// The next action is this one.

@@ -83,6 +83,7 @@ impl Queue {
                 verdict,
                 began,
                 ended: now,
+                memory: None,
             };
             state.end_attempt(task, ending, input, now);
         });
