@@ -1,16 +1,18 @@
 # A queue without workers: a task is evaluated in push(), in this session, by the code that workers
 # use. What a worker gets at its start, this session gets too, but for the time of a task only.
 
-tq_inline <- function(preload, init, packages, globals, env, wd) {
+# `session`: of tq_session_options().
+tq_inline <- function(session) {
   frame <- new.env(parent = globalenv())
-  list2env(globals, envir = frame)
+  list2env(session$globals, envir = frame)
   inline <- new.env(parent = emptyenv())
   inline$frame <- frame
-  inline$preload <- tq_inline_function(preload, frame)
-  inline$init <- tq_inline_function(init, frame)
-  inline$packages <- packages
-  inline$env <- env
-  inline$wd <- wd
+  inline$preload <- tq_inline_function(session$preload, frame)
+  inline$init <- tq_inline_function(session$init, frame)
+  inline$packages <- session$packages
+  inline$env <- session$env
+  inline$wd <- session$wd
+  inline$seed <- session$seed
   inline$started <- FALSE
   inline
 }

@@ -141,7 +141,7 @@ fn rs_task_id() -> Robj {
     })
 }
 
-/// The number of the running attempt, or NULL.
+/// How often the running task has begun, or NULL.
 #[extendr]
 fn rs_task_attempt() -> Robj {
     with_far(|far| match far {
@@ -149,7 +149,7 @@ fn rs_task_attempt() -> Robj {
             let number = |number| i32::try_from(number).unwrap_or(i32::MAX);
             session
                 .current()
-                .map(|job| number(job.attempt.number))
+                .map(|job| number(job.tries))
                 .into()
         }
         _ => ().into(),

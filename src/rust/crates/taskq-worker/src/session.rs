@@ -125,9 +125,10 @@ impl Session {
                     ToSession::Run {
                         attempt,
                         label,
+                        tries,
                         fun_len,
                     } => {
-                        let job = job(attempt, label, fun_len, frame.payload)?;
+                        let job = job(attempt, label, tries, fun_len, frame.payload)?;
                         if self.begin(job) {
                             return Ok(true);
                         }
