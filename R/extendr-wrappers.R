@@ -33,6 +33,9 @@ rs_task_id <- function() .Call(wrap__rs_task_id)
 # The number of the running attempt, or NULL.
 rs_task_attempt <- function() .Call(wrap__rs_task_attempt)
 
+# Notes how far the running task is. Outside a task it does nothing.
+rs_task_progress <- function(fraction, message) .Call(wrap__rs_task_progress, fraction, message)
+
 # Whether this process is a session of a queue.
 rs_is_worker <- function() .Call(wrap__rs_is_worker)
 

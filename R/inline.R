@@ -79,13 +79,16 @@ tq_inline_one <- function(inline, handle, task) {
 # Sets what a worker would have, and returns the function that sets it back.
 tq_inline_enter <- function(inline, id) {
   outer_id <- tq_session$inline_id
+  outer_progress <- tq_session$inline_progress
   wd <- getwd()
   old <- Sys.getenv(names(inline$env), NA_character_, names = TRUE)
   tq_session$inline_id <- id
+  tq_session$inline_progress <- NULL
   if (length(inline$env)) do.call(Sys.setenv, as.list(inline$env))
   setwd(inline$wd)
   function() {
     tq_session$inline_id <- outer_id
+    tq_session$inline_progress <- outer_progress
     if (!is.null(wd)) setwd(wd)
     unset <- names(old)[is.na(old)]
     if (length(unset)) Sys.unsetenv(unset)

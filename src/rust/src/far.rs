@@ -156,6 +156,16 @@ fn rs_task_attempt() -> Robj {
     })
 }
 
+/// Notes how far the running task is. Outside a task it does nothing.
+#[extendr]
+fn rs_task_progress(fraction: Rfloat, message: &str) {
+    with_far(|far| {
+        if let Far::Session(session) = far {
+            session.progress(fraction.0, message);
+        }
+    });
+}
+
 /// Whether this process is a session of a queue.
 #[extendr]
 fn rs_is_worker() -> bool {
@@ -209,5 +219,6 @@ extendr_module! {
     fn rs_session_failed;
     fn rs_task_id;
     fn rs_task_attempt;
+    fn rs_task_progress;
     fn rs_is_worker;
 }
