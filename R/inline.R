@@ -43,7 +43,8 @@ tq_inline_start <- function(inline, call) {
 # Runs what waits. A task may itself push into this queue, and is then not the only one here.
 tq_inline_run <- function(inline, handle, call) {
   while (!is.null(task <- tq_checked(.External(C_tq_inline_next, handle), call))) {
-    tq_inline_one(inline, handle, task)
+    # A number: so many milliseconds later a task is to be tried again.
+    if (is.list(task)) tq_inline_one(inline, handle, task) else Sys.sleep(task / 1000)
   }
 }
 

@@ -147,10 +147,7 @@ fn rs_task_attempt() -> Robj {
     with_far(|far| match far {
         Far::Session(session) => {
             let number = |number| i32::try_from(number).unwrap_or(i32::MAX);
-            session
-                .current()
-                .map(|job| number(job.tries))
-                .into()
+            session.current().map(|job| number(job.tries)).into()
         }
         _ => ().into(),
     })

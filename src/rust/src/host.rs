@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use extendr_api::prelude::*;
 use taskq_core::id::TaskId;
-use taskq_core::{Config as SchedulerConfig, Outcome, QueueState, SeatState, TaskOptions, TaskPhase};
+use taskq_core::{
+    Config as SchedulerConfig, Outcome, QueueState, SeatState, TaskOptions, TaskPhase,
+};
 use taskq_engine::{Captured, Config, Queue, SeatRow, TaskRow};
 
 use crate::external::options::{duration, whole};
-use crate::reply::{self, failure, start_failure};
 use crate::handle;
+use crate::reply::{self, failure, start_failure};
 
 /// Opens a queue. `config` is a list with `num_workers`, `setup` (raw), `env` (named strings), `wd`, `command`, `tempdir`.
 #[extendr]
@@ -187,9 +189,11 @@ fn rs_queue_seats(handle: Robj) -> Robj {
 /// The serial numbers of the tasks with these ids, or a failure with those that are not there.
 #[extendr]
 fn rs_queue_find(handle: Robj, ids: Strings) -> Robj {
-    with(&handle, |queue| match queue.find(ids.iter().map(|id| id.as_ref())) {
-        Ok(tasks) => serials(tasks),
-        Err(unknown) => reply::unknown(&unknown),
+    with(&handle, |queue| {
+        match queue.find(ids.iter().map(|id| id.as_ref())) {
+            Ok(tasks) => serials(tasks),
+            Err(unknown) => reply::unknown(&unknown),
+        }
     })
 }
 
@@ -208,7 +212,9 @@ fn rs_queue_done_serials(handle: Robj) -> Robj {
 /// How many of these tasks are done or gone.
 #[extendr]
 fn rs_queue_num_done(handle: Robj, tasks: Doubles) -> Robj {
-    with(&handle, |queue| (queue.count_done(task_ids(&tasks)) as f64).into())
+    with(&handle, |queue| {
+        (queue.count_done(task_ids(&tasks)) as f64).into()
+    })
 }
 
 /// Ends tasks. A logical vector named by their ids: whether each was not done before.
@@ -216,7 +222,8 @@ fn rs_queue_num_done(handle: Robj, tasks: Doubles) -> Robj {
 fn rs_queue_cancel(handle: Robj, tasks: Doubles, grace_ms: f64) -> Robj {
     with(&handle, |queue| {
         let tasks: Vec<TaskId> = task_ids(&tasks).collect();
-        let (names, ended): (Vec<String>, Vec<bool>) = queue.cancel(&tasks, grace(grace_ms)).into_iter().unzip();
+        let (names, ended): (Vec<String>, Vec<bool>) =
+            queue.cancel(&tasks, grace(grace_ms)).into_iter().unzip();
         let mut answer: Robj = ended.iter().copied().collect::<Logicals>().into();
         // A name for each element: this cannot fail.
         let _ = answer.set_names(names);
@@ -304,7 +311,8 @@ fn rs_queue_totals(handle: Robj) -> Robj {
 /// How many processors this process may use.
 #[extendr]
 fn rs_num_cores() -> i32 {
-    std::thread::available_parallelism().map_or(1, |cores| i32::try_from(cores.get()).unwrap_or(i32::MAX))
+    std::thread::available_parallelism()
+        .map_or(1, |cores| i32::try_from(cores.get()).unwrap_or(i32::MAX))
 }
 
 /// Refuses new tasks, lets the others finish for `grace_ms`, then ends what is left. Does not wait.
@@ -336,11 +344,15 @@ fn grace(ms: f64) -> Duration {
 }
 
 fn serials(tasks: Vec<TaskId>) -> Robj {
-    tasks.into_iter().map(|task| Rfloat::from(task.0 as f64)).collect::<Doubles>().into()
+    tasks
+        .into_iter()
+        .map(|task| Rfloat::from(task.0 as f64))
+        .collect::<Doubles>()
+        .into()
 }
 
 fn task_ids(serials: &Doubles) -> impl Iterator<Item = TaskId> + '_ {
-    serials.iter().map(|serial| TaskId(serial.inner() as u64))
+    serials.iter().map(|serial| TaskId(serial.0 as u64))
 }
 
 /// What R knows as NA is not a number here.

@@ -12,8 +12,8 @@ use taskq_core::GoneCause;
 use taskq_core::Outcome;
 use taskq_engine::{Awaited, DoneTask, TaskPayload, WaitOutcome};
 
-use super::{border, Bytes, DONE, EMPTY, FAILED, TIMED_OUT};
 use super::options;
+use super::{border, Bytes, DONE, EMPTY, FAILED, TIMED_OUT};
 use crate::{buffer, handle, reply};
 
 /// See `taskq.h`.
@@ -100,11 +100,9 @@ unsafe extern "C" fn tq_push(
         (queue, TaskPayload { fun, call }, task)
     };
     // SAFETY: R's constant.
-    border(unsafe { R_NilValue }, || {
-        match queue.push(task, payload) {
-            Ok(label) => into_sexp(Robj::from(label)),
-            Err(error) => into_sexp(reply::push_failure(&error)),
-        }
+    border(unsafe { R_NilValue }, || match queue.push(task, payload) {
+        Ok(label) => into_sexp(Robj::from(label)),
+        Err(error) => into_sexp(reply::push_failure(&error)),
     })
 }
 
@@ -130,7 +128,10 @@ unsafe extern "C" fn tq_awaited_new(tasks: *const f64, count: usize) -> *mut c_v
         // SAFETY: the numbers of a vector of R's, which `rapi.c` holds.
         let serials = unsafe { std::slice::from_raw_parts(tasks, count) };
         Awaited::These {
-            tasks: serials.iter().map(|&serial| TaskId(serial as u64)).collect(),
+            tasks: serials
+                .iter()
+                .map(|&serial| TaskId(serial as u64))
+                .collect(),
             done: 0,
         }
     };
@@ -141,7 +142,9 @@ unsafe extern "C" fn tq_awaited_new(tasks: *const f64, count: usize) -> *mut c_v
 unsafe extern "C" fn tq_wait_for_all(queue: *mut c_void, awaited: *mut c_void, ms: f64) -> c_int {
     // SAFETY: `rapi.c` has checked the handle; the other is one of `tq_awaited_new`'s.
     let (queue, awaited) = unsafe { (handle::at(queue), &mut *awaited.cast::<Awaited>()) };
-    border(FAILED, || code(queue.wait_for_all(awaited, milliseconds(ms))))
+    border(FAILED, || {
+        code(queue.wait_for_all(awaited, milliseconds(ms)))
+    })
 }
 
 #[no_mangle]
@@ -253,7 +256,10 @@ unsafe extern "C" fn tq_take_all(queue: *mut c_void, tasks: *const f64, count: u
     // SAFETY: `rapi.c` has checked the handle, and holds a vector of so many numbers.
     let (queue, serials) = unsafe { (handle::at(queue), std::slice::from_raw_parts(tasks, count)) };
     border(0, || {
-        let tasks: Vec<TaskId> = serials.iter().map(|&serial| TaskId(serial as u64)).collect();
+        let tasks: Vec<TaskId> = serials
+            .iter()
+            .map(|&serial| TaskId(serial as u64))
+            .collect();
         c_int::from(queue.take_all(&tasks))
     })
 }

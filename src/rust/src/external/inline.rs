@@ -35,10 +35,7 @@ impl Default for Inline {
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_inline_next(
-    queue: *mut c_void,
-    about: *mut Inline,
-) -> *mut c_void {
+unsafe extern "C" fn tq_inline_next(queue: *mut c_void, about: *mut Inline) -> *mut c_void {
     // SAFETY: `rapi.c` has checked the handle; the other is on its stack.
     let queue = unsafe { handle::at(queue) };
     let (held, value) = border((std::ptr::null_mut(), Inline::default()), || {
@@ -47,7 +44,13 @@ unsafe extern "C" fn tq_inline_next(
             InlineStep::Wait(time) => {
                 // Not a moment too early, or the caller would come in vain.
                 let ms = (time.as_secs_f64() * 1e3).ceil();
-                (std::ptr::null_mut(), Inline { ms, ..Inline::default() })
+                (
+                    std::ptr::null_mut(),
+                    Inline {
+                        ms,
+                        ..Inline::default()
+                    },
+                )
             }
             InlineStep::Run(task) => {
                 let held = Box::new(HeldPayload {

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use extendr_ffi::{Rf_xlength, R_CHAR, R_NilValue, REAL, SEXP, STRING_ELT, VECTOR_ELT};
+use extendr_ffi::{R_NilValue, Rf_xlength, REAL, R_CHAR, SEXP, STRING_ELT, VECTOR_ELT};
 use taskq_core::{RetryOn, Submission, TaskOptions};
 
 /// # Safety
@@ -68,9 +68,17 @@ pub(crate) fn whole(count: f64) -> u32 {
 unsafe fn strings(vector: SEXP) -> Vec<Box<str>> {
     // SAFETY: see above.
     unsafe {
-        let length = if vector == R_NilValue { 0 } else { Rf_xlength(vector) };
+        let length = if vector == R_NilValue {
+            0
+        } else {
+            Rf_xlength(vector)
+        };
         (0..length)
-            .map(|i| CStr::from_ptr(R_CHAR(STRING_ELT(vector, i))).to_string_lossy().into())
+            .map(|i| {
+                CStr::from_ptr(R_CHAR(STRING_ELT(vector, i)))
+                    .to_string_lossy()
+                    .into()
+            })
             .collect()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use taskq_core::id::TaskId;
 use taskq_core::Outcome;
-use taskq_wire::board::Progress;
+use taskq_wire::board::progress::Progress;
 
 use crate::output::Captured;
 

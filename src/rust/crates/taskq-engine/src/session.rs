@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rustix::net::RecvFlags;
 use taskq_core::id::AttemptId;
 use taskq_sys::{pipe, socket};
-use taskq_wire::board::{Positions, Progress, Slot};
+use taskq_wire::board::{progress, Positions, Slot};
 use taskq_wire::frame::{Decoder, Progress};
 use taskq_wire::message::{Finished, FromControl, FromSession};
 use taskq_wire::packet;
@@ -63,7 +63,7 @@ pub(crate) struct FinishedTask {
     pub(crate) stdout: Captured,
     pub(crate) stderr: Captured,
     /// What it had last told of its progress.
-    pub(crate) progress: Option<Progress>,
+    pub(crate) progress: Option<progress::Progress>,
     /// The resident set of the session, where somebody wants to know.
     pub(crate) memory: Option<u64>,
 }

@@ -92,7 +92,8 @@ impl Driver {
             pid,
             cpu_us: None,
             max_rss,
-            progress: progress.filter(|told| begun.is_some_and(|begun| begun.attempt == told.attempt)),
+            progress: progress
+                .filter(|told| begun.is_some_and(|begun| begun.attempt == told.attempt)),
             oom: false,
         };
         self.forget(worker);

@@ -70,7 +70,9 @@ impl Queue {
             }
             let counts = state.sched.counts();
             match state.sched.next_wakeup() {
-                Some(at) if counts.waiting > 0 && !state.sched.is_paused() => InlineStep::Wait(at.since(now)),
+                Some(at) if counts.waiting > 0 && !state.sched.is_paused() => {
+                    InlineStep::Wait(at.since(now))
+                }
                 _ => InlineStep::Rest,
             }
         })
@@ -137,11 +139,13 @@ impl State {
             for action in std::mem::take(&mut self.errands) {
                 let input = match action {
                     Action::Launch { worker } => Input::WorkerReady { worker },
-                    Action::Retire { worker } | Action::KillWorker { worker } => Input::WorkerGone {
-                        worker,
-                        cause: GoneCause::Exited { code: 0 },
-                        begun: None,
-                    },
+                    Action::Retire { worker } | Action::KillWorker { worker } => {
+                        Input::WorkerGone {
+                            worker,
+                            cause: GoneCause::Exited { code: 0 },
+                            begun: None,
+                        }
+                    }
                     _ => continue,
                 };
                 self.sched.handle(now(), input);

@@ -2,7 +2,7 @@
 
 use taskq_core::id::{TaskId, WorkerId};
 use taskq_core::{Outcome, SeatState, SeatView, TaskPhase, TaskView};
-use taskq_wire::board::Progress;
+use taskq_wire::board::progress::Progress;
 
 use super::Queue;
 use crate::state::State;

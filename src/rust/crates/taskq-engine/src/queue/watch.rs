@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use taskq_core::id::TaskId;
 use taskq_core::{Counts, TaskPhase};
-use taskq_wire::board::Progress;
+use taskq_wire::board::progress::Progress;
 
 use super::Queue;
 use crate::output::Captured;
@@ -49,7 +49,10 @@ impl Awaited {
                     let phase = state.sched.task(*task).map(|view| view.phase);
                     matches!(phase, None | Some(TaskPhase::Done))
                 };
-                *done += tasks[*done..].iter().take_while(|task| is_done(task)).count();
+                *done += tasks[*done..]
+                    .iter()
+                    .take_while(|task| is_done(task))
+                    .count();
                 *done == tasks.len()
             }
         }
@@ -78,7 +81,9 @@ impl Queue {
     /// many tasks become done meanwhile.
     #[must_use]
     pub fn wait_for_all(&self, awaited: &mut Awaited, timeout: Duration) -> WaitOutcome {
-        self.wait(timeout, |state| awaited.are_done(state).then_some(WaitOutcome::Done))
+        self.wait(timeout, |state| {
+            awaited.are_done(state).then_some(WaitOutcome::Done)
+        })
     }
 
     /// Waits until the queue takes one more task, or will never, but no longer than `timeout`.
@@ -113,7 +118,10 @@ impl Queue {
     ///
     /// # Errors
     /// The names that are not in the queue.
-    pub fn find<'a>(&self, labels: impl IntoIterator<Item = &'a str>) -> Result<Vec<TaskId>, Vec<String>> {
+    pub fn find<'a>(
+        &self,
+        labels: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<TaskId>, Vec<String>> {
         let state = self.shared.lock();
         let mut unknown = Vec::new();
         let mut found = Vec::new();
@@ -163,9 +171,10 @@ impl Queue {
                             (text(&ending.stdout), text(&ending.stderr))
                         }));
                     }
-                    TaskPhase::Running { worker, .. } => {
-                        state.outgoing.get(&worker).map(|outgoing| outgoing.captures.clone())
-                    }
+                    TaskPhase::Running { worker, .. } => state
+                        .outgoing
+                        .get(&worker)
+                        .map(|outgoing| outgoing.captures.clone()),
                 };
                 (view.attempt, captures)
             };
@@ -176,7 +185,11 @@ impl Queue {
             // Read without the lock of the queue; it is this attempt's if that still runs afterwards.
             let text = (stdout.so_far(), stderr.so_far());
             let state = self.shared.lock();
-            if state.sched.task(task).is_some_and(|view| view.attempt == attempt) {
+            if state
+                .sched
+                .task(task)
+                .is_some_and(|view| view.attempt == attempt)
+            {
                 return Some(text);
             }
         }
@@ -187,7 +200,10 @@ impl Queue {
     pub fn progress(&self, task: TaskId) -> Option<(Progress, f64)> {
         let state = self.shared.lock();
         let progress = self.progress_in(&state, task)?;
-        let at = self.shared.epoch.calendar(taskq_core::id::Time(progress.at_ns));
+        let at = self
+            .shared
+            .epoch
+            .calendar(taskq_core::id::Time(progress.at_ns));
         Some((progress, at))
     }
 
@@ -197,7 +213,10 @@ impl Queue {
             TaskPhase::Waiting => None,
             TaskPhase::Done => state.records.get(&task)?.ending.as_ref()?.progress.clone(),
             TaskPhase::Running { worker, .. } => {
-                let slot = self.shared.board.slot(state.outgoing.get(&worker)?.link.slot)?;
+                let slot = self
+                    .shared
+                    .board
+                    .slot(state.outgoing.get(&worker)?.link.slot)?;
                 let progress = slot.progress()?;
                 (Some(progress.attempt) == view.attempt).then_some(progress)
             }

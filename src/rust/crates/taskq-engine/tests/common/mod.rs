@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use taskq_core::{Config as SchedulerConfig, LookAhead};
+use taskq_core::{Config as SchedulerConfig, LookAhead, Submission, TaskOptions};
 use taskq_engine::{Config, DoneTask, Queue, TaskPayload, WaitOutcome};
 
 /// Nothing here takes nearly as long; a test that waits so long has failed.
@@ -73,6 +73,7 @@ impl Fixture {
             setup: options.setup.as_bytes().to_vec(),
             output_limit: options.output_limit,
             stderr_tail: Config::STDERR_TAIL,
+            task_defaults: TaskOptions::default(),
             scheduler: SchedulerConfig {
                 workers: options.workers,
                 look_ahead: options.look_ahead,
@@ -91,12 +92,21 @@ impl Fixture {
 
     /// Pushes commands of the fake worker.
     pub fn push(&self, label: Option<&str>, commands: &str) -> String {
+        let task = Submission {
+            label: label.map(Into::into),
+            ..Submission::default()
+        };
+        self.submit(task, commands)
+    }
+
+    /// Pushes commands of the fake worker, with options.
+    pub fn submit(&self, task: Submission, commands: &str) -> String {
         let payload = TaskPayload {
             fun: Arc::new(Vec::new()),
             call: Arc::new(commands.as_bytes().to_vec()),
         };
         self.queue()
-            .push(label, payload)
+            .push(task, payload)
             .expect("an open queue and a new name")
     }
 
