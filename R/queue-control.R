@@ -22,11 +22,11 @@ tq_queue_limits <- function(num_workers, timeout, tries, isolate, max_tasks, max
                             idle_timeout, max_waiting, call) {
   num_workers <- tq_check_num_workers(num_workers, "num_workers", call)
   list(
-    min_workers = num_workers[[1L]],
-    max_workers = num_workers[[2L]],
+    min_workers = as.double(num_workers[[1L]]),
+    max_workers = as.double(num_workers[[2L]]),
     timeout = tq_check_duration(timeout, "timeout", call),
     tries = tq_check_tries(tries, call),
-    isolate = tq_check_flag(isolate, "isolate", call),
+    isolate = as.double(tq_check_flag(isolate, "isolate", call)),
     max_tasks = tq_check_amount(max_tasks, "max_tasks", call),
     max_memory = tq_check_amount(max_memory, "max_memory", call),
     idle_timeout = tq_check_duration(idle_timeout, "idle_timeout", call),

@@ -7,7 +7,6 @@ summary.task_q <- function(object, ...) {
   handle <- tq_handle(private, call)
   totals <- tq_checked(rs_queue_totals(handle), call)
   counts <- rs_queue_counts(handle)
-  attempts <- totals$attempts
   structure(
     list(
       name = private$name,
@@ -26,7 +25,7 @@ summary.task_q <- function(object, ...) {
       ),
       seconds = c(
         run = totals$run_time,
-        mean_run = if (attempts > 0) totals$run_time / attempts else NA_real_,
+        mean_run = if (totals$attempts > 0) totals$run_time / totals$attempts else NA_real_,
         mean_wait = if (totals$begun > 0) totals$wait_time / totals$begun else NA_real_
       )
     ),

@@ -55,11 +55,12 @@ fn rs_queue_counts(handle: Robj) -> Robj {
     })
 }
 
-/// "open", "failed", "closing" or "closed".
+/// "open", "paused", "failed", "closing" or "closed".
 #[extendr]
 fn rs_queue_state(handle: Robj) -> Robj {
     with(&handle, |queue| {
         match queue.state() {
+            QueueState::Open if queue.is_paused() => "paused",
             QueueState::Open => "open",
             QueueState::Failed => "failed",
             QueueState::Closing => "closing",
