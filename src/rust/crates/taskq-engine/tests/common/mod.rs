@@ -27,6 +27,7 @@ pub struct Fixture {
 /// How the queue of a test differs from the usual one.
 pub struct Options<'a> {
     pub workers: u32,
+    pub max_waiting: usize,
     /// What the fake nursery is told, see there.
     pub setup: &'a str,
     pub look_ahead: LookAhead,
@@ -39,6 +40,7 @@ impl Default for Options<'_> {
     fn default() -> Self {
         Options {
             workers: 2,
+            max_waiting: usize::MAX,
             setup: "",
             look_ahead: LookAhead::default(),
             output_limit: Config::OUTPUT_LIMIT,
@@ -76,6 +78,7 @@ impl Fixture {
             task_defaults: TaskOptions::default(),
             scheduler: SchedulerConfig {
                 workers: options.workers,
+                max_waiting: options.max_waiting,
                 look_ahead: options.look_ahead,
                 ..SchedulerConfig::default()
             },
