@@ -32,6 +32,7 @@ pub mod id;
 
 mod action;
 mod config;
+mod dependencies;
 mod error;
 mod input;
 mod outcome;
@@ -44,6 +45,7 @@ mod tasks;
 mod timers;
 mod totals;
 mod view;
+mod waiting;
 mod worker;
 
 pub use action::Action;

@@ -170,20 +170,25 @@ impl Model {
                 attempt,
                 verdict,
                 ..
-            } => {
-                let outcome = match verdict {
-                    Verdict::Success => Outcome::Success,
-                    Verdict::Error => Outcome::Error,
-                    Verdict::Interrupted => Outcome::Cancelled,
-                };
-                match self.current(*worker, *attempt) {
-                    Some(task) => {
-                        self.tasks[task].state = State::Done(outcome);
-                        self.free(*worker);
-                    }
-                    None => self.stale += 1,
+            } => match self.current(*worker, *attempt) {
+                Some(task) => {
+                    let asked = matches!(
+                        self.tasks[task].state,
+                        State::Running {
+                            deadline: Some(_),
+                            ..
+                        }
+                    );
+                    let outcome = match verdict {
+                        Verdict::Success => Outcome::Success,
+                        Verdict::Interrupted if asked => Outcome::Cancelled,
+                        Verdict::Error | Verdict::Interrupted => Outcome::Error,
+                    };
+                    self.tasks[task].state = State::Done(outcome);
+                    self.free(*worker);
                 }
-            }
+                None => self.stale += 1,
+            },
             Input::Returned { worker, attempts } => {
                 for attempt in attempts {
                     match self.current(*worker, *attempt) {

@@ -146,7 +146,7 @@ impl Scheduler {
                 self.finished(worker, attempt, verdict, (began, ended));
             }
             Input::Returned { worker, attempts } => self.returned(worker, &attempts),
-            Input::Cancel { task, grace: _ } => self.cancel(task),
+            Input::Cancel { task, grace } => self.cancel(task, grace),
             Input::Resize { workers, .. } => self.resize(workers),
             Input::Pause => self.pause(),
             Input::Resume => self.resume(),
@@ -154,8 +154,7 @@ impl Scheduler {
             Input::Kill => self.kill(),
             Input::Tick => self.tick(),
         }
-        self.launch();
-        self.dispatch();
+        self.go_on();
         self.wind_down();
     }
 
@@ -168,6 +167,12 @@ impl Scheduler {
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Time> {
         self.timers.next()
+    }
+
+    /// What can now be launched and sent, whatever has happened.
+    pub(super) fn go_on(&mut self) {
+        self.launch();
+        self.dispatch();
     }
 
     pub(super) fn advance_clock(&mut self, now: Time) {

@@ -6,7 +6,7 @@ use crate::id::{AttemptId, TaskId};
 use crate::pool::Seat;
 use crate::task::{Phase, Task};
 use crate::totals::Totals;
-use crate::view::{Counts, QueueState, SeatState, SeatView, Stop, TaskPhase, TaskView};
+use crate::view::{Counts, QueueState, SeatState, SeatView, TaskPhase, TaskView};
 use crate::worker::Stage;
 
 use super::machine::{Mode, Scheduler};
@@ -132,29 +132,29 @@ fn task_view(id: TaskId, task: &Task) -> TaskView<'_> {
         tries: task.tries,
         attempt: None,
         stopping: None,
-        priority: task.options().map_or(0, |options| options.priority),
+        priority: task.priority(),
         tag: task.tag().map(|tag| &**tag),
-        isolate: task.options().is_some_and(|options| options.isolate),
+        isolate: task.isolate(),
         queued: task.queued,
         started: None,
         finished: None,
         worker: None,
     };
     match &task.phase {
-        Phase::Waiting => {}
-        Phase::Ahead { cancelling, .. } => {
+        Phase::Held(_) | Phase::Waiting => {}
+        Phase::Ahead { stopping, .. } => {
             view.attempt = Some(attempt);
-            view.stopping = cancelling.then_some(Stop::Cancel);
+            view.stopping = stopping.map(|stopping| stopping.why);
         }
         &Phase::Running {
             worker,
             since,
-            cancelling,
+            stopping,
         } => {
             view.phase = TaskPhase::Running { worker, since };
             view.attempt = Some(attempt);
             view.tries = task.tries.saturating_add(1);
-            view.stopping = cancelling.then_some(Stop::Cancel);
+            view.stopping = stopping.map(|stopping| stopping.why);
             view.started = Some(since);
             view.worker = Some(worker);
         }
