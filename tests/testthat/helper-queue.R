@@ -10,7 +10,7 @@ local_queue <- function(num_workers = 2, ..., frame = parent.frame()) {
     expect_true(wait_until(!any(is_alive(pids))), label = "every process of the queue has ended")
     expect_identical(setdiff(own_dirs(), before), character())
   }
-  do.call(on.exit, list(as.call(list(finish)), add = TRUE), envir = frame)
+  do.call(on.exit, list(as.call(list(finish)), add = TRUE, after = FALSE), envir = frame)
   q
 }
 

@@ -134,7 +134,7 @@ test_that("D7: times at the edge are defined", {
   q <- local_queue(1, timeout = 100)
   q$push(function() Sys.sleep(100))
   q$push(function() Sys.sleep(0.3), timeout = Inf)
-  expect_identical(vapply(pop_all(q), `[[`, "", "status"), c(.1 = "timeout", .2 = "success"))
+  expect_identical(vapply(pop_all(q), `[[`, "", "status"), c(".1" = "timeout", ".2" = "success"))
 })
 
 test_that("D9: pop() ends when its time is over, though other things happen meanwhile", {

@@ -4,7 +4,8 @@ columns <- c("id", "idle", "state", "fun", "args", "worker", "result", "status",
 some_view <- function() {
   list(
     serial = c(1, 2), id = c("a", ".1"), state = c("running", "done"), worker = c(11L, 12L),
-    status = c(NA, "success"), tries = c(1L, 1L), queued = c(1, 2), started = c(3, 4),
+    status = c(NA, "success"), tag = c("t", NA), priority = c(0L, 2L), progress = c(0.5, NA),
+    message = c("half", NA), tries = c(1L, 1L), queued = c(1, 2), started = c(3, 4),
     finished = c(NA, 5)
   )
 }
