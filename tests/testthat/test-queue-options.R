@@ -128,9 +128,11 @@ test_that("replace: a task takes the place of the one with the same key", {
   gate <- local_gate()
   q$push(gate$wait, list(gate$path), id = "old", replace = "plot")
   expect_true(wait_until(q$get_num_running() == 1))
+  q$pause()
   q$push(function() "unseen", id = "waiting", replace = "plot")
   q$push(function() "other", id = "other", replace = "table")
   q$push(function() "new", id = "new", replace = "plot")
+  q$resume()
   results <- pop_all(q)
   expect_identical(vapply(results, `[[`, "", "status")[c("old", "waiting", "other", "new")],
     c(old = "cancelled", waiting = "cancelled", other = "success", new = "success"))
