@@ -11,13 +11,31 @@ tq_check_duration <- function(x, arg, call) {
   tq_input_error(arg, x, "a number of milliseconds of 0 or more, `Inf`, or a difftime", call)
 }
 
-tq_check_num_workers <- function(x, call) {
+# One number, or the least and the greatest; always returned as two.
+tq_check_num_workers <- function(x, arg, call) {
   limit <- tq_limits$max_workers
-  valid <- is.numeric(x) && length(x) == 1L && !is.na(x) && x == trunc(x) && x >= 0 && x <= limit
+  valid <- is.numeric(x) && length(x) %in% 1:2 && !anyNA(x) && all(x == trunc(x)) && all(x >= 0) &&
+    all(x <= limit) && !is.unsorted(x)
   if (!valid) {
-    tq_input_error("num_workers", x, sprintf("a whole number from 0 to %d", limit), call)
+    remedy <- sprintf("a whole number from 0 to %d, or two, the least and the greatest", limit)
+    tq_input_error(arg, x, remedy, call)
   }
-  as.integer(if (tq_limit_cores()) min(x, tq_limits$check_workers) else x)
+  if (tq_limit_cores()) x <- pmin(x, tq_limits$check_workers)
+  as.integer(c(x[1L], x[length(x)]))
+}
+
+# A whole number of at least 1, or Inf.
+tq_check_amount <- function(x, arg, call) {
+  if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 1) return(as.double(x))
+  tq_input_error(arg, x, "a number of 1 or more, or `Inf`", call)
+}
+
+tq_check_threads <- function(x, call) {
+  if (is.null(x)) return(NULL)
+  if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 1 && x == trunc(x) && is.finite(x)) {
+    return(as.integer(x))
+  }
+  tq_input_error("threads", x, "a whole number of 1 or more, or NULL", call)
 }
 
 tq_check_id <- function(x, call) {

@@ -5,6 +5,7 @@
 #   taskq_error_input      arg, value, remedy          an argument that cannot be
 #   taskq_error_duplicate  id                          an id that is in the queue already
 #   taskq_error_closed                                 a queue that was closed, or is not of here
+#   taskq_error_unknown    ids                         ids that no task in the queue has
 #   taskq_error_forked     pid                         a queue of another process
 #   taskq_error_start      phase, stderr, exit_code, signal   a pool that cannot start
 # In the `error` of a result, with the id of the task:
@@ -76,7 +77,8 @@ tq_crash_error <- function(task) {
 }
 
 tq_timeout_error <- function(task) {
-  tq_condition("timeout", sprintf("task '%s' ran out of time", task$id), task_id = task$id)
+  tq_condition("timeout", sprintf("task '%s' ran out of time", task$id), task_id = task$id,
+    stderr_tail = tq_tail(task$stderr_tail))
 }
 
 tq_cancelled_error <- function(task) {
@@ -85,8 +87,8 @@ tq_cancelled_error <- function(task) {
 }
 
 tq_skipped_error <- function(task) {
-  message <- c(sprintf("task '%s' was skipped", task$id), tq_cause_text(task))
-  tq_condition("skipped", paste(message, collapse = ": "), task_id = task$id)
+  message <- sprintf("task '%s' was skipped, because task '%s' did not succeed", task$id, task$after)
+  tq_condition("skipped", message, task_id = task$id, after = task$after)
 }
 
 tq_cause_text <- function(task) if (tq_is_string(task$cause)) task$cause

@@ -13,6 +13,8 @@ tq_limits <- list(
   max_parents = 10L,            # length of a chain of parent errors
   stderr_tail_lines = 20L,      # lines of stderr in a crash
   grace_ms = 1000,              # default of close()
+  cancel_grace_ms = 500,        # default of cancel(), and what a task that is out of time gets
+  redraw_ms = 100,              # how often a progress bar is drawn
   kill_wait_ms = 10000          # how long close() and kill() wait for killed processes to go
 )
 
@@ -38,6 +40,24 @@ tq_session_env <- function(libpath) {
     R_LIBS = paste(unique(c(libpath, library_of_taskq)), collapse = .Platform$path.sep),
     TASKQ_LIB = library_of_taskq
   )
+}
+
+# How many threads the numerical libraries of a worker use, unless the user has said so already:
+# as many workers as there are do not share the cores out by themselves.
+tq_thread_variables <- c(
+  "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+  "VECLIB_MAXIMUM_THREADS", "RCPP_PARALLEL_NUM_THREADS"
+)
+
+tq_thread_env <- function(threads, max_workers) {
+  names <- tq_thread_variables
+  if (is.null(threads)) {
+    threads <- max(1L, rs_num_cores() %/% max(1L, max_workers))
+    names <- names[is.na(Sys.getenv(names, NA))]
+  }
+  env <- rep(as.character(threads), length(names))
+  names(env) <- names
+  env
 }
 
 # The command that starts R with one of the two entry points of worker-main.R. It has no spaces

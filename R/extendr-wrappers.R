@@ -30,8 +30,11 @@ rs_session_failed <- function(phase, message) .Call(wrap__rs_session_failed, pha
 # The id of the running task, or NULL.
 rs_task_id <- function() .Call(wrap__rs_task_id)
 
-# The number of the running attempt, or NULL.
+# How often the running task has begun, or NULL.
 rs_task_attempt <- function() .Call(wrap__rs_task_attempt)
+
+# Notes how far the running task is. Outside a task it does nothing.
+rs_task_progress <- function(fraction, message) .Call(wrap__rs_task_progress, fraction, message)
 
 # Whether this process is a session of a queue.
 rs_is_worker <- function() .Call(wrap__rs_is_worker)
@@ -56,6 +59,42 @@ rs_queue_tasks <- function(handle) .Call(wrap__rs_queue_tasks, handle)
 
 # The columns of the table of workers, by number.
 rs_queue_seats <- function(handle) .Call(wrap__rs_queue_seats, handle)
+
+# The serial numbers of the tasks with these ids, or a failure with those that are not there.
+rs_queue_find <- function(handle, ids) .Call(wrap__rs_queue_find, handle, ids)
+
+# The serial numbers of the tasks with this tag that are not done.
+rs_queue_tagged <- function(handle, tag) .Call(wrap__rs_queue_tagged, handle, tag)
+
+# The serial numbers of the done tasks, oldest push first.
+rs_queue_done_serials <- function(handle) .Call(wrap__rs_queue_done_serials, handle)
+
+# How many of these tasks are done or gone.
+rs_queue_num_done <- function(handle, tasks) .Call(wrap__rs_queue_num_done, handle, tasks)
+
+# Ends tasks. A logical vector named by their ids: whether each was not done before.
+rs_queue_cancel <- function(handle, tasks, grace_ms) .Call(wrap__rs_queue_cancel, handle, tasks, grace_ms)
+
+# Changes the number of workers.
+rs_queue_resize <- function(handle, workers, max_workers) .Call(wrap__rs_queue_resize, handle, workers, max_workers)
+
+# Stops handing out tasks.
+rs_queue_pause <- function(handle) .Call(wrap__rs_queue_pause, handle)
+
+# Hands out tasks again.
+rs_queue_resume <- function(handle) .Call(wrap__rs_queue_resume, handle)
+
+# What a task has written so far: `list(stdout, stderr)`.
+rs_queue_output <- function(handle, task) .Call(wrap__rs_queue_output, handle, task)
+
+# What a task has last told of its progress: `list(fraction, message, at)`, or NULL.
+rs_queue_progress <- function(handle, task) .Call(wrap__rs_queue_progress, handle, task)
+
+# What the queue has done in all its life.
+rs_queue_totals <- function(handle) .Call(wrap__rs_queue_totals, handle)
+
+# How many processors this process may use.
+rs_num_cores <- function() .Call(wrap__rs_num_cores)
 
 # Refuses new tasks, lets the others finish for `grace_ms`, then ends what is left. Does not wait.
 rs_queue_close <- function(handle, grace_ms) .Call(wrap__rs_queue_close, handle, grace_ms)

@@ -1,16 +1,18 @@
 # A queue without workers: a task is evaluated in push(), in this session, by the code that workers
 # use. What a worker gets at its start, this session gets too, but for the time of a task only.
 
-tq_inline <- function(preload, init, packages, globals, env, wd) {
+# `session`: of tq_session_options().
+tq_inline <- function(session) {
   frame <- new.env(parent = globalenv())
-  list2env(globals, envir = frame)
+  list2env(session$globals, envir = frame)
   inline <- new.env(parent = emptyenv())
   inline$frame <- frame
-  inline$preload <- tq_inline_function(preload, frame)
-  inline$init <- tq_inline_function(init, frame)
-  inline$packages <- packages
-  inline$env <- env
-  inline$wd <- wd
+  inline$preload <- tq_inline_function(session$preload, frame)
+  inline$init <- tq_inline_function(session$init, frame)
+  inline$packages <- session$packages
+  inline$env <- session$env
+  inline$wd <- session$wd
+  inline$seed <- session$seed
   inline$started <- FALSE
   inline
 }
@@ -41,7 +43,8 @@ tq_inline_start <- function(inline, call) {
 # Runs what waits. A task may itself push into this queue, and is then not the only one here.
 tq_inline_run <- function(inline, handle, call) {
   while (!is.null(task <- tq_checked(.External(C_tq_inline_next, handle), call))) {
-    tq_inline_one(inline, handle, task)
+    # A number: so many milliseconds later a task is to be tried again.
+    if (is.list(task)) tq_inline_one(inline, handle, task) else Sys.sleep(task / 1000)
   }
 }
 
@@ -77,13 +80,16 @@ tq_inline_one <- function(inline, handle, task) {
 # Sets what a worker would have, and returns the function that sets it back.
 tq_inline_enter <- function(inline, id) {
   outer_id <- tq_session$inline_id
+  outer_progress <- tq_session$inline_progress
   wd <- getwd()
   old <- Sys.getenv(names(inline$env), NA_character_, names = TRUE)
   tq_session$inline_id <- id
+  tq_session$inline_progress <- NULL
   if (length(inline$env)) do.call(Sys.setenv, as.list(inline$env))
   setwd(inline$wd)
   function() {
     tq_session$inline_id <- outer_id
+    tq_session$inline_progress <- outer_progress
     if (!is.null(wd)) setwd(wd)
     unset <- names(old)[is.na(old)]
     if (length(unset)) Sys.unsetenv(unset)

@@ -1,51 +1,67 @@
 # Life of a queue: open, close, kill, and the guard that every method passes.
 
-tq_open <- function(private, num_workers, name, preload, init, packages, globals, env, libpath,
-                    wd, call) {
-  num_workers <- tq_check_num_workers(num_workers, call)
-  name <- tq_check_name(name, call)
-  preload <- tq_check_function(preload, "preload", call, null = TRUE)
-  init <- tq_check_function(init, "init", call, null = TRUE)
-  packages <- tq_check_packages(packages, call)
-  globals <- tq_check_globals(globals, call)
-  env <- tq_check_env(env, call)
-  libpath <- tq_check_libpath(libpath, call)
-  wd <- tq_check_wd(wd, call)
-
-  if (num_workers == 0L) {
-    private$inline <- tq_inline(preload, init, packages, globals, env, wd)
-    setup <- raw()
-  } else {
-    setup <- tq_setup(preload, init, packages, globals, libpath, name)
-  }
-  session_env <- tq_session_env(libpath)
-  config <- list(
-    num_workers = num_workers,
-    name = if (is.null(name)) "" else enc2utf8(name),
-    setup = setup,
-    env = c(session_env[setdiff(names(session_env), names(env))], env),
-    wd = wd,
-    r_home = R.home(),
-    command = tq_session_command("nursery_main", name),
-    tempdir = tempdir()
+# What the sessions are made from.
+tq_session_options <- function(name, preload, init, packages, globals, env, libpath, wd, threads,
+                               seed, call) {
+  list(
+    name = tq_check_name(name, call),
+    preload = tq_check_function(preload, "preload", call, null = TRUE),
+    init = tq_check_function(init, "init", call, null = TRUE),
+    packages = tq_check_packages(packages, call),
+    globals = tq_check_globals(globals, call),
+    env = tq_check_env(env, call),
+    libpath = tq_check_libpath(libpath, call),
+    wd = tq_check_wd(wd, call),
+    threads = tq_check_threads(threads, call),
+    seed = tq_check_seed(seed, call)
   )
-  private$name <- name
+}
+
+# What the scheduler is told.
+tq_queue_limits <- function(num_workers, timeout, tries, isolate, max_tasks, max_memory,
+                            idle_timeout, max_waiting, call) {
+  num_workers <- tq_check_num_workers(num_workers, "num_workers", call)
+  list(
+    min_workers = as.double(num_workers[[1L]]),
+    max_workers = as.double(num_workers[[2L]]),
+    timeout = tq_check_duration(timeout, "timeout", call),
+    tries = tq_check_tries(tries, call),
+    isolate = as.double(tq_check_flag(isolate, "isolate", call)),
+    max_tasks = tq_check_amount(max_tasks, "max_tasks", call),
+    max_memory = tq_check_amount(max_memory, "max_memory", call),
+    idle_timeout = tq_check_duration(idle_timeout, "idle_timeout", call),
+    max_waiting = tq_check_amount(max_waiting, "max_waiting", call)
+  )
+}
+
+tq_open <- function(private, session, limits, call) {
+  session_env <- c(tq_session_env(session$libpath), tq_thread_env(session$threads, limits$max_workers))
+  if (limits$max_workers == 0L) private$inline <- tq_inline(session)
+  config <- c(limits, list(
+    setup = if (limits$max_workers == 0L) raw() else tq_setup(session),
+    env = c(session_env[setdiff(names(session_env), names(session$env))], session$env),
+    wd = session$wd,
+    command = tq_session_command("nursery_main", session$name),
+    tempdir = tempdir()
+  ))
+  private$name <- session$name
   private$session <- tq_session
   private$handle <- tq_checked(rs_queue_open(config), call)
 }
 
 # What a worker needs before its first task. What the user's objects need to be read (library
 # paths, packages) travels beside them, not among them.
-tq_setup <- function(preload, init, packages, globals, libpath, name) {
+tq_setup <- function(session) {
   objects <- list(
-    preload = if (!is.null(preload)) tq_portable_function(preload),
-    init = if (!is.null(init)) tq_portable_function(init),
-    globals = globals
+    preload = if (!is.null(session$preload)) tq_portable_function(session$preload),
+    init = if (!is.null(session$init)) tq_portable_function(session$init),
+    globals = session$globals
   )
   setup <- list(
-    libpath = libpath,
-    packages = packages,
-    command = tq_session_command("session_main", name),
+    libpath = session$libpath,
+    packages = session$packages,
+    seed = session$seed,
+    command = tq_session_command("session_main", session$name),
     objects = serialize(objects, NULL, xdr = FALSE)
   )
   serialize(setup, NULL, xdr = FALSE)

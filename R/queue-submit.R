@@ -1,6 +1,7 @@
 # push(): check, serialize, hand over. Nothing is queued before all three have succeeded.
 
-tq_push <- function(private, fun, args, id, call) {
+# `options`: of tq_task_options(), or NULL for a task with the defaults of the queue.
+tq_push <- function(private, fun, args, id, options, call) {
   if (missing(fun)) tq_input_error("fun", NULL, "a function", call)
   if (!is.function(fun)) tq_check_function(fun, "fun", call)
   if (!identical(environment(fun), globalenv())) fun <- tq_portable_function(fun)
@@ -10,12 +11,20 @@ tq_push <- function(private, fun, args, id, call) {
 
   # What is absent from the call is left out: most of it has the same value in most tasks.
   rest <- if (length(args)) list(args = args)
-  pushed <- .External(C_tq_push, private$handle, id, fun, rest)
-  if (is.list(pushed)) {
-    # A pool that cannot start says why at every push.
-    if (identical(pushed$code, "failed")) pushed <- rs_queue_failure(private$handle)
-    tq_checked(pushed, call)
+  if (!is.null(options)) rest <- c(rest, options$far)
+  pushed <- .External(C_tq_push, private$handle, id, fun, rest, options$near)
+  while (is.list(pushed)) {
+    if (!identical(pushed$code, "full")) tq_push_refused(private$handle, pushed, call)
+    if (identical(options$block, FALSE)) return(invisible(NULL))
+    tq_checked(.External(C_tq_wait_room, private$handle, Inf), call)
+    pushed <- .External(C_tq_push, private$handle, id, fun, rest, options$near)
   }
   if (!is.null(private$inline)) tq_inline_run(private$inline, private$handle, call)
   invisible(pushed)
+}
+
+# A pool that cannot start says why at every push.
+tq_push_refused <- function(handle, refusal, call) {
+  if (identical(refusal$code, "failed")) refusal <- rs_queue_failure(handle)
+  tq_checked(refusal, call)
 }

@@ -48,7 +48,9 @@ task_q <- R6Class("task_q",
     #' Makes a queue. Returns at once: the sessions start in the background, and tasks may be
     #' pushed meanwhile. They end when the queue is closed or collected, or this session ends.
     #' @param num_workers Number of sessions, a whole number from 0 to 1000; default 4. With 0,
-    #'   tasks run inline: in this session, inside `push()`. At most 2 under `R CMD check`.
+    #'   tasks run inline: in this session, inside `push()`. Two numbers, the least and the greatest,
+    #'   make an elastic queue: it starts sessions while tasks wait, and retires those that have
+    #'   nothing to do. At most 2 under `R CMD check`.
     #' @param ... Must be empty.
     #' @param name A string that names the queue in `print()` and in the titles of its processes,
     #'   or `NULL`.
@@ -63,15 +65,35 @@ task_q <- R6Class("task_q",
     #' @param libpath Library paths of the workers, a character vector; default those of this
     #'   session.
     #' @param wd Working directory of the workers; default that of this session.
+    #' @param timeout,tries,isolate Defaults of these arguments of `push()`: `Inf`, 1 and `FALSE`.
+    #' @param max_tasks Number of tasks after which a session is replaced by a new one; default `Inf`.
+    #' @param max_memory Bytes of resident memory above which a session is replaced by a new one when
+    #'   its task has ended; default `Inf`.
+    #' @param idle_timeout A duration; default 60000. A session of an elastic queue, above the least
+    #'   number, that had nothing to do for so long is retired.
+    #' @param threads Number of threads that numerical libraries (OpenMP, OpenBLAS, MKL and others)
+    #'   may use in each worker, a whole number. Default `NULL`: the number of cores divided by the
+    #'   number of workers, at least 1, where the environment of this session does not say.
+    #' @param seed A whole number for reproducible random numbers: the k-th task of the queue then
+    #'   has its own stream of kind "L'Ecuyer-CMRG", the same for any number of workers and in each
+    #'   try. Default `NULL`: every task has a stream of its own that cannot be foreseen. The random
+    #'   numbers of this session are never touched.
+    #' @param max_waiting How many tasks may wait, a number; default `Inf`. See `block` of `push()`.
     #' @return A new `task_q`. A `preload`, `init` or start of a worker that fails makes the next
     #'   `push()`, `poll()` or `pop()` throw `taskq_error_start` (fields `phase`, `stderr`,
     #'   `exit_code`, `signal`).
     initialize = function(num_workers = 4L, ..., name = NULL, preload = NULL, init = NULL,
                           packages = character(), globals = list(), env = character(),
-                          libpath = .libPaths(), wd = getwd()) {
-      tq_check_dots(..., owner = task_q$public_methods$initialize, call = tq_new_call())
-      tq_open(private, num_workers, name, preload, init, packages, globals, env, libpath, wd,
-        call = tq_new_call())
+                          libpath = .libPaths(), wd = getwd(), timeout = Inf, tries = 1L,
+                          isolate = FALSE, max_tasks = Inf, max_memory = Inf, idle_timeout = 60000,
+                          threads = NULL, seed = NULL, max_waiting = Inf) {
+      call <- tq_new_call()
+      tq_check_dots(..., owner = task_q$public_methods$initialize, call = call)
+      session <- tq_session_options(name, preload, init, packages, globals, env, libpath, wd, threads,
+        seed, call)
+      limits <- tq_queue_limits(num_workers, timeout, tries, isolate, max_tasks, max_memory,
+        idle_timeout, max_waiting, call)
+      tq_open(private, session, limits, call)
     },
 
     #' @description
@@ -80,13 +102,48 @@ task_q <- R6Class("task_q",
     #' @param args A list of its arguments, with or without names. Each is passed as a value.
     #' @param id A string that is not the id of another task in the queue and does not start with
     #'   ".idle-", or `NULL` for ".1", ".2" and so on.
-    #' @param ... Must be empty.
-    #' @return The id, invisibly. Throws `taskq_error_duplicate` (field `id`), `taskq_error_closed`,
-    #'   and `taskq_error_start` when the workers cannot start. An error of this method means that
-    #'   nothing was queued.
-    push = function(fun, args = list(), id = NULL, ...) {
-      if (...length()) tq_check_dots(..., owner = task_q$public_methods$push, call = sys.call())
-      tq_push(private, fun, args, id, call = sys.call())
+    #' @param ... Must be empty: what follows is given by name.
+    #' @param timeout A duration: how long the task may run in each try, from its start. Then it is
+    #'   interrupted, half a second later its process is killed with all that it has started. Its
+    #'   result has status "timeout". Default `NULL`: that of the queue.
+    #' @param tries How often the task may be begun, a whole number or `Inf`. Default `NULL`: that of
+    #'   the queue, where 1 is the default: no task is run twice unless you say so.
+    #' @param retry_on Which ends of a try lead to another one, some of "crash", "timeout" and
+    #'   "error"; default "crash".
+    #' @param backoff A duration: the pause before the second try. It doubles with each try, and a
+    #'   random part of up to a half is taken off, so that tasks do not come back all at once.
+    #' @param priority A whole number; default 0. Tasks of a higher priority are begun first, tasks of
+    #'   the same priority in the order in which they were pushed. Tasks that a busy worker was sent
+    #'   ahead of time, a millisecond of work, are not overtaken.
+    #' @param after Ids of tasks in the queue that must succeed first, a character vector. When one of
+    #'   them does not, this task is not run: its result has status "skipped".
+    #' @param isolate Whether the task gets a fresh session of its own, which ends with it. Default
+    #'   `NULL`: that of the queue.
+    #' @param packages,globals As those of `new()`, for this task only.
+    #' @param tag A string by which tasks are found together, see `cancel()`; or `NULL`.
+    #' @param seed A whole number, or a `.Random.seed` of kind "L'Ecuyer-CMRG" (see
+    #'   [parallel::nextRNGStream()]), from which the random numbers of the task come; or `NULL`, see
+    #'   `seed` of `new()`.
+    #' @param block What happens when `max_waiting` tasks wait already: `TRUE`, the default, waits for
+    #'   room; `FALSE` returns `NULL` at once.
+    #' @param replace A string, a key: a task of the same key that has not ended is cancelled; or
+    #'   `NULL`.
+    #' @return The id, invisibly. Throws `taskq_error_duplicate` (field `id`), `taskq_error_unknown`
+    #'   (fields `ids`) when `after` names a task that is not in the queue (one that was popped is not
+    #'   there any more), `taskq_error_closed`, and `taskq_error_start` when the workers cannot start.
+    #'   An error of this method means that nothing was queued.
+    push = function(fun, args = list(), id = NULL, ..., timeout = NULL, tries = NULL,
+                    retry_on = "crash", backoff = 0, priority = 0L, after = NULL, isolate = NULL,
+                    packages = character(), globals = list(), tag = NULL, seed = NULL, block = TRUE,
+                    replace = NULL) {
+      call <- sys.call()
+      if (nargs() == 3L - missing(fun) - missing(args) - missing(id)) {
+        return(tq_push(private, fun, args, id, NULL, call))
+      }
+      tq_check_dots(..., owner = task_q$public_methods$push, call = call)
+      options <- tq_task_options(timeout, tries, retry_on, backoff, priority, after, isolate, packages,
+        globals, tag, seed, block, replace, call)
+      tq_push(private, fun, args, id, options, call)
     },
 
     #' @description
@@ -149,6 +206,78 @@ task_q <- R6Class("task_q",
     #'   ("starting", "idle", "busy" or "leaving"), `task_id` (character), `tasks_done` (integer),
     #'   `started_at` (POSIXct), `rss` (bytes) and `cpu` (seconds, doubles).
     list_workers = function() tq_list_workers(private, call = sys.call()),
+
+    #' @description
+    #' Waits until tasks are done, those with these ids or all.
+    #' @param ids Ids of tasks in the queue, a character vector; or `NULL`, the default, for all.
+    #' @param timeout A duration; default `Inf`.
+    #' @param progress Whether to show a progress bar, by cli where that is installed; default
+    #'   `interactive()`.
+    #' @return `TRUE`, invisibly, when all of them are done, `FALSE` when the time is over. Nothing is
+    #'   removed. Throws `taskq_error_unknown` (field `ids`), and `taskq_error_start` once when the
+    #'   workers cannot start.
+    wait = function(ids = NULL, timeout = Inf, progress = interactive()) {
+      tq_wait(private, ids, timeout, progress, call = sys.call())
+    },
+
+    #' @description
+    #' Waits as `wait()` does, then pops the tasks that are done, all at once.
+    #' @param ids,timeout,progress As those of `wait()`.
+    #' @return A data frame, of class `tbl_df` too, with one row a task, in the order of `ids` or of
+    #'   the pushes, and the fields of a result as columns: `result`, `error`, `warnings`, `messages`
+    #'   and `times` are lists. When the time is over, those that are not done are left out, and stay
+    #'   in the queue. Throws as `wait()`.
+    collect = function(ids = NULL, timeout = Inf, progress = interactive()) {
+      tq_collect(private, ids, timeout, progress, call = sys.call())
+    },
+
+    #' @description
+    #' Ends tasks. One that waits ends at once and never runs. One that runs is interrupted, and after
+    #' `grace` its process is killed with all that it has started, and replaced. The result has the
+    #' status "cancelled". Does not wait for the end.
+    #' @param ids Ids of tasks in the queue, a character vector. Either this or `tag` is needed.
+    #' @param tag A string: all tasks that were pushed with this tag. They are looked for one by one.
+    #' @param grace A duration, how long a running task may take to end after the interrupt; default
+    #'   500.
+    #' @return A logical vector named by the ids: `TRUE` for a task that ends by this, `FALSE` for one
+    #'   that was done. With `tag`, one element for each of its tasks that was not done. A task that
+    #'   ends by itself at this very moment keeps its own result. Throws `taskq_error_unknown` (field
+    #'   `ids`); nothing is cancelled then.
+    cancel = function(ids = NULL, tag = NULL, grace = 500) {
+      tq_cancel(private, ids, tag, grace, call = sys.call())
+    },
+
+    #' @description
+    #' What a task has written so far. Does not wait.
+    #' @param id The id of a task in the queue, a string.
+    #' @return A list with the strings `stdout` and `stderr`: while the task runs, what its process and
+    #'   its child processes have written since its start; when it is done, all of it; empty strings
+    #'   before. Throws `taskq_error_unknown` (field `ids`).
+    output = function(id) tq_output(private, id, call = sys.call()),
+
+    #' @description
+    #' What a task has last told by [task_progress()]. Does not wait.
+    #' @param id The id of a task in the queue, a string.
+    #' @return A list with `fraction` (a number from 0 to 1), `message` (a string) and `at` (POSIXct);
+    #'   each is `NA` as long as the task has not told. Throws `taskq_error_unknown` (field `ids`).
+    progress = function(id) tq_progress(private, id, call = sys.call()),
+
+    #' @description
+    #' Changes the number of workers. New sessions start at once; where there are too many, those with
+    #' nothing to do go first, and busy ones when their task has ended.
+    #' @param n As `num_workers` of `new()`. With 0, tasks wait until there are workers again.
+    #' @return The queue, invisibly. Does not wait.
+    resize = function(n) tq_resize(self, private, n, call = sys.call()),
+
+    #' @description
+    #' Stops handing out tasks. Those that run go on.
+    #' @return The queue, invisibly. Does not wait.
+    pause = function() tq_pause(self, private, call = sys.call()),
+
+    #' @description
+    #' Hands out tasks again.
+    #' @return The queue, invisibly. Does not wait.
+    resume = function() tq_resume(self, private, call = sys.call()),
 
     #' @description
     #' Closes the queue: it refuses new tasks, waits for those it has, then kills what is left.

@@ -24,7 +24,11 @@ tq_task_frame <- function(view, seats = NULL, objects = NULL) {
   here <- seq_len(tasks)
   there <- tasks + seq_len(idle)
   columns$idle <- rep(c(FALSE, TRUE), c(tasks, idle))
-  columns$priority <- integer(rows)
+  columns$priority[here] <- as.integer(view$priority)
+  columns$priority[there] <- 0L
+  columns$tag[here] <- view$tag
+  columns$progress[here] <- view$progress
+  columns$message[here] <- view$message
   columns$id[here] <- view$id
   columns$state[here] <- view$state
   columns$worker[here] <- tq_pids(view$worker, view$state == "running")
@@ -87,10 +91,13 @@ print.taskq_tasks <- function(x, ...) tq_print_frame(x, "tasks", ...)
 #' @export
 print.taskq_workers <- function(x, ...) tq_print_frame(x, "workers", ...)
 
+#' @export
+print.taskq_results <- function(x, ...) tq_print_frame(x, "results", ...)
+
 tq_print_frame <- function(x, what, ...) {
   if (!tq_has_tibble()) return(tq_print_plain(x, what))
   tibble <- x
-  class(tibble) <- setdiff(class(x), c("taskq_tasks", "taskq_workers"))
+  class(tibble) <- setdiff(class(x), c("taskq_tasks", "taskq_workers", "taskq_results"))
   print(tibble, ...)
   invisible(x)
 }

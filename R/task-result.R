@@ -54,6 +54,28 @@ tq_no_worker_error <- function(task, failure) {
   cnd
 }
 
+# What collect() returns: one row a task, the fields of the results as columns.
+tq_result_frame <- function(results) {
+  column <- function(name, type) vapply(results, `[[`, type, name)
+  values <- function(name) lapply(results, `[[`, name)
+  tq_frame(list(
+    result = values("result"),
+    stdout = column("stdout", ""),
+    stderr = column("stderr", ""),
+    error = values("error"),
+    task_id = column("task_id", ""),
+    status = column("status", ""),
+    warnings = values("warnings"),
+    messages = values("messages"),
+    tries = column("tries", 0L),
+    worker = column("worker", 0L),
+    times = values("times"),
+    seconds = column("seconds", 0),
+    cpu = column("cpu", 0),
+    max_rss = column("max_rss", 0)
+  ), "taskq_results")
+}
+
 #' @export
 format.taskq_result <- function(x, ...) {
   seconds <- if (is.na(x$seconds)) "" else sprintf(", %s s", format(round(x$seconds, 3)))

@@ -122,7 +122,7 @@ tq_guarded <- function(evaluator, expr) {
 
 #' Inside a task
 #'
-#' What code can ask about the task that it runs in.
+#' What code can ask about the task that it runs in, and say of it.
 #'
 #' @return
 #' * `is_worker()`: `TRUE` in a worker session of a queue, `FALSE` elsewhere, also in an inline
@@ -130,8 +130,10 @@ tq_guarded <- function(evaluator, expr) {
 #' * `task_id()`: the id of the running task, a string; `NULL` outside a task.
 #' * `task_attempt()`: the number of this run of the task, a whole number from 1; `NULL` outside a
 #'   task.
+#' * `task_progress()`: `NULL`, invisibly. Outside a task it does nothing.
 #'
-#' None of them waits or fails.
+#' None of them waits. Only `task_progress()` can fail, with a `taskq_error_input`, when it is given
+#' something else than described.
 #' @examples
 #' is_worker()
 #' task_id()
@@ -139,6 +141,10 @@ tq_guarded <- function(evaluator, expr) {
 #' q <- task_q$new(1)
 #' q$push(function() taskq::task_id(), id = "who-am-i")
 #' q$pop(Inf)$result
+#' q$push(function(n) {
+#'   for (i in seq_len(n)) taskq::task_progress(i / n, paste("step", i))
+#' }, list(100))
+#' q$pop(Inf)$status
 #' q$close()
 #' @export
 task_id <- function() {

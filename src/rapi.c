@@ -113,7 +113,7 @@ static void remember_function(SEXP fun, void *shared) {
 
 struct push {
   void *queue;
-  SEXP id, fun, call;
+  SEXP id, fun, call, options;
   void *fun_bytes, *fun_shared, *call_bytes;
 };
 
@@ -136,7 +136,7 @@ static SEXP push_body(void *data) {
   const char *id = push->id == R_NilValue ? NULL : Rf_translateCharUTF8(STRING_ELT(push->id, 0));
   void *call = push->call_bytes;
   push->call_bytes = NULL;
-  return tq_push(push->queue, id, push->fun_shared, call);
+  return tq_push(push->queue, id, push->fun_shared, call, push->options);
 }
 
 static void push_cleanup(void *data) {
@@ -146,23 +146,24 @@ static void push_cleanup(void *data) {
   tq_buffer_free(push->call_bytes);
 }
 
-/* (handle, id or NULL, fun, call or NULL): the id, or a failure. Nothing is queued when an object cannot be serialized. */
+/* (handle, id or NULL, fun, call or NULL, options or NULL): the id, or a failure. Nothing is queued when an object cannot be
+ * serialized. */
 static SEXP push(SEXP args) {
   SEXP refusal;
   void *queue = queue_of(argument(args, 1), &refusal);
   if (!queue) return refusal;
-  struct push data = {queue, argument(args, 2), argument(args, 3), argument(args, 4), NULL, NULL, NULL};
+  struct push data = {queue, argument(args, 2), argument(args, 3), argument(args, 4), argument(args, 5), NULL, NULL, NULL};
   return R_ExecWithCleanup(push_body, &data, push_cleanup, &data);
 }
 
 /* ---- host: wait ----------------------------------------------------------------------------------------------------- */
 
 /* Waits in slices; nothing of Rust is on the stack when R may jump. */
-static int wait_in_slices(void *queue, double ms, int (*wait)(void *, double)) {
+static int wait_in_slices(void *what, double ms, int (*wait)(void *, double)) {
   double deadline = tq_now_ms() + ms;
   for (;;) {
     double left = R_FINITE(ms) ? deadline - tq_now_ms() : SLICE_MS;
-    int answer = wait(queue, fmax(0, fmin(left, SLICE_MS)));
+    int answer = wait(what, fmax(0, fmin(left, SLICE_MS)));
     if (answer != TQ_TIMED_OUT || left <= 0) return answer;
     R_CheckUserInterrupt();
   }
@@ -176,6 +177,46 @@ static SEXP wait_done(SEXP args) {
   if (!queue) return refusal;
   int answer = wait_in_slices(queue, Rf_asReal(argument(args, 2)), tq_wait_for_done);
   return answer == TQ_FAILED ? tq_tell_failure(queue) : Rf_ScalarLogical(answer == TQ_DONE);
+}
+
+/* (handle, ms): TRUE when the queue takes one more task, or refuses for another reason; FALSE when the time is over; a failure as
+ * above. */
+static SEXP wait_room(SEXP args) {
+  SEXP refusal;
+  void *queue = queue_of(argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  int answer = wait_in_slices(queue, Rf_asReal(argument(args, 2)), tq_wait_for_room);
+  return answer == TQ_FAILED ? tq_tell_failure(queue) : Rf_ScalarLogical(answer == TQ_DONE);
+}
+
+struct wait_all {
+  void *queue, *awaited;
+  double ms;
+};
+
+static int wait_for_awaited(void *wait, double ms) {
+  return tq_wait_for_all(((struct wait_all *) wait)->queue, ((struct wait_all *) wait)->awaited, ms);
+}
+
+static SEXP wait_all_body(void *data) {
+  struct wait_all *wait = data;
+  int answer = wait_in_slices(wait, wait->ms, wait_for_awaited);
+  return answer == TQ_FAILED ? tq_tell_failure(wait->queue) : Rf_ScalarLogical(answer == TQ_DONE);
+}
+
+static void wait_all_cleanup(void *data) {
+  tq_awaited_free(((struct wait_all *) data)->awaited);
+}
+
+/* (handle, serial numbers or NULL for all, ms): TRUE when all of them are done; FALSE when the time is over; a failure as above. */
+static SEXP wait_all(SEXP args) {
+  SEXP refusal;
+  void *queue = queue_of(argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  SEXP tasks = argument(args, 2);
+  void *awaited = tasks == R_NilValue ? tq_awaited_new(NULL, 0) : tq_awaited_new(REAL(tasks), (size_t) XLENGTH(tasks));
+  struct wait_all wait = {queue, awaited, Rf_asReal(argument(args, 3))};
+  return R_ExecWithCleanup(wait_all_body, &wait, wait_all_cleanup, &wait);
 }
 
 /* (handle, ms): TRUE when no process of the queue is left. */
@@ -197,7 +238,7 @@ static SEXP done_names = NULL;
 
 static void make_done_names(void) {
   static const char *const names[] = {"serial", "id",    "status", "outcome", "stdout",  "stderr",   "stderr_tail", "dropped", "signal",
-                                      "exit_code", "cause", "tries", "worker",  "queued", "started", "finished", "cpu", "max_rss"};
+                                      "exit_code", "cause", "after", "tries", "worker",  "queued", "started", "finished", "cpu", "max_rss"};
   int length = (int) (sizeof names / sizeof *names);
   done_names = Rf_allocVector(STRSXP, length);
   R_PreserveObject(done_names);
@@ -222,6 +263,7 @@ static SEXP done_body(void *data) {
   SET_VECTOR_ELT(list, i++, Rf_ScalarInteger(done.signal ? done.signal : NA_INTEGER));
   SET_VECTOR_ELT(list, i++, Rf_ScalarInteger(done.exit_code >= 0 ? done.exit_code : NA_INTEGER));
   SET_VECTOR_ELT(list, i++, Rf_mkString(done.cause));
+  SET_VECTOR_ELT(list, i++, done.after.length ? string_of(done.after.bytes, done.after.length) : R_NilValue);
   SET_VECTOR_ELT(list, i++, Rf_ScalarInteger(done.tries));
   SET_VECTOR_ELT(list, i++, Rf_ScalarInteger(done.pid ? done.pid : NA_INTEGER));
   SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.queued));
@@ -253,6 +295,13 @@ static SEXP outcome(SEXP args) {
   return queue ? describe_done(tq_done_task(queue, Rf_asReal(argument(args, 2)))) : refusal;
 }
 
+static SEXP evaluate(SEXP function) {
+  SEXP call = PROTECT(Rf_lang1(function));
+  SEXP value = Rf_eval(call, R_BaseEnv);
+  UNPROTECT(1);
+  return value;
+}
+
 /* (handle, serial, value, again): removes the done task and gives `value` back. Nothing between the removal and the return can be
  * interrupted. When somebody else was faster (a finalizer that pops, for instance): what again() gives. */
 static SEXP commit(SEXP args) {
@@ -260,10 +309,17 @@ static SEXP commit(SEXP args) {
   void *queue = queue_of(argument(args, 1), &refusal);
   if (!queue) return refusal;
   if (tq_take(queue, Rf_asReal(argument(args, 2)))) return argument(args, 3);
-  SEXP again = PROTECT(Rf_lang1(argument(args, 4)));
-  SEXP value = Rf_eval(again, R_BaseEnv);
-  UNPROTECT(1);
-  return value;
+  return evaluate(argument(args, 4));
+}
+
+/* (handle, serials, value, again): the same for many done tasks, of which all are removed or none. */
+static SEXP commit_all(SEXP args) {
+  SEXP refusal;
+  void *queue = queue_of(argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  SEXP tasks = argument(args, 2);
+  if (tq_take_all(queue, REAL(tasks), (size_t) XLENGTH(tasks))) return argument(args, 3);
+  return evaluate(argument(args, 4));
 }
 
 /* ---- both: a task's function and call ------------------------------------------------------------------------------- */
@@ -369,20 +425,21 @@ void tq_clear_interrupt(void) { R_interrupts_pending = 0; }
 
 struct inline_task {
   void *task;
-  double serial;
-  struct tq_bytes id;
+  struct tq_inline about;
 };
 
 static SEXP inline_body(void *data) {
-  static const char *names[] = {"serial", "id", "fun", "call", ""};
+  static const char *names[] = {"serial", "id", "tries", "timeout", "fun", "call", ""};
   struct inline_task *next = data;
   struct tq_bytes fun, call;
   tq_payload_read(next->task, &fun, &call);
   SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
-  SET_VECTOR_ELT(list, 0, Rf_ScalarReal(next->serial));
-  SET_VECTOR_ELT(list, 1, string_of(next->id.bytes, next->id.length));
-  SET_VECTOR_ELT(list, 2, unserialize_from((const unsigned char *) fun.bytes, fun.length));
-  SET_VECTOR_ELT(list, 3, unserialize_from((const unsigned char *) call.bytes, call.length));
+  SET_VECTOR_ELT(list, 0, Rf_ScalarReal(next->about.serial));
+  SET_VECTOR_ELT(list, 1, string_of(next->about.id.bytes, next->about.id.length));
+  SET_VECTOR_ELT(list, 2, Rf_ScalarInteger(next->about.tries));
+  SET_VECTOR_ELT(list, 3, Rf_ScalarReal(next->about.ms < 0 ? R_PosInf : next->about.ms));
+  SET_VECTOR_ELT(list, 4, unserialize_from((const unsigned char *) fun.bytes, fun.length));
+  SET_VECTOR_ELT(list, 5, unserialize_from((const unsigned char *) call.bytes, call.length));
   UNPROTECT(1);
   return list;
 }
@@ -391,14 +448,16 @@ static void inline_cleanup(void *data) {
   tq_payload_free(((struct inline_task *) data)->task);
 }
 
-/* (handle): the next task that the caller is to run itself, or NULL. */
+/* (handle): the next task that the caller is to run itself as a list; or how many milliseconds later there will be one, because it
+ * waits for its next try; or NULL. */
 static SEXP inline_next(SEXP args) {
   SEXP refusal;
   void *queue = queue_of(argument(args, 1), &refusal);
   if (!queue) return refusal;
   struct inline_task next;
-  next.task = tq_inline_next(queue, &next.serial, &next.id);
-  return next.task ? R_ExecWithCleanup(inline_body, &next, inline_cleanup, &next) : R_NilValue;
+  next.task = tq_inline_next(queue, &next.about);
+  if (next.task) return R_ExecWithCleanup(inline_body, &next, inline_cleanup, &next);
+  return next.about.ms < 0 ? R_NilValue : Rf_ScalarReal(next.about.ms);
 }
 
 struct inline_done {
@@ -435,12 +494,15 @@ static SEXP inline_done(SEXP args) {
 /* ---- registration --------------------------------------------------------------------------------------------------- */
 
 static const R_ExternalMethodDef external[] = {
-  {"C_tq_push", (DL_FUNC) &push, 4},
+  {"C_tq_push", (DL_FUNC) &push, 5},
   {"C_tq_wait", (DL_FUNC) &wait_done, 2},
+  {"C_tq_wait_all", (DL_FUNC) &wait_all, 3},
+  {"C_tq_wait_room", (DL_FUNC) &wait_room, 2},
   {"C_tq_wait_closed", (DL_FUNC) &wait_closed, 2},
   {"C_tq_peek", (DL_FUNC) &peek, 2},
   {"C_tq_outcome", (DL_FUNC) &outcome, 2},
   {"C_tq_commit", (DL_FUNC) &commit, 4},
+  {"C_tq_commit_all", (DL_FUNC) &commit_all, 4},
   {"C_tq_payload", (DL_FUNC) &payload, 2},
   {"C_tq_receive", (DL_FUNC) &receive, 0},
   {"C_tq_task_fun", (DL_FUNC) &task_fun, 0},

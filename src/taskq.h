@@ -28,8 +28,16 @@ struct tq_done {
   double dropped;
   int signal, exit_code;
   const char *cause;
+  struct tq_bytes after;
   int tries, pid;
   double queued, started, finished, cpu, max_rss;
+};
+
+/* A task that R runs itself. `ms`: how long it may run, below zero for ever; without a task: when one will come, below zero never. */
+struct tq_inline {
+  double serial, ms;
+  int tries;
+  struct tq_bytes id;
 };
 
 /* A growing buffer; writing answers 0 when there is no memory. Freeing NULL does nothing. */
@@ -48,21 +56,28 @@ double tq_now_ms(void);
 SEXP tq_refuse_handle(void *queue);
 /* Whether there is something that the user should be warned of, which is then in `notice`, not ended by NUL. */
 int tq_take_notice(void *queue, struct tq_bytes *notice);
-/* Shares `fun` and takes the buffer `call`. The id, or a failure. */
-SEXP tq_push(void *queue, const char *id, void *fun, void *call);
+/* Shares `fun` and takes the buffer `call`. The id, or a failure. `options` is the list that R/task-options.R makes, or NULL of R. */
+SEXP tq_push(void *queue, const char *id, void *fun, void *call, SEXP options);
 /* TQ_FAILED only until tq_tell_failure() has told R why. */
 int tq_wait_for_done(void *queue, double ms);
 SEXP tq_tell_failure(void *queue);
 int tq_wait_for_end(void *queue, double ms);
+int tq_wait_for_room(void *queue, double ms);
+/* Which tasks are waited for, by serial number; NULL for all. It remembers which of them are done. */
+void *tq_awaited_new(const double *tasks, size_t count);
+int tq_wait_for_all(void *queue, void *awaited, double ms);
+void tq_awaited_free(void *awaited);
 void *tq_oldest_done(void *queue);
 void *tq_done_task(void *queue, double serial);
 void tq_done_read(void *done, struct tq_done *into);
 void tq_done_free(void *done);
 int tq_take(void *queue, double serial);
+int tq_take_all(void *queue, const double *serials, size_t count);
 void *tq_payload(void *queue, double serial);
 void tq_payload_read(void *payload, struct tq_bytes *fun, struct tq_bytes *call);
 void tq_payload_free(void *payload);
-void *tq_inline_next(void *queue, double *serial, struct tq_bytes *id);
+/* NULL when there is none; then `ms` says when there will be one. */
+void *tq_inline_next(void *queue, struct tq_inline *about);
 void tq_inline_done(void *queue, double serial, int verdict, void *outcome, const char *out, const char *err, double cpu,
                     double seconds);
 

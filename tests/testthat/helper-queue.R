@@ -89,3 +89,11 @@ parent_pid <- function(pid) as.integer(stat_fields(pid)[[2L]])
 is_alive <- function(pids) {
   vapply(pids, function(pid) !stat_fields(pid)[[1L]] %in% c("X", "Z"), NA)
 }
+
+# The fields of a result, in their order.
+formals_of_result <- function() {
+  q <- task_q$new(0)
+  on.exit(q$close())
+  q$push(function() 1)
+  unclass(q$pop())
+}

@@ -5,6 +5,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 
 mod host;
 mod inline;
+pub(crate) mod options;
 mod session;
 
 /// Runs `body`; a panic in it becomes `fault`.

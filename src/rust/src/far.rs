@@ -141,19 +141,26 @@ fn rs_task_id() -> Robj {
     })
 }
 
-/// The number of the running attempt, or NULL.
+/// How often the running task has begun, or NULL.
 #[extendr]
 fn rs_task_attempt() -> Robj {
     with_far(|far| match far {
         Far::Session(session) => {
             let number = |number| i32::try_from(number).unwrap_or(i32::MAX);
-            session
-                .current()
-                .map(|job| number(job.attempt.number))
-                .into()
+            session.current().map(|job| number(job.tries)).into()
         }
         _ => ().into(),
     })
+}
+
+/// Notes how far the running task is. Outside a task it does nothing.
+#[extendr]
+fn rs_task_progress(fraction: Rfloat, message: &str) {
+    with_far(|far| {
+        if let Far::Session(session) = far {
+            session.progress(fraction.0, message);
+        }
+    });
 }
 
 /// Whether this process is a session of a queue.
@@ -209,5 +216,6 @@ extendr_module! {
     fn rs_session_failed;
     fn rs_task_id;
     fn rs_task_attempt;
+    fn rs_task_progress;
     fn rs_is_worker;
 }

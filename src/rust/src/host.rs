@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use extendr_api::prelude::*;
-use taskq_core::Config as SchedulerConfig;
-use taskq_core::Outcome;
-use taskq_core::QueueState;
-use taskq_core::{SeatState, TaskPhase};
-use taskq_engine::{Config, Queue, SeatRow, TaskRow};
+use taskq_core::id::TaskId;
+use taskq_core::{
+    Config as SchedulerConfig, Outcome, QueueState, SeatState, TaskOptions, TaskPhase,
+};
+use taskq_engine::{Captured, Config, Queue, SeatRow, TaskRow};
 
+use crate::external::options::{duration, whole};
 use crate::handle;
-use crate::reply::{failure, start_failure};
+use crate::reply::{self, failure, start_failure};
 
 /// Opens a queue. `config` is a list with `num_workers`, `setup` (raw), `env` (named strings), `wd`, `command`, `tempdir`.
 #[extendr]
@@ -54,11 +55,12 @@ fn rs_queue_counts(handle: Robj) -> Robj {
     })
 }
 
-/// "open", "failed", "closing" or "closed".
+/// "open", "paused", "failed", "closing" or "closed".
 #[extendr]
 fn rs_queue_state(handle: Robj) -> Robj {
     with(&handle, |queue| {
         match queue.state() {
+            QueueState::Open if queue.is_paused() => "paused",
             QueueState::Open => "open",
             QueueState::Failed => "failed",
             QueueState::Closing => "closing",
@@ -98,6 +100,25 @@ fn rs_queue_tasks(handle: Robj) -> Robj {
                 .iter()
                 .map(|row| Rint::from(row.pid))
                 .collect::<Integers>(),
+            tag = rows
+                .iter()
+                .map(|row| row.tag.as_deref().map_or_else(Rstr::na, Rstr::from))
+                .collect::<Strings>(),
+            priority = rows
+                .iter()
+                .map(|row| Rint::from(row.priority))
+                .collect::<Integers>(),
+            progress = column(|row| row
+                .progress
+                .as_ref()
+                .map_or_else(Rfloat::na, |told| fraction(told.fraction))),
+            message = rows
+                .iter()
+                .map(|row| row
+                    .progress
+                    .as_ref()
+                    .map_or_else(Rstr::na, |told| reply::clean(&told.message).into()))
+                .collect::<Strings>(),
             status = rows
                 .iter()
                 .map(|row| row
@@ -166,12 +187,140 @@ fn rs_queue_seats(handle: Robj) -> Robj {
     })
 }
 
+/// The serial numbers of the tasks with these ids, or a failure with those that are not there.
+#[extendr]
+fn rs_queue_find(handle: Robj, ids: Strings) -> Robj {
+    with(&handle, |queue| {
+        match queue.find(ids.iter().map(|id| id.as_ref())) {
+            Ok(tasks) => serials(tasks),
+            Err(unknown) => reply::unknown(&unknown),
+        }
+    })
+}
+
+/// The serial numbers of the tasks with this tag that are not done.
+#[extendr]
+fn rs_queue_tagged(handle: Robj, tag: &str) -> Robj {
+    with(&handle, |queue| serials(queue.tagged(tag)))
+}
+
+/// The serial numbers of the done tasks, oldest push first.
+#[extendr]
+fn rs_queue_done_serials(handle: Robj) -> Robj {
+    with(&handle, |queue| serials(queue.done_tasks()))
+}
+
+/// How many of these tasks are done or gone.
+#[extendr]
+fn rs_queue_num_done(handle: Robj, tasks: Doubles) -> Robj {
+    with(&handle, |queue| {
+        (queue.count_done(task_ids(&tasks)) as f64).into()
+    })
+}
+
+/// Ends tasks. A logical vector named by their ids: whether each was not done before.
+#[extendr]
+fn rs_queue_cancel(handle: Robj, tasks: Doubles, grace_ms: f64) -> Robj {
+    with(&handle, |queue| {
+        let tasks: Vec<TaskId> = task_ids(&tasks).collect();
+        let (names, ended): (Vec<String>, Vec<bool>) =
+            queue.cancel(&tasks, grace(grace_ms)).into_iter().unzip();
+        let mut answer: Robj = ended.iter().copied().collect::<Logicals>().into();
+        // A name for each element: this cannot fail.
+        let _ = answer.set_names(names);
+        answer
+    })
+}
+
+/// Changes the number of workers.
+#[extendr]
+fn rs_queue_resize(handle: Robj, workers: i32, max_workers: i32) -> Robj {
+    with(&handle, |queue| {
+        let count = |n: i32| u32::try_from(n).unwrap_or(0);
+        queue.resize(count(workers), count(max_workers));
+        ().into()
+    })
+}
+
+/// Stops handing out tasks.
+#[extendr]
+fn rs_queue_pause(handle: Robj) -> Robj {
+    with(&handle, |queue| {
+        queue.pause();
+        ().into()
+    })
+}
+
+/// Hands out tasks again.
+#[extendr]
+fn rs_queue_resume(handle: Robj) -> Robj {
+    with(&handle, |queue| {
+        queue.resume();
+        ().into()
+    })
+}
+
+/// What a task has written so far: `list(stdout, stderr)`.
+#[extendr]
+fn rs_queue_output(handle: Robj, task: f64) -> Robj {
+    with(&handle, |queue| {
+        let (stdout, stderr) = queue.output(TaskId(task as u64)).unwrap_or_default();
+        let text = |captured: &Captured| reply::text(&captured.bytes);
+        list!(stdout = text(&stdout), stderr = text(&stderr)).into()
+    })
+}
+
+/// What a task has last told of its progress: `list(fraction, message, at)`, or NULL.
+#[extendr]
+fn rs_queue_progress(handle: Robj, task: f64) -> Robj {
+    with(&handle, |queue| match queue.progress(TaskId(task as u64)) {
+        None => ().into(),
+        Some((progress, at)) => list!(
+            fraction = fraction(progress.fraction),
+            message = reply::clean(&progress.message),
+            at = at
+        )
+        .into(),
+    })
+}
+
+/// What the queue has done in all its life.
+#[extendr]
+fn rs_queue_totals(handle: Robj) -> Robj {
+    with(&handle, |queue| {
+        let totals = queue.totals();
+        list!(
+            submitted = totals.submitted as f64,
+            taken = totals.taken as f64,
+            success = totals.success as f64,
+            error = (totals.error + totals.no_worker) as f64,
+            crash = totals.crash as f64,
+            timeout = totals.timeout as f64,
+            cancelled = totals.cancelled as f64,
+            skipped = totals.skipped as f64,
+            retries = totals.retries as f64,
+            sessions_ready = totals.sessions_ready as f64,
+            sessions_died = totals.sessions_died as f64,
+            sessions_recycled = totals.sessions_recycled as f64,
+            run_time = totals.run_time.as_secs_f64(),
+            wait_time = totals.wait_time.as_secs_f64()
+        )
+        .into()
+    })
+}
+
+/// How many processors this process may use.
+#[extendr]
+fn rs_num_cores() -> i32 {
+    std::thread::available_parallelism()
+        .map_or(1, |cores| i32::try_from(cores.get()).unwrap_or(i32::MAX))
+}
+
 /// Refuses new tasks, lets the others finish for `grace_ms`, then ends what is left. Does not wait.
 #[extendr]
 fn rs_queue_close(handle: Robj, grace_ms: f64) -> Robj {
     with(&handle, |queue| {
-        let grace = Duration::try_from_secs_f64(grace_ms / 1e3).unwrap_or(Duration::MAX);
-        queue.close(grace);
+        queue.close(grace(grace_ms));
         ().into()
     })
 }
@@ -189,6 +338,31 @@ fn rs_queue_kill(handle: Robj) -> Robj {
 #[extendr]
 fn rs_exit() {
     handle::end_all(Duration::from_secs(1));
+}
+
+fn grace(ms: f64) -> Duration {
+    duration(ms).unwrap_or(Duration::MAX)
+}
+
+fn serials(tasks: Vec<TaskId>) -> Robj {
+    tasks
+        .into_iter()
+        .map(|task| Rfloat::from(task.0 as f64))
+        .collect::<Doubles>()
+        .into()
+}
+
+fn task_ids(serials: &Doubles) -> impl Iterator<Item = TaskId> + '_ {
+    serials.iter().map(|serial| TaskId(serial.0 as u64))
+}
+
+/// What R knows as NA is not a number here.
+fn fraction(fraction: f64) -> Rfloat {
+    if fraction.is_nan() {
+        Rfloat::na()
+    } else {
+        fraction.into()
+    }
 }
 
 fn with(handle: &Robj, body: impl FnOnce(&Queue) -> Robj) -> Robj {
@@ -227,9 +401,11 @@ fn read_config(config: &List) -> std::result::Result<Config, String> {
         .collect();
     environment.retain(|(name, _)| !added.iter().any(|(other, _)| other == name));
     environment.extend(added);
-    let workers = item("num_workers")?
-        .as_integer()
-        .and_then(|n| u32::try_from(n).ok());
+    let number = |name: &str| {
+        item(name)?
+            .as_real()
+            .ok_or_else(|| format!("`{name}` is no number"))
+    };
     Ok(Config {
         command: strings("command")?,
         env: environment,
@@ -238,8 +414,21 @@ fn read_config(config: &List) -> std::result::Result<Config, String> {
         setup: item("setup")?.as_raw_slice().unwrap_or_default().to_vec(),
         output_limit: Config::OUTPUT_LIMIT,
         stderr_tail: Config::STDERR_TAIL,
+        task_defaults: TaskOptions {
+            timeout: duration(number("timeout")?),
+            tries: whole(number("tries")?),
+            isolate: number("isolate")? != 0.0,
+            ..TaskOptions::default()
+        },
         scheduler: SchedulerConfig {
-            workers: workers.ok_or("`num_workers` is no number")?,
+            workers: whole(number("min_workers")?),
+            max_workers: whole(number("max_workers")?),
+            idle_timeout: duration(number("idle_timeout")?).unwrap_or(Duration::MAX),
+            // Casting saturates: infinity is the largest number.
+            max_tasks: number("max_tasks")? as u64,
+            max_memory: number("max_memory")? as u64,
+            max_waiting: number("max_waiting")? as usize,
+            jitter_seed: u64::from(std::process::id()),
             ..SchedulerConfig::default()
         },
     })
@@ -271,6 +460,8 @@ fn status(outcome: &Outcome) -> &'static str {
         Outcome::Success => "success",
         Outcome::Crash { .. } => "crash",
         Outcome::Cancelled => "cancelled",
+        Outcome::Timeout => "timeout",
+        Outcome::Skipped { .. } => "skipped",
         _ => "error",
     }
 }
@@ -302,6 +493,18 @@ extendr_module! {
     fn rs_queue_failure;
     fn rs_queue_tasks;
     fn rs_queue_seats;
+    fn rs_queue_find;
+    fn rs_queue_tagged;
+    fn rs_queue_done_serials;
+    fn rs_queue_num_done;
+    fn rs_queue_cancel;
+    fn rs_queue_resize;
+    fn rs_queue_pause;
+    fn rs_queue_resume;
+    fn rs_queue_output;
+    fn rs_queue_progress;
+    fn rs_queue_totals;
+    fn rs_num_cores;
     fn rs_queue_close;
     fn rs_queue_kill;
     fn rs_exit;

@@ -30,11 +30,29 @@ pub(crate) fn push_failure(error: &PushError) -> Robj {
         PushError::Refused(SubmitError::Reserved { label }) => {
             failure("input", &message, &[("id", clean(label).into())])
         }
+        PushError::Refused(SubmitError::Unknown { label }) => unknown(std::slice::from_ref(label)),
+        PushError::Refused(SubmitError::Full) => failure("full", &message, &[]),
         PushError::Refused(SubmitError::Closed) => failure("closed", &message, &[]),
         PushError::Refused(SubmitError::Failed) => failure("failed", &message, &[]),
         // The scheduler's reasons may become more; each has its words.
         PushError::Refused(_) => failure("refused", &message, &[]),
     }
+}
+
+/// Names that no task in the queue has.
+pub(crate) fn unknown<T: AsRef<str>>(labels: &[T]) -> Robj {
+    const SHOWN: usize = 5;
+    let ids: Vec<String> = labels.iter().map(|label| clean(label.as_ref())).collect();
+    let mut names: Vec<String> = ids.iter().take(SHOWN).map(|id| format!("'{id}'")).collect();
+    if ids.len() > SHOWN {
+        names.push(format!("{} more", ids.len() - SHOWN));
+    }
+    let what = if ids.len() == 1 { "task" } else { "tasks" };
+    let message = format!(
+        "there is no {what} {} in the queue; a task that was popped is not there any more",
+        names.join(", ")
+    );
+    failure("unknown", &message, &[("ids", ids.into())])
 }
 
 /// Why sessions cannot start.
@@ -66,4 +84,9 @@ fn phase_name(phase: StartPhase) -> &'static str {
 /// R's strings hold no NUL.
 pub(crate) fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
+}
+
+/// Output as R can hold it: UTF-8 without NUL, in no more bytes than one string of R may have.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    clean(&String::from_utf8_lossy(&bytes[..bytes.len().min(1 << 30)]))
 }

@@ -10,8 +10,9 @@ use extendr_ffi::{R_NilValue, SEXP};
 use taskq_core::id::TaskId;
 use taskq_core::GoneCause;
 use taskq_core::Outcome;
-use taskq_engine::{DoneTask, TaskPayload, WaitOutcome};
+use taskq_engine::{Awaited, DoneTask, TaskPayload, WaitOutcome};
 
+use super::options;
 use super::{border, Bytes, DONE, EMPTY, FAILED, TIMED_OUT};
 use crate::{buffer, handle, reply};
 
@@ -29,6 +30,7 @@ struct Done {
     signal: c_int,
     exit_code: c_int,
     cause: *const c_char,
+    after: Bytes,
     tries: c_int,
     pid: c_int,
     queued: f64,
@@ -84,20 +86,23 @@ unsafe extern "C" fn tq_push(
     id: *const c_char,
     fun: *mut c_void,
     call: *mut c_void,
+    options: SEXP,
 ) -> SEXP {
-    // SAFETY: `rapi.c` gives the buffer away, and holds the others: shared bytes, a live queue, null or a string of R's.
-    let (queue, payload, label) = unsafe {
+    // SAFETY: `rapi.c` gives the buffer away, and holds the others: shared bytes, a live queue, null or a string of R's, the
+    // list that R/task-options.R has made.
+    let (queue, payload, task) = unsafe {
         let fun = buffer::hold(fun);
         let call = Arc::new(buffer::take(call));
         let label = (!id.is_null()).then(|| CStr::from_ptr(id).to_string_lossy());
-        (handle::at(queue), TaskPayload { fun, call }, label)
+        let queue = handle::at(queue);
+        let mut task = options::read(options, queue.default_options());
+        task.label = label.map(Into::into);
+        (queue, TaskPayload { fun, call }, task)
     };
     // SAFETY: R's constant.
-    border(unsafe { R_NilValue }, || {
-        match queue.push(label.as_deref(), payload) {
-            Ok(label) => into_sexp(Robj::from(label)),
-            Err(error) => into_sexp(reply::push_failure(&error)),
-        }
+    border(unsafe { R_NilValue }, || match queue.push(task, payload) {
+        Ok(label) => into_sexp(Robj::from(label)),
+        Err(error) => into_sexp(reply::push_failure(&error)),
     })
 }
 
@@ -105,14 +110,47 @@ unsafe extern "C" fn tq_push(
 unsafe extern "C" fn tq_wait_for_done(queue: *mut c_void, ms: f64) -> c_int {
     // SAFETY: `rapi.c` has checked the handle.
     let queue = unsafe { handle::at(queue) };
-    border(FAILED, || {
-        match queue.wait_for_done(Duration::from_secs_f64(ms / 1e3)) {
-            WaitOutcome::Done => DONE,
-            WaitOutcome::Empty => EMPTY,
-            WaitOutcome::Failed => FAILED,
-            WaitOutcome::TimedOut => TIMED_OUT,
+    border(FAILED, || code(queue.wait_for_done(milliseconds(ms))))
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_wait_for_room(queue: *mut c_void, ms: f64) -> c_int {
+    // SAFETY: `rapi.c` has checked the handle.
+    let queue = unsafe { handle::at(queue) };
+    border(FAILED, || code(queue.wait_for_room(milliseconds(ms))))
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_awaited_new(tasks: *const f64, count: usize) -> *mut c_void {
+    let awaited = if tasks.is_null() {
+        Awaited::All
+    } else {
+        // SAFETY: the numbers of a vector of R's, which `rapi.c` holds.
+        let serials = unsafe { std::slice::from_raw_parts(tasks, count) };
+        Awaited::These {
+            tasks: serials
+                .iter()
+                .map(|&serial| TaskId(serial as u64))
+                .collect(),
+            done: 0,
         }
+    };
+    Box::into_raw(Box::new(awaited)).cast()
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_wait_for_all(queue: *mut c_void, awaited: *mut c_void, ms: f64) -> c_int {
+    // SAFETY: `rapi.c` has checked the handle; the other is one of `tq_awaited_new`'s.
+    let (queue, awaited) = unsafe { (handle::at(queue), &mut *awaited.cast::<Awaited>()) };
+    border(FAILED, || {
+        code(queue.wait_for_all(awaited, milliseconds(ms)))
     })
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_awaited_free(awaited: *mut c_void) {
+    // SAFETY: one of `tq_awaited_new`'s, freed once.
+    drop(unsafe { Box::from_raw(awaited.cast::<Awaited>()) });
 }
 
 #[no_mangle]
@@ -131,7 +169,7 @@ unsafe extern "C" fn tq_wait_for_end(queue: *mut c_void, ms: f64) -> c_int {
     // SAFETY: `rapi.c` has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(FAILED, || {
-        if queue.wait_for_end(Duration::from_secs_f64(ms / 1e3)) {
+        if queue.wait_for_end(milliseconds(ms)) {
             DONE
         } else {
             TIMED_OUT
@@ -160,7 +198,10 @@ unsafe extern "C" fn tq_done_read(done: *const c_void, into: *mut Done) {
     // SAFETY: `done` is one of `hold`'s, `into` is on the caller's stack.
     let (held, into) = unsafe { (&*done.cast::<Held>(), into) };
     let task = &held.task;
-    let (cause, signal, exit_code) = describe_cause(&task.outcome);
+    let (mut cause, signal, exit_code) = describe_cause(&task.outcome);
+    if task.ending.oom {
+        cause = c"oom";
+    }
     let value = Done {
         serial: task.id.0 as f64,
         id: task.label.as_bytes().into(),
@@ -178,6 +219,12 @@ unsafe extern "C" fn tq_done_read(done: *const c_void, into: *mut Done) {
         signal,
         exit_code,
         cause: cause.as_ptr(),
+        after: task
+            .skipped_after
+            .as_deref()
+            .unwrap_or_default()
+            .as_bytes()
+            .into(),
         tries: c_int::try_from(task.tries).unwrap_or(c_int::MAX),
         pid: task.ending.pid.unwrap_or(0),
         queued: task.queued,
@@ -201,6 +248,20 @@ unsafe extern "C" fn tq_take(queue: *mut c_void, serial: f64) -> c_int {
     // SAFETY: `rapi.c` has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(0, || c_int::from(queue.take(TaskId(serial as u64))))
+}
+
+/// Takes all of these, or none when one of them is not done any more.
+#[no_mangle]
+unsafe extern "C" fn tq_take_all(queue: *mut c_void, tasks: *const f64, count: usize) -> c_int {
+    // SAFETY: `rapi.c` has checked the handle, and holds a vector of so many numbers.
+    let (queue, serials) = unsafe { (handle::at(queue), std::slice::from_raw_parts(tasks, count)) };
+    border(0, || {
+        let tasks: Vec<TaskId> = serials
+            .iter()
+            .map(|&serial| TaskId(serial as u64))
+            .collect();
+        c_int::from(queue.take_all(&tasks))
+    })
 }
 
 #[no_mangle]
@@ -235,13 +296,27 @@ unsafe extern "C" fn tq_payload_free(payload: *mut c_void) {
     drop(unsafe { Box::from_raw(payload.cast::<HeldPayload>()) });
 }
 
+fn code(outcome: WaitOutcome) -> c_int {
+    match outcome {
+        WaitOutcome::Done => DONE,
+        WaitOutcome::Empty => EMPTY,
+        WaitOutcome::Failed => FAILED,
+        WaitOutcome::TimedOut => TIMED_OUT,
+    }
+}
+
+/// The length of one turn of waiting, which `rapi.c` keeps short and above zero.
+fn milliseconds(ms: f64) -> Duration {
+    Duration::from_secs_f64(ms / 1e3)
+}
+
 fn hold(task: Option<DoneTask>) -> *mut c_void {
     let Some(task) = task else {
         return std::ptr::null_mut();
     };
-    let out = text(&task.ending.stdout.bytes);
-    let err = text(&task.ending.stderr.bytes);
-    let tail = text(&task.ending.stderr_tail);
+    let out = reply::text(&task.ending.stdout.bytes);
+    let err = reply::text(&task.ending.stderr.bytes);
+    let tail = reply::text(&task.ending.stderr_tail);
     Box::into_raw(Box::new(Held {
         task,
         out,
@@ -251,17 +326,14 @@ fn hold(task: Option<DoneTask>) -> *mut c_void {
     .cast()
 }
 
-/// Output as R can hold it: UTF-8 without NUL, in no more bytes than one string of R may have.
-fn text(bytes: &[u8]) -> String {
-    reply::clean(&String::from_utf8_lossy(&bytes[..bytes.len().min(1 << 30)]))
-}
-
 fn status(outcome: &Outcome) -> &'static CStr {
     match outcome {
         Outcome::Success => c"success",
         Outcome::Error | Outcome::NoWorker => c"error",
         Outcome::Crash { .. } => c"crash",
         Outcome::Cancelled => c"cancelled",
+        Outcome::Timeout => c"timeout",
+        Outcome::Skipped { .. } => c"skipped",
         _ => c"error",
     }
 }

@@ -7,35 +7,69 @@ use std::time::Duration;
 
 use taskq_core::id::TaskId;
 use taskq_core::Verdict;
-use taskq_engine::{Captured, Ending};
+use taskq_engine::{Captured, Ending, InlineStep};
 
 use super::host::HeldPayload;
 use super::{border, Bytes, SUCCESS};
 use crate::handle;
 
-#[no_mangle]
-unsafe extern "C" fn tq_inline_next(
-    queue: *mut c_void,
-    serial: *mut f64,
-    id: *mut Bytes,
-) -> *mut c_void {
-    // SAFETY: `rapi.c` has checked the handle; the others are on its stack.
-    let queue = unsafe { handle::at(queue) };
-    border(std::ptr::null_mut(), || {
-        let Some(task) = queue.next_inline() else {
-            return std::ptr::null_mut();
-        };
-        let held = Box::new(HeldPayload {
-            payload: task.payload,
-            label: task.label,
-        });
-        // SAFETY: see above. The name lives as long as what is returned.
-        unsafe {
-            serial.write(task.id.0 as f64);
-            id.write(held.label.as_bytes().into());
+/// See `taskq.h`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Inline {
+    serial: f64,
+    ms: f64,
+    tries: c_int,
+    id: Bytes,
+}
+
+impl Default for Inline {
+    fn default() -> Inline {
+        Inline {
+            serial: 0.0,
+            ms: -1.0,
+            tries: 0,
+            id: [].as_slice().into(),
         }
-        Box::into_raw(held).cast()
-    })
+    }
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_inline_next(queue: *mut c_void, about: *mut Inline) -> *mut c_void {
+    // SAFETY: `rapi.c` has checked the handle; the other is on its stack.
+    let queue = unsafe { handle::at(queue) };
+    let (held, value) = border((std::ptr::null_mut(), Inline::default()), || {
+        match queue.next_inline() {
+            InlineStep::Rest => (std::ptr::null_mut(), Inline::default()),
+            InlineStep::Wait(time) => {
+                // Not a moment too early, or the caller would come in vain.
+                let ms = (time.as_secs_f64() * 1e3).ceil();
+                (
+                    std::ptr::null_mut(),
+                    Inline {
+                        ms,
+                        ..Inline::default()
+                    },
+                )
+            }
+            InlineStep::Run(task) => {
+                let held = Box::new(HeldPayload {
+                    payload: task.payload,
+                    label: task.label,
+                });
+                let value = Inline {
+                    serial: task.id.0 as f64,
+                    ms: task.timeout.map_or(-1.0, |limit| limit.as_secs_f64() * 1e3),
+                    tries: c_int::try_from(task.tries).unwrap_or(c_int::MAX),
+                    id: held.label.as_bytes().into(),
+                };
+                (Box::into_raw(held).cast(), value)
+            }
+        }
+    });
+    // SAFETY: see above. The name lives as long as what is returned.
+    unsafe { about.write(value) };
+    held
 }
 
 #[no_mangle]
@@ -74,6 +108,8 @@ unsafe extern "C" fn tq_inline_done(
             pid: i32::try_from(std::process::id()).ok(),
             cpu_us: Some((cpu.max(0.0) * 1e6) as u64),
             max_rss: Some(taskq_sys::wait::own_usage().max_rss),
+            progress: None,
+            oom: false,
         };
         let verdict = if verdict == SUCCESS {
             Verdict::Success

@@ -73,7 +73,7 @@ fn cancel_100(bencher: Bencher, waiting: u64) {
         .bench_local_values(|mut scheduler| {
             for k in 1..=OPERATIONS {
                 let task = TaskId(1 + k * waiting / (OPERATIONS + 1));
-                scheduler.handle(Time(2), Input::Cancel { task });
+                scheduler.handle(Time(2), Input::Cancel { task, grace: None });
                 while let Some(action) = scheduler.next_action() {
                     black_box(action);
                 }
@@ -124,6 +124,7 @@ fn finish_and_take_100(bencher: Bencher, waiting: u64) {
                     verdict,
                     began,
                     ended,
+                    memory: None,
                 };
                 scheduler.handle(Time(now), input);
                 finished += u64::from(scheduler.take(attempt.task));

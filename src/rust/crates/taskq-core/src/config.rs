@@ -1,15 +1,33 @@
 //! What a scheduler is told once, at its start.
 //!
 //! Owns the settings and their defaults. Reads nothing from outside: whoever makes a queue fills
-//! this in. Only the number of workers can change later ([`Input::Resize`](crate::Input::Resize)).
+//! this in. Only the numbers of workers can change later ([`Input::Resize`](crate::Input::Resize)).
 
 use std::time::Duration;
 
 /// The settings of a scheduler. No combination is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// How many seats there are at the start. With 0 nothing runs until a resize. Default 4.
+    /// How many seats there are at the start, and at least. With 0, and no `max_workers`, nothing
+    /// runs until a resize. Default 4.
     pub workers: u32,
+    /// How many seats there may be when tasks wait; below `workers` it counts as `workers`. Default
+    /// 0: the number of seats is fixed.
+    pub max_workers: u32,
+    /// How long a session above the minimum may be idle. Default 60 s.
+    pub idle_timeout: Duration,
+    /// How many tasks a session may run before a new one takes its seat. 0 means 1. Default: no
+    /// limit.
+    pub max_tasks: u64,
+    /// How many bytes of memory a session may have resident after a task. Default: no limit.
+    pub max_memory: u64,
+    /// How many tasks may wait. Default: no limit.
+    pub max_waiting: usize,
+    /// Decides by how much the delays of retries differ.
+    pub jitter_seed: u64,
+    /// How many sessions in a row, with no task finished in between, may die right after they became
+    /// ready and before they have begun a task, until the pool is given up. 0 means 1. Default 10.
+    pub idle_death_limit: u32,
     /// How much is sent to a busy worker.
     pub look_ahead: LookAhead,
     /// When the head of a line has run so long, or a task has lain behind heads so long, what lies
@@ -46,6 +64,13 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             workers: 4,
+            max_workers: 0,
+            idle_timeout: Duration::from_secs(60),
+            max_tasks: u64::MAX,
+            max_memory: u64::MAX,
+            max_waiting: usize::MAX,
+            jitter_seed: 0,
+            idle_death_limit: 10,
             look_ahead: LookAhead::default(),
             recall_after: Duration::from_millis(4),
             start_limit: 3,

@@ -18,6 +18,14 @@ pub enum SubmitError {
         /// The label.
         label: Box<str>,
     },
+    /// It was to run after a task that is not in the queue. Only what is there already can be
+    /// waited for, so that tasks never wait for each other in a circle.
+    Unknown {
+        /// The label.
+        label: Box<str>,
+    },
+    /// As many tasks wait as may wait.
+    Full,
     /// The queue is closing or closed.
     Closed,
     /// The pool has failed; nothing would run the task.
@@ -36,6 +44,10 @@ impl fmt::Display for SubmitError {
                     "the id {label:?} begins with \".idle-\", which is reserved"
                 )
             }
+            SubmitError::Unknown { label } => {
+                write!(f, "there is no task with the id {label:?} in the queue")
+            }
+            SubmitError::Full => f.write_str("as many tasks wait in the queue as may wait"),
             SubmitError::Closed => f.write_str("the queue is closed"),
             SubmitError::Failed => f.write_str("the workers of the queue cannot be started"),
         }

@@ -3,26 +3,9 @@
 //! Any input may come in any state; the answers stand in the table of the `sched` module. A message
 //! that no longer fits (a *stale* one) is counted and otherwise ignored.
 
+use std::time::Duration;
+
 use crate::id::{AttemptId, TaskId, Time, WorkerId};
-
-/// A task as it is handed in.
-///
-/// Make it with [`Submission::default`] or [`Submission::labelled`]: options of tasks will be added
-/// here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Submission {
-    /// The user's name for the task; without one it gets the next free of `.1`, `.2`, ...
-    pub label: Option<Box<str>>,
-}
-
-impl Submission {
-    /// A task with a name of the user's choice.
-    pub fn labelled(label: impl Into<Box<str>>) -> Self {
-        Submission {
-            label: Some(label.into()),
-        }
-    }
-}
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +50,8 @@ pub enum Input {
         began: Time,
         /// When the function was left.
         ended: Time,
+        /// How many bytes of memory the session has resident now, where that is known.
+        memory: Option<u64>,
     },
     /// A session says that these had not begun, and never will on this session.
     Returned {
@@ -79,11 +64,15 @@ pub enum Input {
     Cancel {
         /// The task; one that is unknown or done is left alone.
         task: TaskId,
+        /// How long it may take to end by itself, if not as long as `Config::grace`.
+        grace: Option<Duration>,
     },
     /// The user wants so many workers.
     Resize {
-        /// How many.
+        /// How many at least.
         workers: u32,
+        /// How many at most; below `workers` it counts as `workers`.
+        max_workers: u32,
     },
     /// The user wants no more tasks to start.
     Pause,

@@ -2,6 +2,7 @@
 //!
 //! A task gets exactly one outcome, at the moment it becomes done, and keeps it.
 
+use crate::id::TaskId;
 use crate::input::GoneCause;
 
 /// How a task ended.
@@ -17,8 +18,15 @@ pub enum Outcome {
         /// How the session ended.
         cause: GoneCause,
     },
+    /// It ran for longer than its timeout.
+    Timeout,
     /// It was cancelled, or the queue was closed or killed before it ended.
     Cancelled,
+    /// It was to run after a task that did not succeed.
+    Skipped {
+        /// That task, which may have been taken since.
+        after: TaskId,
+    },
     /// No session could be started for it: the pool had failed.
     NoWorker,
 }

@@ -1,16 +1,19 @@
 //! The tasks of a queue and every change of their state.
 //!
-//! Owns the table of tasks, the labels, and the sets of those which wait and which are done. Knows
-//! nothing of workers beyond their names. No other module changes a task.
+//! Owns the table of tasks, the labels, the keys, and the sets of those which wait, which are held
+//! and which are done. Knows nothing of workers beyond their names. No other module changes a task.
 //!
 //! | from                | by          | to                | when                                    |
 //! |---------------------|-------------|-------------------|-----------------------------------------|
 //! | -                   | `add`       | Waiting           | submitted                               |
+//! | -                   | `add`       | Held(After)       | submitted, to run after unfinished ones |
+//! | Held                | `release`   | Waiting           | the others succeeded; the delay is over |
 //! | Waiting             | `send`      | Running           | sent to an idle worker                  |
 //! | Waiting             | `send`      | Ahead             | sent to a busy worker                   |
 //! | Ahead               | `promote`   | Running           | it became the head of its line          |
 //! | Ahead, Running      | `give_back` | Waiting           | its session did not begin it            |
-//! | Ahead, Running      | `cancel`    | same, cancelling  | the user wants its end                  |
+//! | Ahead, Running      | `again`     | Held(Backoff)     | it failed, and is to be tried again     |
+//! | Ahead, Running      | `stop`      | same, stopping    | its end is asked for                    |
 //! | any but Done        | `finish`    | Done              | it has an outcome                       |
 //! | Done                | `remove`    | -                 | taken                                   |
 //!
@@ -18,16 +21,22 @@
 //! its session died in it, and when its `Finished` overtook the `Returned` of the task before it.
 //!
 //! Invariants: `waiting` and `done` hold exactly the tasks of these phases; `running` counts the
-//! Running ones; labels and tasks are one to one. Memory of a waiting task: less than 300 bytes and
-//! its label.
+//! Running ones; labels and tasks are one to one; a key names the youngest unfinished task that has
+//! it; a task is held by others exactly when it is Held(After). Memory of a waiting task: less than
+//! 300 bytes and its label; with options, 150 bytes more.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::dependencies::Dependencies;
 use crate::error::SubmitError;
 use crate::id::{AttemptId, TaskId, Time, WorkerId};
-use crate::task::{End, Phase, Task};
+use crate::submission::Submission;
+use crate::task::{End, Extras, Hold, Phase, Stopping, Task};
 use crate::view::Counts;
+use crate::waiting::Waiting;
+
+mod check;
 
 /// Labels that begin so are the names of seats.
 const RESERVED: &str = ".idle-";
@@ -37,8 +46,9 @@ const RESERVED: &str = ".idle-";
 pub(crate) struct Tasks {
     table: BTreeMap<TaskId, Task>,
     labels: HashMap<Arc<str>, TaskId>,
-    /// In the order in which they are to be sent. A priority would go in front of the id.
-    waiting: BTreeSet<TaskId>,
+    keys: HashMap<Arc<str>, TaskId>,
+    waiting: Waiting,
+    dependencies: Dependencies,
     done: BTreeSet<TaskId>,
     running: usize,
     last_id: u64,
@@ -46,35 +56,71 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    /// Adds a waiting task. Changes nothing when the label is refused.
-    pub(crate) fn add(
-        &mut self,
-        now: Time,
-        label: Option<Box<str>>,
-    ) -> Result<TaskId, SubmitError> {
-        let label: Arc<str> = match label {
-            Some(label) if label.starts_with(RESERVED) => {
-                return Err(SubmitError::Reserved { label })
+    /// Whether a task can be added; what it is to run after.
+    pub(crate) fn admit(&self, task: &Submission) -> Result<Vec<TaskId>, SubmitError> {
+        if let Some(label) = task.label.clone() {
+            if label.starts_with(RESERVED) {
+                return Err(SubmitError::Reserved { label });
             }
-            Some(label) if self.labels.contains_key(&*label) => {
-                return Err(SubmitError::Duplicate { label })
+            if self.labels.contains_key(&*label) {
+                return Err(SubmitError::Duplicate { label });
             }
+        }
+        let find = |label: &Box<str>| match self.find(label) {
+            Some(id) => Ok(id),
+            None => Err(SubmitError::Unknown {
+                label: label.clone(),
+            }),
+        };
+        task.after.iter().map(find).collect()
+    }
+
+    /// Adds a task that was admitted. It waits, or is held until all of `after` have ended.
+    pub(crate) fn add(&mut self, now: Time, task: Submission, after: &[TaskId]) -> TaskId {
+        let label: Arc<str> = match task.label {
             Some(label) => label.into(),
             None => self.automatic_label(),
         };
         self.last_id += 1;
         let id = TaskId(self.last_id);
         self.labels.insert(Arc::clone(&label), id);
+        let key: Option<Arc<str>> = task.key.map(Into::into);
+        if let Some(key) = &key {
+            self.keys.insert(Arc::clone(key), id);
+        }
+        for &other in after {
+            if !self.is_done(other) {
+                self.dependencies.add(id, other);
+            }
+        }
+        let held = self.dependencies.is_held(id);
         let task = Task {
             label,
             queued: now,
             sends: 0,
             tries: 0,
-            phase: Phase::Waiting,
+            phase: if held {
+                Phase::Held(Hold::After)
+            } else {
+                Phase::Waiting
+            },
+            extras: Extras::of(task.options, task.tag, key),
         };
+        if !held {
+            self.waiting.insert(id, &task);
+        }
         self.table.insert(id, task);
-        self.waiting.insert(id);
-        Ok(id)
+        id
+    }
+
+    /// Lets a held task wait.
+    pub(crate) fn release(&mut self, id: TaskId) {
+        if let Some(task) = self.table.get_mut(&id) {
+            if matches!(task.phase, Phase::Held(_)) && !self.dependencies.is_held(id) {
+                task.phase = Phase::Waiting;
+                self.waiting.insert(id, task);
+            }
+        }
     }
 
     /// Sends a waiting task, as the head of a line or behind others.
@@ -85,7 +131,6 @@ impl Tasks {
         head: bool,
         now: Time,
     ) -> AttemptId {
-        self.waiting.remove(&id);
         let Some(task) = self.table.get_mut(&id) else {
             return AttemptId {
                 task: id,
@@ -96,19 +141,18 @@ impl Tasks {
             matches!(task.phase, Phase::Waiting),
             "{id:?} is sent but does not wait"
         );
+        self.waiting.remove(id, task);
         task.sends = task.sends.saturating_add(1);
+        let (since, stopping) = (now, None);
         task.phase = if head {
             self.running += 1;
             Phase::Running {
                 worker,
-                since: now,
-                cancelling: false,
+                since,
+                stopping,
             }
         } else {
-            Phase::Ahead {
-                worker,
-                cancelling: false,
-            }
+            Phase::Ahead { worker, stopping }
         };
         AttemptId {
             task: id,
@@ -121,13 +165,13 @@ impl Tasks {
         let Some(Task { phase, .. }) = self.table.get_mut(&id) else {
             return false;
         };
-        let Phase::Ahead { worker, cancelling } = *phase else {
+        let Phase::Ahead { worker, stopping } = *phase else {
             return false;
         };
         *phase = Phase::Running {
             worker,
             since: now,
-            cancelling,
+            stopping,
         };
         self.running += 1;
         true
@@ -135,51 +179,72 @@ impl Tasks {
 
     /// Puts a task that was sent, and was not begun, back to its place.
     pub(crate) fn give_back(&mut self, id: TaskId) {
-        let Some(task) = self.table.get_mut(&id) else {
-            return;
-        };
-        match task.phase {
-            Phase::Waiting | Phase::Done(_) => return,
-            Phase::Ahead { .. } => {}
-            Phase::Running { .. } => self.running -= 1,
-        }
-        task.phase = Phase::Waiting;
-        self.waiting.insert(id);
-    }
-
-    /// Marks a task that was sent: its end is asked for. False when it is marked already.
-    pub(crate) fn cancel(&mut self, id: TaskId) -> bool {
-        match self.table.get_mut(&id).map(|task| &mut task.phase) {
-            Some(Phase::Ahead { cancelling, .. } | Phase::Running { cancelling, .. }) => {
-                !std::mem::replace(cancelling, true)
+        if self.leave_line(id, Phase::Waiting) {
+            if let Some(task) = self.table.get(&id) {
+                self.waiting.insert(id, task);
             }
-            Some(Phase::Waiting | Phase::Done(_)) | None => false,
         }
     }
 
-    /// Notes that a task had begun.
-    pub(crate) fn count_try(&mut self, id: TaskId) {
-        if let Some(task) = self.table.get_mut(&id) {
-            task.tries = task.tries.saturating_add(1);
+    /// Holds a task that failed, until it is tried again.
+    pub(crate) fn again(&mut self, id: TaskId, ran: (WorkerId, Time)) {
+        self.leave_line(id, Phase::Held(Hold::Backoff));
+        if let Some(Task { extras, .. }) = self.table.get_mut(&id) {
+            extras.get_or_insert_with(Box::default).ran = Some(ran);
         }
+    }
+
+    /// Notes that the end of a task that was sent is asked for.
+    pub(crate) fn stop(&mut self, id: TaskId, why: Stopping) {
+        match self.table.get_mut(&id).map(|task| &mut task.phase) {
+            Some(Phase::Ahead { stopping, .. } | Phase::Running { stopping, .. }) => {
+                *stopping = Some(why);
+            }
+            Some(Phase::Held(_) | Phase::Waiting | Phase::Done(_)) | None => {}
+        }
+    }
+
+    /// Notes that a task had begun; true when it was for the first time.
+    pub(crate) fn count_try(&mut self, id: TaskId) -> bool {
+        let Some(task) = self.table.get_mut(&id) else {
+            return false;
+        };
+        task.tries = task.tries.saturating_add(1);
+        task.tries == 1
     }
 
     /// Gives a task its outcome. False, and no change, when it has one.
-    pub(crate) fn finish(&mut self, id: TaskId, end: End) -> bool {
+    pub(crate) fn finish(&mut self, id: TaskId, mut end: End) -> bool {
         let Some(task) = self.table.get_mut(&id) else {
             return false;
         };
         match task.phase {
-            Phase::Waiting => {
-                self.waiting.remove(&id);
-            }
+            Phase::Held(_) => self.dependencies.forget(id),
+            Phase::Waiting => self.waiting.remove(id, task),
             Phase::Ahead { .. } => {}
             Phase::Running { .. } => self.running -= 1,
             Phase::Done(_) => return false,
         }
+        let before = task.extras.as_ref().and_then(|extras| extras.ran);
+        end.ran = end.ran.or(before);
         task.phase = Phase::Done(end);
         self.done.insert(id);
+        if let Some(key) = task.key() {
+            if self.keys.get(key) == Some(&id) {
+                self.keys.remove(key);
+            }
+        }
         true
+    }
+
+    /// Those that were held until this task, which is done, had ended.
+    pub(crate) fn held_by(&mut self, id: TaskId) -> Vec<TaskId> {
+        self.dependencies.release(id)
+    }
+
+    /// No task is held by others any more: all that are held will be given their outcomes.
+    pub(crate) fn forget_dependencies(&mut self) {
+        self.dependencies.clear();
     }
 
     /// Removes a done task, whose label is free from then on. False when it is not done.
@@ -203,6 +268,11 @@ impl Tasks {
         self.labels.get(label).copied()
     }
 
+    /// The unfinished task that was last submitted with this key.
+    pub(crate) fn keyed(&self, key: &str) -> Option<TaskId> {
+        self.keys.get(key).copied()
+    }
+
     /// All tasks, oldest push first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (TaskId, &Task)> {
         self.table.iter().map(|(&id, task)| (id, task))
@@ -213,14 +283,16 @@ impl Tasks {
         self.done.iter().copied()
     }
 
-    /// The task that is to be sent next.
-    pub(crate) fn next_waiting(&self) -> Option<TaskId> {
-        self.waiting.first().copied()
+    /// The tasks that can be sent.
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.waiting
     }
 
-    /// The tasks that nobody has, in the order in which they are to be sent.
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = TaskId> + '_ {
-        self.waiting.iter().copied()
+    /// The tasks that nobody has, oldest push first. O(n).
+    pub(crate) fn not_sent(&self) -> impl Iterator<Item = TaskId> + '_ {
+        let not_sent = |phase: &Phase| matches!(phase, Phase::Held(_) | Phase::Waiting);
+        let tasks = self.iter();
+        tasks.filter_map(move |(id, task)| not_sent(&task.phase).then_some(id))
     }
 
     /// How many tasks have no outcome.
@@ -237,41 +309,22 @@ impl Tasks {
         }
     }
 
-    /// Panics unless the sets, counts and labels agree with the table.
-    pub(crate) fn check(&self) {
-        let mut counts = (0, 0, 0);
-        for (id, task) in &self.table {
-            assert_eq!(self.labels.get(&task.label), Some(id), "label of {id:?}");
-            let (waiting, done) = match task.phase {
-                Phase::Waiting => (true, false),
-                Phase::Done(_) => (false, true),
-                Phase::Ahead { .. } => (false, false),
-                Phase::Running { .. } => {
-                    counts.2 += 1;
-                    (false, false)
-                }
-            };
-            assert_eq!(
-                self.waiting.contains(id),
-                waiting,
-                "{id:?} {task:?} in the waiting set"
-            );
-            assert_eq!(
-                self.done.contains(id),
-                done,
-                "{id:?} {task:?} in the done set"
-            );
-            counts.0 += usize::from(waiting);
-            counts.1 += usize::from(done);
-            assert!(
-                task.tries <= task.sends,
-                "{id:?} was begun more often than sent"
-            );
-            assert!(id.0 <= self.last_id, "{id:?} was never given out");
+    fn is_done(&self, id: TaskId) -> bool {
+        self.done.contains(&id)
+    }
+
+    /// A task that was sent is at no session any more. False when it was not sent.
+    fn leave_line(&mut self, id: TaskId, phase: Phase) -> bool {
+        let Some(task) = self.table.get_mut(&id) else {
+            return false;
+        };
+        match task.phase {
+            Phase::Held(_) | Phase::Waiting | Phase::Done(_) => return false,
+            Phase::Ahead { .. } => {}
+            Phase::Running { .. } => self.running -= 1,
         }
-        assert_eq!(self.labels.len(), self.table.len(), "labels without a task");
-        let sets = (self.waiting.len(), self.done.len(), self.running);
-        assert_eq!(counts, sets, "waiting, done, running");
+        task.phase = phase;
+        true
     }
 
     fn automatic_label(&mut self) -> Arc<str> {

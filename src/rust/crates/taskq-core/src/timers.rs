@@ -12,8 +12,12 @@ use crate::id::{TaskId, Time, WorkerId};
 pub(crate) enum Timer {
     /// The head of this worker's line has run so long that what lies behind it is recalled.
     Recall(WorkerId),
+    /// This task has run for as long as it may.
+    Timeout(TaskId),
     /// This task was asked to end and had its time of grace.
     Grace(TaskId),
+    /// This task failed, and is now to be tried again.
+    Retry(TaskId),
     /// This worker was told to leave, or was killed, and is not gone.
     Leave(WorkerId),
     /// The nursery was told to leave and is not gone.

@@ -48,8 +48,14 @@ pub struct TaskView<'a> {
     pub tries: u32,
     /// What of it is at a session now; there is one also for a task that waits there.
     pub attempt: Option<AttemptId>,
-    /// Whether it is being cancelled: its end was asked for and has not come yet.
-    pub cancelling: bool,
+    /// Why its end was asked for, when that has not come yet.
+    pub stopping: Option<Stop>,
+    /// Tasks of a higher priority are sent first.
+    pub priority: i32,
+    /// The name that it shares with others.
+    pub tag: Option<&'a str>,
+    /// Whether it runs in a session of its own.
+    pub isolate: bool,
     /// When it was pushed.
     pub queued: Time,
     /// When it was begun: estimated while it runs, none when it never was.
@@ -58,6 +64,15 @@ pub struct TaskView<'a> {
     pub finished: Option<Time>,
     /// The session that runs it or ran it.
     pub worker: Option<WorkerId>,
+}
+
+/// Why the end of a task is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stop {
+    /// The user wants it.
+    Cancel,
+    /// It has run for longer than it may.
+    Timeout,
 }
 
 /// Where a task is.

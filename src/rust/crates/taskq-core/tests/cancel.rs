@@ -3,7 +3,7 @@
 mod common;
 
 use common::{ms, plain, us, Driver, CRASH};
-use taskq_core::{Action, Config, GoneCause, Input, Outcome, SeatState, TaskId, Verdict};
+use taskq_core::{Action, Config, GoneCause, Input, Outcome, SeatState, Stop, TaskId, Verdict};
 
 fn one_worker() -> Config {
     Config {
@@ -48,7 +48,7 @@ fn a_running_task_is_interrupted_and_keeps_running_until_its_session_answers() {
     driver.cancel(task);
     driver.expect(Action::Interrupt { worker, attempt });
     assert!(driver.is_running(task));
-    assert!(driver.scheduler.task(task).unwrap().cancelling);
+    assert!(driver.scheduler.task(task).unwrap().stopping == Some(Stop::Cancel));
     driver.cancel(task);
     driver.expect_nothing();
     driver.finish_with(worker, attempt, Verdict::Interrupted);
@@ -58,7 +58,7 @@ fn a_running_task_is_interrupted_and_keeps_running_until_its_session_answers() {
 }
 
 #[test]
-fn a_task_that_ends_by_itself_while_it_is_cancelled_keeps_its_true_outcome() {
+fn what_had_ended_when_its_end_was_asked_for_is_what_it_says() {
     for (verdict, outcome) in [
         (Verdict::Success, Outcome::Success),
         (Verdict::Error, Outcome::Error),
@@ -66,12 +66,70 @@ fn a_task_that_ends_by_itself_while_it_is_cancelled_keeps_its_true_outcome() {
         let (mut driver, _) = Driver::ready(plain(1));
         let task = driver.push();
         let (worker, attempt) = driver.sent();
+        driver.wait(ms(1));
+        let ended = driver.now;
         driver.cancel(task);
         driver.expect(Action::Interrupt { worker, attempt });
-        driver.finish_with(worker, attempt, verdict);
+        driver.wait(ms(500));
+        driver.expect(Action::KillWorker { worker });
+        driver.finish_at(worker, attempt, verdict, ended);
         driver.done(task, outcome);
+        driver.launched();
+    }
+}
+
+#[test]
+fn what_has_ended_after_its_end_was_asked_for_is_cancelled_whatever_it_says() {
+    for verdict in [Verdict::Success, Verdict::Error, Verdict::Interrupted] {
+        let (mut driver, _) = Driver::ready(plain(1));
+        let task = driver.push();
+        let (worker, attempt) = driver.sent();
+        driver.cancel(task);
+        driver.expect(Action::Interrupt { worker, attempt });
+        driver.wait(us(1));
+        driver.finish_with(worker, attempt, verdict);
+        driver.done(task, Outcome::Cancelled);
+        let view = driver.scheduler.task(task).unwrap();
+        assert_eq!((view.tries, view.worker), (1, Some(worker)));
         driver.wait(ms(10_000));
     }
+}
+
+#[test]
+fn an_interrupt_that_nobody_asked_for_is_an_error() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let task = driver.push();
+    let (worker, attempt) = driver.sent();
+    driver.finish_with(worker, attempt, Verdict::Interrupted);
+    driver.done(task, Outcome::Error);
+}
+
+#[test]
+fn a_cancel_may_bring_its_own_grace() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let task = driver.push();
+    let (worker, attempt) = driver.sent();
+    let grace = Some(ms(3000));
+    driver.input(Input::Cancel { task, grace });
+    driver.expect(Action::Interrupt { worker, attempt });
+    driver.wait(ms(1000));
+    let longer = Some(ms(9000));
+    driver.input(Input::Cancel {
+        task,
+        grace: longer,
+    });
+    assert_eq!(
+        driver.scheduler.next_wakeup(),
+        Some(driver.now.after(ms(2000)))
+    );
+    let none = Some(ms(0));
+    driver.input(Input::Cancel { task, grace: none });
+    driver.expect_nothing();
+    driver.wait(ms(0));
+    driver.expect(Action::KillWorker { worker });
+    driver.dies_in(worker, attempt);
+    driver.done(task, Outcome::Cancelled);
+    driver.launched();
 }
 
 #[test]
@@ -105,7 +163,7 @@ fn a_session_that_ignores_the_interrupt_is_killed_after_grace() {
 }
 
 #[test]
-fn a_result_that_overtakes_the_kill_counts_and_the_seat_gets_a_new_session_at_once() {
+fn a_result_that_overtakes_the_kill_frees_the_seat_at_once() {
     let (mut driver, _) = Driver::ready(plain(1));
     let (task, next) = (driver.push(), driver.push());
     let (worker, attempt) = driver.sent();
@@ -114,7 +172,7 @@ fn a_result_that_overtakes_the_kill_counts_and_the_seat_gets_a_new_session_at_on
     driver.wait(ms(500));
     driver.expect(Action::KillWorker { worker });
     driver.finish(worker, attempt);
-    driver.done(task, Outcome::Success);
+    driver.done(task, Outcome::Cancelled);
     let replacement = driver.launched();
     driver.gone(worker, GoneCause::Signaled { signal: 9 }, None);
     driver.input(Input::WorkerReady {

@@ -141,7 +141,10 @@ fn closing_ends_a_pause_and_cannot_be_paused() {
     close_in(&mut driver, ms(1000));
     let (worker, attempt) = driver.sent();
     driver.input(Input::Pause);
-    driver.input(Input::Resize { workers: 9 });
+    driver.input(Input::Resize {
+        workers: 9,
+        max_workers: 0,
+    });
     driver.finish(worker, attempt);
     driver.done(task, Outcome::Success);
     driver.expect(Action::Shutdown);
@@ -197,8 +200,11 @@ fn a_closed_queue_answers_everything_and_does_nothing() {
             worker,
             attempts: vec![attempt],
         },
-        Input::Cancel { task },
-        Input::Resize { workers: 3 },
+        Input::Cancel { task, grace: None },
+        Input::Resize {
+            workers: 3,
+            max_workers: 0,
+        },
         Input::Pause,
         Input::Resume,
         Input::Close { deadline: Time(0) },

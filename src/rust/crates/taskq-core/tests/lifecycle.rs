@@ -49,6 +49,7 @@ fn a_task_runs_is_done_and_leaves_for_good_when_taken() {
         verdict,
         began,
         ended,
+        memory: None,
     });
     driver.done(task, Outcome::Success);
 
@@ -143,6 +144,7 @@ fn labels_of_seats_are_reserved() {
         driver.now,
         Submission {
             label: Some(label.clone()),
+            ..Submission::default()
         },
     );
     assert_eq!(refused, Err(SubmitError::Reserved { label }));
@@ -208,6 +210,7 @@ fn reported_times_are_kept_within_the_life_of_the_task() {
         verdict,
         began,
         ended,
+        memory: None,
     });
     driver.done(task, Outcome::Success);
     let view = driver.scheduler.task(task).unwrap();

@@ -170,20 +170,25 @@ impl Model {
                 attempt,
                 verdict,
                 ..
-            } => {
-                let outcome = match verdict {
-                    Verdict::Success => Outcome::Success,
-                    Verdict::Error => Outcome::Error,
-                    Verdict::Interrupted => Outcome::Cancelled,
-                };
-                match self.current(*worker, *attempt) {
-                    Some(task) => {
-                        self.tasks[task].state = State::Done(outcome);
-                        self.free(*worker);
-                    }
-                    None => self.stale += 1,
+            } => match self.current(*worker, *attempt) {
+                Some(task) => {
+                    let asked = matches!(
+                        self.tasks[task].state,
+                        State::Running {
+                            deadline: Some(_),
+                            ..
+                        }
+                    );
+                    let outcome = match verdict {
+                        Verdict::Success => Outcome::Success,
+                        Verdict::Interrupted if asked => Outcome::Cancelled,
+                        Verdict::Error | Verdict::Interrupted => Outcome::Error,
+                    };
+                    self.tasks[task].state = State::Done(outcome);
+                    self.free(*worker);
                 }
-            }
+                None => self.stale += 1,
+            },
             Input::Returned { worker, attempts } => {
                 for attempt in attempts {
                     match self.current(*worker, *attempt) {
@@ -195,7 +200,7 @@ impl Model {
                     }
                 }
             }
-            Input::Cancel { task } => {
+            Input::Cancel { task, .. } => {
                 let deadline = Some(self.now.after(GRACE));
                 let found = self.tasks.iter_mut().find(|other| other.id == *task);
                 match found.map(|task| &mut task.state) {
@@ -401,13 +406,13 @@ fn message(worker: WorkerId, attempt: AttemptId) -> impl Strategy<Value = Input>
     prop_oneof![
         4 => verdict().prop_map(move |verdict| {
             let (began, ended) = (Time(0), Time(1));
-            Input::Finished { worker, attempt, verdict, began, ended }
+            Input::Finished { worker, attempt, verdict, began, ended, memory: None }
         }),
         2 => Just(Input::Returned { worker, attempts: vec![attempt] }),
         1 => Just(Input::Returned { worker, attempts: vec![attempt, attempt] }),
         2 => begun.prop_map(move |begun| Input::WorkerGone { worker, cause: CAUSE, begun }),
         3 => Just(Input::WorkerReady { worker }),
-        1 => Just(Input::Cancel { task: attempt.task }),
+        1 => Just(Input::Cancel { task: attempt.task, grace: None }),
     ]
 }
 
@@ -450,7 +455,7 @@ impl ReferenceStateMachine for Model {
             2 => (0..400_u64).prop_map(|ms| Op::Wait(Duration::from_millis(ms))),
             16 => real.prop_map(Op::Input),
             4 => anything.prop_map(Op::Input),
-            2 => (1..last).prop_map(|task| Op::Input(Input::Cancel { task: TaskId(task) })),
+            2 => (1..last).prop_map(|task| Op::Input(Input::Cancel { task: TaskId(task), grace: None })),
             1 => Just(Op::Input(Input::Pause)),
             2 => Just(Op::Input(Input::Resume)),
             2 => Just(Op::Input(Input::NurseryUp)),
@@ -506,7 +511,13 @@ impl StateMachineTest for Real {
         match op {
             Op::Push(label) => {
                 let label = label.map(|number| format!(".{number}").into());
-                let pushed = real.scheduler.submit(real.now, Submission { label });
+                let pushed = real.scheduler.submit(
+                    real.now,
+                    Submission {
+                        label,
+                        ..Submission::default()
+                    },
+                );
                 let newest = model.tasks.last().map(|task| task.id);
                 if let Ok(task) = pushed {
                     assert_eq!(Some(task), newest);
@@ -546,7 +557,7 @@ impl StateMachineTest for Real {
                     let TaskPhase::Running { since, .. } = view.phase else {
                         panic!("{view:?} should run on {worker:?}");
                     };
-                    assert_eq!(view.cancelling, deadline.is_some());
+                    assert_eq!(view.stopping.is_some(), deadline.is_some());
                     (
                         (TaskPhase::Running { worker, since }, None),
                         &mut counts.running,
@@ -592,7 +603,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         30 => messages,
         3 => Just(Input::NurseryUp),
         1 => any::<bool>().prop_map(|reported| Input::NurseryGone { reported }),
-        3 => (0..6_u32).prop_map(|workers| Input::Resize { workers }),
+        3 => (0..6_u32).prop_map(|workers| Input::Resize { workers, max_workers: 0 }),
         1 => Just(Input::Pause),
         2 => Just(Input::Resume),
         4 => Just(Input::Tick),

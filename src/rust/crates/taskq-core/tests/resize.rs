@@ -6,7 +6,10 @@ use common::{ms, plain, us, Driver};
 use taskq_core::{Action, Config, Input, Outcome, SeatState, WorkerId};
 
 fn resize(driver: &mut Driver, workers: u32) {
-    driver.input(Input::Resize { workers });
+    driver.input(Input::Resize {
+        workers,
+        max_workers: 0,
+    });
 }
 
 #[test]

@@ -36,7 +36,10 @@ fn after_start_limit_failed_starts_in_a_row_the_pool_fails() {
     assert_eq!(driver.state(), QueueState::Failed);
     let refused = driver.scheduler.submit(driver.now, Submission::default());
     assert_eq!(refused, Err(SubmitError::Failed));
-    driver.input(Input::Resize { workers: 4 });
+    driver.input(Input::Resize {
+        workers: 4,
+        max_workers: 0,
+    });
     nursery_gone(&mut driver, false);
     driver.wait(ms(100_000));
     assert_eq!(driver.state(), QueueState::Failed);

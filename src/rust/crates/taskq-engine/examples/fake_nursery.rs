@@ -24,6 +24,9 @@
 //! | `close-fds`, `close-std` | closes all descriptors from 3 on; 0 to 2 |
 //! | `pid`, `env <name>`, `fds` | says the process id, a variable, the open descriptors |
 //! | `misfired` | says how many interrupts came while none should |
+//! | `tries` | says how often the task has begun |
+//! | `crash-until <n>` | exits with status 9 before the n-th try |
+//! | `progress <percent>` | tells how far it is |
 #![allow(clippy::print_stderr)] // It is a program, and this is how its failures get to whoever runs a test.
 
 use std::ffi::CString;
@@ -115,13 +118,13 @@ fn session(seed: Seed, file: &SetupFile) -> Outcome {
     }
     session.ready()?;
     while session.receive()? {
-        let call = session
-            .current()
-            .map_or(Vec::new(), |job| job.payload[job.fun_len..].to_vec());
+        let (call, tries) = session.current().map_or((Vec::new(), 0), |job| {
+            (job.payload[job.fun_len..].to_vec(), job.tries)
+        });
         let mut answer = String::new();
         ARMED.store(true, Ordering::SeqCst);
         session.arm();
-        let verdict = run(&call, &mut answer);
+        let verdict = run(&session, &call, tries, &mut answer);
         session.disarm();
         ARMED.store(false, Ordering::SeqCst);
         session.finish(verdict, answer.as_bytes())?;
@@ -133,7 +136,7 @@ fn clear() {
     INTERRUPTED.store(false, Ordering::SeqCst);
 }
 
-fn run(call: &[u8], answer: &mut String) -> Verdict {
+fn run(session: &Session, call: &[u8], tries: u32, answer: &mut String) -> Verdict {
     for (command, rest) in commands(call) {
         let number = rest.parse::<u64>().unwrap_or(0);
         match command.as_str() {
@@ -163,6 +166,10 @@ fn run(call: &[u8], answer: &mut String) -> Verdict {
             "pid" => answer.push_str(&process::own_pid().to_string()),
             "env" => answer.push_str(&std::env::var(&rest).unwrap_or_default()),
             "fds" => answer.push_str(&open_fds()),
+            "tries" => answer.push_str(&tries.to_string()),
+            "crash-until" if u64::from(tries) < number => std::process::exit(9),
+            "crash-until" => {}
+            "progress" => session.progress(number as f64 / 100.0, &rest),
             "misfired" => answer.push_str(&MISFIRED.load(Ordering::SeqCst).to_string()),
             _ => {
                 answer.push_str("unknown command");

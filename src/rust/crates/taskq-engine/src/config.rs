@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use taskq_core::Config as SchedulerConfig;
+use taskq_core::{Config as SchedulerConfig, TaskOptions};
 
 /// What a queue is made from. Everything the far processes get of the host is in here: they inherit nothing else.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Config {
     pub output_limit: usize,
     /// How many of the last bytes of standard error an error about a dead session shows.
     pub stderr_tail: usize,
+    /// What a task is pushed with unless its user says otherwise.
+    pub task_defaults: TaskOptions,
     /// The scheduler's own settings, among them the number of workers.
     pub scheduler: SchedulerConfig,
 }

@@ -16,6 +16,7 @@ use taskq_core::id::{Time, WorkerId};
 use taskq_core::Action;
 use taskq_core::QueueState;
 use taskq_core::{GoneCause, Input};
+use taskq_sys::process;
 use taskq_wire::message::{FromNursery, ProcessEnd};
 
 use crate::nursery::Nursery;
@@ -274,6 +275,14 @@ impl Driver {
             };
             let mut news = Vec::new();
             let round = session.pump(slot, &mut news);
+            if self.shared.config.scheduler.max_memory < u64::MAX {
+                let usage = session.link.pid().and_then(process::usage);
+                for item in &mut news {
+                    if let News::Finished(task) = item {
+                        task.memory = usage.map(|usage| usage.rss);
+                    }
+                }
+            }
             if !news.is_empty() {
                 self.step(|state, now| state.hear_session(worker, news, now));
             }

@@ -34,5 +34,5 @@ mod state;
 pub use config::Config;
 pub use error::{PushError, StartFailure};
 pub use output::Captured;
-pub use queue::{InlineTask, Queue, SeatRow, TaskRow, WaitOutcome};
+pub use queue::{Awaited, InlineStep, InlineTask, Queue, SeatRow, TaskRow, WaitOutcome};
 pub use record::{DoneTask, Ending, TaskPayload};

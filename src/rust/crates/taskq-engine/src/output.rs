@@ -4,14 +4,36 @@
 //! between them is only counted.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A bounded record of a byte stream, being written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Capture {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     dropped: u64,
     half: usize,
+}
+
+/// A record that the driver writes and others may look at.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedCapture(Arc<Mutex<Capture>>);
+
+impl SharedCapture {
+    /// An empty record that keeps at most `limit` bytes.
+    pub(crate) fn new(limit: usize) -> SharedCapture {
+        SharedCapture(Arc::new(Mutex::new(Capture::new(limit))))
+    }
+
+    /// The record; nobody holds it for longer than a copy takes.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Capture> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The record as it is now.
+    pub(crate) fn so_far(&self) -> Captured {
+        self.lock().so_far()
+    }
 }
 
 /// A finished record.
@@ -56,6 +78,11 @@ impl Capture {
         }
         bytes.extend(std::mem::take(&mut self.tail));
         Captured { bytes, dropped }
+    }
+
+    /// The record as it is now.
+    pub(crate) fn so_far(&self) -> Captured {
+        self.clone().take()
     }
 
     /// The last bytes, at most `count`.

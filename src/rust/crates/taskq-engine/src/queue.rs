@@ -1,16 +1,16 @@
 //! The handle of a queue: everything the R thread can do with it.
 //!
-//! Every method tells the truth of now and returns at once, except [`Queue::wait_for_done`] and [`Queue::wait_for_end`], which
-//! wait no longer than they are told. The caller waits in short turns and looks after its own interrupts in between; nothing of
+//! Every method tells the truth of now and returns at once, except those of `watch` that wait, no longer than they are told. The
+//! caller waits in short turns and looks after its own interrupts in between; nothing of
 //! the queue is half done at that moment.
 
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use taskq_core::id::TaskId;
-use taskq_core::{Counts, Input, QueueState, Scheduler, Submission};
+use taskq_core::{Counts, Input, QueueState, Scheduler, Submission, TaskOptions, Totals};
 use taskq_sys::board::Board;
 
 use crate::config::Config;
@@ -20,11 +20,14 @@ use crate::record::{DoneTask, Record, TaskPayload};
 use crate::state::{Shared, State};
 
 mod inline;
+mod steer;
 mod tables;
 mod thread;
+mod watch;
 
-pub use inline::InlineTask;
+pub use inline::{InlineStep, InlineTask};
 pub use tables::{SeatRow, TaskRow};
+pub use watch::{Awaited, WaitOutcome};
 
 /// A queue. Dropping it ends the queue without waiting for the end.
 #[derive(Debug)]
@@ -35,26 +38,14 @@ pub struct Queue {
     owner: u32,
 }
 
-/// Why a wait for a done task ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WaitOutcome {
-    /// There is a done task.
-    Done,
-    /// No task is left that could become done.
-    Empty,
-    /// The pool has failed, and [`Queue::tell_failure`] has not been asked why. There may be done tasks all the same.
-    Failed,
-    /// The time is over.
-    TimedOut,
-}
-
 impl Queue {
     /// Makes a queue and returns at once; its sessions come up in the background.
     ///
     /// # Errors
     /// When the operating system refuses the driver thread or one of the descriptors it needs.
     pub fn start(config: Config) -> io::Result<Queue> {
-        thread::make_room_for_descriptors(config.scheduler.workers);
+        let scheduler = &config.scheduler;
+        thread::make_room_for_descriptors(scheduler.workers.max(scheduler.max_workers));
         let (board, board_file) = Board::create()?;
         let sched = Scheduler::new(config.scheduler);
         let shared = Arc::new(Shared::new(State::new(sched, false), board, config));
@@ -89,68 +80,18 @@ impl Queue {
         self.owner
     }
 
-    /// Queues a task and returns the user's name of it: `label`, or an automatic one.
+    /// Queues a task and returns the user's name of it: its label, or an automatic one.
     ///
     /// # Errors
     /// [`PushError`] when the task is not taken; nothing has changed then.
-    pub fn push(&self, label: Option<&str>, payload: TaskPayload) -> Result<String, PushError> {
+    pub fn push(&self, task: Submission, payload: TaskPayload) -> Result<String, PushError> {
         self.shared.step(|state, now| {
-            let task = state.sched.submit(
-                now,
-                Submission {
-                    label: label.map(Into::into),
-                },
-            )?;
-            state.records.insert(task, Record::new(payload));
+            let timeout = task.options.timeout;
+            let task = state.sched.submit(now, task)?;
+            state.records.insert(task, Record::new(payload, timeout));
             let label = state.sched.task(task).map(|view| view.label.to_owned());
             Ok(label.unwrap_or_default())
         })
-    }
-
-    /// Waits until there is a done task or none can come, but no longer than `timeout`.
-    #[must_use]
-    pub fn wait_for_done(&self, timeout: Duration) -> WaitOutcome {
-        let deadline = Instant::now().checked_add(timeout);
-        loop {
-            {
-                let state = self.shared.lock();
-                if !state.failure_is_told && state.reason().is_some() {
-                    return WaitOutcome::Failed;
-                }
-                let Counts {
-                    waiting,
-                    running,
-                    done,
-                } = state.sched.counts();
-                if done > 0 {
-                    return WaitOutcome::Done;
-                }
-                if waiting + running == 0 {
-                    return WaitOutcome::Empty;
-                }
-            }
-            if !self.sleep_until(deadline) {
-                return WaitOutcome::TimedOut;
-            }
-        }
-    }
-
-    /// Waits until no process of the queue is left, but no longer than `timeout`; whether that is so.
-    #[must_use]
-    pub fn wait_for_end(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now().checked_add(timeout);
-        while !self.is_over() {
-            if !self.sleep_until(deadline) {
-                return self.is_over();
-            }
-        }
-        // The thread has nothing more to do than to return.
-        if let Ok(mut driver) = self.driver.lock() {
-            if let Some(thread) = driver.take() {
-                let _ = thread.join();
-            }
-        }
-        true
     }
 
     /// The names of all done tasks, oldest push first.
@@ -193,6 +134,39 @@ impl Queue {
         // Large payloads are freed without the lock.
         drop(record);
         taken
+    }
+
+    /// Removes these done tasks for good; none, and false, when one of them is not there or not done.
+    pub fn take_all(&self, tasks: &[TaskId]) -> bool {
+        let (taken, records) = self.shared.step(|state, _| {
+            let is_done = |task: &TaskId| {
+                let view = state.sched.task(*task);
+                view.is_some_and(|view| view.outcome.is_some())
+            };
+            if !tasks.iter().all(is_done) {
+                return (false, Vec::new());
+            }
+            let take = |task: &TaskId| {
+                state.sched.take(*task);
+                state.records.remove(task)
+            };
+            (true, tasks.iter().map(take).collect())
+        });
+        // As above.
+        drop(records);
+        taken
+    }
+
+    /// What a task is pushed with unless its user says otherwise.
+    #[must_use]
+    pub fn default_options(&self) -> &TaskOptions {
+        &self.shared.config.task_defaults
+    }
+
+    /// What the queue has done in all its life.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.shared.lock().sched.totals().clone()
     }
 
     /// How many tasks wait, run and are done.
@@ -272,14 +246,6 @@ impl Queue {
             && (state.sched.state() == QueueState::Closed || state.fault.is_some())
     }
 
-    /// Sleeps until something has happened; false when the time was over before.
-    fn sleep_until(&self, deadline: Option<Instant>) -> bool {
-        match deadline {
-            Some(deadline) => self.shared.woken.recv_deadline(deadline).is_ok(),
-            None => self.shared.woken.recv().is_ok(),
-        }
-    }
-
     fn describe_done(&self, state: &State, task: TaskId) -> Option<DoneTask> {
         let view = state.sched.task(task)?;
         let record = state.records.get(&task)?;
@@ -289,6 +255,7 @@ impl Queue {
             outcome: *view.outcome?,
             tries: view.tries,
             ending: record.ending.clone().unwrap_or_default(),
+            skipped_after: record.skipped_after.clone(),
             queued: self.shared.epoch.calendar(view.queued),
             started: view.started.map(|at| self.shared.epoch.calendar(at)),
             finished: self.shared.epoch.calendar(view.finished?),

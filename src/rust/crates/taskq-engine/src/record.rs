@@ -1,9 +1,11 @@
 //! What the host keeps of a task beside the scheduler's view of it: its payload, and what came of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use taskq_core::id::TaskId;
 use taskq_core::Outcome;
+use taskq_wire::board::progress::Progress;
 
 use crate::output::Captured;
 
@@ -42,6 +44,10 @@ pub struct Ending {
     pub cpu_us: Option<u64>,
     /// The largest resident set the session ever had, in bytes.
     pub max_rss: Option<u64>,
+    /// What it had last told of its progress.
+    pub progress: Option<Progress>,
+    /// Whether the session was killed because memory was short.
+    pub oom: bool,
 }
 
 /// A done task, whole.
@@ -57,6 +63,8 @@ pub struct DoneTask {
     pub tries: u32,
     /// What the last attempt left.
     pub ending: Ending,
+    /// The user's name of the task without which this one was skipped.
+    pub skipped_after: Option<String>,
     /// When it was pushed, in seconds since 1970.
     pub queued: f64,
     /// When it began, if it did.
@@ -70,13 +78,18 @@ pub struct DoneTask {
 pub(crate) struct Record {
     pub(crate) payload: Option<TaskPayload>,
     pub(crate) ending: Option<Ending>,
+    pub(crate) skipped_after: Option<String>,
+    /// How long it may run: for those who run it themselves.
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl Record {
-    pub(crate) fn new(payload: TaskPayload) -> Record {
+    pub(crate) fn new(payload: TaskPayload, timeout: Option<Duration>) -> Record {
         Record {
             payload: Some(payload),
             ending: None,
+            skipped_after: None,
+            timeout,
         }
     }
 

@@ -13,14 +13,14 @@ use std::sync::Arc;
 use rustix::net::RecvFlags;
 use taskq_core::id::AttemptId;
 use taskq_sys::{pipe, socket};
-use taskq_wire::board::{Positions, Slot};
+use taskq_wire::board::{progress, Positions, Slot};
 use taskq_wire::frame::{Decoder, Progress};
 use taskq_wire::message::{Finished, FromControl, FromSession};
 use taskq_wire::packet;
 
 use crate::error::StartFailure;
 use crate::link::Link;
-use crate::output::{Capture, Captured};
+use crate::output::{Captured, SharedCapture};
 
 /// So many reads of one session happen before others get their turn.
 const READS_PER_ROUND: usize = 64;
@@ -41,6 +41,8 @@ pub(crate) struct Session {
     pub(crate) is_up: bool,
     /// Whether it has said why it cannot come up.
     pub(crate) has_refused: bool,
+    /// Whether it was killed on our order.
+    pub(crate) is_killed: bool,
 }
 
 /// What a session tells.
@@ -60,6 +62,10 @@ pub(crate) struct FinishedTask {
     pub(crate) outcome: Vec<u8>,
     pub(crate) stdout: Captured,
     pub(crate) stderr: Captured,
+    /// What it had last told of its progress.
+    pub(crate) progress: Option<progress::Progress>,
+    /// The resident set of the session, where somebody wants to know.
+    pub(crate) memory: Option<u64>,
 }
 
 /// How a round of reading ended.
@@ -82,7 +88,13 @@ impl Session {
             stderr: Stream::new(stderr, limit),
             is_up: false,
             has_refused: false,
+            is_killed: false,
         }
+    }
+
+    /// What the current task writes: standard output, standard error.
+    pub(crate) fn captures(&self) -> [SharedCapture; 2] {
+        [self.stdout.capture.clone(), self.stderr.capture.clone()]
     }
 
     /// The descriptors to watch: task socket, control socket, stdout, stderr.
@@ -123,10 +135,10 @@ impl Session {
 
     /// What was written since the last task ended, and the last of standard error.
     pub(crate) fn last_words(&mut self, tail: usize) -> (Captured, Captured, Vec<u8>) {
-        let stderr_tail = self.stderr.capture.last(tail);
+        let stderr_tail = self.stderr.capture.lock().last(tail);
         (
-            self.stdout.capture.take(),
-            self.stderr.capture.take(),
+            self.stdout.capture.lock().take(),
+            self.stderr.capture.lock().take(),
             stderr_tail,
         )
     }
@@ -135,8 +147,8 @@ impl Session {
     pub(crate) fn all_words(&mut self) -> String {
         self.stdout.absorb();
         self.stderr.absorb();
-        let mut words = self.stdout.capture.last(START_OUTPUT);
-        words.extend(self.stderr.capture.last(START_OUTPUT));
+        let mut words = self.stdout.capture.lock().last(START_OUTPUT);
+        words.extend(self.stderr.capture.lock().last(START_OUTPUT));
         String::from_utf8_lossy(&words).into_owned()
     }
 
@@ -164,11 +176,14 @@ impl Session {
                     FromSession::Finished(finished) => {
                         let (stdout, stderr) = self.cut(slot, &finished);
                         let outcome = frame.payload;
+                        let progress = slot.progress();
                         news.push(News::Finished(FinishedTask {
+                            progress: progress.filter(|told| told.attempt == finished.attempt),
                             finished,
                             outcome,
                             stdout,
                             stderr,
+                            memory: None,
                         }));
                     }
                 }
@@ -202,7 +217,7 @@ impl Session {
     fn begin_first_task(&mut self) {
         for stream in [&mut self.stdout, &mut self.stderr] {
             stream.absorb();
-            stream.capture.take();
+            stream.capture.lock().take();
         }
     }
 
@@ -250,7 +265,7 @@ struct Stream {
     /// Bytes that were read and may belong to the current task or the next: the last of `read`.
     fresh: Vec<u8>,
     /// What the current task wrote.
-    capture: Capture,
+    capture: SharedCapture,
     chunk: Box<[u8]>,
 }
 
@@ -260,7 +275,7 @@ impl Stream {
             pipe,
             read: 0,
             fresh: Vec::new(),
-            capture: Capture::new(limit),
+            capture: SharedCapture::new(limit),
             chunk: Box::default(),
         }
     }
@@ -293,7 +308,7 @@ impl Stream {
 
     /// All that is fresh belongs to the current task.
     fn absorb(&mut self) {
-        self.capture.write(&self.fresh);
+        self.capture.lock().write(&self.fresh);
         self.fresh.clear();
     }
 
@@ -301,9 +316,9 @@ impl Stream {
     fn cut(&mut self, position: u64) -> Captured {
         let beyond = usize::try_from(self.read.saturating_sub(position)).unwrap_or(usize::MAX);
         let own = self.fresh.len().saturating_sub(beyond);
-        self.capture.write(&self.fresh[..own]);
+        self.capture.lock().write(&self.fresh[..own]);
         self.fresh.drain(..own);
-        self.capture.take()
+        self.capture.lock().take()
     }
 }
 

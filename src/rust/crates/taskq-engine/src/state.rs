@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender};
 use taskq_core::id::{AttemptId, TaskId, Time, WorkerId};
 use taskq_core::Action;
 use taskq_core::{Begun, GoneCause, Input, Verdict};
-use taskq_core::{QueueState, Scheduler};
+use taskq_core::{Outcome, QueueState, Scheduler, TaskPhase};
 use taskq_sys::board::Board;
 use taskq_sys::{clock, socket};
 use taskq_wire::message::{self as wire, ToControl, ToSession};
@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::error::StartFailure;
 use crate::link::Link;
 use crate::outbox::Outbox;
+use crate::output::SharedCapture;
 use crate::record::{Ending, Record};
 use crate::session::FinishedTask;
 
@@ -64,6 +65,8 @@ pub(crate) struct State {
     pub(crate) failure: Option<StartFailure>,
     /// Whether the R thread has heard of it.
     pub(crate) failure_is_told: bool,
+    /// Whether the R thread waits for room for one more task.
+    pub(crate) room_is_awaited: bool,
     /// Wakes the driver; `None` when there is none (any more).
     pub(crate) driver: Option<Arc<mio::Waker>>,
     /// When the driver will wake up by itself.
@@ -77,6 +80,8 @@ pub(crate) struct State {
 pub(crate) struct Outgoing {
     pub(crate) link: Arc<Link>,
     pub(crate) outbox: Outbox,
+    /// What its current task writes: standard output, standard error.
+    pub(crate) captures: [SharedCapture; 2],
 }
 
 /// Ties the monotonic clock to the calendar, once, so that the same instant always has the same date.
@@ -187,6 +192,7 @@ impl State {
             inline: inline.then(VecDeque::new),
             failure: None,
             failure_is_told: false,
+            room_is_awaited: false,
             driver: None,
             driver_wakes_at: None,
             fault: None,
@@ -205,6 +211,7 @@ impl State {
                         written.push(worker);
                     }
                 }
+                Action::Retire { .. } if self.inline.is_some() => self.errands.push(action),
                 Action::Retire { worker } => {
                     self.retire(worker);
                     if !written.contains(&worker) {
@@ -218,8 +225,10 @@ impl State {
                     self.control(worker, &ToControl::Interrupt { attempt });
                 }
                 Action::Done { task } => {
+                    let skipped_after = self.name_of_cause(task);
                     if let Some(record) = self.records.get_mut(&task) {
                         record.settle();
+                        record.skipped_after = skipped_after;
                     }
                     tell = true;
                 }
@@ -234,7 +243,20 @@ impl State {
         for worker in written {
             self.flush(worker);
         }
+        if self.room_is_awaited && self.sched.has_room() {
+            self.room_is_awaited = false;
+            tell = true;
+        }
         tell
+    }
+
+    /// The user's name of the task because of which this one was skipped. It is in the queue still: nothing is taken between
+    /// the end of one and of the other.
+    fn name_of_cause(&self, task: TaskId) -> Option<String> {
+        match self.sched.task(task)?.outcome? {
+            Outcome::Skipped { after } => Some(self.sched.task(*after)?.label.to_owned()),
+            _ => None,
+        }
     }
 
     /// Whether the driver has something to do that it does not know of.
@@ -286,6 +308,8 @@ impl State {
             outcome,
             stdout,
             stderr,
+            progress,
+            memory,
         } = news;
         let pid = self
             .outgoing
@@ -299,6 +323,8 @@ impl State {
             pid,
             cpu_us: Some(finished.cpu_us),
             max_rss: Some(finished.max_rss),
+            progress,
+            oom: false,
         };
         let verdict = match finished.verdict {
             wire::Verdict::Success => Verdict::Success,
@@ -313,6 +339,7 @@ impl State {
             verdict,
             began,
             ended,
+            memory,
         };
         self.end_attempt(attempt.task, ending, input, now);
     }
@@ -375,14 +402,19 @@ impl State {
         else {
             return;
         };
-        let label = self
-            .sched
-            .task(attempt.task)
-            .map(|task| task.label.to_owned());
+        let Some(task) = self.sched.task(attempt.task) else {
+            return;
+        };
+        // While it runs, the present try is counted already.
+        let tries = match task.phase {
+            TaskPhase::Running { .. } => task.tries,
+            TaskPhase::Waiting | TaskPhase::Done => task.tries.saturating_add(1),
+        };
         let fun_len = payload.fun.len() as u64;
         let message = ToSession::Run {
             attempt,
-            label: label.unwrap_or_default(),
+            label: task.label.to_owned(),
+            tries,
             fun_len,
         };
         let length = fun_len + payload.call.len() as u64;

@@ -1,6 +1,6 @@
-//! The status board: one page of shared memory in which each session has a slot.
+//! The status board: shared memory in which each session has a slot.
 //!
-//! It answers two questions without a message, and exactly:
+//! It answers three questions without a message, and exactly:
 //!
 //! 1. *Had this attempt begun when its session died?* The session notes the attempt before it calls the function and wipes
 //!    the note after the last byte of the result is written. The host reads the note after the session's death, when
@@ -9,15 +9,27 @@
 //!    1 and 2 (child processes write there, too), but the kernel tells how much is unread, and the host notes here how much
 //!    it has read. The sum is the position at which the task's output ends; the host cuts its stream there. A sequence
 //!    number, odd while the host reads, tells the session to look again.
+//! 3. *How far is this attempt?* The session notes what its task says of its [progress]; the host looks whenever it wants to know.
 //!
-//! Layout: [`SLOTS`] slots of 128 bytes, all zero at first. The first half of a slot is written by its session only, the second
-//! half by the host only.
+//! Layout: [`SLOTS`] slots of 640 bytes, all zero at first, of which the host writes the second part only, and the session the rest.
+//!
+//! | offset | length | what |
+//! | --- | --- | --- |
+//! | 0 | 64 | the attempt that has begun |
+//! | 64 | 64 | how much of the output was read |
+//! | 128 | 512 | progress |
+//!
+//! A slot that is not used costs no memory.
+
+pub mod progress;
 
 use std::hint;
 use std::sync::atomic::{fence, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 
 use taskq_core::id::{AttemptId, TaskId};
+
+use progress::{Progress, Told};
 
 /// How many sessions can exist at once, the dying ones included.
 pub const SLOTS: usize = 8192;
@@ -30,6 +42,7 @@ pub const BYTES: usize = SLOTS * std::mem::size_of::<Slot>();
 pub struct Slot {
     begun: Begun,
     output: OutputRead,
+    told: Told,
 }
 
 /// Written by the session.
@@ -56,7 +69,7 @@ struct OutputRead {
     sequence: AtomicU32,
 }
 
-const _: () = assert!(std::mem::size_of::<Slot>() == 128);
+const _: () = assert!(std::mem::size_of::<Slot>() == 640);
 
 /// A pair of positions in the two output streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,9 +149,20 @@ impl Slot {
         }
     }
 
+    /// Session: the task says how far `attempt` is. A message that is too long is cut.
+    pub fn set_progress(&self, attempt: AttemptId, fraction: f64, message: &str, now_ns: u64) {
+        self.told.set(attempt, fraction, message, now_ns);
+    }
+
+    /// Host: what the session's tasks have said last, of whichever attempt it was.
+    pub fn progress(&self) -> Option<Progress> {
+        self.told.get()
+    }
+
     /// Host: makes the slot new for another session. The previous one must be gone.
     pub fn reset(&self) {
         self.begun.task.store(0, Ordering::Relaxed);
+        self.told.reset();
         self.output.stdout.store(0, Ordering::Relaxed);
         self.output.stderr.store(0, Ordering::Relaxed);
         self.output.sequence.store(0, Ordering::Release);

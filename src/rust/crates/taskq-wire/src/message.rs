@@ -128,6 +128,8 @@ pub enum ToSession {
         attempt: AttemptId,
         /// The user's name of the task.
         label: String,
+        /// How often the task has begun, this time included.
+        tries: u32,
         /// How many bytes of the payload are the function.
         fun_len: u64,
     },

@@ -133,9 +133,10 @@ fn frames_to_and_from_a_session() {
     let run = ToSession::Run {
         attempt: ATTEMPT,
         label: ".1".to_owned(),
+        tries: 1,
         fun_len: 2,
     };
-    frame_is(&run, "7471010009000000030000000000000000f0a20402022e3102");
+    frame_is(&run, "747101000a000000030000000000000000f0a20402022e310102");
     frame_is(&ToSession::Retire, "7471010001000000030000000000000001");
     frame_is(&FromSession::Ready, "7471010001000000030000000000000000");
     let failed = FromSession::Failed {

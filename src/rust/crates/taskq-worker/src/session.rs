@@ -125,9 +125,10 @@ impl Session {
                     ToSession::Run {
                         attempt,
                         label,
+                        tries,
                         fun_len,
                     } => {
-                        let job = job(attempt, label, fun_len, frame.payload)?;
+                        let job = job(attempt, label, tries, fun_len, frame.payload)?;
                         if self.begin(job) {
                             return Ok(true);
                         }
@@ -234,6 +235,17 @@ impl Session {
     #[must_use]
     pub fn current(&self) -> Option<&Job> {
         self.current.as_ref().map(|current| &current.job)
+    }
+
+    /// Notes on the board how far the current attempt is, for the host to look at. Without one it does nothing, nor does it in a
+    /// fork of the session. No system call but for the clock.
+    pub fn progress(&self, fraction: f64, message: &str) {
+        if let Some(current) = &self.current {
+            if self.pid == process::own_pid() {
+                self.slot
+                    .set_progress(current.job.attempt, fraction, message, clock::now_ns());
+            }
+        }
     }
 
     /// Ends this process at once, by `SIGKILL`: for a session that cannot tell its host what happened. The nursery kills

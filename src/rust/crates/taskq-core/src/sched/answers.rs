@@ -4,13 +4,13 @@
 //! line of the worker that speaks of it is over: the message is stale. Answers come on two channels,
 //! so they need not come in the order of the line.
 
-use crate::action::Action;
 use crate::id::{AttemptId, TaskId, Time, WorkerId};
-use crate::input::Verdict;
+use crate::input::{GoneCause, Verdict};
 use crate::outcome::Outcome;
 use crate::run_time::plausible;
-use crate::task::{End, Phase};
+use crate::task::{End, Stopping};
 use crate::timers::Timer;
+use crate::view::Stop;
 
 use super::machine::Scheduler;
 
@@ -31,21 +31,9 @@ impl Scheduler {
         };
         let (began, ended) = plausible(began, ended, queued, self.now);
         self.mean_run_time.learn(ended.since(began));
-        let outcome = match verdict {
-            Verdict::Success => Outcome::Success,
-            Verdict::Error => Outcome::Error,
-            Verdict::Interrupted => Outcome::Cancelled,
-        };
         self.pool.count_task(worker);
-        self.tasks.count_try(task);
-        self.conclude(
-            task,
-            End {
-                outcome,
-                finished: ended,
-                ran: Some((worker, began)),
-            },
-        );
+        let outcome = self.outcome_of(task, verdict, ended);
+        self.attempt_is_over(task, worker, outcome, (began, ended));
         self.advance_line(worker);
     }
 
@@ -68,42 +56,78 @@ impl Scheduler {
     /// A task that was sent has not begun: it waits again, unless its end was asked for or nothing
     /// can run it.
     pub(super) fn not_begun(&mut self, task: TaskId) {
-        let outcome = if self.is_cancelling(task) {
-            Outcome::Cancelled
-        } else if self.starts.given_up {
-            Outcome::NoWorker
-        } else {
-            self.tasks.give_back(task);
-            return;
+        let outcome = match self.stopping(task) {
+            Some(stopping) => stopped(stopping),
+            None if self.starts.given_up => Outcome::NoWorker,
+            None => {
+                self.clear_timers_of(task);
+                self.tasks.give_back(task);
+                return;
+            }
         };
+        self.conclude_now(task, outcome);
+    }
+
+    /// A session died in a task, which it had begun at this time at the latest.
+    pub(super) fn died(&mut self, task: TaskId, worker: WorkerId, cause: GoneCause, at: Time) {
+        let outcome = match self.stopping(task) {
+            Some(stopping) => stopped(stopping),
+            None => Outcome::Crash { cause },
+        };
+        let queued = self.tasks.get(task).map_or(at, |task| task.queued);
+        let times = plausible(at, self.now, queued, self.now);
+        self.attempt_is_over(task, worker, outcome, times);
+    }
+
+    /// Why and since when a task that was sent is asked to end, if it is.
+    pub(super) fn stopping(&self, task: TaskId) -> Option<Stopping> {
+        self.tasks.get(task)?.phase.sent()?.1
+    }
+
+    /// Counts an attempt that had begun.
+    pub(super) fn count_attempt(&mut self, task: TaskId, (began, ended): (Time, Time)) {
+        self.totals.run_time += ended.since(began);
+        let queued = self.tasks.get(task).map_or(began, |task| task.queued);
+        if self.tasks.count_try(task) {
+            self.totals.wait_time += began.since(queued);
+        }
+    }
+
+    /// What an attempt that has ended by itself, or because it was interrupted, means for its task.
+    fn outcome_of(&self, task: TaskId, verdict: Verdict, ended: Time) -> Outcome {
+        let stopping = self.stopping(task);
+        let in_time = stopping.map_or(true, |stopping| ended <= stopping.asked);
+        match (verdict, stopping) {
+            (Verdict::Interrupted, Some(stopping)) => stopped(stopping),
+            (_, Some(stopping)) if !in_time => stopped(stopping),
+            (Verdict::Success, _) => Outcome::Success,
+            (Verdict::Error | Verdict::Interrupted, _) => Outcome::Error,
+        }
+    }
+
+    /// An attempt that had begun is at its session no more: the task is done, or tried again.
+    fn attempt_is_over(
+        &mut self,
+        task: TaskId,
+        worker: WorkerId,
+        outcome: Outcome,
+        times: (Time, Time),
+    ) {
+        self.count_attempt(task, times);
+        let (began, finished) = times;
+        let ran = (worker, began);
+        if self.is_retried(task, &outcome) {
+            self.retry(task, ran);
+            return;
+        }
         self.conclude(
             task,
             End {
                 outcome,
-                finished: self.now,
-                ran: None,
+                finished,
+                ran: Some(ran),
             },
         );
-    }
-
-    /// Gives a task its outcome.
-    pub(super) fn conclude(&mut self, task: TaskId, end: End) {
-        if self.is_cancelling(task) {
-            self.timers.clear(Timer::Grace(task));
-        }
-        if self.tasks.finish(task, end) {
-            self.act(Action::Done { task });
-        }
-    }
-
-    /// Whether a task was sent and its end was asked for.
-    pub(super) fn is_cancelling(&self, task: TaskId) -> bool {
-        match self.tasks.get(task).map(|task| &task.phase) {
-            Some(Phase::Ahead { cancelling, .. } | Phase::Running { cancelling, .. }) => {
-                *cancelling
-            }
-            Some(Phase::Waiting | Phase::Done(_)) | None => false,
-        }
     }
 
     /// Lets the line of a worker, from which something was taken, go on.
@@ -114,7 +138,8 @@ impl Scheduler {
         };
         if self.tasks.promote(head.task, self.now) {
             self.pool.unbar(worker);
-            if self.is_cancelling(head.task) {
+            self.watch_run(head.task);
+            if self.stopping(head.task).is_some() {
                 self.recall(worker);
             }
         }
@@ -140,5 +165,13 @@ impl Scheduler {
         if leaving {
             self.pool.drop_seat(number);
         }
+    }
+}
+
+/// What a task is whose end was asked for, and has come.
+fn stopped(stopping: Stopping) -> Outcome {
+    match stopping.why {
+        Stop::Cancel => Outcome::Cancelled,
+        Stop::Timeout => Outcome::Timeout,
     }
 }

@@ -38,20 +38,21 @@ impl Scheduler {
         self.paused = false;
         self.timers.clear_all();
         self.kill_nursery();
+        self.tasks.forget_dependencies();
         let unfinished: Vec<(TaskId, Option<(WorkerId, Time)>)> = self
             .tasks
             .iter()
             .filter_map(|(id, task)| match task.phase {
                 Phase::Done(_) => None,
-                Phase::Waiting | Phase::Ahead { .. } => Some((id, None)),
+                Phase::Held(_) | Phase::Waiting | Phase::Ahead { .. } => Some((id, None)),
                 Phase::Running { worker, since, .. } => Some((id, Some((worker, since)))),
             })
             .collect();
         for (task, ran) in unfinished {
-            if ran.is_some() {
-                self.tasks.count_try(task);
-            }
             let (outcome, finished) = (Outcome::Cancelled, self.now);
+            if let Some((_, since)) = ran {
+                self.count_attempt(task, (since, finished));
+            }
             self.conclude(
                 task,
                 End {

@@ -21,13 +21,20 @@ impl Scheduler {
         if self.paused || self.nursery != Nursery::Up {
             return;
         }
-        while let Some(task) = self.tasks.next_waiting() {
+        while let Some(task) = self.next_waiting() {
             let idle = self.pool.next_idle();
             let Some(worker) = idle.or_else(|| self.room_ahead()) else {
                 return;
             };
             self.send(task, worker, idle.is_some());
         }
+    }
+
+    fn next_waiting(&self) -> Option<TaskId> {
+        let waiting = self.tasks.waiting();
+        let isolated = waiting.isolated().next();
+        let first = waiting.first_plain().into_iter().chain(isolated).min()?;
+        Some(first.1)
     }
 
     /// Asks back what lies behind the head of this worker's line, and lets nothing more follow it.
@@ -74,7 +81,9 @@ impl Scheduler {
     fn send(&mut self, task: TaskId, worker: WorkerId, head: bool) {
         let attempt = self.tasks.send(task, worker, head, self.now);
         self.pool.push(worker, attempt, self.now);
-        if !head {
+        if head {
+            self.watch_run(task);
+        } else {
             self.watch_line(worker);
         }
         self.act(Action::Send { worker, attempt });
@@ -116,7 +125,7 @@ impl Scheduler {
     fn running_since(&self, task: TaskId) -> Option<Time> {
         match self.tasks.get(task)?.phase {
             Phase::Running { since, .. } => Some(since),
-            Phase::Waiting | Phase::Ahead { .. } | Phase::Done(_) => None,
+            _ => None,
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Only reads, and panics: a broken invariant is a bug of this crate.
 
-use crate::task::Phase;
+use crate::id::TaskId;
+use crate::task::{Hold, Phase};
 use crate::timers::Timer;
 use crate::view::{QueueState, SeatState};
 use crate::worker::Stage;
@@ -77,7 +78,9 @@ impl Scheduler {
         for timer in self.timers.iter() {
             let due = match timer {
                 Timer::Recall(worker) => self.pool.ahead_since(worker).is_some(),
-                Timer::Grace(task) => self.is_cancelling(task),
+                Timer::Timeout(task) => self.run_is_due(task).is_some(),
+                Timer::Grace(task) => self.stopping(task).is_some(),
+                Timer::Retry(task) => self.backs_off(task),
                 Timer::Leave(worker) => self.pool.worker(worker).is_some(),
                 Timer::Nursery => self.nursery == (Nursery::Ending { killed: false }),
                 Timer::Close => self.mode == Mode::Closing,
@@ -100,13 +103,17 @@ impl Scheduler {
             );
         }
         for (id, task) in self.tasks.iter() {
-            let (Phase::Ahead { worker, .. } | Phase::Running { worker, .. }) = task.phase else {
+            let due = self.run_is_due(id);
+            assert_eq!(self.timers.get(Timer::Timeout(id)), due, "run of {id:?}");
+            let delayed = self.timers.get(Timer::Retry(id)).is_some();
+            assert_eq!(delayed, self.backs_off(id), "next try of {id:?}");
+            let Some((worker, stopping)) = task.phase.sent() else {
                 continue;
             };
             let killed = self.pool.is_killed(worker);
             let watched = self.timers.get(Timer::Grace(id)).is_some();
             assert!(
-                watched || killed || !self.is_cancelling(id),
+                watched || killed || stopping.is_none(),
                 "nobody waits for {id:?}"
             );
         }
@@ -118,8 +125,13 @@ impl Scheduler {
         }
     }
 
+    fn backs_off(&self, task: TaskId) -> bool {
+        let phase = self.tasks.get(task).map(|task| &task.phase);
+        matches!(phase, Some(Phase::Held(Hold::Backoff)))
+    }
+
     fn check_rest(&self) {
-        let waits = self.tasks.next_waiting().is_some();
+        let waits = self.tasks.waiting().len() > 0;
         let serves = !self.paused && self.nursery == Nursery::Up;
         assert!(
             !(waits && serves && self.pool.next_idle().is_some()),
@@ -132,7 +144,8 @@ impl Scheduler {
             );
         }
         if self.starts.given_up {
-            assert!(!waits, "a task waits for a pool that has failed");
+            let stranded = self.tasks.not_sent().next();
+            assert_eq!(stranded, None, "waits for a pool that has failed");
         }
         match self.state() {
             QueueState::Open => assert_ne!(self.nursery, Nursery::Down, "open without a nursery"),

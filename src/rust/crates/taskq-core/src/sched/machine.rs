@@ -13,6 +13,7 @@ use crate::pool::Pool;
 use crate::run_time::MeanRunTime;
 use crate::tasks::Tasks;
 use crate::timers::Timers;
+use crate::totals::Totals;
 
 /// The scheduler of one queue.
 ///
@@ -32,7 +33,8 @@ use crate::timers::Timers;
 /// let task = scheduler.submit(Time(3), Submission::labelled("fit")).unwrap();
 /// let Some(Action::Send { attempt, .. }) = scheduler.next_action() else { panic!() };
 /// let (verdict, began, ended) = (Verdict::Success, Time(4), Time(8));
-/// scheduler.handle(Time(9), Input::Finished { worker, attempt, verdict, began, ended });
+/// let memory = None;
+/// scheduler.handle(Time(9), Input::Finished { worker, attempt, verdict, began, ended, memory });
 ///
 /// assert_eq!(scheduler.next_action(), Some(Action::Done { task }));
 /// assert_eq!(scheduler.task(task).unwrap().outcome, Some(&Outcome::Success));
@@ -52,6 +54,7 @@ pub struct Scheduler {
     pub(super) mean_run_time: MeanRunTime,
     pub(super) actions: VecDeque<Action>,
     pub(super) stale: u64,
+    pub(super) totals: Totals,
 }
 
 /// Whether the queue takes tasks.
@@ -112,6 +115,7 @@ impl Scheduler {
             mean_run_time: MeanRunTime::default(),
             actions: VecDeque::from([Action::Boot]),
             stale: 0,
+            totals: Totals::default(),
         }
     }
 
@@ -137,20 +141,20 @@ impl Scheduler {
                 verdict,
                 began,
                 ended,
+                memory: _,
             } => {
                 self.finished(worker, attempt, verdict, (began, ended));
             }
             Input::Returned { worker, attempts } => self.returned(worker, &attempts),
-            Input::Cancel { task } => self.cancel(task),
-            Input::Resize { workers } => self.resize(workers),
+            Input::Cancel { task, grace } => self.cancel(task, grace),
+            Input::Resize { workers, .. } => self.resize(workers),
             Input::Pause => self.pause(),
             Input::Resume => self.resume(),
             Input::Close { deadline } => self.close(deadline),
             Input::Kill => self.kill(),
             Input::Tick => self.tick(),
         }
-        self.launch();
-        self.dispatch();
+        self.go_on();
         self.wind_down();
     }
 
@@ -163,6 +167,12 @@ impl Scheduler {
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Time> {
         self.timers.next()
+    }
+
+    /// What can now be launched and sent, whatever has happened.
+    pub(super) fn go_on(&mut self) {
+        self.launch();
+        self.dispatch();
     }
 
     pub(super) fn advance_clock(&mut self, now: Time) {

@@ -72,6 +72,7 @@
 //!
 //! Each step waits `kill_patience`: `Retire`, `KillWorker`, `KillNursery`; `Shutdown`, `KillNursery`.
 
+mod after;
 mod answers;
 mod cancel;
 mod close;
@@ -79,6 +80,7 @@ mod dispatch;
 mod invariants;
 mod machine;
 mod resize;
+mod retry;
 mod sessions;
 mod submit;
 mod tick;

@@ -6,11 +6,9 @@
 //! profit from each other's failure.
 
 use crate::action::Action;
-use crate::id::{AttemptId, TaskId, Time, WorkerId};
+use crate::id::{AttemptId, TaskId, WorkerId};
 use crate::input::{Begun, GoneCause};
 use crate::outcome::Outcome;
-use crate::run_time::plausible;
-use crate::task::End;
 use crate::timers::Timer;
 use crate::worker::Stage;
 
@@ -192,27 +190,6 @@ impl Scheduler {
         }
     }
 
-    /// A session died in a task, which it had begun at this time at the latest.
-    fn died(&mut self, task: TaskId, worker: WorkerId, cause: GoneCause, at: Time) {
-        let outcome = if self.is_cancelling(task) {
-            Outcome::Cancelled
-        } else {
-            Outcome::Crash { cause }
-        };
-        let queued = self.tasks.get(task).map_or(at, |task| task.queued);
-        let (since, finished) = plausible(at, self.now, queued, self.now);
-        let ran = Some((worker, since));
-        self.tasks.count_try(task);
-        self.conclude(
-            task,
-            End {
-                outcome,
-                finished,
-                ran,
-            },
-        );
-    }
-
     fn session_failed_to_start(&mut self, worker: WorkerId) {
         if worker.0 > self.starts.counted_up_to {
             self.count_failed_start();
@@ -233,9 +210,10 @@ impl Scheduler {
             return;
         }
         self.starts.given_up = true;
-        let waiting: Vec<TaskId> = self.tasks.waiting().collect();
-        for task in waiting {
-            self.not_begun(task);
+        self.tasks.forget_dependencies();
+        let stranded: Vec<TaskId> = self.tasks.not_sent().collect();
+        for task in stranded {
+            self.conclude_now(task, Outcome::NoWorker);
         }
         self.remove_all_seats();
         self.act(Action::Failed);

@@ -17,7 +17,9 @@ impl Scheduler {
                         self.recall(worker);
                     }
                 }
+                Timer::Timeout(task) => self.run_is_over(task),
                 Timer::Grace(task) => self.grace_is_over(task),
+                Timer::Retry(task) => self.tasks.release(task),
                 Timer::Leave(worker) => self.end_is_overdue(worker),
                 Timer::Nursery => self.kill_nursery(),
                 Timer::Close => self.kill(),

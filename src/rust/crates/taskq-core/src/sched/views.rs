@@ -5,6 +5,7 @@
 use crate::id::{AttemptId, TaskId};
 use crate::pool::Seat;
 use crate::task::{Phase, Task};
+use crate::totals::Totals;
 use crate::view::{Counts, QueueState, SeatState, SeatView, TaskPhase, TaskView};
 use crate::worker::Stage;
 
@@ -43,6 +44,30 @@ impl Scheduler {
     /// All tasks that have not been taken, oldest push first.
     pub fn tasks(&self) -> impl Iterator<Item = TaskView<'_>> {
         self.tasks.iter().map(|(id, task)| task_view(id, task))
+    }
+
+    /// The tasks with this tag that are not done, oldest push first. O(n).
+    #[must_use]
+    pub fn tagged(&self, tag: &str) -> Vec<TaskId> {
+        let has_tag = |task: &Task| task.tag().is_some_and(|other| **other == *tag);
+        let unfinished = |task: &Task| !matches!(task.phase, Phase::Done(_));
+        let tagged = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| unfinished(task) && has_tag(task));
+        tagged.map(|(id, _)| id).collect()
+    }
+
+    /// Whether no more tasks wait than may wait.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.counts().waiting < self.config.max_waiting
+    }
+
+    /// What the queue has done since its start.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// All seats in the order of their numbers.
@@ -106,27 +131,30 @@ fn task_view(id: TaskId, task: &Task) -> TaskView<'_> {
         outcome: None,
         tries: task.tries,
         attempt: None,
-        cancelling: false,
+        stopping: None,
+        priority: task.priority(),
+        tag: task.tag().map(|tag| &**tag),
+        isolate: task.isolate(),
         queued: task.queued,
         started: None,
         finished: None,
         worker: None,
     };
     match &task.phase {
-        Phase::Waiting => {}
-        Phase::Ahead { cancelling, .. } => {
+        Phase::Held(_) | Phase::Waiting => {}
+        Phase::Ahead { stopping, .. } => {
             view.attempt = Some(attempt);
-            view.cancelling = *cancelling;
+            view.stopping = stopping.map(|stopping| stopping.why);
         }
         &Phase::Running {
             worker,
             since,
-            cancelling,
+            stopping,
         } => {
             view.phase = TaskPhase::Running { worker, since };
             view.attempt = Some(attempt);
             view.tries = task.tries.saturating_add(1);
-            view.cancelling = cancelling;
+            view.stopping = stopping.map(|stopping| stopping.why);
             view.started = Some(since);
             view.worker = Some(worker);
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use taskq_core::{
     Action, AttemptId, Begun, Config, Counts, GoneCause, Input, LookAhead, Outcome, QueueState,
-    Scheduler, SeatState, Submission, TaskId, TaskPhase, Time, Verdict, WorkerId,
+    Scheduler, SeatState, Submission, TaskId, TaskOptions, TaskPhase, Time, Verdict, WorkerId,
 };
 
 pub(crate) const CRASH: GoneCause = GoneCause::Signaled { signal: 11 };
@@ -30,6 +30,13 @@ pub(crate) fn ms(n: u64) -> Duration {
 
 pub(crate) fn us(n: u64) -> Duration {
     Duration::from_micros(n)
+}
+
+pub(crate) fn after_these(label: &str, after: &[&str]) -> Submission {
+    Submission {
+        after: after.iter().map(|&label| label.into()).collect(),
+        ..Submission::labelled(label)
+    }
 }
 
 pub(crate) struct Driver {
@@ -98,6 +105,19 @@ impl Driver {
         self.submit(Submission::labelled(label))
     }
 
+    /// With these options.
+    pub(crate) fn push_with(&mut self, options: TaskOptions) -> TaskId {
+        self.submit(Submission {
+            options,
+            ..Submission::default()
+        })
+    }
+
+    /// After the tasks with these labels.
+    pub(crate) fn push_after(&mut self, label: &str, after: &[&str]) -> TaskId {
+        self.submit(after_these(label, after))
+    }
+
     pub(crate) fn submit(&mut self, submission: Submission) -> TaskId {
         let task = self.scheduler.submit(self.now, submission).unwrap();
         self.drain();
@@ -110,15 +130,26 @@ impl Driver {
     }
 
     pub(crate) fn finish_with(&mut self, worker: WorkerId, attempt: AttemptId, verdict: Verdict) {
+        self.finish_at(worker, attempt, verdict, self.now);
+    }
+
+    /// The attempt has ended then.
+    pub(crate) fn finish_at(
+        &mut self,
+        worker: WorkerId,
+        attempt: AttemptId,
+        verdict: Verdict,
+        ended: Time,
+    ) {
         let view = self.scheduler.task(attempt.task);
-        let began = view.and_then(|view| view.started).unwrap_or(self.now);
-        let ended = self.now;
+        let began = view.and_then(|view| view.started).unwrap_or(ended);
         self.input(Input::Finished {
             worker,
             attempt,
             verdict,
             began,
             ended,
+            memory: None,
         });
     }
 
@@ -150,7 +181,7 @@ impl Driver {
     }
 
     pub(crate) fn cancel(&mut self, task: TaskId) {
-        self.input(Input::Cancel { task });
+        self.input(Input::Cancel { task, grace: None });
     }
 
     /// The next action is this one.
@@ -189,6 +220,16 @@ impl Driver {
 
     pub(crate) fn outcome(&self, task: TaskId) -> Option<Outcome> {
         self.scheduler.task(task).unwrap().outcome.copied()
+    }
+
+    /// Where it runs.
+    pub(crate) fn worker_of(&self, task: TaskId) -> WorkerId {
+        self.scheduler.task(task).unwrap().worker.unwrap()
+    }
+
+    /// What of it was sent.
+    pub(crate) fn attempt_of(&self, task: TaskId) -> AttemptId {
+        self.scheduler.task(task).unwrap().attempt.unwrap()
     }
 
     pub(crate) fn phase(&self, task: TaskId) -> TaskPhase {

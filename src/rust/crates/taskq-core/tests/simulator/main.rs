@@ -123,7 +123,10 @@ fn user(world: &mut World, tasks: &mut Vec<TaskId>) {
         }
         75..=84 => {
             let workers = world.random.below(7) as u32;
-            world.input(Input::Resize { workers });
+            world.input(Input::Resize {
+                workers,
+                max_workers: 0,
+            });
         }
         85..=88 => world.input(Input::Pause),
         89..=93 => world.input(Input::Resume),
@@ -148,7 +151,7 @@ fn push(world: &mut World, tasks: &mut Vec<TaskId>) {
 
 fn cancel(world: &mut World, task: TaskId) {
     world.truth.cancelled(task);
-    world.input(Input::Cancel { task });
+    world.input(Input::Cancel { task, grace: None });
 }
 
 fn take(world: &mut World, tasks: &mut Vec<TaskId>, task: TaskId) {
@@ -186,7 +189,10 @@ fn finish(world: &mut World, tasks: &mut Vec<TaskId>) {
 /// With workers, and with hanging tasks cancelled, everything ends without a close.
 fn come_to_rest(world: &mut World, tasks: &[TaskId]) {
     world.input(Input::Resume);
-    world.input(Input::Resize { workers: 2 });
+    world.input(Input::Resize {
+        workers: 2,
+        max_workers: 0,
+    });
     world.run_for(Duration::from_secs(5));
     let seats_hang = |world: &World| world.scheduler.counts().running == 0;
     for _ in 0..200 {
@@ -204,8 +210,14 @@ fn come_to_rest(world: &mut World, tasks: &[TaskId]) {
         }
         if seats_hang(world) {
             // Sessions that hang while they start: a user would resize.
-            world.input(Input::Resize { workers: 0 });
-            world.input(Input::Resize { workers: 2 });
+            world.input(Input::Resize {
+                workers: 0,
+                max_workers: 0,
+            });
+            world.input(Input::Resize {
+                workers: 2,
+                max_workers: 0,
+            });
         }
         world.run_for(Duration::from_secs(5));
     }

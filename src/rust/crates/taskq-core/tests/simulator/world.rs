@@ -407,6 +407,7 @@ impl World {
                 verdict,
                 began,
                 ended,
+                memory: None,
             }),
         );
         self.go_on(worker);
@@ -517,7 +518,7 @@ impl World {
             .scheduler
             .tasks()
             .filter(|task| task.phase == TaskPhase::Waiting)
-            .filter(|task| task.attempt.is_some() && !task.cancelling)
+            .filter(|task| task.attempt.is_some() && !task.stopping.is_some())
             .map(|task| task.id)
             .collect();
         self.stranded.retain(|task, _| ahead.contains(task));

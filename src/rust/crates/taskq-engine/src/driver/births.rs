@@ -183,11 +183,12 @@ impl Driver {
                 return Err(error);
             }
         }
-        self.sessions.insert(worker, session);
         let outgoing = Outgoing {
             link,
             outbox: Outbox::default(),
+            captures: session.captures(),
         };
+        self.sessions.insert(worker, session);
         self.shared.lock().outgoing.insert(worker, outgoing);
         Ok(true)
     }

@@ -26,6 +26,9 @@ impl Driver {
             return;
         }
         let Some(nursery) = &self.nursery else { return };
+        if let Some(session) = self.sessions.get_mut(&worker) {
+            session.is_killed = true;
+        }
         // When this does not get through, the scheduler's patience ends with the nursery's life.
         let _ = nursery.send(&ToNursery::Kill { worker }, &[]);
     }
@@ -76,6 +79,7 @@ impl Driver {
         });
         let (stdout, stderr, stderr_tail) = session.last_words(self.shared.config.stderr_tail);
         let pid = session.link.pid();
+        let progress = slot.progress();
         let begun = slot.begun().map(|(attempt, at)| Begun {
             attempt,
             at: Time(at),
@@ -88,6 +92,9 @@ impl Driver {
             pid,
             cpu_us: None,
             max_rss,
+            progress: progress
+                .filter(|told| begun.is_some_and(|begun| begun.attempt == told.attempt)),
+            oom: false,
         };
         self.forget(worker);
         self.step(|state, now| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use taskq_core::id::{TaskId, Time};
-use taskq_core::{Action, Input, Scheduler, Verdict};
+use taskq_core::{Action, GoneCause, Input, Scheduler, Verdict};
 use taskq_sys::board::Board;
 
 use super::Queue;
@@ -20,8 +20,23 @@ pub struct InlineTask {
     pub id: TaskId,
     /// The user's name of it.
     pub label: String,
+    /// How often it has begun, this time included.
+    pub tries: u32,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
     /// What to run.
     pub payload: TaskPayload,
+}
+
+/// What the caller of [`Queue::next_inline`] is to do.
+#[derive(Clone, Debug)]
+pub enum InlineStep {
+    /// Run this.
+    Run(InlineTask),
+    /// Come back after this time: a task waits for its next try.
+    Wait(Duration),
+    /// Nothing.
+    Rest,
 }
 
 impl Queue {
@@ -33,32 +48,33 @@ impl Queue {
         let (board, _) = Board::create()?;
         let scheduler = taskq_core::Config {
             workers: 1,
+            max_workers: 1,
             ..config.scheduler
         };
         let mut state = State::new(Scheduler::new(scheduler), true);
         state.settle();
         state.errands.clear();
         state.sched.handle(now(), Input::NurseryUp);
-        state.settle();
-        for action in std::mem::take(&mut state.errands) {
-            if let Action::Launch { worker } = action {
-                state.sched.handle(now(), Input::WorkerReady { worker });
-            }
-        }
+        state.stand_in();
         Ok(Queue::of(Arc::new(Shared::new(state, board, config)), None))
     }
 
     /// The next task that the caller is to run itself.
     #[must_use]
-    pub fn next_inline(&self) -> Option<InlineTask> {
-        let state = self.shared.lock();
-        let attempt = *state.inline.as_ref()?.front()?;
-        let payload = state.records.get(&attempt.task)?.payload.clone()?;
-        let label = state.sched.task(attempt.task)?.label.to_owned();
-        Some(InlineTask {
-            id: attempt.task,
-            label,
-            payload,
+    pub fn next_inline(&self) -> InlineStep {
+        self.shared.step(|state, now| {
+            state.sched.handle(now, Input::Tick);
+            state.stand_in();
+            if let Some(task) = state.inline_task() {
+                return InlineStep::Run(task);
+            }
+            let counts = state.sched.counts();
+            match state.sched.next_wakeup() {
+                Some(at) if counts.waiting > 0 && !state.sched.is_paused() => {
+                    InlineStep::Wait(at.since(now))
+                }
+                _ => InlineStep::Rest,
+            }
         })
     }
 
@@ -73,6 +89,8 @@ impl Queue {
             let (Some(attempt), Some(worker)) = (attempt, worker) else {
                 return;
             };
+            // Nobody else says that a task is out of time.
+            state.sched.handle(now, Input::Tick);
             let began = Time(
                 now.0
                     .saturating_sub(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)),
@@ -83,8 +101,10 @@ impl Queue {
                 verdict,
                 began,
                 ended: now,
+                memory: None,
             };
             state.end_attempt(task, ending, input, now);
+            state.stand_in();
         });
     }
 
@@ -95,5 +115,42 @@ impl Queue {
                 state.end_without_driver();
             }
         });
+    }
+}
+
+impl State {
+    fn inline_task(&self) -> Option<InlineTask> {
+        let attempt = *self.inline.as_ref()?.front()?;
+        let payload = self.records.get(&attempt.task)?.payload.clone()?;
+        let view = self.sched.task(attempt.task)?;
+        Some(InlineTask {
+            id: attempt.task,
+            label: view.label.to_owned(),
+            tries: view.tries,
+            timeout: self.records.get(&attempt.task)?.timeout,
+            payload,
+        })
+    }
+
+    /// Answers as the sessions would that are not there: a new one is ready at once, and one that is to leave is gone.
+    fn stand_in(&mut self) {
+        self.settle();
+        while !self.errands.is_empty() {
+            for action in std::mem::take(&mut self.errands) {
+                let input = match action {
+                    Action::Launch { worker } => Input::WorkerReady { worker },
+                    Action::Retire { worker } | Action::KillWorker { worker } => {
+                        Input::WorkerGone {
+                            worker,
+                            cause: GoneCause::Exited { code: 0 },
+                            begun: None,
+                        }
+                    }
+                    _ => continue,
+                };
+                self.sched.handle(now(), input);
+            }
+            self.settle();
+        }
     }
 }

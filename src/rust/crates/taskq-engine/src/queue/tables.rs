@@ -2,6 +2,7 @@
 
 use taskq_core::id::{TaskId, WorkerId};
 use taskq_core::{Outcome, SeatState, SeatView, TaskPhase, TaskView};
+use taskq_wire::board::progress::Progress;
 
 use super::Queue;
 use crate::state::State;
@@ -19,6 +20,12 @@ pub struct TaskRow {
     pub outcome: Option<Outcome>,
     /// Attempts that have begun.
     pub tries: u32,
+    /// Its tag.
+    pub tag: Option<String>,
+    /// Its priority.
+    pub priority: i32,
+    /// What it has last told of its progress.
+    pub progress: Option<Progress>,
     /// The process id of its session, while it runs.
     pub pid: Option<i32>,
     /// When it was pushed, in seconds since 1970; likewise the next two.
@@ -57,6 +64,9 @@ impl Queue {
             phase: view.phase,
             outcome: view.outcome.copied(),
             tries: view.tries,
+            tag: view.tag.map(str::to_owned),
+            priority: view.priority,
+            progress: self.progress_in(&state, view.id),
             pid: view
                 .worker
                 .filter(|_| view.outcome.is_none())

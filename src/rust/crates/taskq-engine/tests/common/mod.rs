@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use taskq_core::{Config as SchedulerConfig, LookAhead};
+use taskq_core::{Config as SchedulerConfig, LookAhead, Submission, TaskOptions};
 use taskq_engine::{Config, DoneTask, Queue, TaskPayload, WaitOutcome};
 
 /// Nothing here takes nearly as long; a test that waits so long has failed.
@@ -27,6 +27,7 @@ pub struct Fixture {
 /// How the queue of a test differs from the usual one.
 pub struct Options<'a> {
     pub workers: u32,
+    pub max_waiting: usize,
     /// What the fake nursery is told, see there.
     pub setup: &'a str,
     pub look_ahead: LookAhead,
@@ -39,6 +40,7 @@ impl Default for Options<'_> {
     fn default() -> Self {
         Options {
             workers: 2,
+            max_waiting: usize::MAX,
             setup: "",
             look_ahead: LookAhead::default(),
             output_limit: Config::OUTPUT_LIMIT,
@@ -73,8 +75,10 @@ impl Fixture {
             setup: options.setup.as_bytes().to_vec(),
             output_limit: options.output_limit,
             stderr_tail: Config::STDERR_TAIL,
+            task_defaults: TaskOptions::default(),
             scheduler: SchedulerConfig {
                 workers: options.workers,
+                max_waiting: options.max_waiting,
                 look_ahead: options.look_ahead,
                 ..SchedulerConfig::default()
             },
@@ -91,12 +95,21 @@ impl Fixture {
 
     /// Pushes commands of the fake worker.
     pub fn push(&self, label: Option<&str>, commands: &str) -> String {
+        let task = Submission {
+            label: label.map(Into::into),
+            ..Submission::default()
+        };
+        self.submit(task, commands)
+    }
+
+    /// Pushes commands of the fake worker, with options.
+    pub fn submit(&self, task: Submission, commands: &str) -> String {
         let payload = TaskPayload {
             fun: Arc::new(Vec::new()),
             call: Arc::new(commands.as_bytes().to_vec()),
         };
         self.queue()
-            .push(label, payload)
+            .push(task, payload)
             .expect("an open queue and a new name")
     }
 

@@ -15,6 +15,8 @@ pub struct Job {
     pub attempt: AttemptId,
     /// The user's name of the task.
     pub label: String,
+    /// How often the task has begun, this time included.
+    pub tries: u32,
     /// The serialized function, then the serialized rest of the call.
     pub payload: Vec<u8>,
     /// How many bytes of the payload are the function.
@@ -25,6 +27,7 @@ pub struct Job {
 pub(super) fn job(
     attempt: AttemptId,
     label: String,
+    tries: u32,
     fun_len: u64,
     payload: Vec<u8>,
 ) -> Result<Job, SessionError> {
@@ -32,6 +35,7 @@ pub(super) fn job(
         Ok(len) if len <= payload.len() => Ok(Job {
             attempt,
             label,
+            tries,
             payload,
             fun_len: len,
         }),

@@ -51,6 +51,7 @@ impl Worker {
         let message = ToSession::Run {
             attempt: attempt(task),
             label: "a".into(),
+            tries: 1,
             fun_len: 3,
         };
         self.send_frame(&message, &payload);

@@ -1,0 +1,97 @@
+# wait(), collect(), output(), progress(): following tasks on their way. What waits can be
+# interrupted; nothing has been taken from the queue at that time.
+
+tq_wait <- function(private, ids, timeout, progress, call) {
+  timeout_ms <- tq_check_duration(timeout, "timeout", call)
+  progress <- tq_check_flag(progress, "progress", call)
+  handle <- tq_handle(private, call)
+  invisible(tq_wait_for(handle, tq_find(handle, ids, call), timeout_ms, progress, call))
+}
+
+# `tasks`: serial numbers, NULL for all tasks. TRUE when all are done.
+tq_wait_for <- function(handle, tasks, timeout_ms, progress, call) {
+  if (!progress) return(tq_checked(.External(C_tq_wait_all, handle, tasks, timeout_ms), call))
+  state <- tq_progress_state(handle, tasks)
+  bar <- tq_progress_bar(state$total)
+  on.exit(bar$end())
+  deadline <- proc.time()[["elapsed"]] * 1000 + timeout_ms
+  repeat {
+    left <- deadline - proc.time()[["elapsed"]] * 1000
+    slice <- max(0, min(left, tq_limits$redraw_ms))
+    finished <- tq_checked(.External(C_tq_wait_all, handle, tasks, slice), call)
+    state <- tq_progress_state(handle, tasks)
+    bar$update(state$done, state$total)
+    if (finished || left <= slice) return(finished)
+  }
+}
+
+tq_progress_state <- function(handle, tasks) {
+  if (!is.null(tasks)) return(list(done = rs_queue_num_done(handle, tasks), total = length(tasks)))
+  counts <- rs_queue_counts(handle)
+  list(done = counts[[3L]], total = sum(counts))
+}
+
+# A bar that is drawn by cli where that is installed; `update(done, total)` and `end()`.
+tq_progress_bar <- function(total) {
+  if (requireNamespace("cli", quietly = TRUE)) {
+    env <- new.env(parent = emptyenv())
+    bar <- cli::cli_progress_bar("Tasks", total = total, clear = TRUE, .envir = env, auto_terminate = FALSE)
+    return(list(
+      update = function(done, total) cli::cli_progress_update(set = done, total = total, id = bar, .envir = env),
+      end = function() cli::cli_progress_done(id = bar, .envir = env)
+    ))
+  }
+  bar <- utils::txtProgressBar(style = 3, file = stderr())
+  list(
+    update = function(done, total) utils::setTxtProgressBar(bar, if (total) done / total else 1),
+    end = function() close(bar)
+  )
+}
+
+# As in pop(), the tasks leave the queue in the last call, when the frame is built.
+tq_collect <- function(private, ids, timeout, progress, call) {
+  timeout_ms <- tq_check_duration(timeout, "timeout", call)
+  progress <- tq_check_flag(progress, "progress", call)
+  handle <- tq_handle(private, call)
+  tasks <- tq_find(handle, ids, call)
+  tq_wait_for(handle, tasks, timeout_ms, progress, call)
+  if (is.null(tasks)) tasks <- tq_checked(rs_queue_done_serials(handle), call)
+  done <- lapply(tasks, function(task) .External(C_tq_outcome, handle, task))
+  is_done <- !vapply(done, is.null, NA)
+  failure <- rs_queue_failure(handle)
+  frame <- tq_result_frame(lapply(done[is_done], tq_result, failure = failure))
+  .External(C_tq_commit_all, handle, tasks[is_done], frame, function() {
+    tq_collect(private, ids, 0, FALSE, call)
+  })
+}
+
+tq_output <- function(private, id, call) {
+  handle <- tq_handle(private, call)
+  task <- tq_find_one(handle, id, call)
+  tq_checked(rs_queue_output(handle, task), call)
+}
+
+tq_progress <- function(private, id, call) {
+  handle <- tq_handle(private, call)
+  task <- tq_find_one(handle, id, call)
+  last <- if (is.null(private$inline)) tq_checked(rs_queue_progress(handle, task), call)
+  list(
+    fraction = last$fraction %||% NA_real_,
+    message = last$message %||% NA_character_,
+    at = .POSIXct(last$at %||% NA_real_)
+  )
+}
+
+# The serial numbers of tasks; NULL stays NULL, for all of them.
+tq_find <- function(handle, ids, call, arg = "ids") {
+  if (is.null(ids)) return(NULL)
+  if (!is.character(ids) || anyNA(ids)) {
+    tq_input_error(arg, ids, "a character vector of ids", call)
+  }
+  tq_checked(rs_queue_find(handle, enc2utf8(ids)), call)
+}
+
+tq_find_one <- function(handle, id, call) {
+  if (!tq_is_string(id)) tq_input_error("id", id, "the id of one task", call)
+  tq_find(handle, id, call)
+}

@@ -1,0 +1,89 @@
+# The options of a task: what push() takes beside the function, its arguments and its id.
+#
+# | part    | holds                             | goes to                                        |
+# | ------- | --------------------------------- | ---------------------------------------------- |
+# | `near`  | numbers, after, tag, replace      | the scheduler; an NA is the queue's default    |
+# | `far`   | packages, globals, seed           | the worker, beside the arguments               |
+# | `block` | TRUE or FALSE                     | push() itself, when the queue is full          |
+
+tq_task_options <- function(timeout, tries, retry_on, backoff, priority, after, isolate, packages,
+                            globals, tag, seed, block, replace, call) {
+  packages <- tq_check_packages(packages, call)
+  globals <- tq_check_globals(globals, call)
+  seed <- tq_check_seed(seed, call, vector = TRUE)
+  far <- list()
+  if (length(packages)) far$packages <- packages
+  if (length(globals)) far$globals <- globals
+  if (!is.null(seed)) far$seed <- seed
+  list(
+    near = list(
+      c(
+        if (is.null(timeout)) NA_real_ else tq_check_duration(timeout, "timeout", call),
+        if (is.null(tries)) NA_real_ else tq_check_tries(tries, call),
+        tq_check_retry_on(retry_on, call),
+        tq_check_backoff(backoff, call),
+        tq_check_priority(priority, call),
+        if (is.null(isolate)) NA_real_ else tq_check_flag(isolate, "isolate", call)
+      ),
+      tq_check_after(after, call),
+      tq_check_label(tag, "tag", call),
+      tq_check_label(replace, "replace", call)
+    ),
+    far = far,
+    block = tq_check_flag(block, "block", call)
+  )
+}
+
+# In this order they are the bits of a number, the first the lowest.
+tq_retry_reasons <- c("crash", "timeout", "error")
+
+tq_check_retry_on <- function(x, call) {
+  if (is.character(x) && all(x %in% tq_retry_reasons)) {
+    return(sum(2^(which(tq_retry_reasons %in% x) - 1)))
+  }
+  tq_input_error("retry_on", x, "some of \"crash\", \"timeout\" and \"error\"", call)
+}
+
+tq_check_tries <- function(x, call) {
+  if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 1 && (x == trunc(x))) return(as.double(x))
+  tq_input_error("tries", x, "a whole number of 1 or more, or `Inf`", call)
+}
+
+tq_check_backoff <- function(x, call) {
+  backoff <- tq_check_duration(x, "backoff", call)
+  if (is.finite(backoff)) return(backoff)
+  tq_input_error("backoff", x, "a finite number of milliseconds, or a difftime", call)
+}
+
+tq_check_priority <- function(x, call) {
+  limit <- .Machine$integer.max
+  valid <- is.numeric(x) && length(x) == 1L && !is.na(x) && x == trunc(x) && abs(x) <= limit
+  if (valid) return(as.double(x))
+  tq_input_error("priority", x, "a whole number", call)
+}
+
+tq_check_after <- function(x, call) {
+  if (is.null(x)) return(character())
+  if (is.character(x) && !anyNA(x)) return(enc2utf8(x))
+  tq_input_error("after", x, "a character vector of ids of tasks in the queue, or NULL", call)
+}
+
+tq_check_label <- function(x, arg, call) {
+  if (is.null(x)) return(NULL)
+  if (tq_is_string(x)) return(enc2utf8(x))
+  tq_input_error(arg, x, "one non-empty string, or NULL", call)
+}
+
+# A number for set.seed(); `vector`: or a `.Random.seed` of kind "L'Ecuyer-CMRG".
+tq_check_seed <- function(x, call, vector = FALSE) {
+  if (is.null(x)) return(NULL)
+  limit <- .Machine$integer.max
+  if (is.numeric(x) && length(x) == 1L && !is.na(x) && x == trunc(x) && abs(x) <= limit) {
+    return(as.integer(x))
+  }
+  is_stream <- vector && is.integer(x) && length(x) == 7L && !anyNA(x[1L]) && x[1L] %% 100L == 7L
+  if (is_stream) return(as.vector(x))
+  remedy <- "one whole number"
+  if (vector) remedy <- paste0(remedy, ", a `.Random.seed` of kind \"L'Ecuyer-CMRG\"")
+  tq_input_error("seed", x, paste0(remedy, ", or NULL"), call)
+}

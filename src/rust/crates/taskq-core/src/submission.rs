@@ -1,0 +1,89 @@
+//! A task as it is handed in, and how it is to be run.
+//!
+//! Only data. What the options mean is decided in the `sched` module; no combination is an error.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A task as it is handed in.
+///
+/// Make it with [`Submission::default`] or [`Submission::labelled`], and change what is to be
+/// different.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Submission {
+    /// The user's name for the task; without one it gets the next free of `.1`, `.2`, ...
+    pub label: Option<Box<str>>,
+    /// How it is to be run.
+    pub options: TaskOptions,
+    /// The labels of the tasks that must have succeeded before it is sent; one that appears twice
+    /// counts once.
+    pub after: Vec<Box<str>>,
+    /// It takes the place of the unfinished task that was submitted with the same key, which is
+    /// cancelled.
+    pub key: Option<Box<str>>,
+    /// A name that it shares with others, see [`Scheduler::tagged`](crate::Scheduler::tagged).
+    pub tag: Option<Arc<str>>,
+}
+
+/// How a task is to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskOptions {
+    /// How long an attempt may run, counted from when it is the head of its line. Default: for ever.
+    pub timeout: Option<Duration>,
+    /// How often it may be begun. 0 means 1. Default 1.
+    pub tries: u32,
+    /// After which failures it is tried again. Default: after a crash.
+    pub retry_on: RetryOn,
+    /// How long it is held before the second try, at most; doubles with each try. Default: not at
+    /// all.
+    pub backoff: Duration,
+    /// Tasks of a higher priority are sent first. Default 0.
+    pub priority: i32,
+    /// It runs in a session that has never been sent anything, and will be sent nothing else.
+    /// Default: no.
+    pub isolate: bool,
+}
+
+/// After which failures a task is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryOn {
+    /// Its session died.
+    pub crash: bool,
+    /// It took too long.
+    pub timeout: bool,
+    /// It raised an R error.
+    pub error: bool,
+}
+
+impl Submission {
+    /// A task with a name of the user's choice.
+    pub fn labelled(label: impl Into<Box<str>>) -> Self {
+        Submission {
+            label: Some(label.into()),
+            ..Submission::default()
+        }
+    }
+}
+
+impl Default for TaskOptions {
+    fn default() -> Self {
+        TaskOptions {
+            timeout: None,
+            tries: 1,
+            retry_on: RetryOn::default(),
+            backoff: Duration::ZERO,
+            priority: 0,
+            isolate: false,
+        }
+    }
+}
+
+impl Default for RetryOn {
+    fn default() -> Self {
+        RetryOn {
+            crash: true,
+            timeout: false,
+            error: false,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What always holds about the table of tasks. Only reads, and panics.
+
+use super::Tasks;
+use crate::task::{Hold, Phase};
+
+impl Tasks {
+    /// Panics unless the sets, counts, labels and keys agree with the table.
+    pub(crate) fn check(&self) {
+        let mut counts = (0, 0, 0);
+        let mut keyed = 0;
+        for (&id, task) in &self.table {
+            assert_eq!(self.labels.get(&task.label), Some(&id), "label of {id:?}");
+            let waits = matches!(task.phase, Phase::Waiting);
+            let done = matches!(task.phase, Phase::Done(_));
+            let what = format!("{id:?} {task:?}");
+            let right = self.waiting.is_right_about(id, task, waits);
+            assert!(right, "{what} in the waiting sets");
+            assert_eq!(self.done.contains(&id), done, "{what} in the done set");
+            let held = matches!(task.phase, Phase::Held(Hold::After));
+            assert_eq!(self.dependencies.is_held(id), held, "{what} is held");
+            counts.0 += usize::from(waits);
+            counts.1 += usize::from(done);
+            counts.2 += usize::from(matches!(task.phase, Phase::Running { .. }));
+            assert!(
+                task.tries <= task.sends,
+                "{what} was begun more often than sent"
+            );
+            assert!(id.0 <= self.last_id, "{what} was never given out");
+            if let Some(key) = task.key().filter(|_| !done) {
+                let youngest = self.keyed(key);
+                assert!(youngest >= Some(id), "{what} has lost its key");
+                keyed += usize::from(youngest == Some(id));
+            }
+        }
+        assert_eq!(self.labels.len(), self.table.len(), "labels without a task");
+        assert_eq!(self.keys.len(), keyed, "keys without an unfinished task");
+        let sets = (self.waiting.len(), self.done.len(), self.running);
+        assert_eq!(counts, sets, "waiting, done, running");
+        self.dependencies.check();
+        for (task, until) in self.dependencies.pairs() {
+            let unfinished = self.table.contains_key(&until) && !self.done.contains(&until);
+            assert!(unfinished, "{task:?} is held by {until:?}, which has ended");
+        }
+    }
+}

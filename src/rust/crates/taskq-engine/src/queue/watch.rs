@@ -1,0 +1,256 @@
+//! Following tasks: waiting for them, and looking at what they tell while they run.
+
+use std::time::{Duration, Instant};
+
+use taskq_core::id::TaskId;
+use taskq_core::{Counts, TaskPhase};
+use taskq_wire::board::progress::Progress;
+
+use super::Queue;
+use crate::output::Captured;
+use crate::state::State;
+
+/// Why a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitOutcome {
+    /// What was waited for is there.
+    Done,
+    /// It can not come any more: no task is left that could become done.
+    Empty,
+    /// The pool has failed, and [`Queue::tell_failure`] has not been asked why. There may be done tasks all the same.
+    Failed,
+    /// The time is over.
+    TimedOut,
+}
+
+/// Which tasks are waited for.
+#[derive(Clone, Debug)]
+pub enum Awaited {
+    /// All that are in the queue.
+    All,
+    /// These. The first so many are done already, which is not looked at again.
+    These {
+        /// The tasks.
+        tasks: Vec<TaskId>,
+        /// How many from the start are known to be done.
+        done: usize,
+    },
+}
+
+impl Awaited {
+    fn are_done(&mut self, state: &State) -> bool {
+        match self {
+            Awaited::All => {
+                let counts = state.sched.counts();
+                counts.waiting + counts.running == 0
+            }
+            Awaited::These { tasks, done } => {
+                let is_done = |task: &TaskId| {
+                    let phase = state.sched.task(*task).map(|view| view.phase);
+                    matches!(phase, None | Some(TaskPhase::Done))
+                };
+                *done += tasks[*done..]
+                    .iter()
+                    .take_while(|task| is_done(task))
+                    .count();
+                *done == tasks.len()
+            }
+        }
+    }
+}
+
+impl Queue {
+    /// Waits until there is a done task or none can come, but no longer than `timeout`.
+    #[must_use]
+    pub fn wait_for_done(&self, timeout: Duration) -> WaitOutcome {
+        self.wait(timeout, |state| {
+            let Counts {
+                waiting,
+                running,
+                done,
+            } = state.sched.counts();
+            if done > 0 {
+                Some(WaitOutcome::Done)
+            } else {
+                (waiting + running == 0).then_some(WaitOutcome::Empty)
+            }
+        })
+    }
+
+    /// Waits until these tasks are done or gone, but no longer than `timeout`. Each is looked at a few times, however
+    /// many tasks become done meanwhile.
+    #[must_use]
+    pub fn wait_for_all(&self, awaited: &mut Awaited, timeout: Duration) -> WaitOutcome {
+        self.wait(timeout, |state| {
+            awaited.are_done(state).then_some(WaitOutcome::Done)
+        })
+    }
+
+    /// Waits until the queue takes one more task, or will never, but no longer than `timeout`.
+    #[must_use]
+    pub fn wait_for_room(&self, timeout: Duration) -> WaitOutcome {
+        self.wait(timeout, |state| {
+            let has_room = state.sched.has_room();
+            state.room_is_awaited = !has_room;
+            has_room.then_some(WaitOutcome::Done)
+        })
+    }
+
+    /// Waits until no process of the queue is left, but no longer than `timeout`; whether that is so.
+    #[must_use]
+    pub fn wait_for_end(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now().checked_add(timeout);
+        while !self.is_over() {
+            if !self.sleep_until(deadline) {
+                return self.is_over();
+            }
+        }
+        // The thread has nothing more to do than to return.
+        if let Ok(mut driver) = self.driver.lock() {
+            if let Some(thread) = driver.take() {
+                let _ = thread.join();
+            }
+        }
+        true
+    }
+
+    /// The tasks with these names; or the names that no task has.
+    ///
+    /// # Errors
+    /// The names that are not in the queue.
+    pub fn find<'a>(
+        &self,
+        labels: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<TaskId>, Vec<String>> {
+        let state = self.shared.lock();
+        let mut unknown = Vec::new();
+        let mut found = Vec::new();
+        for label in labels {
+            match state.sched.find(label) {
+                Some(task) => found.push(task),
+                None => unknown.push(label.to_owned()),
+            }
+        }
+        if unknown.is_empty() {
+            Ok(found)
+        } else {
+            Err(unknown)
+        }
+    }
+
+    /// How many of these tasks are done or gone.
+    #[must_use]
+    pub fn count_done(&self, tasks: impl IntoIterator<Item = TaskId>) -> usize {
+        let state = self.shared.lock();
+        let is_done = |task: &TaskId| {
+            let view = state.sched.task(*task);
+            view.map_or(true, |view| view.phase == TaskPhase::Done)
+        };
+        tasks.into_iter().filter(is_done).count()
+    }
+
+    /// The done tasks, oldest push first.
+    #[must_use]
+    pub fn done_tasks(&self) -> Vec<TaskId> {
+        self.shared.lock().sched.done().collect()
+    }
+
+    /// What a task has written to standard output and standard error so far; nothing when it has not begun.
+    #[must_use]
+    pub fn output(&self, task: TaskId) -> Option<(Captured, Captured)> {
+        loop {
+            let (attempt, captures) = {
+                let state = self.shared.lock();
+                let view = state.sched.task(task)?;
+                let captures = match view.phase {
+                    TaskPhase::Waiting => return Some(Default::default()),
+                    TaskPhase::Done => {
+                        let ending = state.records.get(&task)?.ending.as_ref();
+                        let text = |stream: &std::sync::Arc<Captured>| Captured::clone(stream);
+                        return Some(ending.map_or_else(Default::default, |ending| {
+                            (text(&ending.stdout), text(&ending.stderr))
+                        }));
+                    }
+                    TaskPhase::Running { worker, .. } => state
+                        .outgoing
+                        .get(&worker)
+                        .map(|outgoing| outgoing.captures.clone()),
+                };
+                (view.attempt, captures)
+            };
+            // An inline task is captured in R.
+            let Some([stdout, stderr]) = captures else {
+                return Some(Default::default());
+            };
+            // Read without the lock of the queue; it is this attempt's if that still runs afterwards.
+            let text = (stdout.so_far(), stderr.so_far());
+            let state = self.shared.lock();
+            if state
+                .sched
+                .task(task)
+                .is_some_and(|view| view.attempt == attempt)
+            {
+                return Some(text);
+            }
+        }
+    }
+
+    /// What a task has last told of its progress, with the time in seconds since 1970.
+    #[must_use]
+    pub fn progress(&self, task: TaskId) -> Option<(Progress, f64)> {
+        let state = self.shared.lock();
+        let progress = self.progress_in(&state, task)?;
+        let at = self
+            .shared
+            .epoch
+            .calendar(taskq_core::id::Time(progress.at_ns));
+        Some((progress, at))
+    }
+
+    pub(super) fn progress_in(&self, state: &State, task: TaskId) -> Option<Progress> {
+        let view = state.sched.task(task)?;
+        match view.phase {
+            TaskPhase::Waiting => None,
+            TaskPhase::Done => state.records.get(&task)?.ending.as_ref()?.progress.clone(),
+            TaskPhase::Running { worker, .. } => {
+                let slot = self
+                    .shared
+                    .board
+                    .slot(state.outgoing.get(&worker)?.link.slot)?;
+                let progress = slot.progress()?;
+                (Some(progress.attempt) == view.attempt).then_some(progress)
+            }
+        }
+    }
+
+    /// Waits until `is_there` answers, or the pool has failed and nobody was told.
+    fn wait(
+        &self,
+        timeout: Duration,
+        mut is_there: impl FnMut(&mut State) -> Option<WaitOutcome>,
+    ) -> WaitOutcome {
+        let deadline = Instant::now().checked_add(timeout);
+        loop {
+            {
+                let mut state = self.shared.lock();
+                if !state.failure_is_told && state.reason().is_some() {
+                    return WaitOutcome::Failed;
+                }
+                if let Some(outcome) = is_there(&mut state) {
+                    return outcome;
+                }
+            }
+            if !self.sleep_until(deadline) {
+                return WaitOutcome::TimedOut;
+            }
+        }
+    }
+
+    /// Sleeps until something has happened; false when the time was over before.
+    fn sleep_until(&self, deadline: Option<Instant>) -> bool {
+        match deadline {
+            Some(deadline) => self.shared.woken.recv_deadline(deadline).is_ok(),
+            None => self.shared.woken.recv().is_ok(),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+# D: timeouts and cancelling. What ends a task is certain, whatever the task does.
+
+test_that("D1: a task that runs too long is interrupted, and its session goes on", {
+  q <- local_queue(1)
+  pid <- run_task(q, function() Sys.getpid())$result
+  for (task in list(function() Sys.sleep(100), function() repeat NULL)) {
+    q$push(task, timeout = 100)
+    result <- q$pop(20000)
+    expect_identical(result$status, "timeout")
+    expect_s3_class(result$error, "taskq_error_timeout")
+    expect_identical(result$tries, 1L)
+    expect_gte(result$seconds, 0.1)
+    expect_identical(run_task(q, function() Sys.getpid())$result, pid)
+  }
+})
+
+# What R cannot interrupt, or will not, or hides.
+stubborn <- list(
+  child = function() system("sleep 1000"),
+  swallow = function() repeat tryCatch(Sys.sleep(100), interrupt = function(cnd) NULL),
+  suspend = function() suspendInterrupts(repeat Sys.sleep(0.01)),
+  native = function() {m <- matrix(1, 3500, 3500); for (i in 1:100) m <- m %*% m},
+  fifo = function() {
+    path <- tempfile()
+    system2("mkfifo", path)
+    readLines(file(path, "r"))
+  },
+  stopped = function() {tools::pskill(Sys.getpid(), tools::SIGSTOP); Sys.sleep(1000)},
+  detached = function() {system("setsid sleep 1000 >/dev/null 2>&1 &"); suspendInterrupts(repeat NULL)}
+)
+
+test_that("D2, D8: what cannot be interrupted is killed with all that it has started, and its place is free again", {
+  q <- local_queue(4)
+  expect_true(wait_until(sum(q$list_tasks()$state == "ready") == 4, 30))
+  for (kind in names(stubborn)) q$push(global(stubborn[[kind]]), id = kind, timeout = 300)
+  frame <- q$collect(timeout = 60000)
+  expect_setequal(frame$task_id, names(stubborn))
+  expect_identical(unique(frame$status), "timeout")
+  expect_true(all(vapply(frame$error, inherits, NA, "taskq_error_timeout")))
+  # All of them ended within the limit, the grace and half a second, five times for a busy machine.
+  expect_lt(max(frame$seconds), 5 * (0.3 + 0.5 + 0.5))
+  expect_true(wait_until(sum(q$list_tasks()$state == "ready") == 4, 30))
+  expect_false(any(is_alive(frame$worker)))
+  expect_identical(length(sleeping_children()), 0L)
+
+  # The same by cancel().
+  for (kind in names(stubborn)) q$push(global(stubborn[[kind]]), id = kind)
+  for (kind in names(stubborn)) {
+    expect_true(wait_until(q$list_tasks(idle = FALSE, payload = FALSE)$state[match(kind, names(stubborn))] != "waiting", 30))
+    q$cancel(kind, grace = 50)
+  }
+  frame <- q$collect(timeout = 60000)
+  expect_identical(unique(frame$status), "cancelled")
+  expect_false(any(is_alive(frame$worker)))
+  expect_identical(length(sleeping_children()), 0L)
+})
+
+# Processes that the tasks above have started, and that are still there.
+sleeping_children <- function() {
+  lines <- system2("ps", c("-eo", "pid,args"), stdout = TRUE)
+  grep("sleep 1000", lines, value = TRUE, fixed = TRUE)
+}
+
+test_that("D3: a late interrupt hits neither the next task nor the session", {
+  q <- local_queue(1)
+  pid <- run_task(q, function() Sys.getpid())$result
+  rounds <- 10000L
+  statuses <- character(rounds)
+  victims <- 0L
+  # The moment of the cancel moves over the whole life of the task.
+  for (i in seq_len(rounds)) {
+    id <- q$push(function(n) for (k in seq_len(n)) NULL, list(i %% 2000L))
+    for (k in seq_len((i * 7L) %% 3000L)) NULL
+    q$cancel(id, grace = 20000)
+    follower <- q$push(function() "fine")
+    statuses[i] <- q$pop(20000)$status
+    result <- q$pop(20000)
+    if (!identical(result$result, "fine")) victims <- victims + 1L
+  }
+  expect_identical(victims, 0L)
+  expect_setequal(unique(statuses), c("success", "cancelled"))
+  expect_identical(run_task(q, function() Sys.getpid())$result, pid)
+  expect_identical(summary(q)$sessions[["died"]], 0)
+})
+
+test_that("D5: the time of a task counts from its start, not from its push", {
+  q <- local_queue(1)
+  gate <- local_gate()
+  q$push(gate$wait, list(gate$path), id = "first")
+  q$push(function() "in time", id = "second", timeout = 200)
+  expect_false(q$wait("second", timeout = 400))
+  gate$open()
+  expect_identical(pop_all(q)$second$result, "in time")
+})
+
+test_that("D6: what has ended in time is not out of time because the host was stopped meanwhile", {
+  script <- tempfile(fileext = ".R")
+  on.exit(unlink(script))
+  writeLines(c(
+    "library(taskq)",
+    "q <- task_q$new(1)",
+    "q$push(function() 0); invisible(q$pop(Inf))",
+    "q$push(function() {Sys.sleep(0.1); 'in time'}, timeout = 800)",
+    "tools::pskill(Sys.getpid(), tools::SIGSTOP)",
+    "cat(q$pop(20000)$status, '')",
+    "q$push(function() Sys.sleep(1000), timeout = 100)",
+    "tools::pskill(Sys.getpid(), tools::SIGSTOP)",
+    "clock <- proc.time()[[3]]",
+    "cat(q$pop(20000)$status, proc.time()[[3]] - clock < 5)",
+    "q$close()"
+  ), script)
+  out <- tempfile()
+  pid <- as.integer(system(sprintf("R_LIBS='%s' Rscript %s > %s 2>&1 & echo $!", dirname(find.package("taskq")), script, out), intern = TRUE))
+  on.exit(if (is_alive(pid)) tools::pskill(pid, tools::SIGKILL), add = TRUE)
+  stopped <- function() any(vapply(c(pid, descendants(pid)), function(p) stat_fields(p)[[1L]] == "T", NA))
+  for (round in 1:2) {
+    expect_true(wait_until(stopped(), 30))
+    # What is awaited happens in the worker, which is not stopped: nothing shows it here.
+    Sys.sleep(1.5)
+    for (p in c(pid, descendants(pid))) if (stat_fields(p)[[1L]] == "T") tools::pskill(p, tools::SIGCONT)
+  }
+  expect_true(wait_until(!is_alive(pid), 30))
+  expect_identical(paste(readLines(out, warn = FALSE), collapse = ""), "success timeout TRUE")
+})
+
+test_that("D7: times at the edge are defined", {
+  q <- local_queue(1)
+  q$push(function() Sys.sleep(100), timeout = 0)
+  expect_identical(q$pop(20000)$status, "timeout")
+  for (timeout in c(1e12, 1e300, Inf)) {
+    q$push(function() 1, timeout = timeout)
+    expect_identical(q$pop(20000)$status, "success")
+  }
+  q <- local_queue(1, timeout = 100)
+  q$push(function() Sys.sleep(100))
+  q$push(function() Sys.sleep(0.3), timeout = Inf)
+  expect_identical(vapply(pop_all(q), `[[`, "", "status"), c(.1 = "timeout", .2 = "success"))
+})
+
+test_that("D9: pop() ends when its time is over, though other things happen meanwhile", {
+  q <- local_queue(2)
+  expect_null(q$pop(Inf))
+  gate <- local_gate()
+  q$push(gate$wait, list(gate$path))
+  clock <- proc.time()[["elapsed"]]
+  expect_null(q$pop(100))
+  expect_lt(proc.time()[["elapsed"]] - clock, 0.1 + 5 * 0.05)
+})
