@@ -129,14 +129,12 @@ tq_exit_text <- function(exit_code, signal) {
   NULL
 }
 
-# POSIX fixes these numbers; the rest depends on the system and is given as a number.
+# By number, as Linux has them. Real-time signals are given as a number.
 tq_signal_name <- function(signal) {
-  names <- c("1" = "SIGHUP", "2" = "SIGINT", "3" = "SIGQUIT", "4" = "SIGILL", "5" = "SIGTRAP",
-    "6" = "SIGABRT", "7" = "SIGBUS", "8" = "SIGFPE", "9" = "SIGKILL", "11" = "SIGSEGV",
-    "13" = "SIGPIPE", "14" = "SIGALRM", "15" = "SIGTERM", "24" = "SIGXCPU", "25" = "SIGXFSZ",
-    "31" = "SIGSYS")
-  name <- names[as.character(signal)]
-  if (is.na(name)) "unnamed" else name[[1L]]
+  names <- c("HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU",
+    "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS")
+  if (signal %in% seq_along(names)) paste0("SIG", names[[signal]]) else "unnamed"
 }
 
 tq_tail <- function(text, lines = tq_limits$stderr_tail_lines) {

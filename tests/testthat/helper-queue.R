@@ -2,13 +2,11 @@
 
 local_queue <- function(num_workers = 2, ..., frame = parent.frame()) {
   skip_if_not(file.exists("/proc/self/stat"), "/proc is needed to look for processes")
-  before <- own_dirs()
+  fixture_begins()
   q <- task_q$new(num_workers, ...)
   finish <- function() {
-    pids <- descendants()
     q$kill()
-    expect_true(wait_until(!any(is_alive(pids))), label = "every process of the queue has ended")
-    expect_identical(setdiff(own_dirs(), before), character())
+    fixture_ends()
   }
   do.call(on.exit, list(as.call(list(finish)), add = TRUE, after = FALSE), envir = frame)
   q
@@ -68,8 +66,6 @@ expect_input_error <- function(expr, arg) {
   expect_identical(cnd$arg, arg)
   expect_match(conditionMessage(cnd), arg, fixed = TRUE)
 }
-
-own_dirs <- function() list.dirs(tempdir(), recursive = FALSE)
 
 # Pids of all processes below this one.
 descendants <- function(of = Sys.getpid()) {

@@ -1,27 +1,5 @@
 # What dies with what: PROMISES B6, B10, C1, C2, C3, C4, E1. Each host is an R process of its own.
 
-# Runs `code` in a new R process, which prints "up" when its queue is at work and then waits for its end.
-local_host <- function(code, booted = TRUE, frame = parent.frame()) {
-  skip_if_not_installed("callr")
-  dir <- tempfile("host-")
-  dir.create(dir)
-  host <- callr::r_bg(function(code, libpath) {
-    .libPaths(libpath)
-    eval(code, globalenv())
-  }, list(code = code, libpath = .libPaths()), stdout = "|", stderr = "2>&1", cleanup = TRUE,
-  env = c(callr::rcmd_safe_env(), TMPDIR = dir))
-  finish <- function() {
-    host$kill()
-    # R itself leaves its temporary directory behind when it is killed; nothing of ours may be in it. Only a nursery that
-    # is killed before it has booted cannot clean up: then our empty directory stays in R's.
-    ours <- function() list.files(dir, "^taskq-", recursive = TRUE, include.dirs = TRUE)
-    if (booted) expect_true(wait_until(!length(ours())), label = "every file of the queue is gone")
-    unlink(dir, recursive = TRUE)
-  }
-  do.call(on.exit, list(as.call(list(finish)), add = TRUE), envir = frame)
-  host
-}
-
 # Two busy workers, one in C code that sees no interrupt, the other with children that have left its session.
 busy <- quote({
   q <- taskq::task_q$new(2)

@@ -74,6 +74,15 @@ pub fn reset_all() {
     set_mask(libc::SIG_SETMASK, &none);
 }
 
+/// Lets `SIGUSR1` and `SIGUSR2` end the process without a word, as they would any other. R's own handlers save the workspace
+/// in the working directory first, which is the user's.
+pub fn save_no_workspace() {
+    for signal in [libc::SIGUSR1, libc::SIGUSR2] {
+        // SAFETY: the default disposition runs no code of ours.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
 /// A thread of this process, as an address for signals.
 #[derive(Clone, Copy, Debug)]
 pub struct Thread {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use taskq_sys::board::Board;
 use taskq_sys::process::Process;
-use taskq_sys::socket;
+use taskq_sys::{signals, socket};
 use taskq_wire::message::{FromNursery, Setup, StartPhase};
 use taskq_wire::packet;
 
@@ -71,6 +71,8 @@ impl Nursery {
     /// # Errors
     /// The process was not started by a host, or the host is gone.
     pub fn open() -> Result<(Nursery, SetupFile), StartError> {
+        // Forked sessions inherit it.
+        signals::save_no_workspace();
         let (control, board_file) = (adopt(CONTROL)?, adopt(BOARD)?);
         let setup_file = adopt(SETUP)?;
         let file = SetupFile::read(&setup_file)?;

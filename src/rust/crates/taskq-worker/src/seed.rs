@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use taskq_core::id::WorkerId;
 use taskq_sys::board::{Board, OwnSlot};
 use taskq_sys::process::{Mark, Process};
-use taskq_sys::{fds, tag};
+use taskq_sys::{fds, signals, tag};
 use taskq_wire::message::SlotId;
 
 use crate::error::StartError;
@@ -76,6 +76,7 @@ impl Seed {
     /// # Errors
     /// The process was not started by a nursery, or the nursery is gone.
     pub fn from_exec() -> Result<(Seed, SetupFile), StartError> {
+        signals::save_no_workspace();
         let worker = WorkerId(number(WORKER_VARIABLE)?);
         let slot: u32 = number(SLOT_VARIABLE)?;
         let tags = env::var(tag::SESSION).unwrap_or_default();

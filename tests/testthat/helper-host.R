@@ -1,0 +1,49 @@
+# R processes with queues of their own, for tests that end the host or might.
+
+# Runs `code` in a new R process, which prints "up" when its queue is at work and then waits for its end.
+local_host <- function(code, booted = TRUE, frame = parent.frame()) {
+  skip_if_not_installed("callr")
+  fixture_begins()
+  dir <- tempfile("host-")
+  dir.create(dir)
+  host <- callr::r_bg(function(code, libpath) {
+    .libPaths(libpath)
+    eval(code, globalenv())
+  }, list(code = code, libpath = .libPaths()), stdout = "|", stderr = "2>&1", cleanup = TRUE,
+  env = c(callr::rcmd_safe_env(), TMPDIR = dir))
+  finish <- function() {
+    host$kill()
+    # R itself leaves its temporary directory behind when it is killed; nothing of ours may be in it. Only a nursery that
+    # is killed before it has booted cannot clean up: then our empty directory stays in R's.
+    ours <- function() list.files(dir, "^taskq-", recursive = TRUE, include.dirs = TRUE)
+    if (booted) expect_true(wait_until(!length(ours())), label = "every file of the queue is gone")
+    unlink(dir, recursive = TRUE)
+    fixture_ends()
+  }
+  do.call(on.exit, list(as.call(list(finish)), add = TRUE), envir = frame)
+  host
+}
+
+# The value of `fun(...)` in a new R process that has a deadline; whatever it printed stands in the error if there is none.
+# `sh` is shell code that runs before R starts in the same process: limits, a changed environment, ...
+in_host <- function(fun, ..., deadline_s = 60, sh = NULL, env = character()) {
+  skip_on_cran()
+  dir <- tempfile("host-")
+  dir.create(dir)
+  on.exit(unlink(dir, recursive = TRUE))
+  paths <- file.path(dir, c("call.rds", "value.rds", "log"))
+  environment(fun) <- globalenv()
+  saveRDS(list(fun = fun, args = list(...), libpath = .libPaths()), paths[[1L]])
+  code <- sprintf("x <- readRDS('%s'); .libPaths(x$libpath); value <- do.call(x$fun, x$args); saveRDS(value, '%s')",
+    paths[[1L]], paths[[2L]])
+  script <- file.path(dir, "run.sh")
+  writeLines(c(sh, sprintf("exec %s --no-save --no-restore --no-echo -e %s",
+    shQuote(file.path(R.home("bin"), "R")), shQuote(code))), script)
+  status <- suppressWarnings(system2("timeout", c("-k", "1", deadline_s, "sh", shQuote(script)),
+    stdout = paths[[3L]], stderr = paths[[3L]], stdin = "/dev/null", env = c(paste0("TMPDIR=", dir), env)))
+  if (!file.exists(paths[[2L]])) {
+    log <- utils::tail(readLines(paths[[3L]], warn = FALSE), 20)
+    stop("the host ended with status ", status, " (124: deadline):\n", paste(log, collapse = "\n"))
+  }
+  readRDS(paths[[2L]])
+}

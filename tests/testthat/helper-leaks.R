@@ -1,0 +1,61 @@
+# What this process holds of the system, and that a test gives all of it back. local_queue() and local_host() look at their
+# ends; teardown-leaks.R looks when all files are through.
+
+# Each kind is a character vector. What is ours by its name is compared in shared places only.
+host_resources <- function() {
+  fds <- list.files("/proc/self/fd", full.names = TRUE)
+  links <- Sys.readlink(fds)
+  list(
+    # The descriptor of the listing itself is gone by now.
+    descriptors = paste(basename(fds), links)[!is.na(links) & nzchar(links)],
+    threads = list.files("/proc/self/task"),
+    children = as.character(descendants()),
+    shared_memory = list.files("/dev/shm", "^taskq"),
+    files = list.files(tempdir(), "^taskq-", all.files = TRUE, include.dirs = TRUE)
+  )
+}
+
+# What is there now and was not `before`, as text. What waits for a collection or is just ending gets its time.
+leaked_since <- function(before, deadline_s = 5) {
+  left <- character()
+  collected <- FALSE
+  wait_until({
+    left <- new_resources(before, host_resources())
+    if (length(left) && !collected) {
+      gc()
+      collected <- TRUE
+    }
+    !length(left)
+  }, deadline_s)
+  left
+}
+
+new_resources <- function(before, after) {
+  new <- Map(setdiff, after, before[names(after)])
+  as.character(unlist(Map(function(kind, found) sprintf("%s: %s", kind, found), names(new), new)))
+}
+
+expect_nothing_leaked <- function(before, deadline_s = 5) {
+  expect_identical(leaked_since(before, deadline_s), character(), label = "what the test has left behind")
+}
+
+# Queues and hosts of one test overlap, and those of an enclosing call stay: what the first found is compared when the last
+# has ended.
+fixtures <- new.env()
+fixtures$open <- 0L
+
+fixture_begins <- function() {
+  if (fixtures$open == 0L) fixtures$before <- host_resources()
+  fixtures$open <- fixtures$open + 1L
+}
+
+fixture_ends <- function() {
+  fixtures$open <- fixtures$open - 1L
+  if (fixtures$open == 0L) expect_nothing_leaked(fixtures$before)
+}
+
+# Bytes of memory that this process has resident, after a collection.
+resident_bytes <- function() {
+  gc()
+  as.numeric(strsplit(readLines("/proc/self/statm"), " ")[[1L]][[2L]]) * 4096
+}
