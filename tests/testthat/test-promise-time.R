@@ -17,7 +17,7 @@ test_that("D1: a task that runs too long is interrupted, and its session goes on
 
 # What R cannot interrupt, or will not, or hides.
 stubborn <- list(
-  child = function() system("sleep 1000"),
+  child = function() system("sleep 98765"),
   swallow = function() repeat tryCatch(Sys.sleep(100), interrupt = function(cnd) NULL),
   suspend = function() suspendInterrupts(repeat Sys.sleep(0.01)),
   native = function() {m <- matrix(1, 3500, 3500); for (i in 1:100) m <- m %*% m},
@@ -27,13 +27,13 @@ stubborn <- list(
     readLines(file(path, "r"))
   },
   stopped = function() {tools::pskill(Sys.getpid(), tools::SIGSTOP); Sys.sleep(1000)},
-  detached = function() {system("setsid sleep 1000 >/dev/null 2>&1 &"); suspendInterrupts(repeat NULL)}
+  detached = function() {system("setsid sleep 98765 >/dev/null 2>&1 &"); suspendInterrupts(repeat NULL)}
 )
 
 # Processes that the tasks above have started, and that are still there.
 sleeping_children <- function() {
   lines <- system2("ps", c("-eo", "pid,args"), stdout = TRUE)
-  grep("sleep 1000", lines, value = TRUE, fixed = TRUE)
+  grep("sleep 98765", lines, value = TRUE, fixed = TRUE)
 }
 
 test_that("D2, D8: what cannot be interrupted is killed with all that it has started, and its place is free again", {
@@ -65,7 +65,8 @@ test_that("D2, D8: what cannot be interrupted is killed with all that it has sta
 test_that("D3: a late interrupt hits neither the next task nor the session", {
   q <- local_queue(1)
   pid <- run_task(q, function() Sys.getpid())$result
-  rounds <- 10000L
+  # The engine's own test has the other ten thousand rounds.
+  rounds <- 2000L
   statuses <- character(rounds)
   victims <- 0L
   # The moment of the cancel moves over the whole life of the task.

@@ -106,7 +106,7 @@ fn a_late_interrupt_hits_nobody() {
     let fixture = one_worker();
     fixture.push(None, "pid");
     let pid = text(&fixture.pop());
-    for round in 0..3000u32 {
+    for round in 0..10_000u32 {
         let label = fixture.push(None, "spin 40");
         let until = std::time::Instant::now() + Duration::from_micros(u64::from(round % 150));
         while std::time::Instant::now() < until {
