@@ -34,7 +34,7 @@ test_that("what cannot be pushed is named, and changes nothing", {
   for (fun in list(1, "sum", NULL, quote(f))) expect_input_error(q$push(fun), "fun")
   for (args in list(1, "a", sum)) expect_input_error(q$push(sum, args), "args")
   for (id in list("", NA, 1, c("a", "b"), ".idle-1")) expect_input_error(q$push(sum, id = id), "id")
-  expect_input_error(q$push(sum, timeout = 1000), "timeout")
+  expect_input_error(q$push(sum, limit = 1000), "limit")
   expect_true(q$is_idle())
   expect_identical(q$push(function() 1), ".1")
   expect_identical(q$pop(20000)$result, 1)
@@ -128,7 +128,7 @@ test_that("a finalizer that pushes while push() serializes does no harm", {
     litter(i)
     inside <- TRUE
     gctorture2(1000000L, i)
-    .External(C_tq_push, handle, id, outer, NULL)
+    .External(C_tq_push, handle, id, outer, NULL, NULL)
     gctorture2(0L)
     inside <- FALSE
   }

@@ -53,7 +53,7 @@ test_that("the table prints with and without tibble", {
   expect_identical(cells, c("<fn>", "", "<list [2]>", "12", "<data.frame [11]>"))
   expect_output(print(frame), ".idle-1", fixed = TRUE)
   expect_output(tq_print_plain(frame, "tasks"), ".idle-3", fixed = TRUE)
-  expect_output(tq_print_plain(frame, "tasks"), "# empty: result, tag, progress, message")
+  expect_output(tq_print_plain(frame, "tasks"), "# empty: result")
   expect_output(tq_print_plain(frame, "tasks", n = 2L), "# ... 3 more", fixed = TRUE)
   expect_output(tq_print_plain(frame[0L, ], "tasks"), "# 0 tasks")
   expect_output(tq_print_plain(frame[c("id", "fun")], "tasks"), "<fn>", fixed = TRUE)

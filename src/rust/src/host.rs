@@ -302,6 +302,8 @@ fn rs_queue_totals(handle: Robj) -> Robj {
             sessions_ready = totals.sessions_ready as f64,
             sessions_died = totals.sessions_died as f64,
             sessions_recycled = totals.sessions_recycled as f64,
+            attempts = totals.attempts as f64,
+            begun = totals.begun as f64,
             run_time = totals.run_time.as_secs_f64(),
             wait_time = totals.wait_time.as_secs_f64()
         )

@@ -91,9 +91,11 @@ impl Scheduler {
 
     /// Counts an attempt that had begun.
     pub(super) fn count_attempt(&mut self, task: TaskId, (began, ended): (Time, Time)) {
+        self.totals.attempts += 1;
         self.totals.run_time += ended.since(began);
         let queued = self.tasks.get(task).map_or(began, |task| task.queued);
         if self.tasks.count_try(task) {
+            self.totals.begun += 1;
             self.totals.wait_time += began.since(queued);
         }
     }
