@@ -65,7 +65,7 @@ pub(crate) struct World {
     pub(crate) random: Random,
     pub(crate) truth: Truth,
     climate: Climate,
-    recall_after: Duration,
+    config: Config,
     sessions: BTreeMap<WorkerId, Session>,
     /// Sessions of whose end the scheduler knows.
     buried: BTreeSet<WorkerId>,
@@ -86,7 +86,7 @@ impl World {
             random,
             truth: Truth::default(),
             climate,
-            recall_after: config.recall_after,
+            config,
             sessions: BTreeMap::new(),
             buried: BTreeSet::new(),
             nursery: None,
@@ -198,6 +198,7 @@ impl World {
                     !killed,
                     "{attempt:?} is sent to {worker:?}, which was told to leave"
                 );
+                self.check_alone(worker, attempt);
                 let at = self.channel(worker, |session| &mut session.task_in);
                 self.plan(at, Event::Run(worker, attempt));
             }
@@ -237,6 +238,22 @@ impl World {
             }
             Action::Failed => self.truth.pool_failed(),
         }
+    }
+
+    /// A task that is to be alone is, and no other comes to its session.
+    fn check_alone(&mut self, worker: WorkerId, attempt: AttemptId) {
+        let alone = self.truth.is_isolated(attempt.task);
+        let session = self.session(worker);
+        assert!(
+            !session.isolated,
+            "{attempt:?} is sent to {worker:?}, where another is to be alone"
+        );
+        assert!(
+            !alone || session.sends == 0,
+            "{attempt:?} is to be alone, and sent to {worker:?}, which is worn"
+        );
+        session.isolated = alone;
+        session.sends += 1;
     }
 
     fn happen(&mut self, event: Event) {
@@ -359,6 +376,12 @@ impl World {
         session.current = Some((attempt, now));
         session.begun = Some(Begun { attempt, at: now });
         session.deaf = is_deaf;
+        session.begins += 1;
+        let begins = session.begins;
+        assert!(
+            begins <= self.config.max_tasks.max(1),
+            "{worker:?} begins {begins} tasks"
+        );
         self.truth.begun(attempt.task);
         if self.random.permille(hang) {
             return;
@@ -398,6 +421,8 @@ impl World {
         session.over.insert(attempt);
         self.truth.ended(attempt.task, verdict);
         let ended = self.now;
+        let known = self.random.permille(800);
+        let memory = known.then(|| self.random.below(1000));
         let at = self.channel(worker, |session| &mut session.task_out);
         self.plan(
             at,
@@ -407,7 +432,7 @@ impl World {
                 verdict,
                 began,
                 ended,
-                memory: None,
+                memory,
             }),
         );
         self.go_on(worker);
@@ -522,7 +547,8 @@ impl World {
             .map(|task| task.id)
             .collect();
         self.stranded.retain(|task, _| ahead.contains(task));
-        let longest = self.recall_after + Duration::from_micros(LATENESS_US + 3 * LATENCY_US);
+        let longest =
+            self.config.recall_after + Duration::from_micros(LATENESS_US + 3 * LATENCY_US);
         for task in ahead {
             let since = *self.stranded.entry(task).or_insert(self.now);
             let waited = self.now.since(since);
