@@ -67,13 +67,13 @@ impl Tasks {
                 return Err(SubmitError::Duplicate { label });
             }
         }
-        let find = |label: &Box<str>| match self.find(label) {
-            Some(id) => Ok(id),
-            None => Err(SubmitError::Unknown {
-                label: label.clone(),
-            }),
+        let find = |label: &str| {
+            let unknown = || SubmitError::Unknown {
+                label: label.into(),
+            };
+            self.find(label).ok_or_else(unknown)
         };
-        task.after.iter().map(find).collect()
+        task.after.iter().map(|label| find(label)).collect()
     }
 
     /// Adds a task that was admitted. It waits, or is held until all of `after` have ended.

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use taskq_core::{
-    Action, AttemptId, Begun, Config, GoneCause, Input, Scheduler, SeatState, TaskId, TaskPhase,
-    Time, Verdict, WorkerId,
+    Action, AttemptId, Begun, Config, GoneCause, Input, Scheduler, TaskId, Time, Verdict, WorkerId,
 };
 
 use crate::random::Random;
 use crate::session::{Nature, Session};
 use crate::truth::Truth;
+
+mod watch;
 
 /// No message takes longer.
 pub(crate) const LATENCY_US: u64 = 300;
@@ -238,22 +239,6 @@ impl World {
             }
             Action::Failed => self.truth.pool_failed(),
         }
-    }
-
-    /// A task that is to be alone is, and no other comes to its session.
-    fn check_alone(&mut self, worker: WorkerId, attempt: AttemptId) {
-        let alone = self.truth.is_isolated(attempt.task);
-        let session = self.session(worker);
-        assert!(
-            !session.isolated,
-            "{attempt:?} is sent to {worker:?}, where another is to be alone"
-        );
-        assert!(
-            !alone || session.sends == 0,
-            "{attempt:?} is to be alone, and sent to {worker:?}, which is worn"
-        );
-        session.isolated = alone;
-        session.sends += 1;
     }
 
     fn happen(&mut self, event: Event) {
@@ -527,35 +512,5 @@ impl World {
             ..Session::new(nature)
         };
         self.sessions.entry(worker).or_insert_with(ghost)
-    }
-
-    /// No task lies ahead for long while a session is idle.
-    fn check_stranded(&mut self) {
-        let idle = self
-            .scheduler
-            .seats()
-            .any(|seat| seat.state == SeatState::Idle);
-        if !idle || self.scheduler.is_paused() || self.nursery.is_none() {
-            self.stranded.clear();
-            return;
-        }
-        let ahead: BTreeSet<TaskId> = self
-            .scheduler
-            .tasks()
-            .filter(|task| task.phase == TaskPhase::Waiting)
-            .filter(|task| task.attempt.is_some() && !task.stopping.is_some())
-            .map(|task| task.id)
-            .collect();
-        self.stranded.retain(|task, _| ahead.contains(task));
-        let longest =
-            self.config.recall_after + Duration::from_micros(LATENESS_US + 3 * LATENCY_US);
-        for task in ahead {
-            let since = *self.stranded.entry(task).or_insert(self.now);
-            let waited = self.now.since(since);
-            assert!(
-                waited <= longest,
-                "{task:?} lay ahead for {waited:?} with a session idle"
-            );
-        }
     }
 }
