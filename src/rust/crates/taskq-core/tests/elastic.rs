@@ -274,6 +274,10 @@ fn a_seat_that_was_leaving_is_the_first_to_come_back() {
     resize(&mut driver, 1, 2);
     driver.expect_nothing();
     assert_eq!(driver.seat_numbers(), [1, 2]);
+    resize(&mut driver, 1, 1);
+    resize(&mut driver, 1, 3);
+    driver.launched();
+    assert_eq!(driver.seat_numbers(), [1, 2, 3], "what came back is busy");
 }
 
 #[test]

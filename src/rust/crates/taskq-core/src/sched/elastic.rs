@@ -25,10 +25,15 @@ impl Scheduler {
             return;
         }
         let (_, most) = self.seats_wanted();
-        let room = most.saturating_sub(self.pool.staying());
-        let waiting = self.tasks.waiting().len();
-        let wanted = waiting.saturating_sub(self.pool.coming()).min(room);
-        if wanted > 0 {
+        loop {
+            let room = most.saturating_sub(self.pool.staying());
+            let waiting = self.tasks.waiting().len();
+            let wanted = waiting.saturating_sub(self.pool.coming()).min(room);
+            if wanted == 0 {
+                return;
+            }
+            // Some of these may be seats that were leaving: their workers are busy, and more is
+            // wanted.
             self.grow(u32::try_from(wanted).unwrap_or(u32::MAX));
         }
     }

@@ -1,4 +1,7 @@
-//! How many seats there are.
+//! How many seats the user wants.
+//!
+//! Between the two numbers that the user gives, seats come and go with the load: see `elastic`. When
+//! there are fewer or more than that, they come or go at once.
 //!
 //! A busy worker keeps its seat until its task has ended, and the seat counts until then. Those that
 //! would be missed least go first: vacant seats, starting ones, idle ones, busy ones; among these
