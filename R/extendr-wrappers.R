@@ -57,7 +57,7 @@ rs_queue_done <- function(handle) .Call(wrap__rs_queue_done, handle)
 # How many tasks wait, run, and are done.
 rs_queue_counts <- function(handle) .Call(wrap__rs_queue_counts, handle)
 
-# "open", "failed", "closing" or "closed".
+# "open", "paused", "failed", "closing" or "closed".
 rs_queue_state <- function(handle) .Call(wrap__rs_queue_state, handle)
 
 # Why the pool has failed: a failure with `phase`, `stderr`, `exit_code`, `signal`; NULL when it has not.

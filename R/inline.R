@@ -60,6 +60,7 @@ tq_inline_one <- function(inline, handle, task) {
   verdict <- "error"
   outcome <- list(error = simpleError("it was interrupted"))
   on.exit({
+    if (is.finite(task$timeout)) setTimeLimit()
     spent <- proc.time() - clock
     restore()
     text <- tq_capture_stop(output)
@@ -68,7 +69,10 @@ tq_inline_one <- function(inline, handle, task) {
       spent[["user.self"]] + spent[["sys.self"]], spent[["elapsed"]]
     )
   })
+  # A session would be killed; here R itself has to notice.
+  if (is.finite(task$timeout)) setTimeLimit(elapsed = max(task$timeout / 1000, 1e-3), transient = TRUE)
   ended <- tq_guarded(evaluator, evaluator$evaluate(task$fun, task$call))
+  if (is.finite(task$timeout)) setTimeLimit()
   if (identical(attr(ended, "verdict"), "interrupted")) {
     # The task is over, but the user wanted R back.
     signalCondition(structure(list(), class = c("interrupt", "condition")))
@@ -82,6 +86,7 @@ tq_inline_one <- function(inline, handle, task) {
 # Sets what a worker would have, and returns the function that sets it back.
 tq_inline_enter <- function(inline, task) {
   outer_id <- tq_session$inline_id
+  outer_tries <- tq_session$inline_tries
   outer_progress <- tq_session$inline_progress
   wd <- getwd()
   old <- Sys.getenv(names(inline$env), NA_character_, names = TRUE)
@@ -89,11 +94,13 @@ tq_inline_enter <- function(inline, task) {
   found <- search()
   objects <- as.list(inline$frame, all.names = TRUE)
   tq_session$inline_id <- task$id
+  tq_session$inline_tries <- task$tries
   tq_session$inline_progress <- NULL
   if (length(inline$env)) do.call(Sys.setenv, as.list(inline$env))
   setwd(inline$wd)
   function() {
     tq_session$inline_id <- outer_id
+    tq_session$inline_tries <- outer_tries
     tq_session$inline_progress <- outer_progress
     random()
     if (length(task$call$packages)) tq_inline_detach(found)

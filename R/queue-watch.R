@@ -74,7 +74,11 @@ tq_output <- function(private, id, call) {
 tq_progress <- function(private, id, call) {
   handle <- tq_handle(private, call)
   task <- tq_find_one(handle, id, call)
-  last <- if (is.null(private$inline)) tq_checked(rs_queue_progress(handle, task), call)
+  last <- if (is.null(private$inline)) {
+    tq_checked(rs_queue_progress(handle, task), call)
+  } else if (identical(tq_session$inline_id, id)) {
+    tq_inline_progress()
+  }
   list(
     fraction = last$fraction %||% NA_real_,
     message = last$message %||% NA_character_,

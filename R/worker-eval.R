@@ -70,7 +70,8 @@ tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
     leave(outcome)
   }
 
-  interrupted <- function(cnd) leave(list())
+  # Of no use when the queue has asked for it.
+  interrupted <- function(cnd) leave(list(error = simpleError("it was interrupted"), phase = phase))
 
   leave <- function(outcome) {
     fun <<- NULL
@@ -172,7 +173,7 @@ task_id <- function() {
 #' @rdname task_id
 #' @export
 task_attempt <- function() {
-  if (!is.null(tq_session$inline_id)) return(1L)
+  if (!is.null(tq_session$inline_id)) return(tq_session$inline_tries)
   rs_task_attempt()
 }
 
