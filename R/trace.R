@@ -106,6 +106,9 @@ tq_slim_fields <- function(cnd, depth) {
     cnd[huge] <- list(NULL)
     cnd$dropped_fields <- names(huge)[huge]
   }
+  for (name in setdiff(names(attributes(cnd)), "names")) {
+    if (tq_exceeds(attr(cnd, name, exact = TRUE), tq_limits$max_field_bytes)) attr(cnd, name) <- NULL
+  }
   class(cnd) <- class
   cnd
 }

@@ -227,7 +227,9 @@ judge <- function(life) {
     if (status == "success") {
       check(any(ends[, 2L] == id & ends[, 3L] == outs[i, 4L]), life, "a success did not run to its end:", id)
     }
-    if (status %in% c("skipped", "start")) check(told == 0, life, id, "is", status, "and has begun")
+    # Only another try could not be started any more.
+    if (status == "start") check(told < tries[[i]], life, id, "has begun as often as it may, and could not start")
+    if (status == "skipped") check(told == 0, life, id, "is skipped and has begun")
   }
 }
 

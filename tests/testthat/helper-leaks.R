@@ -59,3 +59,10 @@ resident_bytes <- function() {
   gc()
   as.numeric(strsplit(readLines("/proc/self/statm"), " ")[[1L]][[2L]]) * 4096
 }
+
+# The most memory that this process has had since the last call of reset_peak().
+reset_peak <- function() writeLines("5", "/proc/self/clear_refs")
+peak_bytes <- function() {
+  line <- grep("^VmHWM", readLines("/proc/self/status"), value = TRUE)
+  as.numeric(gsub("[^0-9]", "", line)) * 1024
+}

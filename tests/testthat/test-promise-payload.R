@@ -1,0 +1,127 @@
+# I: what travels, and what cannot.
+
+test_that("I1: arguments and results of every size come as they were", {
+  q <- local_queue(2)
+  sizes <- c(0, 1, 2, 4095:4097, 16383:16385, 65535:65537, 2^18 + -1:1, 2^20)
+  for (size in sizes) q$push(function(x) rev(x), list(rep_len(as.raw(0:255), size)), id = as.character(size))
+  results <- pop_all(q)
+  for (size in sizes) {
+    expect_true(identical(results[[as.character(size)]]$result, rev(rep_len(as.raw(0:255), size))), label = size)
+  }
+})
+
+test_that("I1: 300 MB go and come, and are given back", {
+  skip_on_cran()
+  q <- local_queue(1)
+  run_task(q, function() 1)
+  resident <- resident_bytes()
+  x <- seq_len(3.75e7) + 0
+  result <- run_task(q, function(x) x, list(x), timeout = 120000)
+  expect_identical(result$status, "success")
+  expect_true(identical(result$result, x))
+  rm(x, result)
+  expect_true(wait_until(resident_bytes() - resident < 50 * 2^20))
+})
+
+test_that("I2: what cannot be read is an error of the task that names the moment, and the worker lives", {
+  q <- local_queue(1)
+  pid <- run_task(q, Sys.getpid)$result
+  # A namespace travels by its name, and unserialize() asks for it.
+  nobody <- local({
+    info <- new.env()
+    info$spec <- c(name = "no.such.package", version = "1")
+    env <- new.env()
+    assign(".__NAMESPACE__.", info, envir = env)
+    env
+  })
+  result <- run_task(q, function(x) is.environment(x), list(nobody))
+  expect_true(result$status %in% c("success", "error"))
+  result <- run_task(q, function() {
+    info <- new.env()
+    makeActiveBinding("spec", function() stop("unspeakable"), info)
+    env <- new.env()
+    assign(".__NAMESPACE__.", info, envir = env)
+    env
+  })
+  expect_identical(result$status, "error")
+  expect_match(conditionMessage(result$error), "its result could not be sent: unspeakable")
+  expect_identical(run_task(q, Sys.getpid)$result, pid)
+})
+
+test_that("I2: what cannot be sent is an error of push(), and nothing was queued", {
+  q <- local_queue(1)
+  info <- new.env()
+  makeActiveBinding("spec", function() stop("unspeakable"), info)
+  env <- new.env()
+  assign(".__NAMESPACE__.", info, envir = env)
+  expect_error(q$push(function(x) 1, list(env)), "unspeakable")
+  expect_true(q$is_idle())
+  expect_identical(run_task(q, function() 1)$result, 1)
+})
+
+test_that("I3: an error that holds much does not bring it to the host", {
+  skip_on_cran()
+  q <- local_queue(1)
+  run_task(q, function() 1)
+  resident <- resident_bytes()
+  holders <- list(
+    environment = function() {
+      big <- numeric(2.5e7) + 1
+      stop(structure(class = c("holder", "error", "condition"), list(message = "m", call = NULL, data = environment())))
+    },
+    vector = function() {
+      big <- numeric(2.5e7) + 1
+      stop(structure(class = c("holder", "error", "condition"), list(message = "m", call = NULL, data = big)))
+    },
+    closure = function() {
+      big <- numeric(2.5e7) + 1
+      stop(structure(class = c("holder", "error", "condition"), list(message = "m", call = NULL, data = function() big)))
+    },
+    call = function() {
+      big <- numeric(2.5e7) + 1
+      do.call(function(x) stop("in a call"), list(big))
+    },
+    condition = function() {
+      big <- numeric(2.5e7) + 1
+      warning(structure(class = c("holder", "warning", "condition"), list(message = "m", call = NULL, data = big)))
+      stop("m")
+    },
+    attribute = function() {
+      stop(structure(class = c("holder", "error", "condition"), list(message = "m", call = NULL),
+        data = numeric(2.5e7) + 1))
+    }
+  )
+  for (name in names(holders)) {
+    reset_peak()
+    result <- run_task(q, global(holders[[name]]), timeout = 60000)
+    expect_identical(result$status, "error", label = name)
+    # The object has 200 MB.
+    expect_lt(peak_bytes() - resident, 100 * 2^20, label = name)
+  }
+})
+
+test_that("I4: a function that carries the queue itself neither copies nor ends it", {
+  q <- local_queue(1)
+  carrier <- function() class(queue)
+  environment(carrier) <- list2env(list(queue = q), parent = globalenv())
+  # A function leaves behind what it captures, unless it is a crate.
+  expect_match(conditionMessage(run_task(q, carrier)$error), "`queue`", fixed = TRUE)
+  crate <- structure(carrier, class = c("crate", "function"))
+  for (i in 1:3) expect_true("task_q" %in% run_task(q, crate)$result)
+  result <- run_task(q, function(queue) queue$push(sum), list(q))
+  expect_s3_class(result$error$parent, "taskq_error_closed")
+  gc()
+  expect_identical(run_task(q, function() 1)$result, 1)
+})
+
+test_that("I5: arguments are released when their task is done", {
+  skip_on_cran()
+  q <- local_queue(1)
+  run_task(q, function() 1)
+  resident <- resident_bytes()
+  for (i in 1:5) q$push(function(x) length(x), list(numeric(5e6) + i))
+  expect_true(q$wait(timeout = 60000))
+  # Not popped, not held: 200 MB.
+  expect_true(wait_until(resident_bytes() - resident < 60 * 2^20))
+  expect_identical(unname(vapply(pop_all(q), `[[`, 1L, "result")), rep(5000000L, 5))
+})
