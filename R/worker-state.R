@@ -62,24 +62,40 @@ tq_home <- function() {
   home$libpath <- .libPaths()
   home$search <- tq_search()
   home$namespaces <- loadedNamespaces()
-  .External(C_tq_state_begin, as.call(list(home$probe)), environment(.libPaths))
+  .External(C_tq_state_begin, as.call(list(home$probe)), as.call(list(tq_lift_time_limits)),
+    environment(.libPaths), tq_is_bare())
   .External(C_tq_state_save, sum(tq_state_parts))
   home
 }
 
 # What has no pointer to compare: depth of the sinks, connection of the messages, open connections.
-# Time limits cannot be asked for, only lifted.
+# sink.number() spends most of its time in match.arg(), more than all other checks together take; so this
+# is made of what it and getAllConnections() do in the end, where that is a single call as it has always been.
 tq_state_probe <- function() {
-  sinks <- sink.number
-  # Without its match.arg(), which would cost more than all other checks together.
-  inner <- body(sinks)[[length(body(sinks))]]
-  if (is.call(inner) && identical(inner[[1L]], as.name(".Internal"))) body(sinks) <- inner
-  function() {
-    # In this order: setTimeLimit() takes over a limit of the session.
-    setSessionTimeLimit()
-    setTimeLimit()
-    c(sinks("output"), sinks("message"), getAllConnections())
+  probe <- function() c(sink.number("output"), sink.number("message"), getAllConnections())
+  inner <- body(sink.number)[[length(body(sink.number))]]
+  is_internal <- function(x) is.call(x) && identical(x[[1L]], as.name(".Internal"))
+  if (is_internal(inner) && length(inner[[2L]]) == 2L && is_internal(body(getAllConnections))) {
+    to_output <- to_message <- inner
+    to_output[[c(2L, 2L)]] <- TRUE
+    to_message[[c(2L, 2L)]] <- FALSE
+    body(probe) <- as.call(list(as.name("c"), to_output, to_message, body(getAllConnections)))
+    environment(probe) <- baseenv()
   }
+  probe
+}
+
+# In this order: setTimeLimit() takes over a limit of the session.
+tq_lift_time_limits <- function() {
+  setSessionTimeLimit()
+  setTimeLimit()
+}
+
+# Whether nothing is loaded but R's own compiled code, and ours, which set no resource limits.
+tq_is_bare <- function() {
+  own <- c("(embedding)", "base", "grDevices", "graphics", "grid", "internet", "lapack", "methods", "parallel",
+    "splines", "stats", "stats4", "taskq", "tcltk", "tools", "utils")
+  all(names(getLoadedDLLs()) %in% own)
 }
 
 # `changed`: the parts as a number. Returns when nothing differs any more; otherwise the session ends.

@@ -512,7 +512,7 @@ static const R_ExternalMethodDef external[] = {
   {"C_tq_disarm", (DL_FUNC) &disarm, 0},
   {"C_tq_inline_next", (DL_FUNC) &inline_next, 1},
   {"C_tq_inline_done", (DL_FUNC) &inline_done, 8},
-  {"C_tq_state_begin", (DL_FUNC) &tq_state_begin, 2},
+  {"C_tq_state_begin", (DL_FUNC) &tq_state_begin, 4},
   {"C_tq_state_save", (DL_FUNC) &tq_state_save, 1},
   {"C_tq_state_changed", (DL_FUNC) &tq_state_changed, 0},
   {"C_tq_state_restore", (DL_FUNC) &tq_state_restore, 1},

@@ -45,6 +45,7 @@ static struct {
   int *kinds; /* of these: PLAIN, ACTIVE, plus LOCKED */
   int is_locked;
   SEXP parents;
+  SEXP lift;
   SEXP probe, probed;
   int devices;
   SEXP library_env, library;
@@ -228,6 +229,25 @@ static int probe_differs(void) {
   return differs;
 }
 
+/* Limits can only be lifted, not asked for, and lifting them takes longer than all the rest. R's own functions are promises until they
+ * are first used; as long as those that set limits are, there are none. Where promises cannot be looked at, limits are
+ * lifted every time. */
+static int was_used(const char *name) {
+#if R_VERSION >= R_Version(4, 5, 0)
+  (void) name;
+  return 1;
+#else
+  SEXP fun = Rf_findVarInFrame(R_BaseEnv, Rf_install(name));
+  return TYPEOF(fun) != PROMSXP || PRVALUE(fun) != R_UnboundValue;
+#endif
+}
+
+static void lift_time_limits(void) {
+  static int may_be_set = 0;
+  if (!may_be_set) may_be_set = was_used("setTimeLimit") || was_used("setSessionTimeLimit");
+  if (may_be_set) Rf_eval(home.lift, R_BaseEnv);
+}
+
 static SEXP library_now(void) {
   SEXP library = value_of(Rf_install(".lib.loc"), home.library_env);
   return library ? library : R_NilValue;
@@ -239,11 +259,13 @@ static int random_differs(void) {
 
 /* ---- routines ------------------------------------------------------------------------------------------------------- */
 
-/* (probe, environment of .libPaths()): the state as it is now is the one to go back to. `probe` is a call. */
+/* (probe, lift, environment of .libPaths(), bare): the state as it is now is the one to go back to. The first two are calls, of which
+ * the second lifts the time limits; `bare` says that only R's own packages have compiled code here. */
 SEXP tq_state_begin(SEXP args) {
   keep(&home.probe, CADR(args));
-  keep(&home.library_env, CADDR(args));
-  tq_process_save();
+  keep(&home.lift, CADDR(args));
+  keep(&home.library_env, CADDDR(args));
+  tq_process_save(Rf_asLogical(CAD4R(args)));
   return R_NilValue;
 }
 
@@ -267,6 +289,7 @@ SEXP tq_state_save(SEXP args) {
 /* What differs from the saved state: an integer of bits, or NULL for nothing. */
 SEXP tq_state_changed(SEXP args) {
   (void) args;
+  lift_time_limits();
   int parts = (int) tq_process_changes();
   if (options_differ()) parts |= OPTIONS;
   if (objects_differ()) parts |= OBJECTS;

@@ -129,3 +129,69 @@ test_that("a binding that makes its seed survives a collection at every allocati
     runif(2)
   }))$result)
 })
+
+# As push() sends it.
+run_call <- function(q, fun, ...) {
+  private <- q$.__enclos_env__$private
+  .External(C_tq_push, private$handle, NULL, fun, list(...))
+  if (!is.null(private$inline)) tq_inline_run(private$inline, private$handle, NULL)
+  q$pop(20000)
+}
+
+seeded_queue <- function(num_workers, seed, ..., frame = parent.frame()) {
+  original <- tq_setup
+  seeding <- function(...) {
+    setup <- unserialize(original(...))
+    setup$seed <- seed
+    serialize(setup, NULL, xdr = FALSE)
+  }
+  ns <- asNamespace("taskq")
+  unlockBinding("tq_setup", ns)
+  on.exit({
+    assign("tq_setup", original, ns)
+    lockBinding("tq_setup", ns)
+  })
+  assign("tq_setup", seeding, ns)
+  q <- local_queue(num_workers, ..., frame = frame)
+  if (num_workers == 0L) q$.__enclos_env__$private$inline$seed <- seed
+  q
+}
+
+draw_all <- function(n, ...) {
+  q <- seeded_queue(...)
+  for (i in seq_len(n)) q$push(draw)
+  results <- pop_all(q)
+  lapply(results[paste0(".", seq_len(n))], function(x) x$result)
+}
+
+test_that("with a seed, the k-th task has the k-th stream, however and wherever it runs", {
+  expected <- lapply(seq_len(12), function(k) with_state(stream_of(7, k), draw))
+  names(expected) <- paste0(".", seq_len(12))
+  expect_identical(draw_all(12, 1, 7L), expected)
+  expect_identical(draw_all(12, 3, 7L), expected)
+  expect_identical(draw_all(12, 0, 7L), expected)
+  Sys.setenv(TASKQ_WITHOUT = "fork")
+  on.exit(Sys.unsetenv("TASKQ_WITHOUT"))
+  expect_identical(draw_all(12, 2, 7L), expected)
+})
+
+test_that("what a task does to its generator is not seen by the next, with a seed", {
+  q <- seeded_queue(1, 7L)
+  run_task(q, global(function() {
+    RNGkind("Wichmann-Hill", "Box-Muller")
+    rnorm(1)
+  }))
+  expect_identical(run_task(q, draw)$result, with_state(stream_of(7, 2), draw))
+})
+
+for (make in list(function() local_queue(1, frame = parent.frame()),
+                  function() seeded_queue(1, 7L, frame = parent.frame()),
+                  function() local_queue(0, frame = parent.frame()))) {
+  test_that("a task may bring its own seed", {
+    q <- make()
+    given <- run_call(q, draw, seed = 3L)
+    expect_identical(given$result, with_state(stream_of(3, 0), draw))
+    given <- run_call(q, draw, args = list(), seed = stream_of(9, 2))
+    expect_identical(given$result, with_state(stream_of(9, 2), draw))
+  })
+}

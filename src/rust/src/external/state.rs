@@ -1,7 +1,7 @@
 //! The part of a session's state that is the process's, for `src/state.c`.
 
 use std::cell::RefCell;
-use std::os::raw::{c_char, c_uint};
+use std::os::raw::{c_char, c_int, c_uint};
 
 use taskq_sys::snapshot::{Changes, Snapshot};
 
@@ -12,10 +12,10 @@ thread_local! {
     static HOME: RefCell<Option<Snapshot>> = const { RefCell::new(None) };
 }
 
-/// From now on the present state is the one to go back to.
+/// From now on the present state is the one to go back to. `bare`: nothing that is loaded by now sets resource limits.
 #[no_mangle]
-extern "C" fn tq_process_save() {
-    border((), || HOME.set(Some(Snapshot::take())));
+extern "C" fn tq_process_save(bare: c_int) {
+    border((), || HOME.set(Some(Snapshot::take(bare == 1))));
 }
 
 /// What differs from the saved state, as the bits of [`Changes`]; nothing when none was saved.

@@ -6,16 +6,16 @@
 //! | environment variables | their bytes, in their order; if that differs, in any order | [`Snapshot::restore`] |
 //! | file mode creation mask, the thread's signal mask | nothing | [`Snapshot::changes`]: setting costs no more than looking |
 //! | disposition of `SIGINT` | handler and flags | [`Snapshot::restore`] |
-//! | soft resource limits | the limits in [`LIMITS`] | [`Snapshot::restore`] |
+//! | soft resource limits | the limits in [`LIMITS`], unless nobody can have set one | [`Snapshot::restore`] |
 //! | locale | the name of all categories | the caller, who may keep a state of its own that goes with it |
 //!
-//! Cheap: `changes` makes twelve short system calls and allocates nothing when there is nothing to do. Both run on the thread
+//! Cheap: `changes` makes four short system calls, with limits twelve, and allocates nothing when there is nothing to do. Both run on the thread
 //! whose signal mask is meant, while no other thread changes the environment.
 
 use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::raw::c_char;
+use std::os::raw::{c_char, c_void};
 use std::ptr;
 
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
@@ -91,13 +91,17 @@ pub struct Snapshot {
     signals: libc::sigset_t,
     interrupt: libc::sigaction,
     limits: [Option<u64>; LIMITS.len()],
+    /// How many objects had ever been loaded, if none of these sets limits.
+    bare: Option<u64>,
     locale: CString,
 }
 
 impl Snapshot {
     /// The state as it is now. For a moment files are made with mode 0600.
+    ///
+    /// `bare` says that no shared object is loaded whose code sets resource limits: until the next is loaded they need not be looked at.
     #[must_use]
-    pub fn take() -> Snapshot {
+    pub fn take(bare: bool) -> Snapshot {
         // SAFETY: only the mask is exchanged.
         let umask = unsafe { libc::umask(0o077) };
         // SAFETY: as above.
@@ -110,6 +114,7 @@ impl Snapshot {
             signals: signal_mask(None),
             interrupt: interrupt(),
             limits: LIMITS.map(|limit| getrlimit(limit).current),
+            bare: bare.then(loaded).flatten(),
             locale: locale().to_owned(),
         }
     }
@@ -132,11 +137,14 @@ impl Snapshot {
             now.sa_sigaction != self.interrupt.sa_sigaction
                 || (now.sa_flags ^ self.interrupt.sa_flags) & FLAGS != 0,
         );
-        let mut limits = LIMITS.iter().zip(self.limits);
-        changes.add(
-            Changes::LIMIT,
-            limits.any(|(limit, before)| getrlimit(*limit).current != before),
-        );
+        if self.bare.is_none() || self.bare != loaded() {
+            self.bare = None;
+            let mut limits = LIMITS.iter().zip(self.limits);
+            changes.add(
+                Changes::LIMIT,
+                limits.any(|(limit, before)| getrlimit(*limit).current != before),
+            );
+        }
         changes.add(Changes::LOCALE, locale() != self.locale.as_c_str());
         changes
     }
@@ -272,6 +280,26 @@ fn interrupt() -> libc::sigaction {
         libc::sigaction(libc::SIGINT, ptr::null(), now.as_mut_ptr());
         now.assume_init()
     }
+}
+
+/// How many shared objects were ever loaded.
+fn loaded() -> Option<u64> {
+    unsafe extern "C" fn look(
+        info: *mut libc::dl_phdr_info,
+        size: usize,
+        into: *mut c_void,
+    ) -> i32 {
+        if size >= std::mem::offset_of!(libc::dl_phdr_info, dlpi_subs) {
+            // SAFETY: the loader's structure is long enough to have this field, and `into` is the caller's place.
+            unsafe { *into.cast::<Option<u64>>() = Some((*info).dlpi_adds) };
+        }
+        // The first object tells; the others say the same.
+        1
+    }
+    let mut adds: Option<u64> = None;
+    // SAFETY: `look` has the type that is asked for, and `adds` outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(look), ptr::from_mut(&mut adds).cast()) };
+    adds
 }
 
 fn locale() -> &'static CStr {

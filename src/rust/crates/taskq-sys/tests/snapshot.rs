@@ -50,7 +50,7 @@ fn each_part_is_seen_and_put_back() {
     fs::create_dir(&home).expect("a directory");
     let home = home.canonicalize().expect("its path");
     env::set_current_dir(&home).expect("cd");
-    let mut snapshot = Snapshot::take();
+    let mut snapshot = Snapshot::take(false);
     assert_eq!(snapshot.changes(), Changes::default());
 
     env::set_var("TASKQ_TEST_CHANGED", "after");
@@ -94,6 +94,22 @@ fn each_part_is_seen_and_put_back() {
     let maximum = limit.maximum;
     setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("lower");
     only(&mut snapshot, Changes::LIMIT);
+    assert_eq!(getrlimit(Resource::Nofile), limit);
+
+    // Limits are looked at again as soon as something is loaded that may have set one.
+    let mut bare = Snapshot::take(true);
+    setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("lower");
+    assert_eq!(bare.changes(), Changes::default());
+    // SAFETY: a library of the system, whose initialisation does nothing.
+    let library = unsafe { libc::dlopen(c"libutil.so.1".as_ptr(), libc::RTLD_NOW) };
+    let library = if library.is_null() {
+        // SAFETY: as above.
+        unsafe { libc::dlopen(c"libresolv.so.2".as_ptr(), libc::RTLD_NOW) }
+    } else {
+        library
+    };
+    assert!(!library.is_null(), "no library to load");
+    only(&mut bare, Changes::LIMIT);
     assert_eq!(getrlimit(Resource::Nofile), limit);
 
     // A home that has gone is an error; without one there is nothing to go back to, but also nothing that differs.
