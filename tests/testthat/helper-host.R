@@ -25,7 +25,7 @@ local_host <- function(code, booted = TRUE, frame = parent.frame()) {
 }
 
 # The value of `fun(...)` in a new R process that has a deadline; whatever it printed stands in the error if there is none.
-# `sh` is shell code that runs before R starts in the same process: limits, a changed environment, ...
+# `sh` is code of bash that runs in the same process before R starts: limits, a changed environment, ...
 in_host <- function(fun, ..., deadline_s = 60, sh = NULL, env = character()) {
   skip_on_cran()
   dir <- tempfile("host-")
@@ -39,7 +39,7 @@ in_host <- function(fun, ..., deadline_s = 60, sh = NULL, env = character()) {
   script <- file.path(dir, "run.sh")
   writeLines(c(sh, sprintf("exec %s --no-save --no-restore --no-echo -e %s",
     shQuote(file.path(R.home("bin"), "R")), shQuote(code))), script)
-  status <- suppressWarnings(system2("timeout", c("-k", "1", deadline_s, "sh", shQuote(script)),
+  status <- suppressWarnings(system2("timeout", c("-k", "1", deadline_s, "bash", shQuote(script)),
     stdout = paths[[3L]], stderr = paths[[3L]], stdin = "/dev/null", env = c(paste0("TMPDIR=", dir), env)))
   if (!file.exists(paths[[2L]])) {
     log <- utils::tail(readLines(paths[[3L]], warn = FALSE), 20)

@@ -12,6 +12,7 @@ use std::time::Duration;
 use taskq_core::id::TaskId;
 use taskq_core::{Counts, Input, QueueState, Scheduler, Submission, TaskOptions, Totals};
 use taskq_sys::board::Board;
+use taskq_sys::fds;
 
 use crate::config::Config;
 use crate::driver::Driver;
@@ -45,6 +46,7 @@ impl Queue {
     /// When the operating system refuses the driver thread or one of the descriptors it needs.
     pub fn start(config: Config) -> io::Result<Queue> {
         let scheduler = &config.scheduler;
+        fds::occupy_standard();
         thread::make_room_for_descriptors(scheduler.workers.max(scheduler.max_workers));
         let (board, board_file) = Board::create()?;
         let sched = Scheduler::new(config.scheduler);

@@ -37,6 +37,22 @@ pub fn duplicate_above(fd: impl AsFd, from: RawFd) -> io::Result<OwnedFd> {
     Ok(rustix::io::fcntl_dupfd_cloexec(fd, from)?)
 }
 
+/// Opens `/dev/null` at each of the numbers 0, 1 and 2 at which nothing is open, and leaves it there for good. Otherwise they
+/// would pass to the next files that are opened, and what the process prints would go there.
+pub fn occupy_standard() {
+    while let Ok(null) = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+    {
+        let null = OwnedFd::from(null);
+        if null.as_raw_fd() > 2 {
+            break;
+        }
+        std::mem::forget(null);
+    }
+}
+
 /// Takes over an inherited descriptor, and has it closed by `exec` from now on.
 ///
 /// # Errors
