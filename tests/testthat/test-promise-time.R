@@ -58,7 +58,7 @@ test_that("D2, D8: what cannot be interrupted is killed with all that it has sta
   }
   frame <- q$collect(timeout = 60000)
   expect_identical(unique(frame$status), "cancelled")
-  expect_false(any(is_alive(frame$worker)))
+  expect_true(wait_until(sum(q$list_tasks()$state == "ready") == 4, 30))
   expect_identical(length(sleeping_children()), 0L)
 })
 
