@@ -37,6 +37,7 @@ sleeping_children <- function() {
 }
 
 test_that("D2, D8: what cannot be interrupted is killed with all that it has started, and its place is free again", {
+  skip_on_cran()
   q <- local_queue(4)
   expect_true(wait_until(sum(q$list_tasks()$state == "ready") == 4, 30))
   for (kind in names(stubborn)) q$push(global(stubborn[[kind]]), id = kind, timeout = 300)
@@ -63,6 +64,7 @@ test_that("D2, D8: what cannot be interrupted is killed with all that it has sta
 })
 
 test_that("D3: a late interrupt hits neither the next task nor the session", {
+  skip_on_cran()
   q <- local_queue(1)
   pid <- run_task(q, function() Sys.getpid())$result
   # The engine's own test has the other ten thousand rounds.
@@ -96,6 +98,7 @@ test_that("D5: the time of a task counts from its start, not from its push", {
 })
 
 test_that("D6: what has ended in time is not out of time because the host was stopped meanwhile", {
+  skip_on_cran()
   script <- tempfile(fileext = ".R")
   on.exit(unlink(script))
   writeLines(c(
