@@ -66,5 +66,4 @@ fn a_waiting_task_is_small() {
         ..Submission::default()
     });
     assert!(chained <= 600, "{chained} bytes for a link of a chain");
-    println!("{plain}, with options {with_options}, in a chain {chained}");
 }
