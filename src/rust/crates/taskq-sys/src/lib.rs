@@ -7,12 +7,14 @@
 //! | [`process`] | who descends from whom, who carries a queue's tag, and killing exactly those |
 //! | [`tag`] | the environment variables by which strays are found |
 //! | [`wait`], [`signals`], [`fds`], [`clock`] | children, masks and handlers, descriptor tables, time |
+//! | [`fault`] | faults on purpose, in builds that are made to have them |
 //! | [`feature`] | which Linux facilities are switched off, so that tests run their fallbacks |
 //!
 //! Everything blocks only where its documentation says so, and repeats a call that a signal has interrupted.
 
 pub mod board;
 pub mod clock;
+pub mod fault;
 pub mod fds;
 pub mod feature;
 pub mod memory;
