@@ -53,13 +53,14 @@ run() {
     args <- commandArgs(TRUE)
     reporter <- testthat::ListReporter$new()
     testthat::test_dir("tests/testthat", package = "taskq", load_package = "installed", filter = args[[1]],
-      reporter = reporter, stop_on_failure = FALSE)
+      reporter = testthat::MultiReporter$new(list(reporter, testthat::CheckReporter$new())),
+      stop_on_failure = FALSE)
     results <- as.data.frame(reporter$get_results())
     mine <- results[grepl(args[[2]], results$test), ]
     red <- any(mine$failed > 0 | mine$error)
     verdict <- if (!nrow(mine) || all(mine$skipped)) "none" else if (red) "red" else "green"
     writeLines(verdict, Sys.getenv("VERDICT"))
-  ' "$2" "$3" </dev/null >"$BUILD/faults.log" 2>&1
+  ' "$2" "$3" </dev/null >"$BUILD/faults.log" 2>&1 || echo "status $?" >>"$BUILD/faults.log"
   cat "$verdict"
 }
 
