@@ -53,6 +53,8 @@ tq_task_error <- function(id, parent, trace, phase = "run") {
   reason <- tq_message_of(parent)
   what <- switch(phase,
     receive = "could not be read by the worker",
+    packages = "could not attach its packages",
+    globals = "could not be given its globals",
     reply = "succeeded, but its result could not be sent",
     "failed"
   )

@@ -24,6 +24,9 @@ rs_session_start <- function() .Call(wrap__rs_session_start)
 # Tells the host that the session waits for tasks. TRUE, or a failure.
 rs_session_ready <- function() .Call(wrap__rs_session_ready)
 
+# Puts the standard descriptors back where they belong. TRUE, or a failure.
+rs_session_restore_output <- function() .Call(wrap__rs_session_restore_output)
+
 # Tells the host that the session cannot come up.
 rs_session_failed <- function(phase, message) .Call(wrap__rs_session_failed, phase, message)
 
@@ -35,6 +38,15 @@ rs_task_attempt <- function() .Call(wrap__rs_task_attempt)
 
 # Notes how far the running task is. Outside a task it does nothing.
 rs_task_progress <- function(fraction, message) .Call(wrap__rs_task_progress, fraction, message)
+
+# What the random numbers of the running attempt start from: `list(serial, seed)`, or NULL.
+rs_task_random <- function() .Call(wrap__rs_task_random)
+
+# The same for a task of an inline queue, which `token` distinguishes from other queues: a seed.
+rs_inline_random <- function(token, serial) .Call(wrap__rs_inline_random, token, serial)
+
+# The state of L'Ecuyer's generator after `set.seed(seed)`, so many streams ahead.
+rs_random_stream <- function(seed, streams) .Call(wrap__rs_random_stream, seed, streams)
 
 # Whether this process is a session of a queue.
 rs_is_worker <- function() .Call(wrap__rs_is_worker)
@@ -48,7 +60,7 @@ rs_queue_done <- function(handle) .Call(wrap__rs_queue_done, handle)
 # How many tasks wait, run, and are done.
 rs_queue_counts <- function(handle) .Call(wrap__rs_queue_counts, handle)
 
-# "open", "failed", "closing" or "closed".
+# "open", "paused", "failed", "closing" or "closed".
 rs_queue_state <- function(handle) .Call(wrap__rs_queue_state, handle)
 
 # Why the pool has failed: a failure with `phase`, `stderr`, `exit_code`, `signal`; NULL when it has not.

@@ -13,6 +13,8 @@ tq_inline <- function(session) {
   inline$env <- session$env
   inline$wd <- session$wd
   inline$seed <- session$seed
+  # Distinguishes the random numbers of this queue from those of another one.
+  inline$token <- tempfile("")
   inline$started <- FALSE
   inline
 }
@@ -49,15 +51,16 @@ tq_inline_run <- function(inline, handle, call) {
 }
 
 tq_inline_one <- function(inline, handle, task) {
-  evaluator <- tq_evaluator()
+  evaluator <- tq_evaluator(globals = inline$frame)
   task$fun <- tq_inline_function(task$fun, inline$frame)
   output <- tq_capture_start()
-  restore <- tq_inline_enter(inline, task$id)
+  restore <- tq_inline_enter(inline, task)
   clock <- proc.time()
   # However the task ends, also by a jump to the top level, the queue learns of it once.
   verdict <- "error"
   outcome <- list(error = simpleError("it was interrupted"))
   on.exit({
+    if (is.finite(task$timeout)) setTimeLimit()
     spent <- proc.time() - clock
     restore()
     text <- tq_capture_stop(output)
@@ -66,7 +69,10 @@ tq_inline_one <- function(inline, handle, task) {
       spent[["user.self"]] + spent[["sys.self"]], spent[["elapsed"]]
     )
   })
-  ended <- tq_guarded(evaluator, evaluator$evaluate(task$fun, task$call$args))
+  # A session would be killed; here R itself has to notice.
+  if (is.finite(task$timeout)) setTimeLimit(elapsed = max(task$timeout / 1000, 1e-3), transient = TRUE)
+  ended <- tq_guarded(evaluator, evaluator$evaluate(task$fun, task$call))
+  if (is.finite(task$timeout)) setTimeLimit()
   if (identical(attr(ended, "verdict"), "interrupted")) {
     # The task is over, but the user wanted R back.
     signalCondition(structure(list(), class = c("interrupt", "condition")))
@@ -78,23 +84,49 @@ tq_inline_one <- function(inline, handle, task) {
 }
 
 # Sets what a worker would have, and returns the function that sets it back.
-tq_inline_enter <- function(inline, id) {
+tq_inline_enter <- function(inline, task) {
   outer_id <- tq_session$inline_id
+  outer_tries <- tq_session$inline_tries
   outer_progress <- tq_session$inline_progress
   wd <- getwd()
   old <- Sys.getenv(names(inline$env), NA_character_, names = TRUE)
-  tq_session$inline_id <- id
+  random <- tq_inline_random(inline, task$serial)
+  found <- search()
+  objects <- as.list(inline$frame, all.names = TRUE)
+  tq_session$inline_id <- task$id
+  tq_session$inline_tries <- task$tries
   tq_session$inline_progress <- NULL
   if (length(inline$env)) do.call(Sys.setenv, as.list(inline$env))
   setwd(inline$wd)
   function() {
     tq_session$inline_id <- outer_id
+    tq_session$inline_tries <- outer_tries
     tq_session$inline_progress <- outer_progress
+    random()
+    if (length(task$call$packages)) tq_inline_detach(found)
+    if (length(task$call$globals)) tq_inline_forget(inline$frame, names(task$call$globals), objects)
     if (!is.null(wd)) setwd(wd)
     unset <- names(old)[is.na(old)]
     if (length(unset)) Sys.unsetenv(unset)
     if (!all(is.na(old))) do.call(Sys.setenv, as.list(old[!is.na(old)]))
   }
+}
+
+# The task has its own random numbers, and leaves the user's alone.
+tq_inline_random <- function(inline, serial) {
+  source <- function() list(serial = serial, seed = rs_inline_random(inline$token, serial))
+  tq_random_borrow(inline$seed, source)
+}
+
+tq_inline_detach <- function(found) {
+  for (name in setdiff(search(), found)) {
+    try(suppressWarnings(detach(name, character.only = TRUE)), silent = TRUE)
+  }
+}
+
+tq_inline_forget <- function(frame, names, objects) {
+  rm(list = intersect(names, ls(frame, all.names = TRUE)), envir = frame)
+  list2env(objects[intersect(names, names(objects))], envir = frame)
 }
 
 # At a prompt the output is also shown, so that browser() can be used; what goes to stderr is only shown.

@@ -34,7 +34,8 @@ tq_progress_state <- function(handle, tasks) {
 # A bar that is drawn by cli where that is installed; `update(done, total)` and `end()`.
 tq_progress_bar <- function(total) {
   if (requireNamespace("cli", quietly = TRUE)) {
-    env <- new.env(parent = emptyenv())
+    # cli looks for its functions from here.
+    env <- new.env(parent = baseenv())
     bar <- cli::cli_progress_bar("Tasks", total = total, clear = TRUE, .envir = env, auto_terminate = FALSE)
     return(list(
       update = function(done, total) cli::cli_progress_update(set = done, total = total, id = bar, .envir = env),
@@ -74,7 +75,11 @@ tq_output <- function(private, id, call) {
 tq_progress <- function(private, id, call) {
   handle <- tq_handle(private, call)
   task <- tq_find_one(handle, id, call)
-  last <- if (is.null(private$inline)) tq_checked(rs_queue_progress(handle, task), call)
+  last <- if (is.null(private$inline)) {
+    tq_checked(rs_queue_progress(handle, task), call)
+  } else if (identical(tq_session$inline_id, id)) {
+    tq_inline_progress()
+  }
   list(
     fraction = last$fraction %||% NA_real_,
     message = last$message %||% NA_character_,

@@ -7,11 +7,11 @@
 # An outcome is a list; what is absent is empty:
 #   value, error, trace, warnings, messages, dropped (number of conditions), phase
 
-# `run`: how a worker opens the window in which a task may be interrupted. `tidy`: what is done
-# when a task has left connections open.
-tq_evaluator <- function(run = function(expr) expr, tidy = function() NULL) {
+# `run`: how a worker opens the window in which a task may be interrupted. `globals`: where the objects go
+# that a task brings along.
+tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
   fun <- NULL
-  phase <- "idle"  # idle, receive, run, reply
+  phase <- "idle"  # idle, receive, packages, globals, run, reply
   first <- 0L      # frame of the function of the task
   calls <- NULL
   warnings <- list()
@@ -24,20 +24,32 @@ tq_evaluator <- function(run = function(expr) expr, tidy = function() NULL) {
     fun(...)
   }
 
-  # Both arguments are promises: reading what was sent is part of the task.
-  evaluate <- function(task_fun, task_args) {
+  # What the task wants to find. Whoever runs it takes it away again.
+  prepare <- function(call) {
+    phase <<- "packages"
+    tq_attach_missing(call$packages)
+    phase <<- "globals"
+    if (!is.null(call$globals)) list2env(call$globals, envir = globals)
+    if (!is.null(call$seed)) tq_random_give(call$seed)
+  }
+
+  # Both arguments are promises: reading what was sent is part of the task. `task_call` is a list of what
+  # the task has of args, packages, globals and seed.
+  evaluate <- function(task_fun, task_call) {
     phase <<- "receive"
     first <<- 0L
     calls <<- NULL
     fun <<- task_fun
-    force(task_args)
-    phase <<- "run"
+    task_args <- task_call$args
     entry <- if (typeof(fun) == "special") fun else enter
-    value <- run(if (length(task_args)) do.call(entry, task_args, quote = TRUE) else entry())
+    value <- run({
+      if (length(task_call) > !is.null(task_args)) prepare(task_call)
+      phase <<- "run"
+      if (length(task_args)) do.call(entry, task_args, quote = TRUE) else entry()
+    })
     phase <<- "reply"
     fun <<- NULL
     first <<- 0L
-    if (length(getAllConnections()) > 3L) tidy()
     if (length(warnings) || length(messages)) record(list(value = value)) else list(value = value)
   }
 
@@ -58,12 +70,12 @@ tq_evaluator <- function(run = function(expr) expr, tidy = function() NULL) {
     leave(outcome)
   }
 
-  interrupted <- function(cnd) leave(list())
+  # Of no use when the queue has asked for it.
+  interrupted <- function(cnd) leave(list(error = simpleError("it was interrupted"), phase = phase))
 
   leave <- function(outcome) {
     fun <<- NULL
     calls <<- NULL
-    if (length(getAllConnections()) > 3L) tidy()
     record(outcome)
   }
 
@@ -104,6 +116,12 @@ tq_evaluator <- function(run = function(expr) expr, tidy = function() NULL) {
   }
 
   environment()
+}
+
+tq_attach_missing <- function(packages) {
+  for (package in setdiff(packages, sub("^package:", "", search()))) {
+    suppressPackageStartupMessages(library(package, character.only = TRUE))
+  }
 }
 
 # `expr`, or the outcome of the task in which an error or an interrupt has ended it. The verdict
@@ -155,7 +173,7 @@ task_id <- function() {
 #' @rdname task_id
 #' @export
 task_attempt <- function() {
-  if (!is.null(tq_session$inline_id)) return(1L)
+  if (!is.null(tq_session$inline_id)) return(tq_session$inline_tries)
   rs_task_attempt()
 }
 

@@ -11,7 +11,7 @@ nursery_main <- function() {
   role <- tq_checked(rs_nursery_serve(setup$command), NULL)
   if (role == "session") {
     tq_session_begin()
-    tq_session_run(objects$init)
+    tq_session_run(objects$init, setup$seed)
   }
   on.exit()
   quit("no", status = 0L, runLast = FALSE)
@@ -25,7 +25,7 @@ session_main <- function() {
   tq_session_begin()
   setup <- tq_read_setup(bytes, rs_session_failed)
   objects <- tq_prepare(setup, rs_session_failed)
-  tq_session_run(objects$init)
+  tq_session_run(objects$init, setup$seed)
   on.exit()
   quit("no", status = 0L, runLast = FALSE)
 }
@@ -70,10 +70,6 @@ tq_leave_no_trace <- function() {
   unlink(tempdir(), recursive = TRUE)
 }
 
-tq_forget_seed <- function() {
-  suppressWarnings(rm(list = ".Random.seed", envir = globalenv()))
-}
-
 # From here on this process is one session.
 tq_session_begin <- function() {
   tempdir(check = TRUE)
@@ -82,32 +78,36 @@ tq_session_begin <- function() {
   tq_checked(rs_session_start(), NULL)
 }
 
-# Returns when the queue says so.
-tq_session_run <- function(init) {
+# Returns when the queue says so. `seed`: that of the queue, or NULL.
+tq_session_run <- function(init, seed) {
   if (!is.null(init)) tq_phase("init", init(), rs_session_failed)
-  tq_forget_seed()
+  tq_random_begin(seed, rs_task_random)
+  home <- tq_home()
   tq_checked(rs_session_ready(), NULL)
-  tq_serve_tasks()
+  tq_serve_tasks(home)
 }
 
 # Interrupts are on only inside the window of tq_run_armed(): a late one cannot hit this loop.
-tq_serve_tasks <- function() {
-  evaluator <- tq_evaluator(tq_run_armed, tq_drop_sinks)
+tq_serve_tasks <- function(home) {
+  evaluator <- tq_evaluator(tq_run_armed)
   suspendInterrupts(repeat {
-    outcome <- tq_guarded(evaluator, tq_serve_until_failure(evaluator))
+    outcome <- tq_guarded(evaluator, tq_serve_until_failure(evaluator, home))
     if (is.null(outcome)) break
     .External(C_tq_disarm)
     tq_reply_failure(evaluator, outcome)
+    outcome <- NULL
+    if (!is.null(changed <- .External(C_tq_state_changed))) tq_go_home(home, changed)
   })
 }
 
 # Nothing holds a result here once it is sent.
-tq_serve_until_failure <- function(evaluator) {
+tq_serve_until_failure <- function(evaluator, home) {
   while (!is.null(.External(C_tq_receive))) {
     .External(C_tq_reply, "success", evaluator$evaluate(
-      .External(C_tq_task_fun), .External(C_tq_task_call)$args
+      .External(C_tq_task_fun), .External(C_tq_task_call)
     ))
     evaluator$finished()
+    if (!is.null(changed <- .External(C_tq_state_changed))) tq_go_home(home, changed)
   }
   NULL
 }
@@ -117,12 +117,6 @@ tq_run_armed <- function(expr) {
   value <- allowInterrupts(expr)
   .External(C_tq_disarm)
   value
-}
-
-# A sink that a task has left would swallow the output of the next one.
-tq_drop_sinks <- function() {
-  while (sink.number() > 0L) sink()
-  if (sink.number("message") != 2L) sink(type = "message")
 }
 
 # A task that did not succeed. When its error cannot be sent either, its text is.

@@ -6,7 +6,7 @@
 #'   200 bytes is cut.
 #' @details
 #' `task_progress()` may be called as often as one likes: it notes the latest state where the
-#' queue can see it, which takes about a microsecond, and sends nothing. In a process that the
+#' queue can see it, which takes some microseconds, and sends nothing. In a process that the
 #' task has forked it does nothing.
 #' @rdname task_id
 #' @export

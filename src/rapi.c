@@ -1,4 +1,4 @@
-/* The R calls that can jump, and nothing else.
+/* The R calls that can jump, and nothing else; those about the state that a task leaves behind are in state.c.
  *
  * R reports errors and interrupts by longjmp, and no Rust frame may be jumped over. So everything that serializes,
  * unserializes or looks for an interrupt is an .External routine in this file: its C frame is the outermost of ours, and Rust
@@ -512,6 +512,10 @@ static const R_ExternalMethodDef external[] = {
   {"C_tq_disarm", (DL_FUNC) &disarm, 0},
   {"C_tq_inline_next", (DL_FUNC) &inline_next, 1},
   {"C_tq_inline_done", (DL_FUNC) &inline_done, 8},
+  {"C_tq_state_begin", (DL_FUNC) &tq_state_begin, 4},
+  {"C_tq_state_save", (DL_FUNC) &tq_state_save, 1},
+  {"C_tq_state_changed", (DL_FUNC) &tq_state_changed, 0},
+  {"C_tq_state_restore", (DL_FUNC) &tq_state_restore, 1},
   {NULL, NULL, 0}};
 
 /* Adds these to what extendr has registered: R keeps a table for each kind of routine. */

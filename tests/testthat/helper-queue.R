@@ -8,7 +8,7 @@ local_queue <- function(num_workers = 2, ..., frame = parent.frame()) {
     q$kill()
     fixture_ends()
   }
-  do.call(on.exit, list(as.call(list(finish)), add = TRUE), envir = frame)
+  do.call(on.exit, list(as.call(list(finish)), add = TRUE, after = FALSE), envir = frame)
   q
 }
 

@@ -12,15 +12,16 @@ test_that("a duration is a number of milliseconds or a difftime", {
   for (x in bad) expect_input_error(check(x), "timeout")
 })
 
-test_that("num_workers is a whole number from 0 to 1000", {
+test_that("num_workers is a whole number from 0 to 1000, or the least and the greatest", {
   old <- Sys.getenv("_R_CHECK_LIMIT_CORES_", NA)
   on.exit(if (!is.na(old)) Sys.setenv("_R_CHECK_LIMIT_CORES_" = old))
   Sys.unsetenv("_R_CHECK_LIMIT_CORES_")
-  for (n in list(0, 1L, 4, 1000)) {
-    expect_identical(tq_check_num_workers(n, NULL), as.integer(n))
-  }
-  for (n in list(-1, 1.5, 1001, NA, NA_integer_, Inf, "2", NULL, 1:2, TRUE, 1e12)) {
-    expect_input_error(tq_check_num_workers(n, NULL), "num_workers")
+  check <- function(n) tq_check_num_workers(n, "num_workers", NULL)
+  for (n in list(0, 1L, 4, 1000)) expect_identical(check(n), as.integer(c(n, n)))
+  expect_identical(check(1:2), 1:2)
+  expect_identical(check(c(0, 3)), c(0L, 3L))
+  for (n in list(-1, 1.5, 1001, NA, NA_integer_, Inf, "2", NULL, 2:1, 1:3, c(1, NA), TRUE, 1e12)) {
+    expect_input_error(check(n), "num_workers")
   }
 })
 
@@ -33,12 +34,12 @@ test_that("R CMD check gets at most two workers", {
   })
   for (value in c("TRUE", "true", "warn")) {
     Sys.setenv("_R_CHECK_LIMIT_CORES_" = value)
-    expect_identical(tq_check_num_workers(4, NULL), 2L)
-    expect_identical(tq_check_num_workers(1, NULL), 1L)
-    expect_identical(tq_check_num_workers(0, NULL), 0L)
+    expect_identical(tq_check_num_workers(4, "n", NULL), c(2L, 2L))
+    expect_identical(tq_check_num_workers(c(1, 4), "n", NULL), 1:2)
+    expect_identical(tq_check_num_workers(0, "n", NULL), c(0L, 0L))
   }
   Sys.setenv("_R_CHECK_LIMIT_CORES_" = "false")
-  expect_identical(tq_check_num_workers(4, NULL), 4L)
+  expect_identical(tq_check_num_workers(4, "n", NULL), c(4L, 4L))
 })
 
 test_that("an id is one string that is not one of ours", {

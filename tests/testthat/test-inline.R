@@ -107,3 +107,32 @@ test_that("Ctrl-C ends the task and gives R back", {
   expect_identical(q$pop()$result, 1)
   q$close()
 })
+
+test_that("options of a task mean the same as with workers", {
+  q <- task_q$new(0)
+  on.exit(q$close())
+  q$push(function() repeat NULL, id = "slow", timeout = 50)
+  expect_identical(q$pop()$status, "timeout")
+  q$push(function() if (taskq::task_attempt() < 3) stop("no") else taskq::task_attempt(), tries = 3,
+    retry_on = "error", backoff = 10)
+  result <- q$pop()
+  expect_identical(result$result, 3L)
+  expect_identical(result$tries, 3L)
+  q$push(function() stop("no"), id = "load")
+  q$push(function() 1, id = "plot", after = "load")
+  expect_identical(q$collect()$status, c("error", "skipped"))
+  q$pause()
+  q$push(function() 1, id = "low")
+  q$push(function() 2, id = "high", priority = 1, isolate = TRUE)
+  expect_identical(q$get_num_waiting(), 2L)
+  expect_identical(q$cancel("low"), c(low = TRUE))
+  q$resume()
+  expect_identical(q$collect()$status, c("cancelled", "success"))
+  q$push(function() {
+    taskq::task_progress(0.5, "half")
+    taskq:::tq_inline_progress()[c("fraction", "message")]
+  }, id = "me")
+  expect_identical(q$pop()$result, list(fraction = 0.5, message = "half"))
+  expect_s3_class(caught(q$resize(2)), "taskq_error_input")
+  expect_true(q$wait())
+})

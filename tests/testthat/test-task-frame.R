@@ -4,7 +4,8 @@ columns <- c("id", "idle", "state", "fun", "args", "worker", "result", "status",
 some_view <- function() {
   list(
     serial = c(1, 2), id = c("a", ".1"), state = c("running", "done"), worker = c(11L, 12L),
-    status = c(NA, "success"), tries = c(1L, 1L), queued = c(1, 2), started = c(3, 4),
+    status = c(NA, "success"), tag = c("t", NA), priority = c(0L, 2L), progress = c(0.5, NA),
+    message = c("half", NA), tries = c(1L, 1L), queued = c(1, 2), started = c(3, 4),
     finished = c(NA, 5)
   )
 }
@@ -52,7 +53,7 @@ test_that("the table prints with and without tibble", {
   expect_identical(cells, c("<fn>", "", "<list [2]>", "12", "<data.frame [11]>"))
   expect_output(print(frame), ".idle-1", fixed = TRUE)
   expect_output(tq_print_plain(frame, "tasks"), ".idle-3", fixed = TRUE)
-  expect_output(tq_print_plain(frame, "tasks"), "# empty: result, tag, progress, message")
+  expect_output(tq_print_plain(frame, "tasks"), "# empty: result")
   expect_output(tq_print_plain(frame, "tasks", n = 2L), "# ... 3 more", fixed = TRUE)
   expect_output(tq_print_plain(frame[0L, ], "tasks"), "# 0 tasks")
   expect_output(tq_print_plain(frame[c("id", "fun")], "tasks"), "<fn>", fixed = TRUE)

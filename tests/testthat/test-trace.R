@@ -75,7 +75,7 @@ test_that("an rlang error is slimmed and still prints", {
   evaluator <- tq_evaluator()
   outcome <- tq_guarded(evaluator, evaluator$evaluate(
     function(d) do.call(function(x) rlang::abort("no", class = "mine", data = 1), list(d)),
-    list(mtcars)
+    list(args = list(mtcars))
   ))
   expect_s3_class(outcome$error, c("mine", "rlang_error", "error", "condition"), exact = TRUE)
   expect_identical(outcome$error$data, 1)

@@ -1,6 +1,6 @@
 evaluate <- function(fun, args = list()) {
   evaluator <- tq_evaluator()
-  outcome <- tq_guarded(evaluator, evaluator$evaluate(fun, args))
+  outcome <- tq_guarded(evaluator, evaluator$evaluate(fun, list(args = args)))
   expect_null(evaluator$fun)
   outcome
 }

@@ -305,6 +305,6 @@ test_that("options(warn = 2), OutDec and globals with names of base functions do
 
 test_that("nothing of the queue is in the environment or global environment of a worker", {
   q <- local_queue(1)
-  expect_identical(run_task(q, function() ls(globalenv(), all.names = TRUE))$result, character())
+  expect_identical(run_task(q, function() ls(globalenv(), all.names = TRUE))$result, ".Random.seed")
   expect_false("package:taskq" %in% run_task(q, search)$result)
 })

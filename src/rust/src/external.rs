@@ -1,4 +1,4 @@
-//! What `src/rapi.c` calls, declared there in `taskq.h`. None of it may jump or unwind into C: each function is a few lines that
+//! What `src/rapi.c` and `src/state.c` call, declared there in `taskq.h`. None of it may jump or unwind into C: each function is a few lines that
 //! call the engine, which reports failures as values, inside a border that catches panics.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -7,6 +7,7 @@ mod host;
 mod inline;
 pub(crate) mod options;
 mod session;
+mod state;
 
 /// Runs `body`; a panic in it becomes `fault`.
 fn border<T>(fault: T, body: impl FnOnce() -> T) -> T {

@@ -7,7 +7,9 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 
 use extendr_api::prelude::*;
+use taskq_core::id::{AttemptId, TaskId};
 use taskq_wire::message::StartPhase;
+use taskq_worker::random;
 use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session};
 
 use crate::reply::failure;
@@ -122,6 +124,18 @@ fn rs_session_ready() -> Robj {
     })
 }
 
+/// Puts the standard descriptors back where they belong. TRUE, or a failure.
+#[extendr]
+fn rs_session_restore_output() -> Robj {
+    with_far(|far| match far {
+        Far::Session(session) => match session.restore_output() {
+            Ok(()) => true.into(),
+            Err(error) => failure("system", &describe(&error), &[]),
+        },
+        _ => true.into(),
+    })
+}
+
 /// Tells the host that the session cannot come up.
 #[extendr]
 fn rs_session_failed(phase: &str, message: &str) {
@@ -151,6 +165,36 @@ fn rs_task_attempt() -> Robj {
         }
         _ => ().into(),
     })
+}
+
+/// What the random numbers of the running attempt start from: `list(serial, seed)`, or NULL.
+#[extendr]
+fn rs_task_random() -> Robj {
+    with_far(|far| {
+        let Far::Session(session) = far else {
+            return ().into();
+        };
+        match (session.current(), session.random_seed()) {
+            (Some(job), Some(seed)) => {
+                list!(serial = job.attempt.task.0 as f64, seed = seed).into()
+            }
+            _ => ().into(),
+        }
+    })
+}
+
+/// The same for a task of an inline queue, which `token` distinguishes from other queues: a seed.
+#[extendr]
+fn rs_inline_random(token: &str, serial: f64) -> i32 {
+    let task = TaskId(serial as u64);
+    random::seed(random::salt(token), AttemptId { task, number: 1 })
+}
+
+/// The state of L'Ecuyer's generator after `set.seed(seed)`, so many streams ahead.
+#[extendr]
+fn rs_random_stream(seed: i32, streams: f64) -> Vec<i32> {
+    let state = random::stream(seed, streams as u64);
+    state.map(|number| number as i32).to_vec()
 }
 
 /// Notes how far the running task is. Outside a task it does nothing.
@@ -213,9 +257,13 @@ extendr_module! {
     fn rs_session_exec_open;
     fn rs_session_start;
     fn rs_session_ready;
+    fn rs_session_restore_output;
     fn rs_session_failed;
     fn rs_task_id;
     fn rs_task_attempt;
     fn rs_task_progress;
+    fn rs_task_random;
+    fn rs_inline_random;
+    fn rs_random_stream;
     fn rs_is_worker;
 }

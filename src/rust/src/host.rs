@@ -117,7 +117,7 @@ fn rs_queue_tasks(handle: Robj) -> Robj {
                 .map(|row| row
                     .progress
                     .as_ref()
-                    .map_or_else(Rstr::na, |told| reply::clean(&told.message).into()))
+                    .map_or_else(Rstr::na, |told| words(&told.message)))
                 .collect::<Strings>(),
             status = rows
                 .iter()
@@ -277,7 +277,7 @@ fn rs_queue_progress(handle: Robj, task: f64) -> Robj {
         None => ().into(),
         Some((progress, at)) => list!(
             fraction = fraction(progress.fraction),
-            message = reply::clean(&progress.message),
+            message = words(&progress.message),
             at = at
         )
         .into(),
@@ -302,6 +302,8 @@ fn rs_queue_totals(handle: Robj) -> Robj {
             sessions_ready = totals.sessions_ready as f64,
             sessions_died = totals.sessions_died as f64,
             sessions_recycled = totals.sessions_recycled as f64,
+            attempts = totals.attempts as f64,
+            begun = totals.begun as f64,
             run_time = totals.run_time.as_secs_f64(),
             wait_time = totals.wait_time.as_secs_f64()
         )
@@ -354,6 +356,15 @@ fn serials(tasks: Vec<TaskId>) -> Robj {
 
 fn task_ids(serials: &Doubles) -> impl Iterator<Item = TaskId> + '_ {
     serials.iter().map(|serial| TaskId(serial.0 as u64))
+}
+
+/// A message that is empty is none.
+fn words(message: &str) -> Rstr {
+    if message.is_empty() {
+        Rstr::na()
+    } else {
+        reply::clean(message).into()
+    }
 }
 
 /// What R knows as NA is not a number here.

@@ -29,7 +29,7 @@ extern "C" fn tq_session_receive() -> c_int {
 /// Why the last call has failed; valid until the next.
 #[no_mangle]
 extern "C" fn tq_session_problem() -> *const c_char {
-    PROBLEM.with_borrow(|problem| CStr::as_ptr(problem))
+    problem()
 }
 
 #[no_mangle]
@@ -91,7 +91,11 @@ where
     })
 }
 
-fn note_problem(text: &str) {
+pub(super) fn problem() -> *const c_char {
+    PROBLEM.with_borrow(|problem| CStr::as_ptr(problem))
+}
+
+pub(super) fn note_problem(text: &str) {
     let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
     PROBLEM.set(text);
 }

@@ -15,17 +15,26 @@
 //! - The **line** of a worker is what it was sent and has not answered: the **head** runs, the others
 //!   were sent *ahead* so that a short task need not wait for a round trip.
 //!
+//! - A task is **held** while it may not be sent: others must succeed first, or it failed and backs
+//!   off before its next **try**. A try is an attempt that has begun.
+//! - A session is **fresh** until it is sent something, then **worn**, and **spent** when it is to
+//!   run nothing more and its seat is to get a new one.
+//!
 //! # Promises
 //!
-//! Every task gets exactly one [`Outcome`]. No task is begun twice: only an attempt which its session
-//! gave back, or which a dead session had not begun, is sent again. Every input has a defined answer
-//! in every state. Submit, dispatch, cancel and take are O(log n) in the number of tasks.
+//! Every task gets exactly one [`Outcome`]. No task is begun more often than its `tries` say: only an
+//! attempt which its session gave back, or which a dead session had not begun, is sent again without
+//! being counted. No task is begun before all that it is to run after have succeeded. What had ended
+//! before its end was asked for is what it says; what ends later is cancelled or has timed out,
+//! whatever it says. Every input has a defined answer in every state. Submit, dispatch, cancel and
+//! take are O(log n) in the number of tasks, for each task that one is to run after; those that are
+//! to be alone in a session add O(seats).
 //!
 //! # Not built
 //!
 //! Nothing counts how often a task was in the line of a session that died *without* having begun it:
 //! sessions note the begin of an attempt before they unserialize it, so that a task cannot kill its
-//! session unnoticed. A session that becomes ready and dies idle is replaced without limit.
+//! session unnoticed. A session that hangs while it starts is waited for.
 #![forbid(unsafe_code)]
 
 pub mod id;

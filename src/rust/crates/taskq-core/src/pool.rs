@@ -9,9 +9,9 @@
 //! |----------|---------------------|----------|---------------------------------------------------|
 //! | -        | `add_seats`         | Vacant   | start, resize                                     |
 //! | Vacant   | `launch`            | Starting | the nursery is up                                 |
-//! | Starting | `ready`             | Idle     | its session is ready                              |
+//! | Starting | `ready`             | Idle     | its session is ready: a fresh one                 |
 //! | Idle     | `push`              | Busy     | its session is sent a task                        |
-//! | Busy     | `pull`, `set_idle`  | Idle     | the line of its session is empty                  |
+//! | Busy     | `pull`, `set_idle`  | Idle     | the line of its session is empty: a worn one      |
 //! | Busy     | `leave`             | Leaving  | resized down: it goes when the line is empty      |
 //! | Leaving  | `stay`              | Busy     | resized up                                        |
 //! | any      | `detach`, `remove`  | Vacant   | its session is gone, or is not to be used again   |
@@ -19,16 +19,21 @@
 //!
 //! Vacant and Starting are both *starting* to users. A worker, from launch to end: Starting, Idle or
 //! Busy while it has a seat; Gone as soon as it was told to leave, or was killed without a task:
-//! then nothing is expected of it but its end, and its seat has a new session or is no more.
+//! then nothing is expected of it but its end, and its seat has a new session or is no more. A
+//! worker is *fresh* until it is sent something, and *worn* from then on. It is *spent* when it is
+//! to be sent nothing more, although it is well: it leaves when its line is empty.
 //!
 //! Invariants: a worker that is not Gone sits on exactly the seat that names it; only a Busy worker
-//! has a line, which is not empty between two inputs; only a seat with a Busy worker is leaving;
-//! `vacant`, `idle`, `busy` and `open` say the same as the table.
+//! has a line, which is not empty between two inputs; only a seat with a Busy worker is leaving; no
+//! worker is sent more than `max_tasks`; `vacant`, `worn`, `fresh`, `open` and the counts say the
+//! same as the table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{AttemptId, Time, WorkerId};
 use crate::worker::{Line, Stage, Worker};
+
+mod check;
 
 /// A place for one worker.
 #[derive(Debug)]
@@ -45,15 +50,29 @@ pub(crate) struct Pool {
     workers: BTreeMap<WorkerId, Worker>,
     /// Seats without a worker.
     vacant: BTreeSet<u32>,
-    /// Seats with an idle worker.
-    idle: BTreeSet<u32>,
+    /// Seats with an idle worker that was sent something before.
+    worn: BTreeSet<u32>,
+    /// Seats with an idle worker that was never sent anything.
+    fresh: BTreeSet<u32>,
     /// Workers that may be sent more, those with the shortest line first.
     open: BTreeSet<(usize, WorkerId)>,
+    starting: usize,
     busy: usize,
+    leaving: usize,
     last_worker: u64,
+    /// How many tasks a worker may run.
+    max_tasks: u64,
 }
 
 impl Pool {
+    /// A pool without seats, whose workers may run so many tasks each.
+    pub(crate) fn new(max_tasks: u64) -> Self {
+        Pool {
+            max_tasks: max_tasks.max(1),
+            ..Pool::default()
+        }
+    }
+
     /// Adds so many vacant seats, with the lowest numbers that are free.
     pub(crate) fn add_seats(&mut self, count: u32) {
         let free: Vec<u32> = (1..=u32::MAX)
@@ -97,24 +116,29 @@ impl Pool {
         let worker = Worker {
             stage,
             killed: false,
+            spent: false,
             launched: now,
+            ready: None,
             tasks_done: 0,
             open: None,
         };
+        self.starting += 1;
         self.workers.insert(id, worker);
         id
     }
 
     /// A starting worker is idle; false when it was not starting.
-    pub(crate) fn ready(&mut self, id: WorkerId) -> bool {
+    pub(crate) fn ready(&mut self, id: WorkerId, now: Time) -> bool {
         let Some(worker) = self.workers.get_mut(&id) else {
             return false;
         };
         let Stage::Starting { seat } = worker.stage else {
             return false;
         };
-        worker.stage = Stage::Idle { seat };
-        self.idle.insert(seat);
+        worker.stage = Stage::Idle { seat, since: now };
+        worker.ready = Some(now);
+        self.starting -= 1;
+        self.fresh.insert(seat);
         true
     }
 
@@ -123,8 +147,9 @@ impl Pool {
         let Some(worker) = self.workers.get_mut(&id) else {
             return;
         };
-        if let Stage::Idle { seat } = worker.stage {
-            self.idle.remove(&seat);
+        if let Stage::Idle { seat, .. } = worker.stage {
+            self.worn.remove(&seat);
+            self.fresh.remove(&seat);
             self.busy += 1;
             worker.stage = Stage::Busy {
                 seat,
@@ -148,14 +173,14 @@ impl Pool {
     }
 
     /// A busy worker with an empty line is idle.
-    pub(crate) fn set_idle(&mut self, id: WorkerId) {
+    pub(crate) fn set_idle(&mut self, id: WorkerId, now: Time) {
         let Some(worker) = self.workers.get_mut(&id) else {
             return;
         };
         if let Stage::Busy { seat, .. } = worker.stage {
-            worker.stage = Stage::Idle { seat };
+            worker.stage = Stage::Idle { seat, since: now };
             self.busy -= 1;
-            self.idle.insert(seat);
+            self.worn.insert(seat);
         }
         self.index(id);
     }
@@ -166,9 +191,13 @@ impl Pool {
         let stage = std::mem::replace(&mut worker.stage, Stage::Gone);
         let (number, line) = match stage {
             Stage::Gone => return None,
-            Stage::Starting { seat } => (seat, None),
-            Stage::Idle { seat } => {
-                self.idle.remove(&seat);
+            Stage::Starting { seat } => {
+                self.starting -= 1;
+                (seat, None)
+            }
+            Stage::Idle { seat, .. } => {
+                self.worn.remove(&seat);
+                self.fresh.remove(&seat);
                 (seat, None)
             }
             Stage::Busy { seat, line } => {
@@ -176,6 +205,7 @@ impl Pool {
                 (seat, Some(line))
             }
         };
+        self.set_leaving(number, false);
         self.seats.insert(
             number,
             Seat {
@@ -218,6 +248,20 @@ impl Pool {
         }
     }
 
+    /// Notes that a worker is spent.
+    pub(crate) fn set_spent(&mut self, id: WorkerId) {
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.spent = true;
+            self.index(id);
+        }
+    }
+
+    /// Whether a worker is spent, or has run as many tasks as it may.
+    pub(crate) fn is_spent(&self, id: WorkerId) -> bool {
+        let spent = |worker: &Worker| worker.spent || worker.tasks_done >= self.max_tasks;
+        self.workers.get(&id).is_some_and(spent)
+    }
+
     /// Lets nothing more be sent behind the present head of this worker's line.
     pub(crate) fn bar(&mut self, id: WorkerId) {
         self.set_barred(id, true);
@@ -252,6 +296,7 @@ impl Pool {
     pub(crate) fn count_task(&mut self, id: WorkerId) {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.tasks_done += 1;
+            self.index(id);
         }
     }
 
@@ -260,10 +305,42 @@ impl Pool {
         self.line(id)?.head()
     }
 
-    /// The idle worker that gets the next task: the one on the lowest seat, which keeps work on few
-    /// warm sessions.
+    /// The idle worker that gets the next task: a worn one, so that the fresh ones are kept for those
+    /// that need them, and the one on the lowest seat, which keeps work on few warm sessions.
     pub(crate) fn next_idle(&self) -> Option<WorkerId> {
-        self.worker_on(*self.idle.first()?)
+        self.worker_on(*self.worn.first().or_else(|| self.fresh.first())?)
+    }
+
+    /// The idle worker that gets the next task which needs a session of its own.
+    pub(crate) fn next_fresh(&self) -> Option<WorkerId> {
+        self.worker_on(*self.fresh.first()?)
+    }
+
+    /// The idle worn worker that would be missed least.
+    pub(crate) fn last_worn(&self) -> Option<WorkerId> {
+        self.worker_on(*self.worn.last()?)
+    }
+
+    /// How many seats will have a fresh worker as soon as it is ready.
+    pub(crate) fn coming(&self) -> usize {
+        self.vacant.len() + self.starting
+    }
+
+    /// How many seats there are that are not leaving.
+    pub(crate) fn staying(&self) -> usize {
+        self.seats.len() - self.leaving
+    }
+
+    /// The idle workers, and since when they are.
+    pub(crate) fn idle(&self) -> impl Iterator<Item = (Time, WorkerId)> + '_ {
+        let seats = self.worn.iter().chain(&self.fresh);
+        seats.filter_map(|&seat| {
+            let id = self.worker_on(seat)?;
+            match self.workers.get(&id)?.stage {
+                Stage::Idle { since, .. } => Some((since, id)),
+                Stage::Starting { .. } | Stage::Busy { .. } | Stage::Gone => None,
+            }
+        })
     }
 
     /// The worker with the shortest line that may be sent more, and the length of that line.
@@ -303,7 +380,7 @@ impl Pool {
 
     /// The seat of a worker, unless the worker is Gone.
     pub(crate) fn seat_of(&self, id: WorkerId) -> Option<(u32, &Seat)> {
-        let (Stage::Starting { seat } | Stage::Idle { seat } | Stage::Busy { seat, .. }) =
+        let (Stage::Starting { seat } | Stage::Idle { seat, .. } | Stage::Busy { seat, .. }) =
             self.workers.get(&id)?.stage
         else {
             return None;
@@ -339,6 +416,11 @@ impl Pool {
         let Some(seat) = self.seats.get_mut(&number) else {
             return;
         };
+        match (seat.leaving, leaving) {
+            (false, true) => self.leaving += 1,
+            (true, false) => self.leaving -= 1,
+            _ => {}
+        }
         seat.leaving = leaving;
         if let Some(worker) = seat.worker {
             self.index(worker);
@@ -358,7 +440,10 @@ impl Pool {
             return None;
         };
         let leaving = self.seats.get(seat).is_some_and(|seat| seat.leaving);
-        (!leaving && line.is_open() && !worker.killed).then_some(line.len())
+        let rest = self.max_tasks.saturating_sub(worker.tasks_done);
+        let may_run_more = !worker.spent && (line.len() as u64) < rest;
+        let open = line.is_open() && !worker.killed && !leaving && may_run_more;
+        open.then_some(line.len())
     }
 
     fn index(&mut self, id: WorkerId) {
@@ -378,62 +463,5 @@ impl Pool {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.open = after;
         }
-    }
-
-    /// Panics unless seats, workers and indexes agree.
-    pub(crate) fn check(&self) {
-        let mut busy = 0;
-        let mut open = BTreeSet::new();
-        for (&id, worker) in &self.workers {
-            assert!(id.0 <= self.last_worker, "{id:?} was never given out");
-            let seat = match &worker.stage {
-                Stage::Gone => None,
-                Stage::Starting { seat } | Stage::Idle { seat } => Some(seat),
-                Stage::Busy { seat, line } => {
-                    busy += 1;
-                    assert!(line.len() > 0, "{id:?} is busy with nothing");
-                    Some(seat)
-                }
-            };
-            if let Some(seat) = seat {
-                let sits = self.seats.get(seat).and_then(|seat| seat.worker);
-                assert_eq!(sits, Some(id), "who sits on seat {seat}");
-            }
-            let wanted = self.wanted_index(worker);
-            assert_eq!(worker.open, wanted, "index of {id:?}");
-            open.extend(wanted.map(|length| (length, id)));
-        }
-        assert_eq!(self.busy, busy, "count of busy workers");
-        assert_eq!(self.open, open, "open workers");
-        for (number, seat) in &self.seats {
-            let stage = seat
-                .worker
-                .and_then(|id| self.workers.get(&id))
-                .map(|w| &w.stage);
-            assert_eq!(
-                stage.is_some(),
-                seat.worker.is_some(),
-                "seat {number} names a stranger"
-            );
-            assert!(
-                !matches!(stage, Some(Stage::Gone)),
-                "seat {number} has a worker that is gone"
-            );
-            let idle = matches!(stage, Some(Stage::Idle { .. }));
-            let is_busy = matches!(stage, Some(Stage::Busy { .. }));
-            assert_eq!(
-                self.vacant.contains(number),
-                stage.is_none(),
-                "vacant seat {number}"
-            );
-            assert_eq!(self.idle.contains(number), idle, "idle seat {number}");
-            assert!(
-                !seat.leaving || is_busy,
-                "seat {number} is leaving without a task"
-            );
-        }
-        let known = |number: &u32| self.seats.contains_key(number);
-        assert!(self.vacant.iter().all(known), "a vacant seat that is none");
-        assert!(self.idle.iter().all(known), "an idle seat that is none");
     }
 }

@@ -21,9 +21,10 @@
 //! its session died in it, and when its `Finished` overtook the `Returned` of the task before it.
 //!
 //! Invariants: `waiting` and `done` hold exactly the tasks of these phases; `running` counts the
-//! Running ones; labels and tasks are one to one; a key names the youngest unfinished task that has
-//! it; a task is held by others exactly when it is Held(After). Memory of a waiting task: less than
-//! 300 bytes and its label; with options, 150 bytes more.
+//! Running ones; labels and tasks are one to one; a key names the youngest task that has it
+//! until that has ended, and older ones are asked to end; a task is held by others exactly when it
+//! is Held(After). Memory of a waiting task: less than 300 bytes and its label; with options, 150
+//! bytes more.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -66,13 +67,13 @@ impl Tasks {
                 return Err(SubmitError::Duplicate { label });
             }
         }
-        let find = |label: &Box<str>| match self.find(label) {
-            Some(id) => Ok(id),
-            None => Err(SubmitError::Unknown {
-                label: label.clone(),
-            }),
+        let find = |label: &str| {
+            let unknown = || SubmitError::Unknown {
+                label: label.into(),
+            };
+            self.find(label).ok_or_else(unknown)
         };
-        task.after.iter().map(find).collect()
+        task.after.iter().map(|label| find(label)).collect()
     }
 
     /// Adds a task that was admitted. It waits, or is held until all of `after` have ended.

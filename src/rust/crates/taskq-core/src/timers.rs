@@ -20,6 +20,8 @@ pub(crate) enum Timer {
     Retry(TaskId),
     /// This worker was told to leave, or was killed, and is not gone.
     Leave(WorkerId),
+    /// A session above the minimum has been idle for long.
+    Idle,
     /// The nursery was told to leave and is not gone.
     Nursery,
     /// The deadline of the closing queue.

@@ -36,9 +36,13 @@ pub struct Totals {
     /// Sessions that were told to leave so that a new one takes their seat: those that had done
     /// their share of tasks, had grown too large, or made room for, or had run, an isolated task.
     pub sessions_recycled: u64,
-    /// For how long attempts have run.
+    /// Attempts that have run and ended.
+    pub attempts: u64,
+    /// For how long these have run.
     pub run_time: Duration,
-    /// For how long tasks that have begun had waited for it, since they were pushed.
+    /// Tasks that have run once or more.
+    pub begun: u64,
+    /// For how long these had waited for it, since they were pushed.
     pub wait_time: Duration,
 }
 

@@ -34,9 +34,12 @@ impl Waiting {
         self.plain.first().copied()
     }
 
-    /// Those that need a session of their own.
-    pub(crate) fn isolated(&self) -> impl Iterator<Item = Rank> + '_ {
-        self.isolated.iter().copied()
+    /// Of those that need a session of their own, the one behind so many others. O(`skipped`).
+    pub(crate) fn isolated(&self, skipped: usize) -> Option<Rank> {
+        if skipped >= self.isolated.len() {
+            return None;
+        }
+        self.isolated.iter().nth(skipped).copied()
     }
 
     /// How many need a session of their own.

@@ -12,7 +12,10 @@ use crate::id::{AttemptId, Time};
 pub(crate) struct Worker {
     pub(crate) stage: Stage,
     pub(crate) killed: bool,
+    /// It is to be sent nothing more, and to leave when its line is empty.
+    pub(crate) spent: bool,
     pub(crate) launched: Time,
+    pub(crate) ready: Option<Time>,
     pub(crate) tasks_done: u64,
     /// The length under which it stands in the pool's set of open workers.
     pub(crate) open: Option<usize>,
@@ -24,7 +27,7 @@ pub(crate) enum Stage {
     /// It was launched.
     Starting { seat: u32 },
     /// It is ready and has nothing to do.
-    Idle { seat: u32 },
+    Idle { seat: u32, since: Time },
     /// It was sent what is in the line.
     Busy { seat: u32, line: Line },
     /// Nothing is expected of it but its end.

@@ -18,6 +18,7 @@
 //! | `error <text>` | says the text and ends as an error |
 //! | `sleep <ms>`, `spin <us>` | can be interrupted |
 //! | `stubborn <ms>` | cannot |
+//! | `deaf` | from here on nothing of the task can be interrupted |
 //! | `exit <code>`, `signal <n>`, `stop` | ends, kills or stops the session |
 //! | `print <text>`, `print-err <text>`, `flood <bytes>` | writes to descriptor 1 (2) |
 //! | `spawn-sleep <s>` | leaves a process that has a session of its own and no parent |
@@ -137,9 +138,11 @@ fn clear() {
 }
 
 fn run(session: &Session, call: &[u8], tries: u32, answer: &mut String) -> Verdict {
+    let mut deaf = false;
     for (command, rest) in commands(call) {
         let number = rest.parse::<u64>().unwrap_or(0);
         match command.as_str() {
+            "deaf" => deaf = true,
             "ok" => answer.push_str(&rest),
             "error" => {
                 answer.push_str(&rest);
@@ -176,7 +179,7 @@ fn run(session: &Session, call: &[u8], tries: u32, answer: &mut String) -> Verdi
                 return Verdict::Error;
             }
         }
-        if INTERRUPTED.load(Ordering::SeqCst) && command != "stubborn" {
+        if INTERRUPTED.load(Ordering::SeqCst) && command != "stubborn" && !deaf {
             return Verdict::Interrupted;
         }
     }

@@ -16,7 +16,7 @@ use taskq_core::id::{Time, WorkerId};
 use taskq_core::Action;
 use taskq_core::QueueState;
 use taskq_core::{GoneCause, Input};
-use taskq_sys::process;
+use taskq_sys::{oom, process};
 use taskq_wire::message::{FromNursery, ProcessEnd};
 
 use crate::nursery::Nursery;
@@ -54,6 +54,8 @@ pub(crate) struct Driver {
     ready: BTreeSet<WorkerId>,
     /// Sessions that are to be launched as soon as the nursery's socket has room.
     births: births::Births,
+    /// Whether the kernel has killed for want of memory.
+    oom: oom::Watch,
     /// The driver's own deadlines.
     deadlines: BTreeSet<(Time, Deadline)>,
 }
@@ -83,6 +85,7 @@ impl Driver {
             sessions: BTreeMap::new(),
             ready: BTreeSet::new(),
             births: births::Births::default(),
+            oom: oom::Watch::new(),
             deadlines: BTreeSet::new(),
         };
         Ok((driver, waker))

@@ -168,7 +168,7 @@ impl Queue {
     /// What the queue has done in all its life.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        self.shared.lock().sched.totals().clone()
+        *self.shared.lock().sched.totals()
     }
 
     /// How many tasks wait, run and are done.

@@ -49,9 +49,20 @@ fn what_can_be_interrupted_keeps_its_session() {
 #[test]
 fn what_cannot_be_interrupted_is_killed_with_all_it_has_started() {
     let fixture = one_worker();
-    for commands in ["spawn-sleep 1000;stubborn 60000", "stop;sleep 60000"] {
+    for commands in [
+        "deaf;spawn-sleep 1000;print go;stubborn 60000",
+        "deaf;print go;stop;stubborn 60000",
+    ] {
         let label = fixture.push(None, commands);
         let pid = fixture.pid_of_running(&label);
+        let task = fixture
+            .queue()
+            .find([label.as_str()])
+            .expect("in the queue")[0];
+        wait_for("the task to be deaf", || {
+            let (stdout, _) = fixture.queue().output(task)?;
+            (stdout.bytes == b"go").then_some(())
+        });
         let before = fixture.processes();
         assert!(before.contains(&pid));
         assert!(cancel(&fixture, &label));
@@ -106,7 +117,7 @@ fn a_late_interrupt_hits_nobody() {
     let fixture = one_worker();
     fixture.push(None, "pid");
     let pid = text(&fixture.pop());
-    for round in 0..3000u32 {
+    for round in 0..10_000u32 {
         let label = fixture.push(None, "spin 40");
         let until = std::time::Instant::now() + Duration::from_micros(u64::from(round % 150));
         while std::time::Instant::now() < until {

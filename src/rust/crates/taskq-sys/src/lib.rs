@@ -8,6 +8,8 @@
 //! | [`tag`] | the environment variables by which strays are found |
 //! | [`wait`], [`signals`], [`fds`], [`clock`] | children, masks and handlers, descriptor tables, time |
 //! | [`fault`] | faults on purpose, in builds that are made to have them |
+//! | [`snapshot`] | what a task can change of its process, to be put back |
+//! | [`oom`] | who is killed first when memory is short, and whether somebody was |
 //! | [`feature`] | which Linux facilities are switched off, so that tests run their fallbacks |
 //!
 //! Everything blocks only where its documentation says so, and repeats a call that a signal has interrupted.
@@ -18,9 +20,11 @@ pub mod fault;
 pub mod fds;
 pub mod feature;
 pub mod memory;
+pub mod oom;
 pub mod pipe;
 pub mod process;
 pub mod signals;
+pub mod snapshot;
 pub mod socket;
 pub mod tag;
 pub mod wait;

@@ -15,6 +15,7 @@
 
 mod error;
 mod nursery;
+pub mod random;
 mod seed;
 mod session;
 mod setup;

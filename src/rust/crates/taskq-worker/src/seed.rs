@@ -13,6 +13,7 @@ use taskq_sys::{fds, signals, tag};
 use taskq_wire::message::SlotId;
 
 use crate::error::StartError;
+use crate::random;
 use crate::setup::SetupFile;
 use crate::watch::Watch;
 
@@ -37,6 +38,8 @@ pub struct Seed {
     pub(crate) slot: OwnSlot,
     pub(crate) lineage: Lineage,
     pub(crate) dir: PathBuf,
+    /// Makes the random numbers of this queue's tasks different from another one's.
+    pub(crate) salt: u32,
 }
 
 /// From whom a session descends, and what to do about it when they are gone.
@@ -112,6 +115,7 @@ impl Seed {
                 slot,
                 lineage,
                 dir,
+                salt: random::salt(&file.setup.token),
             },
             file,
         ))

@@ -16,18 +16,22 @@ use std::sync::Arc;
 use taskq_sys::board::OwnSlot;
 use taskq_sys::socket::set_nonblocking;
 use taskq_sys::wait::{own_usage, Usage};
-use taskq_sys::{clock, fault, pipe, process, signals};
+use taskq_sys::{clock, fault, oom, pipe, process, signals};
 use taskq_wire::frame::{encode_head, Decoder, Progress};
 use taskq_wire::message::{Finished, FromSession, StartPhase, ToSession, Verdict};
 
 use crate::error::SessionError;
 use crate::nursery::shortened;
+use crate::random;
 use crate::seed::Seed;
 use control::Shared;
 use job::{job, write_all, Stream};
 use output::{Identity, Output};
 
 pub use job::Job;
+
+/// How much more likely than the host, out of 1000.
+const OOM_SCORE: i32 = 300;
 
 /// How the binding's interrupts are raised and cleared, apart from the signal.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +55,7 @@ pub struct Session {
     shared: Arc<Shared>,
     wake: OwnedFd,
     current: Option<Current>,
+    salt: u32,
 }
 
 /// What is known of the attempt that has begun and is not finished.
@@ -77,6 +82,8 @@ impl Session {
         set_nonblocking(&seed.control, true)?;
         let shared = Arc::new(Shared::new(hook, seed.lineage));
         control::start(Arc::clone(&shared), seed.control, wake_read)?;
+        // A session is killed before its host when memory is short. Without that it runs just as well.
+        let _ = oom::raise_score(OOM_SCORE);
         // The control thread sees the nursery's death; the signal is only needed to wake a session that was stopped.
         process::set_parent_death_signal(libc::SIGCONT)?;
         Ok(Session {
@@ -90,6 +97,7 @@ impl Session {
             shared,
             wake,
             current: None,
+            salt: seed.salt,
         })
     }
 
@@ -240,10 +248,28 @@ impl Session {
         Ok(())
     }
 
+    /// Puts the standard descriptors back where they belong. [`Session::finish`] does so; to be called again after something
+    /// was closed that the task had left open, because it may have had one of their numbers.
+    ///
+    /// # Errors
+    /// [`SessionError`]. In a fork of the session, nothing is done.
+    pub fn restore_output(&self) -> Result<(), SessionError> {
+        self.own()?;
+        self.output.restore()?;
+        Ok(())
+    }
+
     /// The attempt that has begun and is not finished.
     #[must_use]
     pub fn current(&self) -> Option<&Job> {
         self.current.as_ref().map(|current| &current.job)
+    }
+
+    /// A seed for the random numbers of the current attempt, which no other attempt of the queue has.
+    #[must_use]
+    pub fn random_seed(&self) -> Option<i32> {
+        let attempt = self.current()?.attempt;
+        Some(random::seed(self.salt, attempt))
     }
 
     /// Notes on the board how far the current attempt is, for the host to look at. Without one it does nothing, nor does it in a

@@ -22,6 +22,7 @@ impl Scheduler {
         attempt: AttemptId,
         verdict: Verdict,
         (began, ended): (Time, Time),
+        memory: Option<u64>,
     ) {
         let task = attempt.task;
         let queued = self.tasks.get(task).map(|task| task.queued);
@@ -31,9 +32,13 @@ impl Scheduler {
         };
         let (began, ended) = plausible(began, ended, queued, self.now);
         self.mean_run_time.learn(ended.since(began));
+        self.starts.young_deaths = 0;
         self.pool.count_task(worker);
         let outcome = self.outcome_of(task, verdict, ended);
         self.attempt_is_over(task, worker, outcome, (began, ended));
+        if memory.is_some_and(|bytes| bytes > self.config.max_memory) {
+            self.wear_out(worker);
+        }
         self.advance_line(worker);
     }
 
@@ -86,9 +91,11 @@ impl Scheduler {
 
     /// Counts an attempt that had begun.
     pub(super) fn count_attempt(&mut self, task: TaskId, (began, ended): (Time, Time)) {
+        self.totals.attempts += 1;
         self.totals.run_time += ended.since(began);
         let queued = self.tasks.get(task).map_or(began, |task| task.queued);
         if self.tasks.count_try(task) {
+            self.totals.begun += 1;
             self.totals.wait_time += began.since(queued);
         }
     }
@@ -158,8 +165,10 @@ impl Scheduler {
         } else if leaving {
             self.pool.detach(worker);
             self.retire(worker);
+        } else if self.pool.is_spent(worker) {
+            self.recycle(worker);
         } else {
-            self.pool.set_idle(worker);
+            self.pool.set_idle(worker, self.now);
             return;
         }
         if leaving {

@@ -81,13 +81,11 @@ impl Scheduler {
             Some(&Phase::Ahead {
                 worker,
                 stopping: Some(_),
-            }) => {
+            }) if !self.pool.is_killed(worker) => {
                 // Its turn has not come, so its session owes an answer, but not its life.
-                if !self.pool.is_killed(worker) {
-                    self.interrupt(worker, task);
-                    let pause = self.config.grace.max(SHORTEST_REPEAT);
-                    self.timers.set(Timer::Grace(task), self.now.after(pause));
-                }
+                self.interrupt(worker, task);
+                let pause = self.config.grace.max(SHORTEST_REPEAT);
+                self.timers.set(Timer::Grace(task), self.now.after(pause));
             }
             _ => {}
         }

@@ -98,6 +98,7 @@ impl Scheduler {
         for seat in seats {
             self.pool.drop_seat(seat);
         }
+        self.timers.clear(Timer::Idle);
         let workers: Vec<WorkerId> = self.pool.workers().map(|(id, _)| id).collect();
         for worker in workers {
             self.timers.clear(Timer::Recall(worker));

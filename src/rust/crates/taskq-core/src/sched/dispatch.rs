@@ -1,17 +1,24 @@
 //! Which task goes to which worker, and what is fetched back.
 //!
-//! The oldest waiting task goes to an idle worker; only when there is none, and tasks are short by
+//! The first waiting task goes to an idle worker; only when there is none, and tasks are short by
 //! measurement, behind the running task of a busy one. What lies ahead is recalled when the head has
 //! run for `recall_after`, and when it has lain there for so long itself, because those in front of
 //! it turned out longer than the mean: so look-ahead never holds a task up for longer than that.
 //!
-//! Invariant: after every input, no task waits while a worker is idle, unless the queue is paused or
-//! the nursery is not up.
+//! A task that needs a session of its own goes to an idle fresh worker. Until there is one it holds
+//! up no others, but it has a claim: one of the sessions that are starting is for it, or else an idle
+//! worn one is recycled, or else nothing that ranks behind it is sent ahead, so that a worker becomes
+//! idle. No more sessions are recycled for such tasks than they need.
+//!
+//! Invariant: after every input, unless the queue is paused or the nursery is not up: no task that
+//! may share a session waits while a worker is idle; none that may not waits while a fresh worker is
+//! idle; and no more of the latter wait, while a worker is idle, than sessions are starting.
 
 use crate::action::Action;
 use crate::id::{TaskId, Time, WorkerId};
 use crate::task::Phase;
 use crate::timers::Timer;
+use crate::waiting::Rank;
 
 use super::machine::{Mode, Nursery, Scheduler};
 
@@ -21,20 +28,47 @@ impl Scheduler {
         if self.paused || self.nursery != Nursery::Up {
             return;
         }
-        while let Some(task) = self.next_waiting() {
+        loop {
+            let plain = self.tasks.waiting().first_plain();
+            self.serve_isolated(plain);
+            let Some(plain) = plain else { return };
             let idle = self.pool.next_idle();
+            if idle.is_none() && self.must_not_overtake(plain) {
+                return;
+            }
             let Some(worker) = idle.or_else(|| self.room_ahead()) else {
                 return;
             };
-            self.send(task, worker, idle.is_some());
+            self.send(plain.1, worker, idle.is_some());
         }
     }
 
-    fn next_waiting(&self) -> Option<TaskId> {
+    /// Sends the tasks that need a session of their own and rank before this one to fresh workers.
+    /// For those that are left, sees to it that as many sessions are starting.
+    fn serve_isolated(&mut self, before: Option<Rank>) {
+        let comes_first = |rank: &Rank| before.map_or(true, |before| *rank < before);
+        while let Some((_, task)) = self.tasks.waiting().isolated(0).filter(comes_first) {
+            let Some(worker) = self.pool.next_fresh() else {
+                break;
+            };
+            self.send(task, worker, true);
+            self.wear_out(worker);
+        }
+        while let Some(worker) = self.pool.last_worn() {
+            let unclaimed = self.tasks.waiting().isolated(self.pool.coming());
+            if unclaimed.filter(comes_first).is_none() {
+                return;
+            }
+            self.recycle(worker);
+        }
+    }
+
+    /// Whether a task that needs a session of its own ranks before this one, and no session that is
+    /// starting is for it.
+    fn must_not_overtake(&self, rank: Rank) -> bool {
         let waiting = self.tasks.waiting();
-        let isolated = waiting.isolated().next();
-        let first = waiting.first_plain().into_iter().chain(isolated).min()?;
-        Some(first.1)
+        let first = waiting.isolated(0);
+        first.is_some_and(|first| first < rank) && waiting.isolated_len() > self.pool.coming()
     }
 
     /// Asks back what lies behind the head of this worker's line, and lets nothing more follow it.

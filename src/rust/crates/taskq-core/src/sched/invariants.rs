@@ -82,6 +82,7 @@ impl Scheduler {
                 Timer::Grace(task) => self.stopping(task).is_some(),
                 Timer::Retry(task) => self.backs_off(task),
                 Timer::Leave(worker) => self.pool.worker(worker).is_some(),
+                Timer::Idle => self.seats_above_minimum() > 0,
                 Timer::Nursery => self.nursery == (Nursery::Ending { killed: false }),
                 Timer::Close => self.mode == Mode::Closing,
             };
@@ -131,12 +132,35 @@ impl Scheduler {
     }
 
     fn check_rest(&self) {
-        let waits = self.tasks.waiting().len() > 0;
-        let serves = !self.paused && self.nursery == Nursery::Up;
-        assert!(
-            !(waits && serves && self.pool.next_idle().is_some()),
-            "a task waits and a worker is idle"
-        );
+        let waiting = self.tasks.waiting();
+        let isolated = waiting.isolated_len();
+        if !self.paused && self.nursery == Nursery::Up && self.pool.next_idle().is_some() {
+            assert_eq!(waiting.first_plain(), None, "waits and a worker is idle");
+            let fresh = self.pool.next_fresh().filter(|_| isolated > 0);
+            assert_eq!(fresh, None, "is idle and a task waits for a fresh session");
+            let claims = isolated <= self.pool.coming();
+            assert!(claims, "a worker is idle and no session starts for a task");
+        }
+        let serves = matches!(self.nursery, Nursery::Up | Nursery::Booting) && !self.paused;
+        if self.mode == Mode::Open && !self.starts.given_up {
+            let (least, most) = self.seats_wanted();
+            let seats = self.pool.staying();
+            assert!(least <= seats && seats <= most, "{seats} seats");
+            let served = seats == most || waiting.len() <= self.pool.coming();
+            assert!(
+                served || !serves,
+                "a task waits that a seat could be added for"
+            );
+        }
+        let rests = self.pool.idle().min().map(|(since, _)| since);
+        if let Some(since) = rests.filter(|_| self.seats_above_minimum() > 0) {
+            let due = since.after(self.config.idle_timeout);
+            let timer = self.timers.get(Timer::Idle);
+            assert!(
+                timer.is_some_and(|at| at <= due),
+                "nobody waits for idle sessions"
+            );
+        }
         if self.nursery == Nursery::Up {
             assert!(
                 self.pool.next_vacant().is_none(),

@@ -85,6 +85,8 @@ pub(super) enum Nursery {
 pub(super) struct Starts {
     /// How many failed since a session was last ready.
     pub(super) failures: u32,
+    /// How many sessions died right after they became ready since a task was last finished.
+    pub(super) young_deaths: u32,
     /// The worker launched last when a failure was last counted: failures of older ones are part of
     /// it.
     pub(super) counted_up_to: u64,
@@ -100,7 +102,7 @@ impl Scheduler {
     /// A scheduler that asks for a nursery at once.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let mut pool = Pool::default();
+        let mut pool = Pool::new(config.max_tasks);
         pool.add_seats(config.workers);
         Scheduler {
             config,
@@ -141,13 +143,16 @@ impl Scheduler {
                 verdict,
                 began,
                 ended,
-                memory: _,
+                memory,
             } => {
-                self.finished(worker, attempt, verdict, (began, ended));
+                self.finished(worker, attempt, verdict, (began, ended), memory);
             }
             Input::Returned { worker, attempts } => self.returned(worker, &attempts),
             Input::Cancel { task, grace } => self.cancel(task, grace),
-            Input::Resize { workers, .. } => self.resize(workers),
+            Input::Resize {
+                workers,
+                max_workers,
+            } => self.resize(workers, max_workers),
             Input::Pause => self.pause(),
             Input::Resume => self.resume(),
             Input::Close { deadline } => self.close(deadline),
@@ -173,6 +178,9 @@ impl Scheduler {
     pub(super) fn go_on(&mut self) {
         self.launch();
         self.dispatch();
+        self.meet_demand();
+        self.launch();
+        self.watch_idle();
     }
 
     pub(super) fn advance_clock(&mut self, now: Time) {

@@ -7,7 +7,9 @@
 //!
 //! | input     | Open                  | Failed          | Closing                | Closed       |
 //! |-----------|-----------------------|-----------------|------------------------|--------------|
-//! | submit    | waits, or is sent     | refused         | refused                | refused      |
+//! | submit    | waits, or is sent, or | refused         | refused                | refused      |
+//! |           | is held or skipped;   |                 |                        |              |
+//! |           | refused when full     |                 |                        |              |
 //! | take      | only a done task      | same            | same                   | same         |
 //! | `Cancel`  | see below             | same            | same                   | all are done |
 //! | `Resize`  | seats come and go     | ignored         | ignored                | ignored      |
@@ -17,6 +19,10 @@
 //! | `Close`   | Closing; not paused   | Closing         | the earlier deadline   | ignored      |
 //! | `Kill`    | all cancelled, nursery killed | same    | same                   | ignored      |
 //! | `Tick`    | what has run out      | same            | same                   | same         |
+//!
+//! A submission with the key of an unfinished task cancels that first, as `Cancel` does. A paused
+//! queue gets no seats and no new sessions for what waits, but timeouts and delays go on. A closing
+//! queue goes on with what is held and with tries; its deadline is a `Kill`.
 //!
 //! # Inputs about the nursery
 //!
@@ -36,35 +42,70 @@
 //!
 //! | input         | Starting            | Idle       | Busy                   | Gone, unknown       |
 //! |---------------|---------------------|------------|------------------------|---------------------|
-//! | `WorkerReady` | Idle                | stale      | stale                  | stale               |
+//! | `WorkerReady` | Idle, fresh         | stale      | stale                  | stale               |
 //! | `StartFailed` | failed start; Gone  | stale      | stale                  | stale               |
-//! | `Finished`    | stale               | stale      | in its line: the task  | stale               |
-//! |               |                     |            | is done; else stale    |                     |
-//! | `Returned`    | stale               | stale      | each in its line waits | stale               |
-//! |               |                     |            | again; others stale    |                     |
+//! | `Finished`    | stale               | stale      | in its line: see       | stale               |
+//! |               |                     |            | below; else stale      |                     |
+//! | `Returned`    | stale               | stale      | each in its line: see  | stale               |
+//! |               |                     |            | below; others stale    |                     |
 //! | `WorkerGone`  | failed start (not   | new        | as below; new session  | forgotten; unknown: |
 //! |               | when `NurseryLost`) | session    |                        | stale               |
 //!
+//! A session whose line becomes empty is idle; or Gone, and its seat has a new one, when it was
+//! killed (nothing is expected of it) or is spent (it is retired); or Gone with its seat, when that
+//! is leaving. It is spent when it was sent a task that is to be alone, has finished `max_tasks`, or
+//! had more than `max_memory` after one; in the last case what lies behind its head is recalled.
+//!
+//! A session that dies, idle or before it has begun what it was sent, within a second after it
+//! became ready, and not with its nursery, is counted until a task is finished; `idle_death_limit`
+//! of them fail the pool, as `start_limit` failed starts do.
+//!
 //! # What becomes of an attempt
 //!
-//! | task is    | `Finished`    | `Returned` | gone, begun | gone, not begun | `Kill`    |
-//! |------------|---------------|------------|-------------|-----------------|-----------|
-//! | sent       | what it says  | waits      | Crash       | waits           | Cancelled |
-//! | cancelling | what it says  | Cancelled  | Cancelled   | Cancelled       | Cancelled |
+//! | task is              | `Finished`, ended     | `Finished`, | `Returned`   | gone,     | gone, not | `Kill`    |
+//! |                      | when it was asked     | ended later |              | begun     | begun     |           |
+//! |----------------------|-----------------------|-------------|--------------|-----------|-----------|-----------|
+//! | sent                 | what it says          | -           | waits        | Crash     | waits     | Cancelled |
+//! | stopping by a cancel | what it says          | Cancelled   | Cancelled    | Cancelled | Cancelled | Cancelled |
+//! | stopping by timeout  | what it says          | Timeout     | Timeout      | Timeout   | Timeout   | Cancelled |
 //!
-//! `Interrupted` says Cancelled. A session takes its line in order, so what lies in front of the
-//! attempt that it noted as begun has begun, too: its result is lost with the session, and it counts
-//! as begun. When the pool has failed, NoWorker takes the place of *waits*.
+//! `Interrupted` counts as ended later, and as Error when nobody asked for it. For a timeout *asked*
+//! means when the time was over, not when the timer was looked at. A session takes its line in
+//! order, so what lies in front of the attempt that it noted as begun has begun, too: its result is
+//! lost with the session, and it counts as begun. When the pool has failed, NoWorker takes the place
+//! of *waits*.
 //!
-//! # Cancel
+//! A Crash, Timeout or Error of an attempt that had begun is not the end of its task when that kind
+//! is in its `retry_on`, fewer than `tries` have begun, nobody has cancelled it and the pool has not
+//! failed: then it is held for its delay, and waits again. A task whose time was over before its
+//! session had begun it has timed out for good: to send it again would count as no try, and so might
+//! go on for ever.
 //!
-//! | task is    | answer                                                                  |
-//! |------------|-------------------------------------------------------------------------|
-//! | unknown    | ignored                                                                 |
-//! | waiting    | Cancelled                                                               |
-//! | sent       | `Interrupt`, grace; from the head, also a recall of what lies behind it |
-//! | cancelling | ignored                                                                 |
-//! | done       | ignored                                                                 |
+//! # What becomes of a task that nobody has
+//!
+//! | task is             | another ends          | its delay is over | `Cancel`  | pool fails | `Kill`    |
+//! |---------------------|-----------------------|-------------------|-----------|------------|-----------|
+//! | held by others      | last one, Success:    | -                 | Cancelled | NoWorker   | Cancelled |
+//! |                     | waits; one of them,   |                   |           |            |           |
+//! |                     | otherwise: Skipped    |                   |           |            |           |
+//! | held for its delay  | -                     | waits             | Cancelled | NoWorker   | Cancelled |
+//! | waiting             | -                     | -                 | Cancelled | NoWorker   | Cancelled |
+//!
+//! NoWorker and Cancelled by a `Kill` go before Skipped: these end all tasks at once, also those that
+//! are to run after one which is still running.
+//!
+//! # Cancel and timeout
+//!
+//! | task is              | `Cancel`                             | its time is over                    |
+//! |----------------------|--------------------------------------|-------------------------------------|
+//! | unknown, done        | ignored                              | -                                   |
+//! | held, waiting        | Cancelled                            | -                                   |
+//! | ahead                | `Interrupt`, grace                   | - (it starts when its turn comes)   |
+//! | head                 | `Interrupt`, grace; a recall of what | same, with the usual grace          |
+//! |                      | lies behind it                       |                                     |
+//! | stopping by timeout  | now by cancel; the earlier end of    | -                                   |
+//! |                      | grace                                |                                     |
+//! | stopping by a cancel | the earlier end of grace             | -                                   |
 //!
 //! When grace is over: a head's worker is killed; for one that lies ahead, `Interrupt` is repeated.
 //!
@@ -77,8 +118,10 @@ mod answers;
 mod cancel;
 mod close;
 mod dispatch;
+mod elastic;
 mod invariants;
 mod machine;
+mod recycle;
 mod resize;
 mod retry;
 mod sessions;

@@ -1,4 +1,7 @@
-//! How many seats there are.
+//! How many seats the user wants.
+//!
+//! Between the two numbers that the user gives, seats come and go with the load: see `elastic`. When
+//! there are fewer or more than that, they come or go at once.
 //!
 //! A busy worker keeps its seat until its task has ended, and the seat counts until then. Those that
 //! would be missed least go first: vacant seats, starting ones, idle ones, busy ones; among these
@@ -11,17 +14,19 @@ use crate::worker::Stage;
 use super::machine::{Mode, Scheduler};
 
 impl Scheduler {
-    /// The user wants so many workers.
-    pub(super) fn resize(&mut self, workers: u32) {
+    /// The user wants so many workers, at least and at most.
+    pub(super) fn resize(&mut self, workers: u32, max_workers: u32) {
         if self.mode != Mode::Open || self.starts.given_up {
             return;
         }
-        let staying = self.pool.seats().filter(|(_, seat)| !seat.leaving).count();
-        let staying = u32::try_from(staying).unwrap_or(u32::MAX);
-        if workers > staying {
+        self.config.workers = workers;
+        self.config.max_workers = max_workers;
+        let most = max_workers.max(workers);
+        let staying = u32::try_from(self.pool.staying()).unwrap_or(u32::MAX);
+        if staying < workers {
             self.grow(workers - staying);
-        } else {
-            self.shrink(staying - workers);
+        } else if staying > most {
+            self.shrink(staying - most);
         }
     }
 
@@ -30,7 +35,8 @@ impl Scheduler {
         self.shrink(u32::MAX);
     }
 
-    fn grow(&mut self, count: u32) {
+    /// Adds so many seats: those that are leaving stay, and others come.
+    pub(super) fn grow(&mut self, count: u32) {
         let leaving: Vec<u32> = self
             .pool
             .seats()
@@ -70,13 +76,9 @@ impl Scheduler {
         }
     }
 
-    fn remove_seat(&mut self, number: u32) {
-        let worker = self
-            .pool
-            .seats()
-            .find(|&(n, _)| n == number)
-            .and_then(|(_, s)| s.worker);
-        let Some(worker) = worker else {
+    /// A seat goes as soon as nothing runs on it.
+    pub(super) fn remove_seat(&mut self, number: u32) {
+        let Some(worker) = self.pool.worker_on(number) else {
             self.pool.drop_seat(number);
             return;
         };

@@ -3,16 +3,22 @@
 //! Owns when something is launched again and when not: every start that fails is counted, and after
 //! `start_limit` of them in a row nothing is started any more, so that starting never spins.
 //! Sessions that were starting at the same time and fail together count once: they had no chance to
-//! profit from each other's failure.
+//! profit from each other's failure. A session that dies right after it became ready, before it has
+//! begun a task, has not failed to start, but may be as hopeless: these are counted apart.
+
+use std::time::Duration;
 
 use crate::action::Action;
 use crate::id::{AttemptId, TaskId, WorkerId};
 use crate::input::{Begun, GoneCause};
 use crate::outcome::Outcome;
 use crate::timers::Timer;
-use crate::worker::Stage;
+use crate::worker::{Stage, Worker};
 
 use super::machine::{Mode, Nursery, Scheduler};
+
+/// A session that dies after this time died of something else than its start.
+const YOUNG: Duration = Duration::from_secs(1);
 
 impl Scheduler {
     /// Starts a session on every vacant seat.
@@ -63,10 +69,11 @@ impl Scheduler {
 
     /// A session waits for tasks.
     pub(super) fn worker_ready(&mut self, worker: WorkerId) {
-        if !self.pool.ready(worker) {
+        if !self.pool.ready(worker, self.now) {
             self.stale += 1;
             return;
         }
+        self.totals.sessions_ready += 1;
         self.starts.failures = 0;
         self.starts.any_ready = true;
         self.starts.nursery_bore = true;
@@ -91,6 +98,7 @@ impl Scheduler {
             return;
         };
         let starting = matches!(known.stage, Stage::Starting { .. });
+        let died_young = cause != GoneCause::NurseryLost && self.died_young(known, begun.is_some());
         self.remove_worker(worker, cause, begun);
         if cause == GoneCause::NurseryLost {
             if self.nursery == Nursery::Up {
@@ -98,6 +106,11 @@ impl Scheduler {
             }
         } else if starting {
             self.session_failed_to_start(worker);
+        } else if died_young {
+            self.starts.young_deaths = self.starts.young_deaths.saturating_add(1);
+            if self.starts.young_deaths >= self.config.idle_death_limit {
+                self.give_up();
+            }
         }
     }
 
@@ -166,6 +179,7 @@ impl Scheduler {
     fn remove_worker(&mut self, worker: WorkerId, cause: GoneCause, begun: Option<Begun>) {
         let seat = self.pool.seat_of(worker);
         let leaving = seat.and_then(|(number, seat)| seat.leaving.then_some(number));
+        self.totals.sessions_died += u64::from(self.dies_unasked(worker));
         let line = self.pool.detach(worker);
         if let Some(number) = leaving {
             self.pool.drop_seat(number);
@@ -188,6 +202,22 @@ impl Scheduler {
                 Some(_) | None => self.not_begun(task),
             }
         }
+    }
+
+    /// Whether a session that is gone was ready, and nobody had told it to end.
+    fn dies_unasked(&self, worker: WorkerId) -> bool {
+        let ready = self.pool.worker(worker).is_some_and(|worker| {
+            matches!(worker.stage, Stage::Idle { .. } | Stage::Busy { .. }) && !worker.killed
+        });
+        ready && !matches!(self.nursery, Nursery::Ending { .. })
+    }
+
+    /// Whether a session that is gone had only just become ready, and has begun nothing.
+    fn died_young(&self, worker: &Worker, begun: bool) -> bool {
+        let ready = matches!(worker.stage, Stage::Idle { .. } | Stage::Busy { .. });
+        let age = worker.ready.map(|ready| self.now.since(ready));
+        let young = age.is_some_and(|age| age <= YOUNG);
+        ready && young && !worker.killed && !begun && worker.tasks_done == 0
     }
 
     fn session_failed_to_start(&mut self, worker: WorkerId) {

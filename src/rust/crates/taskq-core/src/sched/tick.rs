@@ -21,6 +21,7 @@ impl Scheduler {
                 Timer::Grace(task) => self.grace_is_over(task),
                 Timer::Retry(task) => self.tasks.release(task),
                 Timer::Leave(worker) => self.end_is_overdue(worker),
+                Timer::Idle => self.idle_is_over(),
                 Timer::Nursery => self.kill_nursery(),
                 Timer::Close => self.kill(),
             }

@@ -58,7 +58,7 @@ impl Scheduler {
         tagged.map(|(id, _)| id).collect()
     }
 
-    /// Whether no more tasks wait than may wait.
+    /// Whether fewer tasks wait than may wait.
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.counts().waiting < self.config.max_waiting

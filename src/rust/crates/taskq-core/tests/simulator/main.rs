@@ -1,9 +1,11 @@
 //! A seeded simulation of whole queues: sessions that crash, hang, swallow interrupts and answer
-//! late, nurseries that die, users who push, cancel, take, resize and pause at any moment.
+//! late, nurseries that die, users who push, cancel, take, resize and pause at any moment; tasks with
+//! all options, in pools with all settings.
 //!
 //! Checked on the way: the invariants after every step, that every outcome is what really happened,
-//! that no task is begun twice, and that none lies ahead while a session is idle. At the end: every
-//! task has exactly one outcome and every process is gone. A failure names its seed; more seeds run
+//! that no task is begun more often than it may be, nor before what it is to run after has
+//! succeeded, that what is to be alone is alone, and that nothing lies ahead while a session is
+//! idle. At the end: every task has exactly one outcome and every process is gone. A failure names its seed; more seeds run
 //! with `TASKQ_SIM_SEEDS=100000`, one of them with `TASKQ_SIM_SEED=17`.
 
 mod random;
@@ -15,7 +17,9 @@ use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 use std::time::Duration;
 
 use random::Random;
-use taskq_core::{Config, Input, LookAhead, QueueState, Submission, TaskId};
+use taskq_core::{
+    Config, Input, LookAhead, QueueState, RetryOn, Submission, SubmitError, TaskId, TaskOptions,
+};
 use world::{Climate, World};
 
 /// Without optimization a seed takes about 10 ms, with it half a millisecond.
@@ -74,6 +78,13 @@ fn config(random: &mut Random) -> Config {
     };
     Config {
         workers: random.below(5) as u32,
+        max_workers: random.pick(&[0, 0, 1, 3, 6]).unwrap_or(0),
+        idle_timeout: random.micros(1, 50_000),
+        max_tasks: random.pick(&[u64::MAX, 0, 1, 3, 20]).unwrap_or(0),
+        max_memory: random.pick(&[u64::MAX, 900]).unwrap_or(0),
+        max_waiting: random.pick(&[usize::MAX, 30]).unwrap_or(0),
+        jitter_seed: random.next(),
+        idle_death_limit: random.pick(&[3, 10, 1000]).unwrap_or(0),
         look_ahead,
         start_limit: 1 + random.below(4) as u32,
         grace: Duration::from_millis(random.below(100)),
@@ -123,9 +134,10 @@ fn user(world: &mut World, tasks: &mut Vec<TaskId>) {
         }
         75..=84 => {
             let workers = world.random.below(7) as u32;
+            let max_workers = world.random.below(7) as u32;
             world.input(Input::Resize {
                 workers,
-                max_workers: 0,
+                max_workers,
             });
         }
         85..=88 => world.input(Input::Pause),
@@ -138,20 +150,72 @@ fn user(world: &mut World, tasks: &mut Vec<TaskId>) {
 
 fn push(world: &mut World, tasks: &mut Vec<TaskId>) {
     let state = world.scheduler.state();
-    let pushed = world.scheduler.submit(world.now, Submission::default());
-    match pushed {
+    let has_room = world.scheduler.has_room();
+    let key = world.random.permille(100).then(|| world.random.below(3));
+    let after = after(world, tasks);
+    let label = |&task: &TaskId| Some(world.scheduler.task(task)?.label.into());
+    let submission = Submission {
+        after: after.iter().filter_map(label).collect(),
+        key: key.map(|key| key.to_string().into()),
+        options: options(world),
+        ..Submission::default()
+    };
+    let options = submission.options.clone();
+    match world.scheduler.submit(world.now, submission) {
         Ok(task) => {
-            world.truth.pushed(task);
+            world.truth.pushed(task, options, after, key);
             tasks.push(task);
             world.input(Input::Tick);
         }
+        Err(SubmitError::Full) => assert!(!has_room, "a queue with room is full"),
         Err(_) => assert_ne!(state, QueueState::Open, "an open queue refused a task"),
+    }
+}
+
+/// Some of the tasks that are in the queue.
+fn after(world: &mut World, tasks: &[TaskId]) -> Vec<TaskId> {
+    if !world.random.permille(250) {
+        return Vec::new();
+    }
+    let count = 1 + world.random.below(3);
+    // Mostly the last ones, so that there are chains.
+    let last = &tasks[tasks.len().saturating_sub(4)..];
+    (0..count)
+        .filter_map(|_| match world.random.permille(700) {
+            true => world.random.pick(last),
+            false => world.random.pick(tasks),
+        })
+        .collect()
+}
+
+fn options(world: &mut World) -> TaskOptions {
+    let random = &mut world.random;
+    if random.permille(400) {
+        return TaskOptions::default();
+    }
+    TaskOptions {
+        timeout: random.permille(300).then(|| random.micros(1, 20_000)),
+        tries: random.below(4) as u32,
+        retry_on: RetryOn {
+            crash: random.permille(700),
+            timeout: random.permille(500),
+            error: random.permille(500),
+        },
+        backoff: match random.below(3) {
+            0 => Duration::ZERO,
+            1 => random.micros(1, 1000),
+            _ => random.micros(1, 50_000),
+        },
+        priority: random.below(3) as i32 - 1,
+        isolate: random.permille(150),
     }
 }
 
 fn cancel(world: &mut World, task: TaskId) {
     world.truth.cancelled(task);
-    world.input(Input::Cancel { task, grace: None });
+    let grace = world.random.permille(200);
+    let grace = grace.then(|| world.random.micros(0, 100_000));
+    world.input(Input::Cancel { task, grace });
 }
 
 fn take(world: &mut World, tasks: &mut Vec<TaskId>, task: TaskId) {

@@ -27,6 +27,11 @@ pub(crate) struct Session {
     /// It will not end because of an interrupt.
     pub(crate) deaf: bool,
     pub(crate) begun: Option<Begun>,
+    /// How many attempts it was sent, and how many of them it has begun.
+    pub(crate) sends: u64,
+    pub(crate) begins: u64,
+    /// It was sent a task that is to be alone.
+    pub(crate) isolated: bool,
     /// When the last message of each channel arrives, in either direction.
     pub(crate) task_in: Time,
     pub(crate) task_out: Time,
@@ -46,6 +51,9 @@ impl Session {
             current: None,
             deaf: false,
             begun: None,
+            sends: 0,
+            begins: 0,
+            isolated: false,
             task_in: Time(0),
             task_out: Time(0),
             control_in: Time(0),

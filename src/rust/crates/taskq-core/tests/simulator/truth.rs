@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use taskq_core::{Outcome, QueueState, TaskId, TaskView, Verdict};
+use taskq_core::{Outcome, QueueState, TaskId, TaskOptions, TaskView, Verdict};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Fact {
+    options: TaskOptions,
+    after: Vec<TaskId>,
+    key: Option<u64>,
     begun: u32,
     verdict: Option<Verdict>,
     died: bool,
@@ -21,8 +24,29 @@ pub(crate) struct Truth {
 }
 
 impl Truth {
-    pub(crate) fn pushed(&mut self, task: TaskId) {
-        let before = self.facts.insert(task, Fact::default());
+    pub(crate) fn pushed(
+        &mut self,
+        task: TaskId,
+        options: TaskOptions,
+        after: Vec<TaskId>,
+        key: Option<u64>,
+    ) {
+        for fact in self.facts.values_mut() {
+            // It has been replaced.
+            fact.cancelled |= key.is_some() && fact.key == key;
+        }
+        let fact = Fact {
+            options,
+            after,
+            key,
+            begun: 0,
+            verdict: None,
+            died: false,
+            cancelled: false,
+            outcome: None,
+            taken: false,
+        };
+        let before = self.facts.insert(task, fact);
         assert!(before.is_none(), "{task:?} was given out twice");
     }
 
@@ -30,10 +54,27 @@ impl Truth {
         self.fact(task).cancelled = true;
     }
 
+    pub(crate) fn is_isolated(&self, task: TaskId) -> bool {
+        self.facts
+            .get(&task)
+            .is_some_and(|fact| fact.options.isolate)
+    }
+
     pub(crate) fn begun(&mut self, task: TaskId) {
         let fact = self.fact(task);
         fact.begun += 1;
-        assert_eq!(fact.begun, 1, "{task:?} was begun twice");
+        fact.verdict = None;
+        fact.died = false;
+        let (begun, tries) = (fact.begun, fact.options.tries.max(1));
+        assert!(begun <= tries, "{task:?} is begun {begun} times of {tries}");
+        for before in fact.after.clone() {
+            let outcome = self.fact(before).outcome;
+            let succeeded = outcome == Some(Outcome::Success);
+            assert!(
+                succeeded,
+                "{task:?} is begun, but {before:?} is {outcome:?}"
+            );
+        }
     }
 
     pub(crate) fn ended(&mut self, task: TaskId, verdict: Verdict) {
@@ -57,6 +98,11 @@ impl Truth {
             .unwrap_or_else(|| panic!("{task:?} has no outcome"));
         let closing = matches!(state, QueueState::Closing | QueueState::Closed);
         let gave_up = self.failed || state == QueueState::Failed || closing;
+        let skipped = match outcome {
+            Outcome::Skipped { after } => self.fact(after).outcome,
+            _ => None,
+        };
+        let failed = self.failed;
         let fact = self.fact(task);
         assert_eq!(fact.outcome, None, "{task:?} has a second outcome");
         fact.outcome = Some(outcome);
@@ -65,9 +111,24 @@ impl Truth {
             Outcome::Error => fact.verdict == Some(Verdict::Error),
             Outcome::Crash { .. } => fact.died,
             Outcome::Cancelled => fact.cancelled || closing,
-            Outcome::NoWorker => gave_up && fact.begun == 0,
+            Outcome::NoWorker => gave_up,
+            Outcome::Timeout => fact.options.timeout.is_some(),
+            Outcome::Skipped { after } => {
+                let failed = skipped.is_some() && skipped != Some(Outcome::Success);
+                failed && fact.after.contains(&after)
+            }
             _ => false,
         };
+        let minds = match outcome {
+            Outcome::Error => fact.options.retry_on.error,
+            Outcome::Crash { .. } => fact.options.retry_on.crash,
+            _ => false,
+        };
+        let tried = fact.begun >= fact.options.tries || fact.cancelled || failed;
+        assert!(
+            tried || !minds,
+            "{task:?} is {outcome:?}, and not tried again: {fact:?}"
+        );
         assert!(truthful, "{task:?} is said to be {outcome:?}, but {fact:?}");
         let times = (Some(view.queued), view.started, view.finished);
         assert!(times.1.is_none() || times.0 <= times.1, "{view:?}");

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use taskq_core::{
-    Action, AttemptId, Begun, Config, GoneCause, Input, Scheduler, SeatState, TaskId, TaskPhase,
-    Time, Verdict, WorkerId,
+    Action, AttemptId, Begun, Config, GoneCause, Input, Scheduler, TaskId, Time, Verdict, WorkerId,
 };
 
 use crate::random::Random;
 use crate::session::{Nature, Session};
 use crate::truth::Truth;
+
+mod watch;
 
 /// No message takes longer.
 pub(crate) const LATENCY_US: u64 = 300;
@@ -65,7 +66,7 @@ pub(crate) struct World {
     pub(crate) random: Random,
     pub(crate) truth: Truth,
     climate: Climate,
-    recall_after: Duration,
+    config: Config,
     sessions: BTreeMap<WorkerId, Session>,
     /// Sessions of whose end the scheduler knows.
     buried: BTreeSet<WorkerId>,
@@ -86,7 +87,7 @@ impl World {
             random,
             truth: Truth::default(),
             climate,
-            recall_after: config.recall_after,
+            config,
             sessions: BTreeMap::new(),
             buried: BTreeSet::new(),
             nursery: None,
@@ -198,6 +199,7 @@ impl World {
                     !killed,
                     "{attempt:?} is sent to {worker:?}, which was told to leave"
                 );
+                self.check_alone(worker, attempt);
                 let at = self.channel(worker, |session| &mut session.task_in);
                 self.plan(at, Event::Run(worker, attempt));
             }
@@ -359,6 +361,12 @@ impl World {
         session.current = Some((attempt, now));
         session.begun = Some(Begun { attempt, at: now });
         session.deaf = is_deaf;
+        session.begins += 1;
+        let begins = session.begins;
+        assert!(
+            begins <= self.config.max_tasks.max(1),
+            "{worker:?} begins {begins} tasks"
+        );
         self.truth.begun(attempt.task);
         if self.random.permille(hang) {
             return;
@@ -398,6 +406,8 @@ impl World {
         session.over.insert(attempt);
         self.truth.ended(attempt.task, verdict);
         let ended = self.now;
+        let known = self.random.permille(800);
+        let memory = known.then(|| self.random.below(1000));
         let at = self.channel(worker, |session| &mut session.task_out);
         self.plan(
             at,
@@ -407,7 +417,7 @@ impl World {
                 verdict,
                 began,
                 ended,
-                memory: None,
+                memory,
             }),
         );
         self.go_on(worker);
@@ -502,34 +512,5 @@ impl World {
             ..Session::new(nature)
         };
         self.sessions.entry(worker).or_insert_with(ghost)
-    }
-
-    /// No task lies ahead for long while a session is idle.
-    fn check_stranded(&mut self) {
-        let idle = self
-            .scheduler
-            .seats()
-            .any(|seat| seat.state == SeatState::Idle);
-        if !idle || self.scheduler.is_paused() || self.nursery.is_none() {
-            self.stranded.clear();
-            return;
-        }
-        let ahead: BTreeSet<TaskId> = self
-            .scheduler
-            .tasks()
-            .filter(|task| task.phase == TaskPhase::Waiting)
-            .filter(|task| task.attempt.is_some() && !task.stopping.is_some())
-            .map(|task| task.id)
-            .collect();
-        self.stranded.retain(|task, _| ahead.contains(task));
-        let longest = self.recall_after + Duration::from_micros(LATENESS_US + 3 * LATENCY_US);
-        for task in ahead {
-            let since = *self.stranded.entry(task).or_insert(self.now);
-            let waited = self.now.since(since);
-            assert!(
-                waited <= longest,
-                "{task:?} lay ahead for {waited:?} with a session idle"
-            );
-        }
     }
 }

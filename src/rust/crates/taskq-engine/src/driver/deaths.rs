@@ -13,6 +13,11 @@ use crate::error::StartFailure;
 use crate::nursery::Nursery;
 use crate::record::Ending;
 
+/// How a session ends that the kernel kills for want of memory, among others.
+const SIGKILLED: GoneCause = GoneCause::Signaled {
+    signal: libc::SIGKILL,
+};
+
 impl Driver {
     /// Has a session killed with everything it started.
     pub(super) fn kill_worker(&mut self, worker: WorkerId) {
@@ -80,6 +85,7 @@ impl Driver {
             stderr: session.all_words(),
             end,
         });
+        let is_victim = cause == SIGKILLED && !session.is_killed;
         let (stdout, stderr, stderr_tail) = session.last_words(self.shared.config.stderr_tail);
         let pid = session.link.pid();
         let progress = slot.progress();
@@ -97,7 +103,7 @@ impl Driver {
             max_rss,
             progress: progress
                 .filter(|told| begun.is_some_and(|begun| begun.attempt == told.attempt)),
-            oom: false,
+            oom: is_victim && self.oom.was_oom(),
         };
         self.forget(worker);
         self.step(|state, now| {

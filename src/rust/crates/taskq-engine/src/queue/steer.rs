@@ -17,12 +17,15 @@ impl Queue {
     /// Ends tasks, those that run after `grace` by force. Returns for each its name, and whether it was not done before.
     pub fn cancel(&self, tasks: &[TaskId], grace: Duration) -> Vec<(String, bool)> {
         self.shared.step(|state, now| {
-            let mut ended = Vec::with_capacity(tasks.len());
-            for &task in tasks {
-                let Some(view) = state.sched.task(task) else {
-                    continue;
-                };
-                ended.push((view.label.to_owned(), view.phase != TaskPhase::Done));
+            let told = |task: &TaskId| {
+                let view = state.sched.task(*task)?;
+                Some((view.label.to_owned(), view.phase != TaskPhase::Done))
+            };
+            let ended = tasks.iter().filter_map(told).collect();
+            // The youngest first: those that depend on others are cancelled, too, not skipped.
+            let mut tasks = tasks.to_vec();
+            tasks.sort_unstable_by(|a, b| b.cmp(a));
+            for task in tasks {
                 let grace = Some(grace);
                 state.sched.handle(now, Input::Cancel { task, grace });
             }

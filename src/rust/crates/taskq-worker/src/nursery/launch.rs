@@ -15,6 +15,7 @@ use taskq_wire::message::{FromNursery, SlotId};
 
 use super::serve::Serving;
 use crate::error::StartError;
+use crate::random;
 use crate::seed::{self, session_dir, Lineage, Seed};
 use crate::watch::Watch;
 
@@ -131,6 +132,7 @@ impl Serving {
             slot,
             lineage,
             dir,
+            salt: random::salt(&self.inherited.setup.token),
         };
         // SAFETY: what is closed here is owned by the nursery's values, which `serve` forgets in the child, or by whatever
         // ran before the nursery served: that is the documented price of being forked.

@@ -1,0 +1,221 @@
+# The state of a session that every task finds: it is saved after `init`, and after each task, when its
+# result is sent, the session goes back to it. What differs is found out natively (src/state.c,
+# taskq-sys/src/snapshot.rs) and is nothing, most of the time; only then R code runs, for that part.
+
+#' What a task finds in its session
+#'
+#' A worker runs one task after another, and each finds the session as `init` has left it.
+#'
+#' @section What is put back:
+#' After each task, also after one that has failed or was interrupted, when its result is on its way:
+#' * the working directory, also when the task has deleted the one it was in,
+#' * environment variables, options, the locale and the library paths,
+#' * objects in the global environment: those that were added are removed, those that were changed
+#'   or removed are as before,
+#' * the search path: what was attached is detached, what was detached is attached again,
+#' * sinks; connections and graphics devices that the task has opened are closed, silently,
+#' * time limits ([setTimeLimit()], [setSessionTimeLimit()]) are lifted,
+#' * the file mode creation mask, the signal mask, what an interrupt does, and soft resource limits,
+#' * the random numbers: their generator is the one that `init` has chosen (see [RNGkind()]), and each
+#'   task has numbers of its own.
+#'
+#' A session in which something cannot be put back ends, with a line on its standard error, and another
+#' one takes its place. So does one in which a task leaves a [pipe()] open, because closing that waits
+#' for the command. No task is blamed for it.
+#'
+#' @section What stays:
+#' * loaded namespaces and DLLs; the options that are there for the first time after a task that has
+#'   loaded a namespace, because they may be the ones by which that package works,
+#' * S4 classes and methods, which R also keeps in tables of its own, and registered S3 methods,
+#' * what compiled code keeps in variables of its own, its threads, and memory it does not give back,
+#' * objects that were changed by reference: environments, R6 objects, a `data.table`,
+#' * files, also in the session's temporary directory: a result may name them,
+#' * processes that the task has started, until their session ends,
+#' * connections and devices that `init` has opened and a task has closed.
+#'
+#' A task that must not find any of this, or must not leave it, is run with `isolate`; a queue whose
+#' sessions must not collect it has `max_tasks` or `max_memory`.
+#'
+#' @name taskq-state
+NULL
+
+# The bits of src/state.c.
+tq_state_parts <- c(
+  directory = 1L, environment = 2L, interrupt = 4L, limit = 8L, locale = 16L, options = 32L,
+  objects = 64L, search = 128L, probe = 256L, devices = 512L, libpath = 1024L, random = 2048L
+)
+
+# Putting one part back may change another: detaching a package runs code of that package.
+tq_state_rounds <- 4L
+
+# The state as it is now is what every task finds.
+tq_home <- function() {
+  home <- new.env(parent = emptyenv())
+  home$probe <- tq_state_probe()
+  # Compiled now, so that no task pays for it.
+  for (i in 1:3) home$probe()
+  home$options <- options()
+  home$locale <- tq_locale()
+  home$connections <- getAllConnections()
+  home$sinks <- home$probe()[1:2]
+  home$devices <- tq_devices()
+  home$libpath <- .libPaths()
+  home$search <- tq_search()
+  home$namespaces <- loadedNamespaces()
+  .External(C_tq_state_begin, as.call(list(home$probe)), as.call(list(tq_lift_time_limits)),
+    environment(.libPaths), tq_is_bare())
+  .External(C_tq_state_save, sum(tq_state_parts))
+  home
+}
+
+# What has no pointer to compare: depth of the sinks, connection of the messages, open connections.
+# sink.number() spends most of its time in match.arg(), more than all other checks together take; so this
+# is made of what it and getAllConnections() do in the end, where that is a single call as it has always been.
+tq_state_probe <- function() {
+  probe <- function() c(sink.number("output"), sink.number("message"), getAllConnections())
+  inner <- body(sink.number)[[length(body(sink.number))]]
+  is_internal <- function(x) is.call(x) && identical(x[[1L]], as.name(".Internal"))
+  if (is_internal(inner) && length(inner[[2L]]) == 2L && is_internal(body(getAllConnections))) {
+    to_output <- to_message <- inner
+    to_output[[c(2L, 2L)]] <- TRUE
+    to_message[[c(2L, 2L)]] <- FALSE
+    body(probe) <- as.call(list(as.name("c"), to_output, to_message, body(getAllConnections)))
+    environment(probe) <- baseenv()
+  }
+  probe
+}
+
+# In this order: setTimeLimit() takes over a limit of the session.
+tq_lift_time_limits <- function() {
+  setSessionTimeLimit()
+  setTimeLimit()
+}
+
+# Whether nothing is loaded but R's own compiled code, and ours, which set no resource limits.
+tq_is_bare <- function() {
+  own <- c("(embedding)", "base", "grDevices", "graphics", "grid", "internet", "lapack", "methods", "parallel",
+    "splines", "stats", "stats4", "taskq", "tcltk", "tools", "utils")
+  all(names(getLoadedDLLs()) %in% own)
+}
+
+# `changed`: the parts as a number. Returns when nothing differs any more; otherwise the session ends.
+tq_go_home <- function(home, changed) {
+  problem <- tryCatch(
+    suppressMessages(suppressWarnings(tq_go_home_in_rounds(home, changed))),
+    error = tq_message_of
+  )
+  if (is.null(problem)) return(invisible())
+  while (sink.number() > 0L) sink()
+  if (sink.number("message") != 2L) sink(type = "message")
+  cat("taskq: the session ends because its state could not be put back: ", problem, "\n",
+    file = stderr(), sep = "")
+  quit("no", status = 1L, runLast = FALSE)
+}
+
+tq_go_home_in_rounds <- function(home, changed) {
+  for (round in seq_len(tq_state_rounds)) {
+    is_changed <- bitwAnd(changed, tq_state_parts) != 0L
+    parts <- names(tq_state_parts)[is_changed]
+    if ("probe" %in% parts) tq_restore_connections(home)
+    problem <- .External(C_tq_state_restore, changed)
+    if (!is.null(problem)) return(problem)
+    if ("search" %in% parts) tq_restore_search(home)
+    if ("devices" %in% parts) tq_restore_devices(home)
+    if ("libpath" %in% parts) .libPaths(home$libpath)
+    if ("locale" %in% parts) tq_restore_locale(home)
+    if ("options" %in% parts) tq_restore_options(home)
+    if ("random" %in% parts) tq_random_renew()
+    .External(C_tq_state_save, sum(tq_state_parts[c("options", "search", "libpath")][
+      c("options", "search", "libpath") %in% parts]))
+    changed <- .External(C_tq_state_changed)
+    if (is.null(changed)) return(NULL)
+  }
+  paste(names(tq_state_parts)[bitwAnd(changed, tq_state_parts) != 0L], collapse = ", ")
+}
+
+# A task's pipe is not closed: that would wait for its command.
+tq_restore_connections <- function(home) {
+  while (sink.number() > home$sinks[[1L]]) sink()
+  if (sink.number("message") != home$sinks[[2L]]) {
+    sink(if (home$sinks[[2L]] != 2L) getConnection(home$sinks[[2L]]), type = "message")
+  }
+  for (number in setdiff(getAllConnections(), home$connections)) {
+    connection <- getConnection(number)
+    if (inherits(connection, "pipe")) stop("a task has left a pipe open")
+    try(close(connection), silent = TRUE)
+  }
+  # A connection may have had the number of a standard descriptor that the task had closed.
+  tq_checked(rs_session_restore_output(), NULL)
+  # What `init` has opened and a task has closed is gone for good.
+  home$connections <- getAllConnections()
+  .External(C_tq_state_save, tq_state_parts[["probe"]])
+}
+
+tq_search <- function() lapply(seq_along(search())[-1L], as.environment)
+
+# From the top: what is not ours goes, what is missing is put where it was. Both may attach or detach more
+# than was asked for, so each step looks again.
+tq_restore_search <- function(home) {
+  for (step in seq_len(10L * length(search()))) {
+    foreign <- which(!vapply(tq_search(), tq_is_among, NA, home$search))
+    if (!length(foreign)) break
+    detach(pos = foreign[[1L]] + 1L, character.only = TRUE, force = TRUE)
+  }
+  for (at in seq_along(home$search)) {
+    if (!tq_is_among(home$search[[at]], tq_search())) {
+      home$search[[at]] <- tq_attach_again(home$search[[at]], at + 1L)
+    }
+  }
+}
+
+tq_is_among <- function(env, envs) {
+  for (other in envs) if (identical(env, other)) return(TRUE)
+  FALSE
+}
+
+tq_attach_again <- function(env, pos) {
+  name <- attr(env, "name")
+  if (startsWith(name, "package:")) {
+    package <- sub("package:", "", name, fixed = TRUE)
+    library(package, character.only = TRUE, pos = pos, warn.conflicts = FALSE)
+  } else {
+    attach(env, pos = pos, name = name, warn.conflicts = FALSE)
+  }
+  as.environment(pos)
+}
+
+# The number of a device, or nothing where there is none.
+tq_devices <- function() if (isNamespaceLoaded("grDevices")) grDevices::dev.list()
+
+tq_restore_devices <- function(home) {
+  for (device in rev(setdiff(tq_devices(), home$devices))) grDevices::dev.off(device)
+  home$devices <- tq_devices()
+  .External(C_tq_state_save, tq_state_parts[["devices"]])
+}
+
+tq_locale_categories <- c("LC_COLLATE", "LC_CTYPE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME",
+  "LC_MESSAGES", "LC_PAPER", "LC_MEASUREMENT")
+
+tq_locale <- function() vapply(tq_locale_categories, Sys.getlocale, "")
+
+tq_restore_locale <- function(home) {
+  now <- tq_locale()
+  for (category in names(now)[now != home$locale]) {
+    Sys.setlocale(category, home$locale[[category]])
+  }
+}
+
+# A package sets options when it is loaded, and works with them from then on.
+tq_restore_options <- function(home) {
+  now <- options()
+  added <- setdiff(names(now), names(home$options))
+  if (length(setdiff(loadedNamespaces(), home$namespaces))) {
+    home$namespaces <- loadedNamespaces()
+    home$options[added] <- now[added]
+  } else if (length(added)) {
+    options(structure(vector("list", length(added)), names = added))
+  }
+  same <- function(name) identical(now[[name]], home$options[[name]])
+  differ <- names(home$options)[!vapply(names(home$options), same, NA)]
+  if (length(differ)) options(home$options[differ])
+}

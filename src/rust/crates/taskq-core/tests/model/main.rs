@@ -1,0 +1,383 @@
+//! Random operations, compared step by step with a naive model.
+//!
+//! Messages are real, stale, duplicated or nonsense. The model knows no look-ahead, no delays and a
+//! fixed number of seats; the simulator covers those. A second test throws arbitrary inputs at a
+//! scheduler with everything switched on: none may break an invariant.
+
+mod naive;
+
+use std::time::Duration;
+
+use naive::{Model, Push, Seat, State, GRACE, MAX_WAITING, SEATS};
+use proptest::prelude::*;
+use proptest_state_machine::{prop_state_machine, ReferenceStateMachine, StateMachineTest};
+use taskq_core::{
+    Action, AttemptId, Begun, Config, Counts, GoneCause, Input, LookAhead, QueueState, RetryOn,
+    Scheduler, SeatState, Submission, TaskId, TaskOptions, TaskPhase, Time, Verdict, WorkerId,
+};
+
+const CAUSE: GoneCause = GoneCause::Signaled { signal: 9 };
+
+/// So many cases, or as many as `PROPTEST_CASES` says.
+fn cases(usual: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        // 256 is proptest's own default.
+        cases: if default.cases == 256 {
+            usual
+        } else {
+            default.cases
+        },
+        failure_persistence: None,
+        ..default
+    }
+}
+
+/// One operation; what it names may exist or not.
+#[derive(Clone, Debug)]
+enum Op {
+    Push(Push),
+    Take(TaskId),
+    Wait(Duration),
+    Input(Input),
+}
+
+fn attempt() -> impl Strategy<Value = AttemptId> {
+    (1..8_u64, 1..4_u32).prop_map(|(task, number)| AttemptId {
+        task: TaskId(task),
+        number,
+    })
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    prop_oneof![
+        Just(Verdict::Success),
+        Just(Verdict::Error),
+        Just(Verdict::Interrupted)
+    ]
+}
+
+/// Messages about this worker and attempt, which may be one of the present or not.
+fn message(worker: WorkerId, attempt: AttemptId) -> impl Strategy<Value = Input> {
+    let begun = proptest::option::weighted(
+        0.7,
+        Just(Begun {
+            attempt,
+            at: Time(0),
+        }),
+    );
+    prop_oneof![
+        4 => (verdict(), any::<bool>()).prop_map(move |(verdict, now)| {
+            // It ended long ago, or just now.
+            let (began, ended) = (Time(0), Time(if now { u64::MAX } else { 1 }));
+            Input::Finished { worker, attempt, verdict, began, ended, memory: None }
+        }),
+        2 => Just(Input::Returned { worker, attempts: vec![attempt] }),
+        1 => Just(Input::Returned { worker, attempts: vec![attempt, attempt] }),
+        2 => begun.prop_map(move |begun| Input::WorkerGone { worker, cause: CAUSE, begun }),
+        3 => Just(Input::WorkerReady { worker }),
+        1 => Just(Input::Cancel { task: attempt.task, grace: None }),
+    ]
+}
+
+fn options() -> impl Strategy<Value = TaskOptions> {
+    let retry_on = any::<(bool, bool, bool)>();
+    let timeout = proptest::option::weighted(0.3, 0..600_u64);
+    let numbers = (0..4_u32, prop_oneof![3 => Just(0), 1 => -1..3]);
+    let made = (numbers, retry_on, timeout, proptest::bool::weighted(0.25));
+    let options = made.prop_map(
+        |((tries, priority), retry_on, timeout, isolate)| TaskOptions {
+            timeout: timeout.map(Duration::from_millis),
+            tries,
+            retry_on: RetryOn {
+                crash: retry_on.0,
+                timeout: retry_on.1,
+                error: retry_on.2,
+            },
+            priority,
+            isolate,
+            ..TaskOptions::default()
+        },
+    );
+    prop_oneof![1 => Just(TaskOptions::default()), 2 => options]
+}
+
+fn push() -> impl Strategy<Value = Push> {
+    let label = proptest::option::of(1..6_u8);
+    let after = prop_oneof![2 => Just(vec![]), 1 => proptest::collection::vec(1..9_u8, 1..3)];
+    let key = proptest::option::weighted(0.2, 1..3_u8);
+    (label, after, key, options()).prop_map(|(label, after, key, options)| Push {
+        label,
+        after,
+        key,
+        options,
+    })
+}
+
+fn submission(push: Push) -> Submission {
+    let name = |number: u8| format!(".{number}").into();
+    Submission {
+        label: push.label.map(name),
+        after: push.after.into_iter().map(name).collect(),
+        key: push.key.map(name),
+        options: push.options,
+        tag: None,
+    }
+}
+
+impl ReferenceStateMachine for Model {
+    type State = Model;
+    type Transition = Op;
+
+    fn init_state() -> BoxedStrategy<Model> {
+        Just(Model::new()).boxed()
+    }
+
+    fn transitions(model: &Model) -> BoxedStrategy<Op> {
+        let anything = (1..12_u64, attempt())
+            .prop_flat_map(|(worker, attempt)| message(WorkerId(worker), attempt));
+        // What the present sessions could say.
+        let present: Vec<(WorkerId, AttemptId)> = model
+            .seats
+            .iter()
+            .filter_map(|seat| {
+                let task = match *seat {
+                    Seat::Busy(_, task) => task,
+                    _ => TaskId(1),
+                };
+                let number = model.tasks.iter().find(|other| other.id == task);
+                let number = number.map_or(1, |task| task.sends);
+                Some((seat.worker()?, AttemptId { task, number }))
+            })
+            .collect();
+        let real = if present.is_empty() {
+            Just(Input::NurseryUp).boxed()
+        } else {
+            let one = proptest::sample::select(present);
+            one.prop_flat_map(|(worker, attempt)| message(worker, attempt))
+                .boxed()
+        };
+        let last = model.pushed + 2;
+        let usual = prop_oneof![
+            8 => push().prop_map(Op::Push),
+            4 => (1..last).prop_map(|task| Op::Take(TaskId(task))),
+            2 => (0..400_u64).prop_map(|ms| Op::Wait(Duration::from_millis(ms))),
+            16 => real.prop_map(Op::Input),
+            4 => anything.prop_map(Op::Input),
+            2 => (1..last).prop_map(|task| Op::Input(Input::Cancel { task: TaskId(task), grace: None })),
+            1 => Just(Op::Input(Input::Pause)),
+            2 => Just(Op::Input(Input::Resume)),
+            2 => Just(Op::Input(Input::NurseryUp)),
+            1 => Just(Op::Input(Input::NurseryGone { reported: false })),
+        ];
+        prop_oneof![200 => usual, 1 => Just(Op::Input(Input::Kill))].boxed()
+    }
+
+    fn apply(mut model: Model, op: &Op) -> Model {
+        match op {
+            Op::Push(push) => model.last_push = Some(model.push(push)),
+            Op::Take(task) => {
+                model.take(*task);
+            }
+            Op::Wait(duration) => {
+                model.now = model.now.after(*duration);
+                model.input(&Input::Tick);
+            }
+            Op::Input(input) => model.input(input),
+        }
+        model.go_on();
+        model
+    }
+}
+
+struct Real {
+    scheduler: Scheduler,
+    now: Time,
+}
+
+impl StateMachineTest for Real {
+    type SystemUnderTest = Real;
+    type Reference = Model;
+
+    fn init_test(_: &Model) -> Real {
+        let config = Config {
+            workers: SEATS as u32,
+            look_ahead: LookAhead::OFF,
+            start_limit: u32::MAX,
+            grace: GRACE,
+            max_waiting: MAX_WAITING,
+            idle_death_limit: u32::MAX,
+            kill_patience: Duration::from_secs(1_000_000),
+            ..Config::default()
+        };
+        Real {
+            scheduler: Scheduler::new(config),
+            now: Time(0),
+        }
+    }
+
+    fn apply(mut real: Real, model: &Model, op: Op) -> Real {
+        match op {
+            Op::Push(push) => {
+                let pushed = real.scheduler.submit(real.now, submission(push));
+                assert_eq!(Some(pushed), model.last_push);
+            }
+            Op::Take(task) => {
+                let was_done = real.scheduler.done().any(|done| done == task);
+                assert_eq!(real.scheduler.take(task), was_done);
+            }
+            Op::Wait(duration) => {
+                real.now = real.now.after(duration);
+                real.scheduler.handle(real.now, Input::Tick);
+            }
+            Op::Input(input) => real.scheduler.handle(real.now, input),
+        }
+        while real.scheduler.next_action().is_some() {}
+        real
+    }
+
+    fn check_invariants(real: &Real, model: &Model) {
+        let scheduler = &real.scheduler;
+        scheduler.check_invariants();
+        assert_eq!(scheduler.state(), model.state);
+        assert_eq!(scheduler.is_paused(), model.paused);
+        assert_eq!(scheduler.stale(), model.stale, "stale messages");
+
+        let tasks: Vec<_> = scheduler.tasks().collect();
+        assert_eq!(tasks.len(), model.tasks.len());
+        let mut counts = Counts::default();
+        for (view, task) in tasks.iter().zip(&model.tasks) {
+            assert_eq!((view.id, view.label), (task.id, task.label.as_str()));
+            assert_eq!(scheduler.find(&task.label), Some(task.id));
+            let (state, count) = match task.state {
+                State::Held | State::Waiting => ((TaskPhase::Waiting, None), &mut counts.waiting),
+                State::Done(outcome) => ((TaskPhase::Done, Some(outcome)), &mut counts.done),
+                State::Running {
+                    worker,
+                    since,
+                    stopping,
+                } => {
+                    assert_eq!(view.stopping, stopping.map(|stopping| stopping.why));
+                    let phase = TaskPhase::Running { worker, since };
+                    ((phase, None), &mut counts.running)
+                }
+            };
+            let runs = u32::from(matches!(task.state, State::Running { .. }));
+            assert_eq!(view.tries, task.tries + runs, "tries of {:?}", task.id);
+            *count += 1;
+            assert_eq!((view.phase, view.outcome.copied()), state);
+        }
+        assert_eq!(scheduler.counts(), counts);
+
+        if model.state == QueueState::Open {
+            for (view, seat) in scheduler.seats().zip(model.seats) {
+                assert_eq!(view.worker, seat.worker());
+                let same = match seat {
+                    Seat::Vacant | Seat::Starting(_) => view.state == SeatState::Starting,
+                    Seat::Idle { .. } => view.state == SeatState::Idle,
+                    Seat::Busy(_, id) => matches!(view.state, SeatState::Busy(a) if a.task == id),
+                };
+                assert!(same, "{view:?} is not {seat:?}");
+            }
+        }
+    }
+}
+
+prop_state_machine! {
+    #![proptest_config(cases(48))]
+
+    #[test]
+    fn the_scheduler_agrees_with_a_naive_list(sequential 1..120 => Real);
+}
+
+fn any_input() -> impl Strategy<Value = Input> {
+    let messages = (1..20_u64, attempt()).prop_flat_map(|(worker, attempt)| {
+        let worker = WorkerId(worker);
+        prop_oneof![
+            8 => message(worker, attempt),
+            1 => Just(Input::StartFailed { worker }),
+            1 => Just(Input::WorkerGone { worker, cause: GoneCause::NurseryLost, begun: None }),
+        ]
+    });
+    prop_oneof![
+        30 => messages,
+        3 => Just(Input::NurseryUp),
+        1 => any::<bool>().prop_map(|reported| Input::NurseryGone { reported }),
+        3 => (0..6_u32, 0..6_u32).prop_map(|(workers, max_workers)| Input::Resize {
+            workers,
+            max_workers
+        }),
+        1 => Just(Input::Pause),
+        2 => Just(Input::Resume),
+        4 => Just(Input::Tick),
+        1 => prop_oneof![
+            any::<u64>().prop_map(|at| Input::Close { deadline: Time(at) }),
+            Just(Input::Kill),
+        ],
+    ]
+}
+
+/// An input, or a task is pushed.
+fn any_step() -> impl Strategy<Value = Result<Input, Submission>> {
+    let delayed = (push(), 0..300_u64).prop_map(|(mut push, backoff)| {
+        push.options.backoff = Duration::from_millis(backoff);
+        Err(submission(push))
+    });
+    prop_oneof![4 => any_input().prop_map(Ok), 1 => delayed]
+}
+
+fn any_config() -> impl Strategy<Value = Config> {
+    let seats = (0..5_u32, 0..5_u32);
+    let limits = (0..5_u64, any::<bool>(), 1..5_u32);
+    (seats, limits).prop_map(
+        |((workers, max_workers), (tasks, limited, deaths))| Config {
+            workers,
+            max_workers,
+            idle_timeout: Duration::from_millis(100),
+            max_tasks: if limited { tasks } else { u64::MAX },
+            max_memory: 0,
+            max_waiting: 9,
+            idle_death_limit: deaths,
+            ..Config::default()
+        },
+    )
+}
+
+fn any_now() -> impl Strategy<Value = Time> {
+    prop_oneof![
+        20 => (0..3_000_000_000_u64).prop_map(Time),
+        1 => any::<u64>().prop_map(Time),
+        1 => Just(Time(u64::MAX)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(cases(96))]
+
+    #[test]
+    fn every_input_is_defined_in_every_state(
+        config in any_config(),
+        steps in proptest::collection::vec((any_now(), any_step()), 1..120),
+    ) {
+        let mut scheduler = Scheduler::new(config);
+        let mut outcomes = std::collections::BTreeMap::new();
+        for (now, input) in steps {
+            match input {
+                Ok(input) => scheduler.handle(now, input),
+                Err(submission) => drop(scheduler.submit(now, submission)),
+            }
+            scheduler.check_invariants();
+            while let Some(action) = scheduler.next_action() {
+                if let Action::Done { task } = action {
+                    let outcome = scheduler.task(task).and_then(|view| view.outcome.copied());
+                    prop_assert!(outcome.is_some());
+                    prop_assert!(outcomes.insert(task, outcome).is_none(), "done twice");
+                }
+            }
+        }
+        for view in scheduler.tasks() {
+            let announced = outcomes.get(&view.id).copied().flatten();
+            prop_assert_eq!(view.outcome.copied(), announced);
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! The naive queue: a plain list of tasks and a plain list of seats, searched from the front.
+
+use std::time::Duration;
+
+use taskq_core::{
+    Input, Outcome, QueueState, Stop, SubmitError, TaskId, TaskOptions, Time, WorkerId,
+};
+
+mod answers;
+
+pub(crate) const GRACE: Duration = Duration::from_millis(500);
+pub(crate) const SEATS: usize = 3;
+pub(crate) const MAX_WAITING: usize = 6;
+
+/// A task as the tests hand it in: labels and keys are numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Push {
+    pub(crate) label: Option<u8>,
+    pub(crate) after: Vec<u8>,
+    pub(crate) key: Option<u8>,
+    pub(crate) options: TaskOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Held,
+    Waiting,
+    Running {
+        worker: WorkerId,
+        since: Time,
+        stopping: Option<Stopping>,
+    },
+    Done(Outcome),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stopping {
+    pub(crate) why: Stop,
+    asked: Time,
+    killed_at: Time,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    pub(crate) id: TaskId,
+    pub(crate) label: String,
+    pub(crate) state: State,
+    pub(crate) sends: u32,
+    pub(crate) tries: u32,
+    options: TaskOptions,
+    queued: Time,
+    /// What it is still to run after.
+    after: Vec<TaskId>,
+    key: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seat {
+    Vacant,
+    Starting(WorkerId),
+    Idle { worker: WorkerId, fresh: bool },
+    Busy(WorkerId, TaskId),
+}
+
+/// The naive queue. It knows no look-ahead, and a fixed number of seats.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    pub(crate) now: Time,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) pushed: u64,
+    automatic: u64,
+    pub(crate) last_push: Option<Result<TaskId, SubmitError>>,
+    pub(crate) seats: [Seat; SEATS],
+    /// Sessions without a seat that are not gone.
+    leaving: Vec<WorkerId>,
+    killed: Vec<WorkerId>,
+    launched: u64,
+    nursery_up: bool,
+    pub(crate) paused: bool,
+    pub(crate) state: QueueState,
+    pub(crate) stale: u64,
+}
+
+impl Model {
+    pub(crate) fn new() -> Self {
+        Model {
+            now: Time(0),
+            tasks: Vec::new(),
+            pushed: 0,
+            automatic: 0,
+            last_push: None,
+            seats: [Seat::Vacant; SEATS],
+            leaving: Vec::new(),
+            killed: Vec::new(),
+            launched: 0,
+            nursery_up: false,
+            paused: false,
+            state: QueueState::Open,
+            stale: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, push: &Push) -> Result<TaskId, SubmitError> {
+        if self.state != QueueState::Open {
+            return Err(SubmitError::Closed);
+        }
+        let waits = |task: &&Task| matches!(task.state, State::Waiting | State::Held);
+        if self.tasks.iter().filter(waits).count() >= MAX_WAITING {
+            return Err(SubmitError::Full);
+        }
+        let find = |label: &str| self.tasks.iter().find(|task| task.label == label);
+        let given = push.label.map(|number| format!(".{number}"));
+        if let Some(label) = given.as_ref().filter(|label| find(label).is_some()) {
+            let label = label.as_str().into();
+            return Err(SubmitError::Duplicate { label });
+        }
+        let mut after = Vec::new();
+        for number in &push.after {
+            let label = format!(".{number}");
+            match find(&label) {
+                Some(task) => after.push(task.id),
+                None => {
+                    return Err(SubmitError::Unknown {
+                        label: label.into(),
+                    })
+                }
+            }
+        }
+        let label = given.unwrap_or_else(|| loop {
+            self.automatic += 1;
+            let label = format!(".{}", self.automatic);
+            if self.tasks.iter().all(|task| task.label != label) {
+                break label;
+            }
+        });
+        if push.key.is_some() {
+            let unfinished = |task: &&Task| !matches!(task.state, State::Done(_));
+            let mut same = self.tasks.iter().filter(|task| task.key == push.key);
+            let previous = same.rfind(unfinished).map(|task| task.id);
+            if let Some(previous) = previous {
+                self.cancel(previous, GRACE);
+            }
+        }
+        self.pushed += 1;
+        let id = TaskId(self.pushed);
+        let ends: Vec<(TaskId, State)> = after
+            .iter()
+            .map(|&id| (id, self.tasks[self.place(id)].state))
+            .collect();
+        let success = State::Done(Outcome::Success);
+        let after: Vec<TaskId> = ends
+            .iter()
+            .filter(|(_, state)| *state != success)
+            .map(|&(id, _)| id)
+            .collect();
+        let failed = ends
+            .iter()
+            .find(|(_, state)| matches!(state, State::Done(_)) && *state != success);
+        let state = match failed {
+            Some(&(after, _)) => State::Done(Outcome::Skipped { after }),
+            None if after.is_empty() => State::Waiting,
+            None => State::Held,
+        };
+        self.tasks.push(Task {
+            id,
+            label,
+            state,
+            sends: 0,
+            tries: 0,
+            options: push.options.clone(),
+            queued: self.now,
+            after,
+            key: push.key,
+        });
+        Ok(id)
+    }
+
+    pub(crate) fn take(&mut self, id: TaskId) -> bool {
+        let done = |task: &Task| task.id == id && matches!(task.state, State::Done(_));
+        let place = self.tasks.iter().position(done);
+        place.map(|place| self.tasks.remove(place)).is_some()
+    }
+
+    pub(crate) fn input(&mut self, input: &Input) {
+        match input {
+            Input::NurseryUp => {
+                if self.nursery_up || self.state != QueueState::Open {
+                    self.stale += 1;
+                } else {
+                    self.nursery_up = true;
+                }
+            }
+            Input::NurseryGone { .. } => self.nursery_gone(),
+            Input::WorkerReady { worker } => {
+                let mut seats = self.seats.iter_mut();
+                let (worker, fresh) = (*worker, true);
+                match seats.find(|seat| **seat == Seat::Starting(worker)) {
+                    Some(seat) => *seat = Seat::Idle { worker, fresh },
+                    None => self.stale += 1,
+                }
+            }
+            Input::WorkerGone {
+                worker,
+                cause,
+                begun,
+            } => self.worker_gone(*worker, *cause, begun.map(|begun| begun.attempt)),
+            Input::Finished {
+                worker,
+                attempt,
+                verdict,
+                ended,
+                ..
+            } => match self.current(*worker, *attempt) {
+                Some(task) => {
+                    self.finished(task, *verdict, *ended);
+                    self.free(*worker, attempt.task);
+                }
+                None => self.stale += 1,
+            },
+            Input::Returned { worker, attempts } => {
+                for attempt in attempts {
+                    match self.current(*worker, *attempt) {
+                        Some(task) => {
+                            self.not_begun(task);
+                            self.free(*worker, attempt.task);
+                        }
+                        None => self.stale += 1,
+                    }
+                }
+            }
+            Input::Cancel { task, grace } => self.cancel(*task, grace.unwrap_or(GRACE)),
+            Input::Pause => self.paused |= self.state == QueueState::Open,
+            Input::Resume => self.paused = false,
+            Input::Kill => self.kill(),
+            Input::Tick => self.tick(),
+            Input::StartFailed { .. } | Input::Resize { .. } | Input::Close { .. } => {}
+        }
+    }
+
+    /// What follows from every step: sessions for vacant seats, tasks for idle sessions.
+    pub(crate) fn go_on(&mut self) {
+        if self.state != QueueState::Open || !self.nursery_up {
+            return;
+        }
+        self.launch();
+        if !self.paused {
+            self.dispatch();
+        }
+        self.launch();
+    }
+
+    fn launch(&mut self) {
+        for seat in &mut self.seats {
+            if *seat == Seat::Vacant {
+                self.launched += 1;
+                *seat = Seat::Starting(WorkerId(self.launched));
+            }
+        }
+    }
+
+    fn dispatch(&mut self) {
+        let mut waiting: Vec<usize> = (0..self.tasks.len())
+            .filter(|&task| self.tasks[task].state == State::Waiting)
+            .collect();
+        waiting.sort_by_key(|&task| -self.tasks[task].options.priority);
+        let mut claims = 0;
+        for task in waiting {
+            let isolate = self.tasks[task].options.isolate;
+            let idle = |fresh| {
+                let fits =
+                    move |seat: &Seat| matches!(*seat, Seat::Idle { fresh: f, .. } if f == fresh);
+                self.seats.iter().position(fits)
+            };
+            let place = match isolate {
+                true => idle(true),
+                false => idle(false).or_else(|| idle(true)),
+            };
+            if let Some(place) = place {
+                self.send(task, place);
+            } else if isolate {
+                claims += 1;
+                let coming = |seat: &&Seat| matches!(seat, Seat::Vacant | Seat::Starting(_));
+                let worn = |seat: &Seat| matches!(*seat, Seat::Idle { fresh: false, .. });
+                if claims > self.seats.iter().filter(coming).count() {
+                    if let Some(place) = self.seats.iter().rposition(worn) {
+                        self.leaving.extend(self.seats[place].worker());
+                        self.seats[place] = Seat::Vacant;
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, task: usize, place: usize) {
+        let Some(worker) = self.seats[place].worker() else {
+            return;
+        };
+        let task = &mut self.tasks[task];
+        task.sends += 1;
+        let (since, stopping) = (self.now, None);
+        task.state = State::Running {
+            worker,
+            since,
+            stopping,
+        };
+        self.seats[place] = Seat::Busy(worker, task.id);
+    }
+
+    fn cancel(&mut self, id: TaskId, grace: Duration) {
+        let Some(place) = self.tasks.iter().position(|task| task.id == id) else {
+            return;
+        };
+        let now = self.now;
+        match &mut self.tasks[place].state {
+            State::Held | State::Waiting => self.end(place, Outcome::Cancelled),
+            State::Running { stopping, .. } => {
+                let stopping = stopping.get_or_insert(Stopping {
+                    why: Stop::Cancel,
+                    asked: now,
+                    killed_at: now.after(grace),
+                });
+                stopping.why = Stop::Cancel;
+                stopping.killed_at = stopping.killed_at.min(now.after(grace));
+            }
+            State::Done(_) => {}
+        }
+    }
+
+    fn kill(&mut self) {
+        if self.state != QueueState::Open {
+            return;
+        }
+        self.state = QueueState::Closing;
+        self.paused = false;
+        self.nursery_up = false;
+        let workers = self.seats.iter().filter_map(Seat::worker);
+        self.leaving.extend(workers);
+        self.seats = [Seat::Vacant; SEATS];
+        for task in &mut self.tasks {
+            if !matches!(task.state, State::Done(_)) {
+                task.tries += u32::from(matches!(task.state, State::Running { .. }));
+                task.state = State::Done(Outcome::Cancelled);
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        for task in &mut self.tasks {
+            let State::Running {
+                worker,
+                since,
+                stopping,
+            } = &mut task.state
+            else {
+                continue;
+            };
+            match (*stopping, task.options.timeout) {
+                (Some(Stopping { killed_at, .. }), _) if killed_at <= self.now => {
+                    self.killed.push(*worker);
+                }
+                (None, Some(timeout)) if since.after(timeout) <= self.now => {
+                    *stopping = Some(Stopping {
+                        why: Stop::Timeout,
+                        asked: since.after(timeout),
+                        killed_at: self.now.after(GRACE),
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn place(&self, id: TaskId) -> usize {
+        self.tasks.iter().position(|task| task.id == id).unwrap()
+    }
+}
+
+impl Seat {
+    pub(crate) fn worker(&self) -> Option<WorkerId> {
+        match *self {
+            Seat::Vacant => None,
+            Seat::Starting(worker) | Seat::Idle { worker, .. } | Seat::Busy(worker, _) => {
+                Some(worker)
+            }
+        }
+    }
+}
