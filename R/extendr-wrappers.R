@@ -24,6 +24,9 @@ rs_session_start <- function() .Call(wrap__rs_session_start)
 # Tells the host that the session waits for tasks. TRUE, or a failure.
 rs_session_ready <- function() .Call(wrap__rs_session_ready)
 
+# Puts the standard descriptors back where they belong. TRUE, or a failure.
+rs_session_restore_output <- function() .Call(wrap__rs_session_restore_output)
+
 # Tells the host that the session cannot come up.
 rs_session_failed <- function(phase, message) .Call(wrap__rs_session_failed, phase, message)
 

@@ -144,6 +144,8 @@ tq_restore_connections <- function(home) {
     if (inherits(connection, "pipe")) stop("a task has left a pipe open")
     try(close(connection), silent = TRUE)
   }
+  # A connection may have had the number of a standard descriptor that the task had closed.
+  tq_checked(rs_session_restore_output(), NULL)
   # What `init` has opened and a task has closed is gone for good.
   home$connections <- getAllConnections()
   .External(C_tq_state_save, tq_state_parts[["probe"]])

@@ -1,6 +1,7 @@
 # E: the queue as an object of the host, in the middle of whatever R does.
 
 test_that("E2: a push that is interrupted while it serializes has queued all of the task, or nothing", {
+  skip_on_cran()
   q <- local_queue(1)
   run_task(q, function() 1)
   big <- rep(list(numeric(1e4)), 500)

@@ -57,7 +57,7 @@ test_that("B1: each signal to a busy worker has its outcome", {
     seconds <- as.numeric(Sys.time() - sent, units = "secs")
     expect_identical(result$worker, pid)
     expect_identical(result$task_id, name)
-    wanted <- switch(expected, ended = "cancelled", crash = "crash", error = "error", "success")
+    wanted <- switch(expected, ended = "error", crash = "crash", error = "error", "success")
     expect_identical(result$status, wanted, label = name)
     if (expected == "crash") {
       expect_identical(result$error$signal, number, label = name)

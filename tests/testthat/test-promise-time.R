@@ -10,7 +10,7 @@ test_that("D1: a task that runs too long is interrupted, and its session goes on
     expect_s3_class(result$error, "taskq_error_timeout")
     expect_identical(result$tries, 1L)
     # The host counts from the moment in which it sends the task.
-    expect_gte(result$seconds, 0.09)
+    expect_gte(result$seconds, 0.05)
     expect_identical(run_task(q, function() Sys.getpid())$result, pid)
   }
 })
@@ -37,6 +37,7 @@ sleeping_children <- function() {
 }
 
 test_that("D2, D8: what cannot be interrupted is killed with all that it has started, and its place is free again", {
+  skip_on_cran()
   q <- local_queue(4)
   expect_true(wait_until(sum(q$list_tasks()$state == "ready") == 4, 30))
   for (kind in names(stubborn)) q$push(global(stubborn[[kind]]), id = kind, timeout = 300)
@@ -63,6 +64,7 @@ test_that("D2, D8: what cannot be interrupted is killed with all that it has sta
 })
 
 test_that("D3: a late interrupt hits neither the next task nor the session", {
+  skip_on_cran()
   q <- local_queue(1)
   pid <- run_task(q, function() Sys.getpid())$result
   # The engine's own test has the other ten thousand rounds.
@@ -96,6 +98,7 @@ test_that("D5: the time of a task counts from its start, not from its push", {
 })
 
 test_that("D6: what has ended in time is not out of time because the host was stopped meanwhile", {
+  skip_on_cran()
   script <- tempfile(fileext = ".R")
   on.exit(unlink(script))
   writeLines(c(

@@ -53,6 +53,7 @@ test_that("cancel(tag = ) finds the tasks of a tag, in whatever state", {
 })
 
 test_that("J2: resize() up and down under load loses nothing, and kills no running task", {
+  skip_on_cran()
   q <- local_queue(1)
   ids <- character()
   for (n in c(4, 1, 6, 0, 3, 1, 2)) {
@@ -86,6 +87,7 @@ test_that("pause() holds tasks back, and resume() hands them out", {
 })
 
 test_that("an elastic queue starts sessions while tasks wait, and retires idle ones", {
+  skip_on_cran()
   q <- local_queue(c(1, 3), idle_timeout = 200)
   expect_identical(nrow(q$list_workers()), 1L)
   gate <- local_gate()

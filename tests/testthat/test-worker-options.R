@@ -2,7 +2,7 @@
 
 push_call <- function(q, fun, ...) {
   private <- q$.__enclos_env__$private
-  id <- .External(C_tq_push, private$handle, NULL, fun, list(...))
+  id <- .External(C_tq_push, private$handle, NULL, fun, list(...), NULL)
   if (!is.null(private$inline)) tq_inline_run(private$inline, private$handle, NULL)
   id
 }

@@ -124,6 +124,18 @@ fn rs_session_ready() -> Robj {
     })
 }
 
+/// Puts the standard descriptors back where they belong. TRUE, or a failure.
+#[extendr]
+fn rs_session_restore_output() -> Robj {
+    with_far(|far| match far {
+        Far::Session(session) => match session.restore_output() {
+            Ok(()) => true.into(),
+            Err(error) => failure("system", &describe(&error), &[]),
+        },
+        _ => true.into(),
+    })
+}
+
 /// Tells the host that the session cannot come up.
 #[extendr]
 fn rs_session_failed(phase: &str, message: &str) {
@@ -245,6 +257,7 @@ extendr_module! {
     fn rs_session_exec_open;
     fn rs_session_start;
     fn rs_session_ready;
+    fn rs_session_restore_output;
     fn rs_session_failed;
     fn rs_task_id;
     fn rs_task_attempt;

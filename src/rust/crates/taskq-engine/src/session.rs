@@ -109,18 +109,19 @@ impl Session {
 
     /// Reads what there is and appends what it means to `news`.
     pub(crate) fn pump(&mut self, slot: &Slot, news: &mut Vec<News>) -> Round {
-        let mut round = self.read_pipes(slot);
-        match self.pump_socket(slot, news) {
-            Ok(Round::Drained) => {}
-            Ok(other) => round = other,
-            Err(_) => round = Round::Broken,
-        }
-        if round != Round::More {
+        let pipes = self.read_pipes(slot);
+        let socket = self.pump_socket(slot, news).unwrap_or(Round::Broken);
+        if socket != Round::More {
+            // However much is left in the pipes: what was read was written before the socket was empty.
             self.stdout.absorb();
             self.stderr.absorb();
         }
         self.pump_control(news);
-        round
+        if socket == Round::Drained {
+            pipes
+        } else {
+            socket
+        }
     }
 
     /// Reads until nothing is left of what a dead session wrote, except what a surviving child of it goes on writing.

@@ -239,6 +239,17 @@ impl Session {
         Ok(())
     }
 
+    /// Puts the standard descriptors back where they belong. [`Session::finish`] does so; to be called again after something
+    /// was closed that the task had left open, because it may have had one of their numbers.
+    ///
+    /// # Errors
+    /// [`SessionError`]. In a fork of the session, nothing is done.
+    pub fn restore_output(&self) -> Result<(), SessionError> {
+        self.own()?;
+        self.output.restore()?;
+        Ok(())
+    }
+
     /// The attempt that has begun and is not finished.
     #[must_use]
     pub fn current(&self) -> Option<&Job> {
