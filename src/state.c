@@ -9,7 +9,7 @@
  * | part | compared |
  * | --- | --- |
  * | options | tags and values of the pairlist `.Options`, in their order |
- * | objects | number of objects in the global environment; value, lock and activity of each saved one; lock of the whole |
+ * | objects | number of objects in the global environment; value, lock and activity of each saved one; its own lock |
  * | search path | the parents of the global environment |
  * | probe | the integers that an R function returns |
  * | devices | their number |
@@ -54,7 +54,7 @@ static struct {
 
 enum { PLAIN = 0, ACTIVE = 1, LOCKED = 2 };
 
-/* ---- what R's versions call differently ------------------------------------------------------------------------------ */
+/* ---- what R's versions call differently ------------------------------------------------------------------------ */
 
 /* The value of a variable that is not active, or NULL. Before R 4.5 that of a promise is the promise, unforced. */
 static SEXP value_of(SEXP symbol, SEXP env) {
@@ -87,7 +87,7 @@ static void find_symbols(void) {
   symbol.set_session_time_limit = Rf_install("setSessionTimeLimit");
 }
 
-/* ---- parts ---------------------------------------------------------------------------------------------------------- */
+/* ---- parts ---------------------------------------------------------------------------------------------------- */
 
 static void keep(SEXP *place, SEXP value) {
   if (*place != value) {
@@ -268,7 +268,7 @@ static int random_differs(void) {
   return !R_existsVarInFrame(R_GlobalEnv, symbol.seed) || !R_BindingIsActive(symbol.seed, R_GlobalEnv);
 }
 
-/* ---- routines ------------------------------------------------------------------------------------------------------- */
+/* ---- routines ------------------------------------------------------------------------------------------------- */
 
 /* (probe, lift, environment of .libPaths(), bare): the state as it is now is the one to go back to. The first two
  * are calls, of which the second lifts the time limits; `bare` says that only R's own packages have compiled code
