@@ -1,22 +1,22 @@
-/* What a task can change of the R session, as it was before: to see what is different, and, where R code is not needed for it, to
- * put it back. What belongs to the process is Rust's (taskq.h: tq_process_*).
+/* What a task can change of the R session, as it was before: to see what is different, and, where R code is not
+ * needed for it, to put it back. What belongs to the process is Rust's (taskq.h: tq_process_*).
  *
- * After every task tq_state_changed() runs, so it only compares pointers: what was saved is kept alive here, and R copies an object that
- * has two holders before it changes it, so the same pointer is the same value. The other way round an equal value may have another
- * pointer; that is found out by R/worker-state.R, which is called only when something differs.
+ * After every task tq_state_changed() runs, so it only compares pointers: what was saved is kept alive here, and R
+ * copies an object that has two holders before it changes it, so the same pointer is the same value. The other way
+ * round an equal value may have another pointer; that is found out by R/worker-state.R, which is called only when
+ * something differs.
  *
  * | part | compared |
  * | --- | --- |
  * | options | tags and values of the pairlist `.Options`, in their order |
- * | objects | number of objects in the global environment; value, lock and activity of each saved one; lock of the whole |
+ * | objects | number of objects in the global environment; value, lock and activity of each saved one; its own lock |
  * | search path | the parents of the global environment |
  * | probe | the integers that an R function returns |
  * | devices | their number |
  * | library paths | the vector that .libPaths() keeps |
  * | random numbers | whether `.Random.seed` is still the binding that makes a seed when it is first used |
  *
- * As in rapi.c, every routine is called by .External, and nothing of Rust is on the stack when R jumps.
- */
+ * As in rapi.c, every routine is called by .External, and nothing of Rust is on the stack when R jumps. */
 
 #include "taskq.h"
 
@@ -26,7 +26,8 @@
 #include <R_ext/GraphicsEngine.h>
 #include <string.h>
 
-/* The low ones are those of Changes in src/rust/crates/taskq-sys/src/snapshot.rs. All stand in R/worker-state.R, too. */
+/* The low ones are those of Changes in src/rust/crates/taskq-sys/src/snapshot.rs. All stand in R/worker-state.R,
+ * too. */
 enum {
   PROCESS = 31,
   OPTIONS = 32,
@@ -53,7 +54,7 @@ static struct {
 
 enum { PLAIN = 0, ACTIVE = 1, LOCKED = 2 };
 
-/* ---- what R's versions call differently ------------------------------------------------------------------------------ */
+/* ---- what R's versions call differently ------------------------------------------------------------------------ */
 
 /* The value of a variable that is not active, or NULL. Before R 4.5 that of a promise is the promise, unforced. */
 static SEXP value_of(SEXP symbol, SEXP env) {
@@ -73,7 +74,20 @@ static SEXP parent_of(SEXP env) {
 #endif
 }
 
-/* ---- parts ---------------------------------------------------------------------------------------------------------- */
+/* Symbols are never collected, and looking them up costs more than what is done with them. */
+static struct {
+  SEXP options, seed, library, set_time_limit, set_session_time_limit;
+} symbol;
+
+static void find_symbols(void) {
+  symbol.options = Rf_install(".Options");
+  symbol.seed = Rf_install(".Random.seed");
+  symbol.library = Rf_install(".lib.loc");
+  symbol.set_time_limit = Rf_install("setTimeLimit");
+  symbol.set_session_time_limit = Rf_install("setSessionTimeLimit");
+}
+
+/* ---- parts ---------------------------------------------------------------------------------------------------- */
 
 static void keep(SEXP *place, SEXP value) {
   if (*place != value) {
@@ -84,7 +98,7 @@ static void keep(SEXP *place, SEXP value) {
 }
 
 static SEXP options_now(void) {
-  SEXP options = value_of(Rf_install(".Options"), R_BaseEnv);
+  SEXP options = value_of(symbol.options, R_BaseEnv);
   return options && TYPEOF(options) == LISTSXP ? options : R_NilValue;
 }
 
@@ -112,37 +126,34 @@ static int options_differ(void) {
   return options != R_NilValue;
 }
 
-/* It has a part of its own. */
-static SEXP seed_symbol(void) { return Rf_install(".Random.seed"); }
-
-static int kind_of(SEXP symbol) {
-  int kind = R_BindingIsActive(symbol, R_GlobalEnv) ? ACTIVE : PLAIN;
-  return R_BindingIsLocked(symbol, R_GlobalEnv) ? kind | LOCKED : kind;
+static int kind_of(SEXP name) {
+  int kind = R_BindingIsActive(name, R_GlobalEnv) ? ACTIVE : PLAIN;
+  return R_BindingIsLocked(name, R_GlobalEnv) ? kind | LOCKED : kind;
 }
 
-static SEXP object_of(SEXP symbol, int kind) {
-  return kind & ACTIVE ? R_ActiveBindingFunction(symbol, R_GlobalEnv) : value_of(symbol, R_GlobalEnv);
+static SEXP object_of(SEXP name, int kind) {
+  return kind & ACTIVE ? R_ActiveBindingFunction(name, R_GlobalEnv) : value_of(name, R_GlobalEnv);
 }
 
 static int object_count(void) {
-  return Rf_length(R_GlobalEnv) - (R_existsVarInFrame(R_GlobalEnv, seed_symbol()) ? 1 : 0);
+  return Rf_length(R_GlobalEnv) - (R_existsVarInFrame(R_GlobalEnv, symbol.seed) ? 1 : 0);
 }
 
 static void save_objects(void) {
   SEXP names = PROTECT(R_lsInternal3(R_GlobalEnv, TRUE, FALSE));
   R_xlen_t length = XLENGTH(names), count = 0;
-  for (R_xlen_t i = 0; i < length; i++) count += Rf_installTrChar(STRING_ELT(names, i)) != seed_symbol();
+  for (R_xlen_t i = 0; i < length; i++) count += Rf_installTrChar(STRING_ELT(names, i)) != symbol.seed;
   SEXP symbols = PROTECT(Rf_allocVector(VECSXP, count));
   SEXP values = PROTECT(Rf_allocVector(VECSXP, count));
   int *kinds = R_Calloc(count + 1, int);
   R_Free(home.kinds);
   home.kinds = kinds;
   for (R_xlen_t i = 0, to = 0; i < length; i++) {
-    SEXP symbol = Rf_installTrChar(STRING_ELT(names, i));
-    if (symbol == seed_symbol()) continue;
-    kinds[to] = kind_of(symbol);
-    SEXP value = object_of(symbol, kinds[to]);
-    SET_VECTOR_ELT(symbols, to, symbol);
+    SEXP name = Rf_installTrChar(STRING_ELT(names, i));
+    if (name == symbol.seed) continue;
+    kinds[to] = kind_of(name);
+    SEXP value = object_of(name, kinds[to]);
+    SET_VECTOR_ELT(symbols, to, name);
     SET_VECTOR_ELT(values, to, value ? value : R_NilValue);
     to++;
   }
@@ -153,10 +164,10 @@ static void save_objects(void) {
 }
 
 static int object_differs(R_xlen_t i) {
-  SEXP symbol = VECTOR_ELT(home.symbols, i);
-  if (!R_existsVarInFrame(R_GlobalEnv, symbol)) return 1;
-  int kind = kind_of(symbol);
-  return kind != home.kinds[i] || object_of(symbol, kind) != VECTOR_ELT(home.values, i);
+  SEXP name = VECTOR_ELT(home.symbols, i);
+  if (!R_existsVarInFrame(R_GlobalEnv, name)) return 1;
+  int kind = kind_of(name);
+  return kind != home.kinds[i] || object_of(name, kind) != VECTOR_ELT(home.values, i);
 }
 
 static int objects_differ(void) {
@@ -167,9 +178,9 @@ static int objects_differ(void) {
   return 0;
 }
 
-static int is_saved(SEXP symbol) {
+static int is_saved(SEXP name) {
   for (R_xlen_t i = 0; i < XLENGTH(home.symbols); i++)
-    if (VECTOR_ELT(home.symbols, i) == symbol) return 1;
+    if (VECTOR_ELT(home.symbols, i) == name) return 1;
   return 0;
 }
 
@@ -178,21 +189,21 @@ static const char *restore_objects(void) {
   if (R_EnvironmentIsLocked(R_GlobalEnv) != home.is_locked) return "the global environment was locked";
   SEXP names = PROTECT(R_lsInternal3(R_GlobalEnv, TRUE, FALSE));
   for (R_xlen_t i = 0; i < XLENGTH(names); i++) {
-    SEXP symbol = Rf_installTrChar(STRING_ELT(names, i));
-    if (symbol != seed_symbol() && !is_saved(symbol)) R_removeVarFromFrame(symbol, R_GlobalEnv);
+    SEXP name = Rf_installTrChar(STRING_ELT(names, i));
+    if (name != symbol.seed && !is_saved(name)) R_removeVarFromFrame(name, R_GlobalEnv);
   }
   for (R_xlen_t i = 0; i < XLENGTH(home.symbols); i++) {
     if (!object_differs(i)) continue;
-    SEXP symbol = VECTOR_ELT(home.symbols, i), value = VECTOR_ELT(home.values, i);
-    if (R_existsVarInFrame(R_GlobalEnv, symbol)) {
-      R_unLockBinding(symbol, R_GlobalEnv);
-      if ((kind_of(symbol) | home.kinds[i]) & ACTIVE) R_removeVarFromFrame(symbol, R_GlobalEnv);
+    SEXP name = VECTOR_ELT(home.symbols, i), value = VECTOR_ELT(home.values, i);
+    if (R_existsVarInFrame(R_GlobalEnv, name)) {
+      R_unLockBinding(name, R_GlobalEnv);
+      if ((kind_of(name) | home.kinds[i]) & ACTIVE) R_removeVarFromFrame(name, R_GlobalEnv);
     }
     if (home.kinds[i] & ACTIVE)
-      R_MakeActiveBinding(symbol, value, R_GlobalEnv);
+      R_MakeActiveBinding(name, value, R_GlobalEnv);
     else
-      Rf_defineVar(symbol, value, R_GlobalEnv);
-    if (home.kinds[i] & LOCKED) R_LockBinding(symbol, R_GlobalEnv);
+      Rf_defineVar(name, value, R_GlobalEnv);
+    if (home.kinds[i] & LOCKED) R_LockBinding(name, R_GlobalEnv);
   }
   UNPROTECT(1);
   return NULL;
@@ -229,39 +240,41 @@ static int probe_differs(void) {
   return differs;
 }
 
-/* Limits can only be lifted, not asked for, and lifting them takes longer than all the rest. R's own functions are promises until they
- * are first used; as long as those that set limits are, there are none. Where promises cannot be looked at, limits are
- * lifted every time. */
-static int was_used(const char *name) {
+/* Limits can only be lifted, not asked for, and lifting them takes longer than all the rest. R's own functions are
+ * promises until they are first used; as long as those that set limits are, there are none. Where promises cannot
+ * be looked at, limits are lifted every time. */
+static int was_used(SEXP name) {
 #if R_VERSION >= R_Version(4, 5, 0)
   (void) name;
   return 1;
 #else
-  SEXP fun = Rf_findVarInFrame(R_BaseEnv, Rf_install(name));
+  SEXP fun = Rf_findVarInFrame(R_BaseEnv, name);
   return TYPEOF(fun) != PROMSXP || PRVALUE(fun) != R_UnboundValue;
 #endif
 }
 
 static void lift_time_limits(void) {
   static int may_be_set = 0;
-  if (!may_be_set) may_be_set = was_used("setTimeLimit") || was_used("setSessionTimeLimit");
+  if (!may_be_set) may_be_set = was_used(symbol.set_time_limit) || was_used(symbol.set_session_time_limit);
   if (may_be_set) Rf_eval(home.lift, R_BaseEnv);
 }
 
 static SEXP library_now(void) {
-  SEXP library = value_of(Rf_install(".lib.loc"), home.library_env);
+  SEXP library = value_of(symbol.library, home.library_env);
   return library ? library : R_NilValue;
 }
 
 static int random_differs(void) {
-  return !R_existsVarInFrame(R_GlobalEnv, seed_symbol()) || !R_BindingIsActive(seed_symbol(), R_GlobalEnv);
+  return !R_existsVarInFrame(R_GlobalEnv, symbol.seed) || !R_BindingIsActive(symbol.seed, R_GlobalEnv);
 }
 
-/* ---- routines ------------------------------------------------------------------------------------------------------- */
+/* ---- routines ------------------------------------------------------------------------------------------------- */
 
-/* (probe, lift, environment of .libPaths(), bare): the state as it is now is the one to go back to. The first two are calls, of which
- * the second lifts the time limits; `bare` says that only R's own packages have compiled code here. */
+/* (probe, lift, environment of .libPaths(), bare): the state as it is now is the one to go back to. The first two
+ * are calls, of which the second lifts the time limits; `bare` says that only R's own packages have compiled code
+ * here. */
 SEXP tq_state_begin(SEXP args) {
+  find_symbols();
   keep(&home.probe, CADR(args));
   keep(&home.lift, CADDR(args));
   keep(&home.library_env, CADDDR(args));

@@ -7,6 +7,7 @@
 # TASKQ_CARGO_TARGET  directory for what cargo compiles, instead of
 #                     src/rust/target. It is kept, and implies a developer's
 #                     build. Meant to be shared by builds of one source tree.
+# TASKQ_FEATURES      features of the crate in a developer's build, for cargo.
 # DEBUG               non-empty in a developer's build: no optimisation.
 
 source("tools/msrv.R")
@@ -32,7 +33,10 @@ link_flags <- switch(
 
 values <- c(
   CRAN_FLAGS = paste(
-    c(if (!developer) "-j 2 --locked", if (vendored) "--offline"),
+    c(
+      if (!developer) "-j 2 --locked", if (vendored) "--offline",
+      if (developer && is_set("TASKQ_FEATURES")) paste("--features", Sys.getenv("TASKQ_FEATURES"))
+    ),
     collapse = " "
   ),
   CARGO_HOME = if (!developer || vendored) "CARGO_HOME=\"$$PWD/.cargo\"" else "",

@@ -255,10 +255,13 @@ repeat {
   Sys.sleep(0.01)
 }
 
-object <- function(counts) paste0("{", paste(sprintf('"%s": %d', names(counts), counts), collapse = ", "), "}")
+object <- function(counts) {
+  counts <- counts[order(as.character(names(counts)))]
+  paste0("{", paste(sprintf('"%s": %d', names(counts), counts), collapse = ", "), "}")
+}
 cat(sprintf(paste0('{"seed": %d, "seconds": %g, "hosts": %d, "tasks": %d, "attempts": %d, "outcomes": %s, "strikes": %s, ',
   '"halted": %d, "slowest_end_s": %.2f, "checks": %d, "violations": %d}\n'), seed, seconds, born, num_pushed, num_attempts,
-  object(outcomes[order(names(outcomes))]), object(strikes[order(names(strikes))]), num_halted, slowest_end, checks,
+  object(outcomes), object(strikes), num_halted, slowest_end, checks,
   length(violations)))
 if (nzchar(Sys.getenv("COUNTS"))) {
   writeLines(paste(checks - length(violations), length(violations), 0), Sys.getenv("COUNTS"))

@@ -260,8 +260,9 @@ test_that("A3: a worker that is killed while it sends has sent its result, or ha
     killed <- results[[paste0("killed-", i)]]
     seen <- c(seen, killed$status)
     if (killed$status == "success") expect_identical(killed$result, rep(as.double(i), 2e5))
-    # Whatever was sent to the same worker and had not begun runs elsewhere.
-    expect_identical(results[[paste0("other-", i)]]$result, i)
+    # Whatever was sent to the same worker and had not begun runs elsewhere. Had the first ended, the second may have begun.
+    other <- results[[paste0("other-", i)]]
+    if (killed$status == "crash" || other$status != "crash") expect_identical(other$result, i)
   }
   expect_setequal(seen, c("success", "crash"))
 })

@@ -19,7 +19,8 @@ test_that("A2: the fixture sees a descriptor, a child, a thread and a file that 
   expect_nothing_leaked(before)
 
   q <- task_q$new(1)
-  expect_setequal(kinds(before), c("descriptors", "threads", "children", "files"))
+  everything <- c("descriptors", "threads", "children", "files")
+  expect_true(wait_until(setequal(kinds(before), everything)))
   q$kill()
   expect_nothing_leaked(before)
 })

@@ -3,7 +3,7 @@
 # How a task ends whose worker gets the signal:
 #   crash    the worker is killed; the result tells the signal
 #   error    R makes an error of it, which the task could have caught
-#   ended    the task is interrupted; the worker lives
+#   ended    the task is interrupted, which is an error of it where nobody has cancelled it; the worker lives
 #   nothing  the task goes on
 #   stopped  the task goes on when the worker is continued
 # SIGTSTP, SIGTTIN and SIGTTOU stop nobody whose process group has no parent in the session, and a worker has its own.

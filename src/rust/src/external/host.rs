@@ -11,6 +11,7 @@ use taskq_core::id::TaskId;
 use taskq_core::GoneCause;
 use taskq_core::Outcome;
 use taskq_engine::{Awaited, DoneTask, TaskPayload, WaitOutcome};
+use taskq_sys::fault;
 
 use super::options;
 use super::{border, Bytes, DONE, EMPTY, FAILED, TIMED_OUT};
@@ -181,7 +182,13 @@ unsafe extern "C" fn tq_wait_for_end(queue: *mut c_void, ms: f64) -> c_int {
 unsafe extern "C" fn tq_oldest_done(queue: *mut c_void) -> *mut c_void {
     // SAFETY: `rapi.c` has checked the handle.
     let queue = unsafe { handle::at(queue) };
-    border(std::ptr::null_mut(), || hold(queue.oldest_done()))
+    border(std::ptr::null_mut(), || {
+        let done = queue.oldest_done();
+        if let Some(done) = done.as_ref().filter(|_| fault::is_on("one-phase-pop")) {
+            queue.take(done.id);
+        }
+        hold(done)
+    })
 }
 
 #[no_mangle]
@@ -247,7 +254,10 @@ unsafe extern "C" fn tq_done_free(done: *mut c_void) {
 unsafe extern "C" fn tq_take(queue: *mut c_void, serial: f64) -> c_int {
     // SAFETY: `rapi.c` has checked the handle.
     let queue = unsafe { handle::at(queue) };
-    border(0, || c_int::from(queue.take(TaskId(serial as u64))))
+    border(0, || {
+        let taken = queue.take(TaskId(serial as u64));
+        c_int::from(taken || fault::is_on("one-phase-pop"))
+    })
 }
 
 /// Takes all of these, or none when one of them is not done any more.

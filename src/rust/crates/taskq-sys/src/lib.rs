@@ -7,6 +7,7 @@
 //! | [`process`] | who descends from whom, who carries a queue's tag, and killing exactly those |
 //! | [`tag`] | the environment variables by which strays are found |
 //! | [`wait`], [`signals`], [`fds`], [`clock`] | children, masks and handlers, descriptor tables, time |
+//! | [`fault`] | faults on purpose, in builds that are made to have them |
 //! | [`snapshot`] | what a task can change of its process, to be put back |
 //! | [`oom`] | who is killed first when memory is short, and whether somebody was |
 //! | [`feature`] | which Linux facilities are switched off, so that tests run their fallbacks |
@@ -15,6 +16,7 @@
 
 pub mod board;
 pub mod clock;
+pub mod fault;
 pub mod fds;
 pub mod feature;
 pub mod memory;

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use crate::fault;
 use crate::pipe;
 use crate::socket::set_nonblocking;
 
@@ -77,6 +78,9 @@ pub fn reset_all() {
 /// Lets `SIGUSR1` and `SIGUSR2` end the process without a word, as they would any other. R's own handlers save the workspace
 /// in the working directory first, which is the user's.
 pub fn save_no_workspace() {
+    if fault::is_on("save-workspace") {
+        return;
+    }
     for signal in [libc::SIGUSR1, libc::SIGUSR2] {
         // SAFETY: the default disposition runs no code of ours.
         unsafe { libc::signal(signal, libc::SIG_DFL) };

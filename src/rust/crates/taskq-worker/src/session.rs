@@ -16,7 +16,7 @@ use std::sync::Arc;
 use taskq_sys::board::OwnSlot;
 use taskq_sys::socket::set_nonblocking;
 use taskq_sys::wait::{own_usage, Usage};
-use taskq_sys::{clock, oom, pipe, process, signals};
+use taskq_sys::{clock, fault, oom, pipe, process, signals};
 use taskq_wire::frame::{encode_head, Decoder, Progress};
 use taskq_wire::message::{Finished, FromSession, StartPhase, ToSession, Verdict};
 
@@ -194,6 +194,9 @@ impl Session {
             return;
         };
         current.ended_ns.get_or_insert_with(clock::now_ns);
+        if fault::is_on("late-interrupt") {
+            return;
+        }
         let mut ledger = self.shared.ledger();
         if ledger.disarm() {
             // The signal was sent, but the kernel may not have delivered it yet.
@@ -233,7 +236,13 @@ impl Session {
             stdout_end: written.stdout,
             stderr_end: written.stderr,
         };
+        if fault::is_on("die-before-result") {
+            self.die();
+        }
         self.send(&FromSession::Finished(finished), payload)?;
+        if fault::is_on("die-after-result") {
+            self.die();
+        }
         self.slot.end();
         self.shared.ledger().end();
         Ok(())
@@ -287,7 +296,9 @@ impl Session {
         }
         let began_ns = clock::now_ns();
         // Under the same lock: what was not given back stands on the board.
-        self.slot.begin(job.attempt, began_ns);
+        if !fault::is_on("begin-not-noted") {
+            self.slot.begin(job.attempt, began_ns);
+        }
         drop(ledger);
         self.current = Some(Current {
             job,

@@ -15,6 +15,7 @@ use rustix::process::{pidfd_send_signal, Signal};
 use super::census::{Census, Found, Process};
 use super::mark::Mark;
 use super::{kill, own_pid, pidfd};
+use crate::fault;
 
 /// What is to be killed. The calling process is never killed, even where it belongs.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,11 @@ pub fn kill_tree(tree: &Tree, limit: Duration) -> io::Result<Swept> {
     let deadline = Instant::now() + limit;
     let own = own_pid();
     let mut killed: HashMap<i32, Process> = HashMap::new();
+    if fault::is_on("leave-descendants") {
+        let roots = tree.roots.iter().filter(|root| **root != own);
+        roots.for_each(|root| drop(kill(*root, Signal::KILL.as_raw())));
+        return Ok(Swept::default());
+    }
     loop {
         let census = match &tree.marks[..] {
             [] => Census::under(&tree.roots)?,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use taskq_core::id::WorkerId;
 use taskq_sys::process::{self, kill_tree, Mark, Process, Tree};
-use taskq_sys::{tag, wait};
+use taskq_sys::{fault, tag, wait};
 use taskq_wire::message::{FromNursery, ProcessEnd};
 
 use super::Inherited;
@@ -142,7 +142,9 @@ impl Children {
     fn bury_one(&mut self, pid: i32, end: ProcessEnd, max_rss: u64) -> Option<FromNursery> {
         let worker = self.sessions.remove(&pid)?.worker;
         // What cannot be removed now, because of its permissions, the end of the queue cannot remove either.
-        let _ = std::fs::remove_dir_all(session_dir(&self.queue_dir, worker));
+        if !fault::is_on("leave-session-dir") {
+            let _ = std::fs::remove_dir_all(session_dir(&self.queue_dir, worker));
+        }
         Some(FromNursery::Exited {
             worker,
             end,

@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_sys::feature::{available, Feature};
-use taskq_sys::process;
 use taskq_sys::signals::ChildEnds;
 use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
+use taskq_sys::{fault, process};
 use taskq_wire::message::{FromNursery, ToNursery};
 use taskq_wire::packet::{self, MAX_PACKET};
 
@@ -114,6 +114,9 @@ impl Serving {
             .is_gone()
             .map_err(ServeError::system("watch the host"))?
         {
+            if fault::is_on("late-parent-death") {
+                std::thread::sleep(std::time::Duration::from_secs(15));
+            }
             return Ok(Step::Stop);
         }
         if ready.ends {

@@ -1,0 +1,126 @@
+//! Bytes that a broken or hostile far end may send: real messages, damaged at random, and noise. The same harness runs under
+//! libFuzzer, see `src/rust/fuzz`; here it runs for about a second, with a seed, so that every test run includes it.
+
+#[path = "hostile/harness.rs"]
+mod harness;
+
+use taskq_core::id::{AttemptId, TaskId, WorkerId};
+use taskq_wire::frame::encode_head;
+use taskq_wire::message::{
+    Finished, FromControl, FromSession, Setup, SlotId, StartPhase, ToControl, ToNursery, ToSession,
+    Verdict,
+};
+use taskq_wire::packet;
+
+const ROUNDS: usize = 400;
+
+/// A small generator of numbers (xorshift64*): these tests need no good one.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % limit.max(1)
+    }
+}
+
+fn framed(message: &impl serde::Serialize, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_head(message, payload.len() as u64, &mut bytes).expect("short");
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// One of each kind.
+fn real_messages() -> Vec<Vec<u8>> {
+    let attempt = AttemptId {
+        task: TaskId(70_000),
+        number: 2,
+    };
+    let finished = Finished {
+        attempt,
+        verdict: Verdict::Success,
+        began_ns: 1,
+        ended_ns: u64::MAX,
+        cpu_us: 5,
+        max_rss: 1 << 40,
+        stdout_end: 7,
+        stderr_end: 0,
+    };
+    let run = ToSession::Run {
+        attempt,
+        label: "a label".into(),
+        fun_len: 3,
+        tries: 1,
+    };
+    let setup = Setup {
+        host_pid: 7,
+        token: "token".into(),
+        dir: "/a/folder".into(),
+    };
+    let failed = FromSession::Failed {
+        phase: StartPhase::Init,
+        message: "no \u{e9}".into(),
+    };
+    let launch = ToNursery::Launch {
+        worker: WorkerId(300),
+        slot: SlotId(5),
+    };
+    let attempts = vec![attempt; 3];
+    vec![
+        framed(&run, b"payload of a task"),
+        framed(&ToSession::Retire, b""),
+        framed(&FromSession::Finished(finished), &[7; 100]),
+        framed(&failed, b""),
+        framed(&setup, &[1; 40]),
+        packet::encode(&launch).expect("short"),
+        packet::encode(&ToControl::Recall {
+            attempts: attempts.clone(),
+        })
+        .expect("short"),
+        packet::encode(&FromControl::Returned { attempts }).expect("short"),
+    ]
+}
+
+/// Damages `bytes` in one of the ways in which bytes get damaged.
+fn damage(bytes: &mut Vec<u8>, others: &[Vec<u8>], numbers: &mut Numbers) {
+    let at = numbers.below(bytes.len());
+    match numbers.below(6) {
+        0 if !bytes.is_empty() => bytes[at] ^= 1 << numbers.below(8),
+        1 if !bytes.is_empty() => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][numbers.below(5)],
+        2 => bytes.truncate(at),
+        3 => bytes.insert(at, numbers.below(256) as u8),
+        4 => bytes.extend_from_slice(&others[numbers.below(others.len())]),
+        _ => {
+            let other = &others[numbers.below(others.len())];
+            let from = numbers.below(other.len());
+            bytes.truncate(at);
+            bytes.extend_from_slice(&other[from..]);
+        }
+    }
+}
+
+#[test]
+fn damaged_messages_are_errors_or_other_messages() {
+    let real = real_messages();
+    let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
+    for round in 0..ROUNDS {
+        let mut bytes = real[round % real.len()].clone();
+        for _ in 0..numbers.below(4) {
+            damage(&mut bytes, &real, &mut numbers);
+        }
+        harness::everything(&bytes);
+    }
+}
+
+#[test]
+fn noise_is_an_error_or_waits_for_more() {
+    let mut numbers = Numbers(7);
+    for _ in 0..ROUNDS / 10 {
+        let size = numbers.below(700);
+        let bytes: Vec<u8> = (0..size).map(|_| numbers.below(256) as u8).collect();
+        harness::everything(&bytes);
+    }
+}

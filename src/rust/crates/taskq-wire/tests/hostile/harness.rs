@@ -1,0 +1,115 @@
+//! What must hold for any bytes: an error or a message, no panic, and no more memory than bytes came. Shared with the fuzz
+//! target in `src/rust/fuzz`.
+
+use std::fmt::Debug;
+use std::io::{self, Read};
+use std::mem::MaybeUninit;
+
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+use taskq_wire::board::Slot;
+use taskq_wire::frame::{encode_head, Decoder, Progress};
+use taskq_wire::message::{
+    FromControl, FromNursery, FromSession, Setup, ToControl, ToNursery, ToSession,
+};
+use taskq_wire::packet;
+
+/// All that reads bytes of the other side reads these.
+pub(crate) fn everything(bytes: &[u8]) {
+    frames::<ToSession>(bytes);
+    frames::<FromSession>(bytes);
+    frames::<Setup>(bytes);
+    a_packet::<ToNursery>(bytes);
+    a_packet::<FromNursery>(bytes);
+    a_packet::<ToControl>(bytes);
+    a_packet::<FromControl>(bytes);
+    a_slot(bytes);
+}
+
+/// Comes in portions whose sizes the bytes themselves determine.
+struct InPortions<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Read for InPortions<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let rest = &self.bytes[self.at..];
+        let portion = rest.first().map_or(0, |byte| 1 + usize::from(*byte) * 7);
+        let size = portion.min(rest.len()).min(buffer.len());
+        buffer[..size].copy_from_slice(&rest[..size]);
+        self.at += size;
+        Ok(size)
+    }
+}
+
+fn frames<M: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) {
+    let whole = decoded::<M>(&mut &*bytes, bytes.len());
+    let portions = decoded::<M>(&mut InPortions { bytes, at: 0 }, bytes.len());
+    assert_eq!(
+        whole, portions,
+        "how the bytes were cut made a difference to {bytes:02x?}"
+    );
+    for (message, payload) in &whole {
+        let mut again = Vec::new();
+        if encode_head(message, payload.len() as u64, &mut again).is_ok() {
+            again.extend_from_slice(payload);
+            let once_more = decoded::<M>(&mut &again[..], again.len());
+            assert_eq!(once_more.len(), 1);
+            assert_eq!((&once_more[0].0, &once_more[0].1), (message, payload));
+        }
+    }
+}
+
+/// The frames up to the end or the first error.
+fn decoded<M: DeserializeOwned>(source: &mut impl Read, length: usize) -> Vec<(M, Vec<u8>)> {
+    let mut decoder = Decoder::<M>::default();
+    let mut found = Vec::new();
+    let mut held = 0;
+    loop {
+        match decoder.next_frame() {
+            Err(_) => return found,
+            Ok(Some(frame)) => {
+                held += frame.payload.len();
+                assert!(held <= length, "more payload than bytes");
+                found.push((frame.message, frame.payload));
+                continue;
+            }
+            Ok(None) => {}
+        }
+        match decoder.read_from(source) {
+            Ok(Progress::Read(_)) => {}
+            _ => return found,
+        }
+    }
+}
+
+fn a_packet<M: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) {
+    if let Ok(message) = packet::decode::<M>(bytes) {
+        if let Ok(again) = packet::encode(&message) {
+            assert_eq!(packet::decode::<M>(&again).ok(), Some(message));
+        }
+    }
+}
+
+/// A slot of the board with any content. What the host reads there was written by a session, or by whatever has run in it.
+fn a_slot(bytes: &[u8]) {
+    const SIZE: usize = std::mem::size_of::<Slot>();
+    let mut content = [0; SIZE];
+    for (to, from) in content.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    let mut slot = MaybeUninit::<Slot>::uninit();
+    // SAFETY: a slot consists of integers, so any bytes are one; the sizes are the same.
+    let slot = unsafe {
+        std::ptr::copy_nonoverlapping(content.as_ptr(), slot.as_mut_ptr().cast(), SIZE);
+        slot.assume_init()
+    };
+    let _ = slot.begun();
+    if let Some(progress) = slot.progress() {
+        // Each invalid byte becomes a character of three.
+        assert!(progress.message.len() <= 3 * taskq_wire::board::progress::MESSAGE_BYTES);
+    }
+    slot.reset();
+    assert!(slot.begun().is_none() && slot.progress().is_none());
+}
