@@ -105,7 +105,8 @@ task_q <- R6Class("task_q",
     #' @param ... Must be empty: what follows is given by name.
     #' @param timeout A duration: how long the task may run in each try, from its start. Then it is
     #'   interrupted, half a second later its process is killed with all that it has started. Its
-    #'   result has status "timeout". Default `NULL`: that of the queue.
+    #'   result has status "timeout". In an inline queue R code is ended, and nothing is killed.
+    #'   Default `NULL`: that of the queue.
     #' @param tries How often the task may be begun, a whole number or `Inf`. Default `NULL`: that of
     #'   the queue, where 1 is the default: no task is run twice unless you say so.
     #' @param retry_on Which ends of a try lead to another one, some of "crash", "timeout" and
@@ -252,7 +253,7 @@ task_q <- R6Class("task_q",
     #' @param id The id of a task in the queue, a string.
     #' @return A list with the strings `stdout` and `stderr`: while the task runs, what its process and
     #'   its child processes have written since its start; when it is done, all of it; empty strings
-    #'   before. Throws `taskq_error_unknown` (field `ids`).
+    #'   before, and in an inline queue until it is done. Throws `taskq_error_unknown` (field `ids`).
     output = function(id) tq_output(private, id, call = sys.call()),
 
     #' @description
@@ -265,7 +266,8 @@ task_q <- R6Class("task_q",
     #' @description
     #' Changes the number of workers. New sessions start at once; where there are too many, those with
     #' nothing to do go first, and busy ones when their task has ended.
-    #' @param n As `num_workers` of `new()`. With 0, tasks wait until there are workers again.
+    #' @param n As `num_workers` of `new()`. With 0, tasks wait until there are workers again. An inline
+    #'   queue cannot be resized.
     #' @return The queue, invisibly. Does not wait.
     resize = function(n) tq_resize(self, private, n, call = sys.call()),
 

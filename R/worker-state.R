@@ -28,13 +28,19 @@
 #'   loaded a namespace, because they may be the ones by which that package works,
 #' * S4 classes and methods, which R also keeps in tables of its own, and registered S3 methods,
 #' * what compiled code keeps in variables of its own, its threads, and memory it does not give back,
-#' * objects that were changed by reference: environments, R6 objects, a `data.table`,
+#' * objects that were changed by reference: environments, R6 objects, a `data.table`; the mark of
+#'   [debug()] on a function of a package,
 #' * files, also in the session's temporary directory: a result may name them,
 #' * processes that the task has started, until their session ends,
 #' * connections and devices that `init` has opened and a task has closed.
 #'
 #' A task that must not find any of this, or must not leave it, is run with `isolate`; a queue whose
 #' sessions must not collect it has `max_tasks` or `max_memory`.
+#'
+#' @section Without workers:
+#' A queue that runs its tasks inline (`num_workers = 0`) puts back the working directory, the variables
+#' of its `env`, the random numbers, sinks, and the `packages` and `globals` of the task. All else stays
+#' in your session as the task has left it.
 #'
 #' @name taskq-state
 NULL
