@@ -66,10 +66,11 @@ fn sweep_in_child(lineage: &Lineage) {
 }
 
 fn sweep(lineage: &Lineage) {
-    /// Host and nursery may have been killed together, and a process takes a moment to be dead.
-    const HOST: Duration = Duration::from_millis(200);
-    /// There is no event to wait for where processes have no descriptors, and here is nobody who waits.
+    /// There is no event that says that a directory is gone. It takes milliseconds where the host is well.
     const PAUSE: Duration = Duration::from_millis(10);
+    const LONG_PAUSE: Duration = Duration::from_millis(100);
+    /// After so long the host must be stopped, and nobody waits.
+    const WELL: Duration = Duration::from_millis(500);
     let marks = vec![lineage.siblings.clone()];
     let _ = kill_tree(
         &Tree {
@@ -78,13 +79,14 @@ fn sweep(lineage: &Lineage) {
         },
         LIMIT,
     );
+    // As long as the host lives the directory is its business. It may be stopped, and killed without having done it.
     let start = Instant::now();
     while lineage.host.as_ref().is_some_and(Process::still_lives) {
-        if start.elapsed() >= HOST {
-            // It lives, so the directory is its business.
+        if !lineage.queue_dir.exists() {
             return;
         }
-        thread::sleep(PAUSE);
+        let is_well = start.elapsed() < WELL;
+        thread::sleep(if is_well { PAUSE } else { LONG_PAUSE });
     }
     let _ = fs::remove_dir_all(&lineage.queue_dir);
 }

@@ -193,6 +193,12 @@ impl Host {
         self.assert_nothing_is_left();
     }
 
+    /// Does what a host does when its nursery is dead, and asserts that nothing of it is left.
+    pub(crate) fn bury_nursery(&mut self) {
+        std::fs::remove_dir_all(&self.dir).expect("the queue's directory");
+        self.assert_nothing_is_left();
+    }
+
     /// Closes the host's end of the control socket.
     pub(crate) fn hang_up(&mut self) {
         self.control = None;
