@@ -15,7 +15,7 @@ use taskq_wire::message::{
 use taskq_wire::packet;
 
 /// All that reads bytes of the other side reads these.
-pub fn everything(bytes: &[u8]) {
+pub(crate) fn everything(bytes: &[u8]) {
     frames::<ToSession>(bytes);
     frames::<FromSession>(bytes);
     frames::<Setup>(bytes);
