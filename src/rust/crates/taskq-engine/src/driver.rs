@@ -199,6 +199,8 @@ impl Driver {
             }
             Action::KillWorker { worker } => self.kill_worker(worker),
             Action::Shutdown => self.say_farewell(),
+            // The scheduler's second means, when killing a worker does not help.
+            Action::KillNursery if taskq_sys::fault::is_on("no-kill") => {}
             Action::KillNursery => match &self.nursery {
                 Some(nursery) => nursery.kill(),
                 None => self.tell_machine(Input::NurseryGone { reported: false }),

@@ -12,7 +12,7 @@ use taskq_wire::message::{
 };
 use taskq_wire::packet;
 
-const ROUNDS: usize = 400;
+const ROUNDS: usize = 200;
 
 /// A small generator of numbers (xorshift64*): these tests need no good one.
 struct Numbers(u64);
