@@ -13,7 +13,11 @@ test_that("E2: a push that is interrupted while it serializes has queued all of 
     deadline <- Sys.time() + 20
     # Until the signal has come: what is pushed meanwhile is queued.
     stopped <- tryCatch({
-      while (Sys.time() < deadline) q$push(length, list(big))
+      while (Sys.time() < deadline) {
+        q$push(length, list(big))
+        # Not more than a few of these at a time.
+        while (q$get_num_waiting() > 2L) Sys.sleep(0.005)
+      }
       FALSE
     }, interrupt = function(cnd) TRUE)
     interrupted <- interrupted + stopped
