@@ -44,6 +44,8 @@ step dependencies 900 tools/install-deps.sh test
 
 # What runs below can be recognised by this variable, and puts its files here.
 TASKQ_TEST_RUN=$(mktemp -d "${TMPDIR:-/tmp}/tq-XXXXXX")
+# A test runs as another user.
+chmod 755 "$TASKQ_TEST_RUN"
 trap 'rm -rf "$TASKQ_TEST_RUN"' EXIT
 export TASKQ_TEST_RUN TMPDIR=$TASKQ_TEST_RUN
 export LC_ALL=C.UTF-8

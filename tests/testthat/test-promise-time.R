@@ -15,9 +15,12 @@ test_that("D1: a task that runs too long is interrupted, and its session goes on
   }
 })
 
+# So long that no other process on the machine sleeps for it.
+nap <- sprintf("sleep %d", 9000000L + Sys.getpid())
+
 # What R cannot interrupt, or will not, or hides.
 stubborn <- list(
-  child = function() system("sleep 98765"),
+  child = eval(bquote(function() system(.(nap)))),
   swallow = function() repeat tryCatch(Sys.sleep(100), interrupt = function(cnd) NULL),
   suspend = function() suspendInterrupts(repeat Sys.sleep(0.01)),
   native = function() {m <- matrix(1, 3500, 3500); for (i in 1:100) m <- m %*% m},
@@ -27,13 +30,16 @@ stubborn <- list(
     readLines(file(path, "r"))
   },
   stopped = function() {tools::pskill(Sys.getpid(), tools::SIGSTOP); Sys.sleep(1000)},
-  detached = function() {system("setsid sleep 98765 >/dev/null 2>&1 &"); suspendInterrupts(repeat NULL)}
+  detached = eval(bquote(function() {
+    system(.(paste("setsid", nap, ">/dev/null 2>&1 &")))
+    suspendInterrupts(repeat NULL)
+  }))
 )
 
 # Processes that the tasks above have started, and that are still there.
 sleeping_children <- function() {
   lines <- system2("ps", c("-eo", "pid,args"), stdout = TRUE)
-  grep("sleep 98765", lines, value = TRUE, fixed = TRUE)
+  grep(nap, lines, value = TRUE, fixed = TRUE)
 }
 
 test_that("D2, D8: what cannot be interrupted is killed with all that it has started, and its place is free again", {
