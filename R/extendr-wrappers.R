@@ -51,7 +51,7 @@ rs_random_stream <- function(seed, streams) .Call(wrap__rs_random_stream, seed, 
 # Whether this process is a session of a queue.
 rs_is_worker <- function() .Call(wrap__rs_is_worker)
 
-# Opens a queue. `config` is a list with `num_workers`, `setup` (raw), `env` (named strings), `wd`, `command`, `tempdir`.
+# Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs inline.
 rs_queue_open <- function(config) .Call(wrap__rs_queue_open, config)
 
 # The ids of the done tasks, oldest push first.
@@ -87,7 +87,7 @@ rs_queue_num_done <- function(handle, tasks) .Call(wrap__rs_queue_num_done, hand
 # Ends tasks. A logical vector named by their ids: whether each was not done before.
 rs_queue_cancel <- function(handle, tasks, grace_ms) .Call(wrap__rs_queue_cancel, handle, tasks, grace_ms)
 
-# Changes the number of workers.
+# Changes the number of workers. A failure when there will be none any more; so do the next two.
 rs_queue_resize <- function(handle, workers, max_workers) .Call(wrap__rs_queue_resize, handle, workers, max_workers)
 
 # Stops handing out tasks.

@@ -268,17 +268,20 @@ task_q <- R6Class("task_q",
     #' nothing to do go first, and busy ones when their task has ended.
     #' @param n As `num_workers` of `new()`. With 0, tasks wait until there are workers again. An inline
     #'   queue cannot be resized.
-    #' @return The queue, invisibly. Does not wait.
+    #' @return The queue, invisibly. Does not wait. Throws `taskq_error_closed`, and
+    #'   `taskq_error_start` when the workers cannot start.
     resize = function(n) tq_resize(self, private, n, call = sys.call()),
 
     #' @description
     #' Stops handing out tasks. Those that run go on.
-    #' @return The queue, invisibly. Does not wait.
+    #' @return The queue, invisibly. Does not wait. Throws `taskq_error_closed`, and
+    #'   `taskq_error_start` when the workers cannot start.
     pause = function() tq_pause(self, private, call = sys.call()),
 
     #' @description
     #' Hands out tasks again.
-    #' @return The queue, invisibly. Does not wait.
+    #' @return The queue, invisibly. Does not wait. Throws `taskq_error_closed`, and
+    #'   `taskq_error_start` when the workers cannot start.
     resume = function() tq_resume(self, private, call = sys.call()),
 
     #' @description

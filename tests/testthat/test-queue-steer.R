@@ -97,6 +97,10 @@ test_that("an elastic queue starts sessions while tasks wait, and retires idle o
   expect_length(pop_all(q), 3L)
   expect_true(wait_until(nrow(q$list_workers()) == 1L))
   expect_identical(run_task(q, function() 4)$result, 4)
+  from_none <- local_queue(c(0, 2))
+  expect_identical(nrow(from_none$list_workers()), 0L)
+  expect_false(run_task(from_none, function() Sys.getpid())$result == Sys.getpid())
+
   q$resize(c(0, 2))
   expect_true(wait_until(nrow(q$list_workers()) == 0L))
   expect_identical(run_task(q, function() 5)$result, 5)
@@ -115,4 +119,16 @@ test_that("sessions are replaced after `max_tasks` tasks, or above `max_memory`"
   run_task(q, function() {x <<- numeric(8e7); x[] <<- 1; NULL})
   expect_false(run_task(q, function() Sys.getpid())$result == first)
   expect_identical(summary(q)$sessions[["recycled"]], 1)
+})
+
+test_that("what steers a queue is refused when it is closed or has failed", {
+  closed <- local_queue(1)
+  closed$close()
+  failed <- local_queue(1, packages = "there.is.no.such.package")
+  expect_true(wait_until(inherits(caught(failed$resize(2)), "taskq_error_start"), 20))
+  for (call in list(function(q) q$resize(2), function(q) q$pause(), function(q) q$resume())) {
+    expect_s3_class(caught(call(closed)), "taskq_error_closed")
+    expect_s3_class(caught(call(failed)), "taskq_error_start")
+  }
+  expect_identical(closed$cancel(character()), structure(logical(), names = character()))
 })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use extendr_api::prelude::*;
 use taskq_core::id::TaskId;
 use taskq_core::{
-    Config as SchedulerConfig, Outcome, QueueState, SeatState, TaskOptions, TaskPhase,
+    Config as SchedulerConfig, Outcome, QueueState, SeatState, SubmitError, TaskOptions, TaskPhase,
 };
 use taskq_engine::{Captured, Config, Queue, SeatRow, TaskRow};
 
@@ -16,14 +16,15 @@ use crate::external::options::{duration, whole};
 use crate::handle;
 use crate::reply::{self, failure, start_failure};
 
-/// Opens a queue. `config` is a list with `num_workers`, `setup` (raw), `env` (named strings), `wd`, `command`, `tempdir`.
+/// Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs inline.
 #[extendr]
 fn rs_queue_open(config: List) -> Robj {
     let config = match read_config(&config) {
         Ok(config) => config,
         Err(problem) => return failure("input", &problem, &[]),
     };
-    let started = if config.scheduler.workers == 0 {
+    let Config { scheduler, .. } = &config;
+    let started = if scheduler.workers.max(scheduler.max_workers) == 0 {
         Queue::start_inline(config)
     } else {
         Queue::start(config)
@@ -232,10 +233,10 @@ fn rs_queue_cancel(handle: Robj, tasks: Doubles, grace_ms: f64) -> Robj {
     })
 }
 
-/// Changes the number of workers.
+/// Changes the number of workers. A failure when there will be none any more; so do the next two.
 #[extendr]
 fn rs_queue_resize(handle: Robj, workers: i32, max_workers: i32) -> Robj {
-    with(&handle, |queue| {
+    with_live(&handle, |queue| {
         let count = |n: i32| u32::try_from(n).unwrap_or(0);
         queue.resize(count(workers), count(max_workers));
         ().into()
@@ -245,7 +246,7 @@ fn rs_queue_resize(handle: Robj, workers: i32, max_workers: i32) -> Robj {
 /// Stops handing out tasks.
 #[extendr]
 fn rs_queue_pause(handle: Robj) -> Robj {
-    with(&handle, |queue| {
+    with_live(&handle, |queue| {
         queue.pause();
         ().into()
     })
@@ -254,7 +255,7 @@ fn rs_queue_pause(handle: Robj) -> Robj {
 /// Hands out tasks again.
 #[extendr]
 fn rs_queue_resume(handle: Robj) -> Robj {
-    with(&handle, |queue| {
+    with_live(&handle, |queue| {
         queue.resume();
         ().into()
     })
@@ -374,6 +375,19 @@ fn fraction(fraction: f64) -> Rfloat {
     } else {
         fraction.into()
     }
+}
+
+/// For what is of no use to a queue that is closed or has failed: that is refused as a push is.
+fn with_live(handle: &Robj, body: impl FnOnce(&Queue) -> Robj) -> Robj {
+    with(handle, |queue| match queue.state() {
+        QueueState::Open => body(queue),
+        QueueState::Failed => queue
+            .failure()
+            .map_or_else(|| ().into(), |failure| start_failure(&failure)),
+        QueueState::Closing | QueueState::Closed => {
+            reply::push_failure(&SubmitError::Closed.into())
+        }
+    })
 }
 
 fn with(handle: &Robj, body: impl FnOnce(&Queue) -> Robj) -> Robj {
