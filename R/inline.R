@@ -42,7 +42,7 @@ tq_inline_start <- function(inline, call) {
   invisible()
 }
 
-# Runs what waits. A task may itself push into this queue, and is then not the only one here.
+# Runs what waits. What a task pushes into the queue that it is in runs after it.
 tq_inline_run <- function(inline, handle, call) {
   while (!is.null(task <- tq_checked(.External(C_tq_inline_next, handle), call))) {
     # A number: so many milliseconds later a task is to be tried again.
@@ -52,9 +52,11 @@ tq_inline_run <- function(inline, handle, call) {
 
 tq_inline_one <- function(inline, handle, task) {
   evaluator <- tq_evaluator(globals = inline$frame)
-  task$fun <- tq_inline_function(task$fun, inline$frame)
+  # Read by the evaluator: that is a part of the task.
+  sent <- NULL
+  delayedAssign("payload", sent <- .External(C_tq_payload, handle, task$serial))
   output <- tq_capture_start()
-  restore <- tq_inline_enter(inline, task)
+  restore <- tq_inline_enter(inline, task, function() sent$call)
   clock <- proc.time()
   # However the task ends, also by a jump to the top level, the queue learns of it once.
   verdict <- "error"
@@ -71,7 +73,9 @@ tq_inline_one <- function(inline, handle, task) {
   })
   # A session would be killed; here R itself has to notice.
   if (is.finite(task$timeout)) setTimeLimit(elapsed = max(task$timeout / 1000, 1e-3), transient = TRUE)
-  ended <- tq_guarded(evaluator, evaluator$evaluate(task$fun, task$call))
+  ended <- tq_guarded(evaluator, evaluator$evaluate(
+    tq_inline_function(payload$fun, inline$frame), payload$call
+  ))
   if (is.finite(task$timeout)) setTimeLimit()
   if (identical(attr(ended, "verdict"), "interrupted")) {
     # The task is over, but the user wanted R back.
@@ -83,8 +87,9 @@ tq_inline_one <- function(inline, handle, task) {
   outcome <- ended
 }
 
-# Sets what a worker would have, and returns the function that sets it back.
-tq_inline_enter <- function(inline, task) {
+# Sets what a worker would have, and returns the function that sets it back. `call`: tells what the task has
+# brought along, once it was read.
+tq_inline_enter <- function(inline, task, call) {
   outer_id <- tq_session$inline_id
   outer_tries <- tq_session$inline_tries
   outer_progress <- tq_session$inline_progress
@@ -103,8 +108,9 @@ tq_inline_enter <- function(inline, task) {
     tq_session$inline_tries <- outer_tries
     tq_session$inline_progress <- outer_progress
     random()
-    if (length(task$call$packages)) tq_inline_detach(found)
-    if (length(task$call$globals)) tq_inline_forget(inline$frame, names(task$call$globals), objects)
+    brought <- call()
+    if (length(brought$packages)) tq_inline_detach(found)
+    if (length(brought$globals)) tq_inline_forget(inline$frame, names(brought$globals), objects)
     if (!is.null(wd)) setwd(wd)
     unset <- names(old)[is.na(old)]
     if (length(unset)) Sys.unsetenv(unset)

@@ -429,23 +429,19 @@ struct inline_task {
 };
 
 static SEXP inline_body(void *data) {
-  static const char *names[] = {"serial", "id", "tries", "timeout", "fun", "call", ""};
+  static const char *names[] = {"serial", "id", "tries", "timeout", ""};
   struct inline_task *next = data;
-  struct tq_bytes fun, call;
-  tq_payload_read(next->task, &fun, &call);
   SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(list, 0, Rf_ScalarReal(next->about.serial));
   SET_VECTOR_ELT(list, 1, string_of(next->about.id.bytes, next->about.id.length));
   SET_VECTOR_ELT(list, 2, Rf_ScalarInteger(next->about.tries));
   SET_VECTOR_ELT(list, 3, Rf_ScalarReal(next->about.ms < 0 ? R_PosInf : next->about.ms));
-  SET_VECTOR_ELT(list, 4, unserialize_from((const unsigned char *) fun.bytes, fun.length));
-  SET_VECTOR_ELT(list, 5, unserialize_from((const unsigned char *) call.bytes, call.length));
   UNPROTECT(1);
   return list;
 }
 
 static void inline_cleanup(void *data) {
-  tq_payload_free(((struct inline_task *) data)->task);
+  tq_inline_free(((struct inline_task *) data)->task);
 }
 
 /* (handle): the next task that the caller is to run itself as a list; or how many milliseconds later there will be one, because it

@@ -78,6 +78,7 @@ void tq_payload_read(void *payload, struct tq_bytes *fun, struct tq_bytes *call)
 void tq_payload_free(void *payload);
 /* NULL when there is none; then `ms` says when there will be one. */
 void *tq_inline_next(void *queue, struct tq_inline *about);
+void tq_inline_free(void *next);
 void tq_inline_done(void *queue, double serial, int verdict, void *outcome, const char *out, const char *err, double cpu,
                     double seconds);
 

@@ -136,3 +136,19 @@ test_that("options of a task mean the same as with workers", {
   expect_s3_class(caught(q$resize(2)), "taskq_error_input")
   expect_true(q$wait())
 })
+
+test_that("what a task pushes into the queue that it is in runs after it, once", {
+  q <- task_q$new(0)
+  on.exit(q$close())
+  assign("tq_outer_queue", q, globalenv())
+  on.exit(rm("tq_outer_queue", envir = globalenv()), add = TRUE)
+  clock <- proc.time()[["elapsed"]]
+  # The limit of the outer one is nothing that the inner one waits for.
+  q$push(global(function() {
+    tq_outer_queue$push(function() "inner", id = "inner")
+    "outer"
+  }), id = "outer", timeout = 60000)
+  expect_lt(proc.time()[["elapsed"]] - clock, 30)
+  expect_identical(q$collect()[c("task_id", "result", "tries")],
+    tq_frame(list(task_id = c("outer", "inner"), result = list("outer", "inner"), tries = c(1L, 1L)), "taskq_results"))
+})

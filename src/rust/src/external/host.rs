@@ -41,12 +41,6 @@ struct Done {
     max_rss: f64,
 }
 
-/// A task's payload, and its name for those who want it.
-pub(super) struct HeldPayload {
-    pub(super) payload: TaskPayload,
-    pub(super) label: String,
-}
-
 /// A done task with its output as text.
 struct Held {
     task: DoneTask,
@@ -282,19 +276,15 @@ unsafe extern "C" fn tq_payload(queue: *mut c_void, serial: f64) -> *mut c_void 
         let Some(payload) = queue.payload(TaskId(serial as u64)) else {
             return std::ptr::null_mut();
         };
-        Box::into_raw(Box::new(HeldPayload {
-            payload,
-            label: String::new(),
-        }))
-        .cast()
+        Box::into_raw(Box::new(payload)).cast()
     })
 }
 
 #[no_mangle]
 unsafe extern "C" fn tq_payload_read(payload: *const c_void, fun: *mut Bytes, call: *mut Bytes) {
-    // SAFETY: `payload` is one of `tq_payload`'s or `tq_inline_next`'s, the others are on the caller's stack.
+    // SAFETY: `payload` is one of `tq_payload`'s, the others are on the caller's stack.
     unsafe {
-        let payload = &(*payload.cast::<HeldPayload>()).payload;
+        let payload = &*payload.cast::<TaskPayload>();
         fun.write(payload.fun.as_slice().into());
         call.write(payload.call.as_slice().into());
     }
@@ -302,8 +292,8 @@ unsafe extern "C" fn tq_payload_read(payload: *const c_void, fun: *mut Bytes, ca
 
 #[no_mangle]
 unsafe extern "C" fn tq_payload_free(payload: *mut c_void) {
-    // SAFETY: one of `tq_payload`'s or `tq_inline_next`'s, freed once.
-    drop(unsafe { Box::from_raw(payload.cast::<HeldPayload>()) });
+    // SAFETY: one of `tq_payload`'s, freed once.
+    drop(unsafe { Box::from_raw(payload.cast::<TaskPayload>()) });
 }
 
 fn code(outcome: WaitOutcome) -> c_int {

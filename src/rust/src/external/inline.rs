@@ -9,7 +9,6 @@ use taskq_core::id::TaskId;
 use taskq_core::Verdict;
 use taskq_engine::{Captured, Ending, InlineStep};
 
-use super::host::HeldPayload;
 use super::{border, Bytes, SUCCESS};
 use crate::handle;
 
@@ -53,15 +52,12 @@ unsafe extern "C" fn tq_inline_next(queue: *mut c_void, about: *mut Inline) -> *
                 )
             }
             InlineStep::Run(task) => {
-                let held = Box::new(HeldPayload {
-                    payload: task.payload,
-                    label: task.label,
-                });
+                let held = Box::new(task.label);
                 let value = Inline {
                     serial: task.id.0 as f64,
                     ms: task.timeout.map_or(-1.0, |limit| limit.as_secs_f64() * 1e3),
                     tries: c_int::try_from(task.tries).unwrap_or(c_int::MAX),
-                    id: held.label.as_bytes().into(),
+                    id: held.as_bytes().into(),
                 };
                 (Box::into_raw(held).cast(), value)
             }
@@ -70,6 +66,12 @@ unsafe extern "C" fn tq_inline_next(queue: *mut c_void, about: *mut Inline) -> *
     // SAFETY: see above. The name lives as long as what is returned.
     unsafe { about.write(value) };
     held
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_inline_free(held: *mut c_void) {
+    // SAFETY: one of `tq_inline_next`'s, freed once.
+    drop(unsafe { Box::from_raw(held.cast::<String>()) });
 }
 
 #[no_mangle]

@@ -10,7 +10,7 @@ use taskq_sys::board::Board;
 
 use super::Queue;
 use crate::config::Config;
-use crate::record::{Ending, TaskPayload};
+use crate::record::Ending;
 use crate::state::{now, Shared, State};
 
 /// A task that is to be run by the caller itself, because the queue has no sessions.
@@ -24,8 +24,6 @@ pub struct InlineTask {
     pub tries: u32,
     /// How long it may run.
     pub timeout: Option<Duration>,
-    /// What to run.
-    pub payload: TaskPayload,
 }
 
 /// What the caller of [`Queue::next_inline`] is to do.
@@ -59,21 +57,21 @@ impl Queue {
         Ok(Queue::of(Arc::new(Shared::new(state, board, config)), None))
     }
 
-    /// The next task that the caller is to run itself.
+    /// The next task that the caller is to run itself; it is handed out once. While one runs, which may be what asks, there is
+    /// no other.
     #[must_use]
     pub fn next_inline(&self) -> InlineStep {
         self.shared.step(|state, now| {
             state.sched.handle(now, Input::Tick);
             state.stand_in();
-            if let Some(task) = state.inline_task() {
+            if let Some(task) = state.hand_out() {
                 return InlineStep::Run(task);
             }
             let counts = state.sched.counts();
-            match state.sched.next_wakeup() {
-                Some(at) if counts.waiting > 0 && !state.sched.is_paused() => {
-                    InlineStep::Wait(at.since(now))
-                }
-                _ => InlineStep::Rest,
+            let is_next_try = counts.running == 0 && counts.waiting > 0 && !state.sched.is_paused();
+            match state.sched.next_wakeup().filter(|_| is_next_try) {
+                Some(at) => InlineStep::Wait(at.since(now)),
+                None => InlineStep::Rest,
             }
         })
     }
@@ -81,12 +79,11 @@ impl Queue {
     /// The caller has run the task that [`next_inline`](Queue::next_inline) handed out; `seconds` ago it began.
     pub fn finish_inline(&self, task: TaskId, verdict: Verdict, ending: Ending, took: Duration) {
         self.shared.step(|state, now| {
-            let attempt = state.inline.as_mut().and_then(|queue| {
-                queue.front().filter(|attempt| attempt.task == task)?;
-                queue.pop_front()
-            });
-            let worker = state.sched.task(task).and_then(|view| view.worker);
-            let (Some(attempt), Some(worker)) = (attempt, worker) else {
+            let running = state
+                .sched
+                .task(task)
+                .and_then(|view| view.attempt.zip(view.worker));
+            let Some((attempt, worker)) = running else {
                 return;
             };
             // Nobody else says that a task is out of time.
@@ -119,16 +116,14 @@ impl Queue {
 }
 
 impl State {
-    fn inline_task(&self) -> Option<InlineTask> {
-        let attempt = *self.inline.as_ref()?.front()?;
-        let payload = self.records.get(&attempt.task)?.payload.clone()?;
+    fn hand_out(&mut self) -> Option<InlineTask> {
+        let attempt = self.inline.as_mut()?.pop_front()?;
         let view = self.sched.task(attempt.task)?;
         Some(InlineTask {
             id: attempt.task,
             label: view.label.to_owned(),
             tries: view.tries,
             timeout: self.records.get(&attempt.task)?.timeout,
-            payload,
         })
     }
 
