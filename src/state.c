@@ -16,9 +16,9 @@
  * | library paths | the vector that .libPaths() keeps |
  * | random numbers | whether `.Random.seed` is still the binding that makes a seed when it is first used |
  *
- * As in rapi.c, every routine is called by .External, and nothing of Rust is on the stack when R jumps. */
+ * As everywhere (rapi.h), every routine is called by .External, and nothing of Rust is on the stack when R jumps. */
 
-#include "taskq.h"
+#include "rapi.h"
 
 #include <R.h>
 #include <Rinternals.h>

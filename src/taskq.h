@@ -1,4 +1,4 @@
-/* What Rust (src/rust/src/external) offers to rapi.c and state.c. None of it jumps; all of it is called on the R thread.
+/* What Rust (src/rust/src/external) offers to the C side (rapi.h). None of it jumps; all of it is called on the R thread.
  *
  * A `queue` is the address in a live handle of this process; `done` and `payload` are owned by the caller until they are
  * freed; bytes that are read out of them, or of the session's current task, live as long as these.
@@ -93,11 +93,5 @@ void tq_session_disarm(void);
 void tq_process_save(int bare);
 unsigned tq_process_changes(void);
 const char *tq_process_restore(unsigned changes);
-
-/* The routines of state.c, which rapi.c registers. */
-SEXP tq_state_begin(SEXP args);
-SEXP tq_state_save(SEXP args);
-SEXP tq_state_changed(SEXP args);
-SEXP tq_state_restore(SEXP args);
 
 #endif

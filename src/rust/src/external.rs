@@ -1,4 +1,4 @@
-//! What `src/rapi.c` and `src/state.c` call, declared there in `taskq.h`. None of it may jump or unwind into C: each function is a few lines that
+//! What the C side (`src/rapi.h`) call, declared there in `taskq.h`. None of it may jump or unwind into C: each function is a few lines that
 //! call the engine, which reports failures as values, inside a border that catches panics.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};

@@ -1,7 +1,7 @@
 //! What R calls in the far processes of a queue: the nursery and the sessions. Such a process has one role at a time, so its state is
 //! one value here, used on the R thread only.
 //!
-//! What receives, evaluates and replies is in `src/rapi.c` and [`external`](crate::external), on the same state.
+//! What receives, evaluates and replies is in `src/*.c` and [`external`](crate::external), on the same state.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -219,7 +219,7 @@ extern "C" {
 }
 
 fn raise_interrupt() {
-    // SAFETY: sets a flag of R's (`rapi.c`); R itself does the same in a signal handler.
+    // SAFETY: sets a flag of R's (the C side); R itself does the same in a signal handler.
     unsafe { tq_raise_interrupt() }
 }
 

@@ -1,4 +1,4 @@
-//! What R calls on the host's side, beside what waits or serializes (`src/rapi.c`). Each function returns its value or a
+//! What R calls on the host's side, beside what waits or serializes (`src/*.c`). Each function returns its value or a
 //! [`failure`]; none of them waits.
 
 use std::ffi::OsString;

@@ -2,7 +2,7 @@
 //!
 //! # Two ways in from R
 //! - `.Call` of functions in [`host`] and [`far`], registered by extendr: everything that does not serialize, unserialize or wait.
-//! - `.External` of routines in `src/rapi.c`, which own every R call that can jump, and call [`external`] for the rest: plain
+//! - `.External` of routines in `src/*.c`, which own every R call that can jump, and call [`external`] for the rest: plain
 //!   functions that never call R and never panic outwards.
 //!
 //! # Rules

@@ -63,7 +63,7 @@ extern "C" fn tq_refuse_handle(queue: *mut c_void) -> SEXP {
 
 #[no_mangle]
 unsafe extern "C" fn tq_take_notice(queue: *mut c_void, notice: *mut Bytes) -> c_int {
-    // SAFETY: `rapi.c` has checked the handle.
+    // SAFETY: the C side has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(0, || match queue.take_notice() {
         None => 0,
@@ -83,7 +83,7 @@ unsafe extern "C" fn tq_push(
     call: *mut c_void,
     options: SEXP,
 ) -> SEXP {
-    // SAFETY: `rapi.c` gives the buffer away, and holds the others: shared bytes, a live queue, null or a string of R's, the
+    // SAFETY: the C side gives the buffer away, and holds the others: shared bytes, a live queue, null or a string of R's, the
     // list that R/task-options.R has made.
     let (queue, payload, task) = unsafe {
         let fun = buffer::hold(fun);
@@ -103,14 +103,14 @@ unsafe extern "C" fn tq_push(
 
 #[no_mangle]
 unsafe extern "C" fn tq_wait_for_done(queue: *mut c_void, ms: f64) -> c_int {
-    // SAFETY: `rapi.c` has checked the handle.
+    // SAFETY: the C side has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(FAILED, || code(queue.wait_for_done(milliseconds(ms))))
 }
 
 #[no_mangle]
 unsafe extern "C" fn tq_wait_for_room(queue: *mut c_void, ms: f64) -> c_int {
-    // SAFETY: `rapi.c` has checked the handle.
+    // SAFETY: the C side has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(FAILED, || code(queue.wait_for_room(milliseconds(ms))))
 }
@@ -120,7 +120,7 @@ unsafe extern "C" fn tq_awaited_new(tasks: *const f64, count: usize) -> *mut c_v
     let awaited = if tasks.is_null() {
         Awaited::All
     } else {
-        // SAFETY: the numbers of a vector of R's, which `rapi.c` holds.
+        // SAFETY: the numbers of a vector of R's, which the C side holds.
         let serials = unsafe { std::slice::from_raw_parts(tasks, count) };
         Awaited::These {
             tasks: serials
@@ -135,7 +135,7 @@ unsafe extern "C" fn tq_awaited_new(tasks: *const f64, count: usize) -> *mut c_v
 
 #[no_mangle]
 unsafe extern "C" fn tq_wait_for_all(queue: *mut c_void, awaited: *mut c_void, ms: f64) -> c_int {
-    // SAFETY: `rapi.c` has checked the handle; the other is one of `tq_awaited_new`'s.
+    // SAFETY: the C side has checked the handle; the other is one of `tq_awaited_new`'s.
     let (queue, awaited) = unsafe { (handle::at(queue), &mut *awaited.cast::<Awaited>()) };
     border(FAILED, || {
         code(queue.wait_for_all(awaited, milliseconds(ms)))
@@ -150,7 +150,7 @@ unsafe extern "C" fn tq_awaited_free(awaited: *mut c_void) {
 
 #[no_mangle]
 unsafe extern "C" fn tq_tell_failure(queue: *mut c_void) -> SEXP {
-    // SAFETY: `rapi.c` has checked the handle; R's constant.
+    // SAFETY: the C side has checked the handle; R's constant.
     let (queue, fine) = unsafe { (handle::at(queue), R_NilValue) };
     border(fine, || {
         queue
@@ -161,7 +161,7 @@ unsafe extern "C" fn tq_tell_failure(queue: *mut c_void) -> SEXP {
 
 #[no_mangle]
 unsafe extern "C" fn tq_wait_for_end(queue: *mut c_void, ms: f64) -> c_int {
-    // SAFETY: `rapi.c` has checked the handle.
+    // SAFETY: the C side has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(FAILED, || {
         if queue.wait_for_end(milliseconds(ms)) {
@@ -174,7 +174,7 @@ unsafe extern "C" fn tq_wait_for_end(queue: *mut c_void, ms: f64) -> c_int {
 
 #[no_mangle]
 unsafe extern "C" fn tq_oldest_done(queue: *mut c_void) -> *mut c_void {
-    // SAFETY: `rapi.c` has checked the handle.
+    // SAFETY: the C side has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(std::ptr::null_mut(), || {
         let done = queue.oldest_done();
@@ -187,7 +187,7 @@ unsafe extern "C" fn tq_oldest_done(queue: *mut c_void) -> *mut c_void {
 
 #[no_mangle]
 unsafe extern "C" fn tq_done_task(queue: *mut c_void, serial: f64) -> *mut c_void {
-    // SAFETY: `rapi.c` has checked the handle.
+    // SAFETY: the C side has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(std::ptr::null_mut(), || {
         hold(queue.done_task(TaskId(serial as u64)))
@@ -246,7 +246,7 @@ unsafe extern "C" fn tq_done_free(done: *mut c_void) {
 
 #[no_mangle]
 unsafe extern "C" fn tq_take(queue: *mut c_void, serial: f64) -> c_int {
-    // SAFETY: `rapi.c` has checked the handle.
+    // SAFETY: the C side has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(0, || {
         let taken = queue.take(TaskId(serial as u64));
@@ -257,7 +257,7 @@ unsafe extern "C" fn tq_take(queue: *mut c_void, serial: f64) -> c_int {
 /// Takes all of these, or none when one of them is not done any more.
 #[no_mangle]
 unsafe extern "C" fn tq_take_all(queue: *mut c_void, tasks: *const f64, count: usize) -> c_int {
-    // SAFETY: `rapi.c` has checked the handle, and holds a vector of so many numbers.
+    // SAFETY: the C side has checked the handle, and holds a vector of so many numbers.
     let (queue, serials) = unsafe { (handle::at(queue), std::slice::from_raw_parts(tasks, count)) };
     border(0, || {
         let tasks: Vec<TaskId> = serials
@@ -270,7 +270,7 @@ unsafe extern "C" fn tq_take_all(queue: *mut c_void, tasks: *const f64, count: u
 
 #[no_mangle]
 unsafe extern "C" fn tq_payload(queue: *mut c_void, serial: f64) -> *mut c_void {
-    // SAFETY: `rapi.c` has checked the handle.
+    // SAFETY: the C side has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(std::ptr::null_mut(), || {
         let Some(payload) = queue.payload(TaskId(serial as u64)) else {
@@ -305,7 +305,7 @@ fn code(outcome: WaitOutcome) -> c_int {
     }
 }
 
-/// The length of one turn of waiting, which `rapi.c` keeps short and above zero.
+/// The length of one turn of waiting, which the C side keeps short and above zero.
 fn milliseconds(ms: f64) -> Duration {
     Duration::from_secs_f64(ms / 1e3)
 }

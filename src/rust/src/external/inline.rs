@@ -35,7 +35,7 @@ impl Default for Inline {
 
 #[no_mangle]
 unsafe extern "C" fn tq_inline_next(queue: *mut c_void, about: *mut Inline) -> *mut c_void {
-    // SAFETY: `rapi.c` has checked the handle; the other is on its stack.
+    // SAFETY: the C side has checked the handle; the other is on its stack.
     let queue = unsafe { handle::at(queue) };
     let (held, value) = border((std::ptr::null_mut(), Inline::default()), || {
         match queue.next_inline() {
@@ -85,7 +85,7 @@ unsafe extern "C" fn tq_inline_done(
     cpu: f64,
     seconds: f64,
 ) {
-    // SAFETY: `rapi.c` has checked the handle and keeps the buffer and the strings.
+    // SAFETY: the C side has checked the handle and keeps the buffer and the strings.
     let (queue, outcome, out, err) = unsafe {
         let outcome = std::mem::take(&mut *outcome.cast::<Vec<u8>>());
         (

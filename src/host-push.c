@@ -1,0 +1,64 @@
+/* Handing in a task. */
+
+#include "rapi.h"
+
+/* The function that was pushed last, and its bytes. The same object has the same bytes as long as it holds no reference, and it
+ * stays the same object as long as we hold it: pushing one function many times serializes it once, and keeps it once. */
+static SEXP last_fun = NULL;
+static void *last_bytes = NULL;
+
+/* Preserving allocates, so it comes before anything that must not be left halfway. */
+static void remember_function(SEXP fun, void *shared) {
+  R_PreserveObject(fun);
+  SEXP old_fun = last_fun;
+  void *old_bytes = last_bytes;
+  last_fun = fun;
+  last_bytes = tq_shared_hold(shared);
+  if (old_fun) R_ReleaseObject(old_fun);
+  tq_shared_free(old_bytes);
+}
+
+struct push {
+  void *queue;
+  SEXP id, fun, call, options;
+  void *fun_bytes, *fun_shared, *call_bytes;
+};
+
+/* Serializing may collect garbage, and a finalizer may push, too: what is used here is held here, and a reference that the inner
+ * push has written only means that this function is not remembered. */
+static SEXP push_body(void *data) {
+  struct push *push = data;
+  if (push->fun == last_fun) {
+    push->fun_shared = tq_shared_hold(last_bytes);
+  } else {
+    unsigned long before = tq_references_written;
+    push->fun_bytes = tq_buffer_new();
+    tq_serialize(push->fun_bytes, push->fun);
+    push->fun_shared = tq_share(push->fun_bytes);
+    push->fun_bytes = NULL;
+    if (tq_references_written == before) remember_function(push->fun, push->fun_shared);
+  }
+  push->call_bytes = tq_buffer_new();
+  if (push->call != R_NilValue) tq_serialize(push->call_bytes, push->call);
+  const char *id = push->id == R_NilValue ? NULL : Rf_translateCharUTF8(STRING_ELT(push->id, 0));
+  void *call = push->call_bytes;
+  push->call_bytes = NULL;
+  return tq_push(push->queue, id, push->fun_shared, call, push->options);
+}
+
+static void push_cleanup(void *data) {
+  struct push *push = data;
+  tq_buffer_free(push->fun_bytes);
+  tq_shared_free(push->fun_shared);
+  tq_buffer_free(push->call_bytes);
+}
+
+/* (handle, id or NULL, fun, call or NULL, options or NULL): the id, or a failure. Nothing is queued when an object cannot be
+ * serialized. */
+SEXP tq_r_push(SEXP args) {
+  SEXP refusal;
+  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  struct push data = {queue, tq_argument(args, 2), tq_argument(args, 3), tq_argument(args, 4), tq_argument(args, 5), NULL, NULL, NULL};
+  return R_ExecWithCleanup(push_body, &data, push_cleanup, &data);
+}

@@ -1,0 +1,69 @@
+/* The R calls that can jump, and nothing else.
+ *
+ * R reports errors and interrupts by longjmp, and no Rust frame may be jumped over. So everything that serializes,
+ * unserializes or looks for an interrupt is an .External routine in C: its frame is the outermost of ours, and Rust
+ * is called only for what never calls R (taskq.h lists it). What must be released when R jumps is released by
+ * R_ExecWithCleanup.
+ *
+ * Everything else that R calls is written in Rust (src/rust/src) and registered by extendr.
+ */
+
+#ifndef TASKQ_RAPI_H
+#define TASKQ_RAPI_H
+
+#include "taskq.h"
+
+#include <R.h>
+
+/* ---- routine.c ---- */
+
+/* The n-th argument of a call of .External, whose first is the routine itself. */
+SEXP tq_argument(SEXP args, int n);
+/* The queue behind a handle, or NULL after an answer for R was put into `refusal`. */
+void *tq_queue_of(SEXP handle, SEXP *refusal);
+SEXP tq_string(struct tq_bytes text);
+
+/* ---- serialize.c ---- */
+
+/* Appends an object to a buffer. */
+void tq_serialize(void *buffer, SEXP object);
+/* Nothing stands for NULL. */
+SEXP tq_unserialize(struct tq_bytes from);
+/* How often something was written that may change while the object that holds it stays the same. */
+extern unsigned long tq_references_written;
+
+/* ---- host-wait.c ---- */
+
+/* Calls `wait` again and again until it answers something else than TQ_TIMED_OUT or `ms` are over. R may jump in between; nothing of
+ * Rust is on the stack then. */
+int tq_wait_in_slices(void *what, double ms, int (*wait)(void *, double));
+
+/* ---- the routines, each described where it is written ---- */
+
+SEXP tq_r_push(SEXP args);
+SEXP tq_r_wait_done(SEXP args);
+SEXP tq_r_wait_room(SEXP args);
+SEXP tq_r_wait_all(SEXP args);
+SEXP tq_r_wait_closed(SEXP args);
+SEXP tq_r_peek(SEXP args);
+SEXP tq_r_outcome(SEXP args);
+SEXP tq_r_commit(SEXP args);
+SEXP tq_r_commit_all(SEXP args);
+SEXP tq_r_payload(SEXP args);
+SEXP tq_r_receive(SEXP args);
+SEXP tq_r_task_fun(SEXP args);
+SEXP tq_r_task_call(SEXP args);
+SEXP tq_r_reply(SEXP args);
+SEXP tq_r_arm(SEXP args);
+SEXP tq_r_disarm(SEXP args);
+SEXP tq_r_inline_next(SEXP args);
+SEXP tq_r_inline_done(SEXP args);
+SEXP tq_state_begin(SEXP args);
+SEXP tq_state_save(SEXP args);
+SEXP tq_state_changed(SEXP args);
+SEXP tq_state_restore(SEXP args);
+
+/* Makes what results are made with; once. */
+void tq_result_begin(void);
+
+#endif

@@ -1,0 +1,60 @@
+/* R objects to bytes and back, in R's own format: version 3, in the byte order of the machine. */
+
+#include "rapi.h"
+
+#include <string.h>
+
+static void out_bytes(R_outpstream_t stream, void *bytes, int length) {
+  if (!tq_buffer_write(stream->data, bytes, (size_t) length))
+    Rf_error("out of memory while serializing: the object is too large");
+}
+
+static void out_char(R_outpstream_t stream, int c) {
+  unsigned char byte = (unsigned char) c;
+  out_bytes(stream, &byte, 1);
+}
+
+/* R asks this for every environment, external pointer and weak reference that it writes; packages and the global environment
+ * aside. It only notes that there is something that may change while the object stays the same. Where source is kept
+ * is such an environment, too, but nobody changes it. */
+unsigned long tq_references_written;
+
+static SEXP note_reference(SEXP object, SEXP data) {
+  (void) data;
+  if (!Rf_inherits(object, "srcfile")) tq_references_written++;
+  return R_NilValue;
+}
+
+void tq_serialize(void *buffer, SEXP object) {
+  struct R_outpstream_st stream;
+  R_InitOutPStream(&stream, (R_pstream_data_t) buffer, R_pstream_binary_format, 3, out_char, out_bytes, note_reference, R_NilValue);
+  R_Serialize(object, &stream);
+}
+
+struct source {
+  const unsigned char *bytes;
+  size_t left;
+};
+
+static void in_bytes(R_inpstream_t stream, void *into, int length) {
+  struct source *source = (struct source *) stream->data;
+  if ((size_t) length > source->left) Rf_error("a serialized object ends too early");
+  memcpy(into, source->bytes, (size_t) length);
+  source->bytes += length;
+  source->left -= (size_t) length;
+}
+
+static int in_char(R_inpstream_t stream) {
+  unsigned char byte;
+  in_bytes(stream, &byte, 1);
+  return byte;
+}
+
+/* Nothing stands for NULL. */
+SEXP tq_unserialize(struct tq_bytes from) {
+  if (from.length == 0) return R_NilValue;
+  struct source source = {(const unsigned char *) from.bytes, from.length};
+  struct R_inpstream_st stream;
+  R_InitInPStream(&stream, (R_pstream_data_t) &source, R_pstream_any_format, in_char, in_bytes, NULL, R_NilValue);
+  return R_Unserialize(&stream);
+}
