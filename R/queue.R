@@ -138,6 +138,7 @@ task_q <- R6Class("task_q",
                     packages = character(), globals = list(), tag = NULL, seed = NULL, block = TRUE,
                     replace = NULL) {
       call <- sys.call()
+      if (nargs() == 2L - missing(args) && !missing(fun)) return(tq_push_plain(private, fun, args, call))
       if (nargs() == 3L - missing(fun) - missing(args) - missing(id)) {
         return(tq_push(private, fun, args, id, NULL, call))
       }

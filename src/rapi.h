@@ -50,11 +50,13 @@ void tq_evaluate_begin(void);
 
 /* ---- the routines, each described where it is written ---- */
 
+SEXP tq_r_push_plain(SEXP args);
 SEXP tq_r_push(SEXP args);
 SEXP tq_r_wait_done(SEXP args);
 SEXP tq_r_wait_room(SEXP args);
 SEXP tq_r_wait_all(SEXP args);
 SEXP tq_r_wait_closed(SEXP args);
+SEXP tq_r_pop(SEXP args);
 SEXP tq_r_peek(SEXP args);
 SEXP tq_r_outcome(SEXP args);
 SEXP tq_r_commit(SEXP args);

@@ -23,6 +23,7 @@ struct Done {
     serial: f64,
     id: Bytes,
     status: *const c_char,
+    succeeded: c_int,
     outcome: Bytes,
     out: Bytes,
     err: Bytes,
@@ -41,12 +42,12 @@ struct Done {
     max_rss: f64,
 }
 
-/// A done task with its output as text.
+/// A done task with its output as text, where that is not just its bytes.
 struct Held {
     task: DoneTask,
-    out: String,
-    err: String,
-    tail: String,
+    out: Option<String>,
+    err: Option<String>,
+    tail: Option<String>,
 }
 
 #[no_mangle]
@@ -73,6 +74,13 @@ unsafe extern "C" fn tq_take_notice(queue: *mut c_void, notice: *mut Bytes) -> c
             1
         }
     })
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_is_inline(queue: *mut c_void) -> c_int {
+    // SAFETY: the C side has checked the handle.
+    let queue = unsafe { handle::at(queue) };
+    border(1, || c_int::from(queue.is_inline()))
 }
 
 #[no_mangle]
@@ -207,15 +215,16 @@ unsafe extern "C" fn tq_done_read(done: *const c_void, into: *mut Done) {
         serial: task.id.0 as f64,
         id: task.label.as_bytes().into(),
         status: status(&task.outcome).as_ptr(),
+        succeeded: c_int::from(task.outcome == Outcome::Success),
         outcome: task
             .ending
             .outcome
             .as_ref()
             .map_or(&[][..], |bytes| bytes)
             .into(),
-        out: held.out.as_bytes().into(),
-        err: held.err.as_bytes().into(),
-        tail: held.tail.as_bytes().into(),
+        out: text(&held.out, &task.ending.stdout.bytes),
+        err: text(&held.err, &task.ending.stderr.bytes),
+        tail: text(&held.tail, &task.ending.stderr_tail),
         dropped: (task.ending.stdout.dropped + task.ending.stderr.dropped) as f64,
         signal,
         exit_code,
@@ -314,16 +323,17 @@ fn hold(task: Option<DoneTask>) -> *mut c_void {
     let Some(task) = task else {
         return std::ptr::null_mut();
     };
-    let out = reply::text(&task.ending.stdout.bytes);
-    let err = reply::text(&task.ending.stderr.bytes);
-    let tail = reply::text(&task.ending.stderr_tail);
-    Box::into_raw(Box::new(Held {
+    let held = Held {
+        out: reply::mended(&task.ending.stdout.bytes),
+        err: reply::mended(&task.ending.stderr.bytes),
+        tail: reply::mended(&task.ending.stderr_tail),
         task,
-        out,
-        err,
-        tail,
-    }))
-    .cast()
+    };
+    Box::into_raw(Box::new(held)).cast()
+}
+
+fn text(mended: &Option<String>, bytes: &[u8]) -> Bytes {
+    mended.as_ref().map_or(bytes, String::as_bytes).into()
 }
 
 fn status(outcome: &Outcome) -> &'static CStr {

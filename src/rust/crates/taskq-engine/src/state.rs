@@ -374,7 +374,7 @@ impl State {
         let is_late = was_done && ending.outcome.is_none();
         if is_late || (!was_done && is_done(&self.sched)) {
             if let Some(record) = self.records.get_mut(&task) {
-                record.ending.get_or_insert(ending);
+                record.ending.get_or_insert_with(|| Arc::new(ending));
             }
         }
     }
