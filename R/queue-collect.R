@@ -8,16 +8,10 @@ tq_poll <- function(private, timeout, call) {
   tq_checked(rs_queue_done(handle), call)
 }
 
-# What has succeeded is popped by one native call.
-tq_pop <- function(private, timeout, call) {
-  result <- .External(C_tq_pop, private$handle, timeout)
-  if (identical(result, FALSE)) tq_pop_unusual(private, timeout, call) else result
-}
-
 # Two phases: the result is built completely while the task is still in the queue; then the task
 # is taken out and the result handed over by a native call that R cannot interrupt, and that is
 # the last thing evaluated. Should a finalizer have popped this very task meanwhile, it pops anew.
-tq_pop_unusual <- function(private, timeout, call) {
+tq_pop <- function(private, timeout, call) {
   timeout_ms <- tq_check_duration(timeout, "timeout", call)
   handle <- private$handle
   task <- .External(C_tq_peek, handle, timeout_ms)

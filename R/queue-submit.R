@@ -1,12 +1,5 @@
 # push(): check, serialize, hand over. Nothing is queued before all three have succeeded.
 
-# Nearly all calls are this one: a function that needs no new environment, a plain list, no options. Whatever
-# is not plain, or wrong, is for tq_push() to deal with.
-tq_push_plain <- function(private, fun, args, call) {
-  id <- .External(C_tq_push_plain, private$handle, fun, args)
-  if (is.null(id)) tq_push(private, fun, args, NULL, NULL, call) else invisible(id)
-}
-
 # `options`: of tq_task_options(), or NULL for a task with the defaults of the queue.
 tq_push <- function(private, fun, args, id, options, call) {
   if (missing(fun)) tq_input_error("fun", NULL, "a function", call)

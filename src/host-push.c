@@ -54,7 +54,9 @@ static SEXP push_body(void *data) {
   const char *id = push->id == R_NilValue ? NULL : Rf_translateCharUTF8(STRING_ELT(push->id, 0));
   void *call = push->call_bytes;
   push->call_bytes = NULL;
-  return tq_push(push->queue, id, push->fun_shared, call, push->options);
+  struct tq_bytes pushed;
+  SEXP failure = tq_push(push->queue, id, push->fun_shared, call, push->options, &pushed);
+  return failure ? failure : tq_string(pushed);
 }
 
 static void push_cleanup(void *data) {

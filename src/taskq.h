@@ -59,8 +59,9 @@ SEXP tq_refuse_handle(void *queue);
 int tq_take_notice(void *queue, struct tq_bytes *notice);
 /* Whether R runs the tasks itself. */
 int tq_is_inline(void *queue);
-/* Shares `fun` and takes the buffer `call`. The id, or a failure. `options` is the list that R/task-options.R makes, or NULL of R. */
-SEXP tq_push(void *queue, const char *id, void *fun, void *call, SEXP options);
+/* Shares `fun` and takes the buffer `call`. NULL, and the task's id, which is valid until the next push; or a failure. `options` is the
+ * list that R/task-options.R makes, or NULL of R. */
+SEXP tq_push(void *queue, const char *id, void *fun, void *call, SEXP options, struct tq_bytes *pushed);
 /* TQ_FAILED only until tq_tell_failure() has told R why. */
 int tq_wait_for_done(void *queue, double ms);
 SEXP tq_tell_failure(void *queue);

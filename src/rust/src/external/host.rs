@@ -1,5 +1,6 @@
 //! The host's part of `taskq.h`: push, wait, look, take.
 
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_int, c_void};
 use std::sync::Arc;
@@ -40,6 +41,11 @@ struct Done {
     finished: f64,
     cpu: f64,
     max_rss: f64,
+}
+
+thread_local! {
+    /// The id of the task that was pushed last.
+    static PUSHED: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
 /// A done task with its output as text, where that is not just its bytes.
@@ -90,6 +96,7 @@ unsafe extern "C" fn tq_push(
     fun: *mut c_void,
     call: *mut c_void,
     options: SEXP,
+    pushed: *mut Bytes,
 ) -> SEXP {
     // SAFETY: the C side gives the buffer away, and holds the others: shared bytes, a live queue, null or a string of R's, the
     // list that R/task-options.R has made.
@@ -104,7 +111,12 @@ unsafe extern "C" fn tq_push(
     };
     // SAFETY: R's constant.
     border(unsafe { R_NilValue }, || match queue.push(task, payload) {
-        Ok(label) => into_sexp(Robj::from(label)),
+        Ok(label) => PUSHED.with_borrow_mut(|kept| {
+            *kept = label;
+            // SAFETY: on the caller's stack.
+            unsafe { pushed.write(kept.as_bytes().into()) };
+            std::ptr::null_mut()
+        }),
         Err(error) => into_sexp(reply::push_failure(&error)),
     })
 }
