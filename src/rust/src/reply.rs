@@ -91,7 +91,9 @@ pub(crate) fn clean(text: &str) -> String {
 
 /// Output as R can hold it: UTF-8 without NUL, in no more bytes than one string of R may have.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    clean(&String::from_utf8_lossy(&bytes[..bytes.len().min(TEXT_LIMIT)]))
+    clean(&String::from_utf8_lossy(
+        &bytes[..bytes.len().min(TEXT_LIMIT)],
+    ))
 }
 
 /// The same, or `None` when the bytes are such text as they are.
