@@ -122,10 +122,7 @@ fn rs_queue_tasks(handle: Robj) -> Robj {
                 .collect::<Strings>(),
             status = rows
                 .iter()
-                .map(|row| row
-                    .outcome
-                    .as_ref()
-                    .map_or_else(Rstr::na, |o| status(o).into()))
+                .map(|row| row.outcome.as_ref().map_or_else(Rstr::na, status_word))
                 .collect::<Strings>(),
             tries = rows
                 .iter()
@@ -480,15 +477,8 @@ fn phase_word(phase: TaskPhase) -> &'static str {
     }
 }
 
-fn status(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Success => "success",
-        Outcome::Crash { .. } => "crash",
-        Outcome::Cancelled => "cancelled",
-        Outcome::Timeout => "timeout",
-        Outcome::Skipped { .. } => "skipped",
-        _ => "error",
-    }
+fn status_word(outcome: &Outcome) -> Rstr {
+    reply::status(outcome).to_str().unwrap_or_default().into()
 }
 
 /// What the idle row of a worker shows, in the article's words.

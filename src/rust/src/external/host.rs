@@ -206,7 +206,7 @@ unsafe extern "C" fn tq_done_read(done: *const c_void, into: *mut Done) {
     let value = Done {
         serial: task.id.0 as f64,
         id: task.label.as_bytes().into(),
-        status: status(&task.outcome).as_ptr(),
+        status: reply::status(&task.outcome).as_ptr(),
         outcome: task
             .ending
             .outcome
@@ -324,18 +324,6 @@ fn hold(task: Option<DoneTask>) -> *mut c_void {
         tail,
     }))
     .cast()
-}
-
-fn status(outcome: &Outcome) -> &'static CStr {
-    match outcome {
-        Outcome::Success => c"success",
-        Outcome::Error | Outcome::NoWorker => c"error",
-        Outcome::Crash { .. } => c"crash",
-        Outcome::Cancelled => c"cancelled",
-        Outcome::Timeout => c"timeout",
-        Outcome::Skipped { .. } => c"skipped",
-        _ => c"error",
-    }
 }
 
 /// A word for why a session died, the signal (0: none) and the exit status (-1: none).
