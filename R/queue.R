@@ -66,7 +66,8 @@ task_q <- R6Class("task_q",
     #'   session.
     #' @param wd Working directory of the workers; default that of this session.
     #' @param timeout,tries,isolate Defaults of these arguments of `push()`: `Inf`, 1 and `FALSE`.
-    #' @param max_tasks Number of tasks after which a session is replaced by a new one; default `Inf`.
+    #' @param max_tasks Number of tasks after which a session is replaced by a new one, a whole number
+    #'   or `Inf`, the default.
     #' @param max_memory Bytes of resident memory above which a session is replaced by a new one when
     #'   its task has ended; default `Inf`.
     #' @param idle_timeout A duration; default 60000. A session of an elastic queue, above the least
@@ -78,7 +79,8 @@ task_q <- R6Class("task_q",
     #'   has its own stream of kind "L'Ecuyer-CMRG", the same for any number of workers and in each
     #'   try. Default `NULL`: every task has a stream of its own that cannot be foreseen. The random
     #'   numbers of this session are never touched.
-    #' @param max_waiting How many tasks may wait, a number; default `Inf`. See `block` of `push()`.
+    #' @param max_waiting How many tasks may wait, a whole number or `Inf`, the default. See `block` of
+    #'   `push()`.
     #' @return A new `task_q`. A `preload`, `init` or start of a worker that fails makes the next
     #'   `push()`, `poll()` or `pop()` throw `taskq_error_start` (fields `phase`, `stderr`,
     #'   `exit_code`, `signal`).

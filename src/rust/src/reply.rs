@@ -1,8 +1,10 @@
-//! How an expected failure reaches R: as a list of class `tq_failure` with a code, a message and fields, from which R makes
-//! a condition of the user's call.
+//! The words in which the queue answers R, and how an expected failure reaches it: as a list of class `tq_failure` with a
+//! code, a message and fields, from which R makes a condition of the user's call.
+
+use std::ffi::CStr;
 
 use extendr_api::prelude::*;
-use taskq_core::SubmitError;
+use taskq_core::{Outcome, SubmitError};
 use taskq_engine::{PushError, StartFailure};
 use taskq_wire::message::{ProcessEnd, StartPhase};
 
@@ -65,8 +67,9 @@ pub(crate) fn start_failure(reason: &StartFailure) -> Robj {
         Some(ProcessEnd::Signaled { signal, .. }) => (None, Some(signal)),
         _ => (None, None),
     };
+    let phase = reason.phase.unwrap_or(StartPhase::Boot);
     let fields = [
-        ("phase", reason.phase.map_or("boot", phase_name).into()),
+        ("phase", phase.name().into()),
         ("stderr", clean(&reason.stderr).into()),
         ("exit_code", Robj::from(Rint::from(exit_code))),
         ("signal", Robj::from(Rint::from(signal))),
@@ -74,13 +77,16 @@ pub(crate) fn start_failure(reason: &StartFailure) -> Robj {
     failure("start", &reason.message, &fields)
 }
 
-fn phase_name(phase: StartPhase) -> &'static str {
-    match phase {
-        StartPhase::Boot => "boot",
-        StartPhase::Packages => "packages",
-        StartPhase::Globals => "globals",
-        StartPhase::Preload => "preload",
-        StartPhase::Init => "init",
+/// The word of an outcome: a result's `status`. A task that no worker could run counts as an error.
+pub(crate) fn status(outcome: &Outcome) -> &'static CStr {
+    match outcome {
+        Outcome::Success => c"success",
+        Outcome::Crash { .. } => c"crash",
+        Outcome::Cancelled => c"cancelled",
+        Outcome::Timeout => c"timeout",
+        Outcome::Skipped { .. } => c"skipped",
+        // The scheduler's outcomes may become more.
+        _ => c"error",
     }
 }
 

@@ -226,7 +226,7 @@ unsafe extern "C" fn tq_done_read(done: *const c_void, into: *mut Done) {
     let value = Done {
         serial: task.id.0 as f64,
         id: task.label.as_bytes().into(),
-        status: status(&task.outcome).as_ptr(),
+        status: reply::status(&task.outcome).as_ptr(),
         succeeded: c_int::from(task.outcome == Outcome::Success),
         outcome: task
             .ending
@@ -346,18 +346,6 @@ fn hold(task: Option<DoneTask>) -> *mut c_void {
 
 fn text(mended: &Option<String>, bytes: &[u8]) -> Bytes {
     mended.as_ref().map_or(bytes, String::as_bytes).into()
-}
-
-fn status(outcome: &Outcome) -> &'static CStr {
-    match outcome {
-        Outcome::Success => c"success",
-        Outcome::Error | Outcome::NoWorker => c"error",
-        Outcome::Crash { .. } => c"crash",
-        Outcome::Cancelled => c"cancelled",
-        Outcome::Timeout => c"timeout",
-        Outcome::Skipped { .. } => c"skipped",
-        _ => c"error",
-    }
 }
 
 /// A word for why a session died, the signal (0: none) and the exit status (-1: none).

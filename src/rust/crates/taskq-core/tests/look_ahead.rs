@@ -76,10 +76,12 @@ fn the_leisure_is_what_the_shortest_line_has_ahead() {
     );
     for _ in 0..7 {
         driver.push();
+        driver.sent();
     }
     // Eight tasks at two workers: three lie ahead at each.
     assert_eq!(driver.scheduler.leisure(), us(300));
     driver.finish(worker, attempt);
+    driver.done(attempt.task, Outcome::Success);
     assert!(driver.scheduler.leisure() < us(300));
 }
 

@@ -32,7 +32,7 @@ impl Scheduler {
         let after = self.tasks.admit(&task)?;
         self.advance_clock(now);
         if let Some(previous) = task.key.as_ref().and_then(|key| self.tasks.keyed(key)) {
-            self.cancel(previous, None);
+            self.cancel_one(previous, None);
         }
         let id = self.tasks.add(self.now, task, &after);
         self.totals.submitted += 1;
