@@ -92,6 +92,8 @@ int tq_session_task(struct tq_bytes *fun, struct tq_bytes *call);
 int tq_session_reply(int verdict, void *outcome);
 void tq_session_arm(void);
 void tq_session_disarm(void);
+/* Ends the process with status 0. */
+void tq_leave(void);
 
 /* The state of the process: what differs from the saved one as bits, and NULL or why these could not be put back. */
 void tq_process_save(int bare);
