@@ -37,7 +37,8 @@ const SESSIONS: usize = 16;
 const DEATHBED: Duration = Duration::from_millis(500);
 /// A nursery that was asked to end is given so long.
 const FAREWELL: Duration = Duration::from_secs(3);
-/// How often a death that nothing announces is looked for, where the kernel has no process descriptors.
+/// How often something that nothing announces is looked for: a death where the kernel has no process descriptors, and room for
+/// descriptors in its sockets where there was none.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 pub(crate) struct Driver {
@@ -110,6 +111,7 @@ impl Driver {
             self.read_sessions();
             self.meet_deadlines();
             self.step(|state, now| {
+                state.flush_stalled();
                 if state.sched.next_wakeup().is_some_and(|at| at <= now) {
                     state.sched.handle(now, Input::Tick);
                 }
@@ -144,7 +146,12 @@ impl Driver {
         if !self.ready.is_empty() || !state.errands.is_empty() {
             return Some(Duration::ZERO);
         }
-        next.map(|at| at.since(now()))
+        let wait = next.map(|at| at.since(now()));
+        if state.stalled.is_empty() {
+            wait
+        } else {
+            Some(wait.map_or(LOOK_AGAIN, |wait| wait.min(LOOK_AGAIN)))
+        }
     }
 
     /// Sorts an event to where it will be looked after.
@@ -178,7 +185,9 @@ impl Driver {
             state = self.shared.lock();
             tell |= state.settle();
         }
+        let spent = std::mem::take(&mut state.spent);
         drop(state);
+        drop(spent);
         if tell {
             self.shared.tell();
         }
@@ -340,7 +349,7 @@ impl State {
                 News::Returned(attempts) => {
                     self.sched.handle(now, Input::Returned { worker, attempts });
                 }
-                News::Finished(task) => self.finish(worker, task, now),
+                News::Finished(task) => self.finish(worker, *task, now),
             }
         }
     }
