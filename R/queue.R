@@ -137,6 +137,12 @@ task_q <- R6Class("task_q",
                     retry_on = "crash", backoff = 0, priority = 0L, after = NULL, isolate = NULL,
                     packages = character(), globals = list(), tag = NULL, seed = NULL, block = TRUE,
                     replace = NULL) {
+      # Nearly all calls have a function, and perhaps arguments. What is not plain about these, or wrong, is
+      # not for the native call.
+      if (!missing(fun) && (nargs() == 1L || nargs() == 2L && !missing(args))) {
+        plain <- .External(C_tq_push_plain, private$handle, fun, args)
+        if (!is.null(plain)) return(invisible(plain))
+      }
       call <- sys.call()
       if (nargs() == 3L - missing(fun) - missing(args) - missing(id)) {
         return(tq_push(private, fun, args, id, NULL, call))
@@ -161,7 +167,11 @@ task_q <- R6Class("task_q",
     #' @param timeout A duration; default 0.
     #' @return A `taskq_result`, see above; `NULL` when the time is over or the queue is empty.
     #'   Throws `taskq_error_start` once when the workers cannot start.
-    pop = function(timeout = 0) tq_pop(private, timeout, call = sys.call()),
+    pop = function(timeout = 0) {
+      # What has succeeded is popped by one native call.
+      result <- .External(C_tq_pop, private$handle, timeout)
+      if (is.logical(result)) tq_pop(private, timeout, call = sys.call()) else result
+    },
 
     #' @description
     #' The number of tasks that wait for a worker.

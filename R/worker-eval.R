@@ -2,14 +2,14 @@
 # a worker and an inline queue run the very same code.
 #
 # The handlers are established once around many tasks (tq_guarded); a task that succeeds pays for
-# one do.call(). A task that fails unwinds to tq_guarded(), which gives the outcome to report.
+# one call, which is made natively (src/evaluate.c). A task that fails unwinds to tq_guarded(), which
+# gives the outcome to report.
 #
 # An outcome is a list; what is absent is empty:
 #   value, error, trace, warnings, messages, dropped (number of conditions), phase
 
-# `run`: how a worker opens the window in which a task may be interrupted. `globals`: where the objects go
-# that a task brings along.
-tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
+# `globals`: where the objects go that a task brings along.
+tq_evaluator <- function(globals = globalenv()) {
   fun <- NULL
   phase <- "idle"  # idle, receive, packages, globals, run, reply
   first <- 0L      # frame of the function of the task
@@ -19,10 +19,10 @@ tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
   dropped <- 0L
 
   # Named so that the task's own frame reads `fun(...)`, whatever its arguments are.
-  enter <- function(...) {
-    first <<- sys.nframe() + 1L
-    fun(...)
-  }
+  enter <- function(...) fun(...)
+
+  # The frame in which tasks are evaluated; that of enter() is the next one.
+  begin_below <- function(frame) first <<- frame + 2L
 
   # What the task wants to find. Whoever runs it takes it away again.
   prepare <- function(call) {
@@ -37,20 +37,10 @@ tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
   # the task has of args, packages, globals and seed.
   evaluate <- function(task_fun, task_call) {
     phase <<- "receive"
-    first <<- 0L
-    calls <<- NULL
     fun <<- task_fun
-    task_args <- task_call$args
-    entry <- if (typeof(fun) == "special") fun else enter
-    value <- run({
-      if (length(task_call) > !is.null(task_args)) prepare(task_call)
-      phase <<- "run"
-      if (length(task_args)) do.call(entry, task_args, quote = TRUE) else entry()
-    })
-    phase <<- "reply"
-    fun <<- NULL
-    first <<- 0L
-    if (length(warnings) || length(messages)) record(list(value = value)) else list(value = value)
+    force(task_call)
+    begin_below(sys.nframe())
+    .External(C_tq_evaluate, self, task_call)
   }
 
   # Adds the collected conditions to an outcome, and forgets them.
@@ -112,10 +102,10 @@ tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
 
   # Runs only for errors that the task does not catch. Cheap: the stack may be almost full.
   on_error <- function(cnd) {
-    if (first > 0L) calls <<- sys.calls()
+    if (identical(phase, "run")) calls <<- sys.calls()
   }
 
-  environment()
+  self <- environment()
 }
 
 tq_attach_missing <- function(packages) {

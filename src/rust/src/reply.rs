@@ -6,6 +6,9 @@ use taskq_core::SubmitError;
 use taskq_engine::{PushError, StartFailure};
 use taskq_wire::message::{ProcessEnd, StartPhase};
 
+/// So many bytes of output go into one string of R's.
+const TEXT_LIMIT: usize = 1 << 30;
+
 /// A failure as a value for R.
 pub(crate) fn failure(code: &str, message: &str, fields: &[(&str, Robj)]) -> Robj {
     let mut names = vec!["code", "message"];
@@ -88,5 +91,14 @@ pub(crate) fn clean(text: &str) -> String {
 
 /// Output as R can hold it: UTF-8 without NUL, in no more bytes than one string of R may have.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    clean(&String::from_utf8_lossy(&bytes[..bytes.len().min(1 << 30)]))
+    clean(&String::from_utf8_lossy(
+        &bytes[..bytes.len().min(TEXT_LIMIT)],
+    ))
+}
+
+/// The same, or `None` when the bytes are such text as they are.
+pub(crate) fn mended(bytes: &[u8]) -> Option<String> {
+    let is_fine =
+        bytes.len() <= TEXT_LIMIT && !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok();
+    (!is_fine).then(|| text(bytes))
 }

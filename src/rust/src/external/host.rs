@@ -1,5 +1,6 @@
 //! The host's part of `taskq.h`: push, wait, look, take.
 
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_int, c_void};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use taskq_core::GoneCause;
 use taskq_core::Outcome;
 use taskq_engine::{Awaited, DoneTask, TaskPayload, WaitOutcome};
 use taskq_sys::fault;
+use taskq_sys::payload::Payload;
 
 use super::options;
 use super::{border, Bytes, DONE, EMPTY, FAILED, TIMED_OUT};
@@ -23,7 +25,8 @@ struct Done {
     serial: f64,
     id: Bytes,
     status: *const c_char,
-    outcome: Bytes,
+    succeeded: c_int,
+    outcome: *const Payload,
     out: Bytes,
     err: Bytes,
     tail: Bytes,
@@ -41,12 +44,30 @@ struct Done {
     max_rss: f64,
 }
 
-/// A done task with its output as text.
+thread_local! {
+    /// The id of the task that was pushed last.
+    static PUSHED: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// A done task with its output as text, where that is not just its bytes.
 struct Held {
     task: DoneTask,
-    out: String,
-    err: String,
-    tail: String,
+    out: Option<String>,
+    err: Option<String>,
+    tail: Option<String>,
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_payload_bytes(payload: *const Payload, bytes: *mut Bytes) -> c_int {
+    // SAFETY: a payload that the C side holds, or has from what it holds; the other is on its stack.
+    let (payload, bytes) = unsafe { (&*payload, &mut *bytes) };
+    border(0, || match payload.bytes_at_hand() {
+        Ok(found) => {
+            *bytes = found.into();
+            1
+        }
+        Err(_) => 0,
+    })
 }
 
 #[no_mangle]
@@ -76,28 +97,48 @@ unsafe extern "C" fn tq_take_notice(queue: *mut c_void, notice: *mut Bytes) -> c
 }
 
 #[no_mangle]
+unsafe extern "C" fn tq_is_inline(queue: *mut c_void) -> c_int {
+    // SAFETY: the C side has checked the handle.
+    let queue = unsafe { handle::at(queue) };
+    border(1, || c_int::from(queue.is_inline()))
+}
+
+#[no_mangle]
 unsafe extern "C" fn tq_push(
     queue: *mut c_void,
     id: *const c_char,
     fun: *mut c_void,
     call: *mut c_void,
     options: SEXP,
+    pushed: *mut Bytes,
 ) -> SEXP {
     // SAFETY: the C side gives the buffer away, and holds the others: shared bytes, a live queue, null or a string of R's, the
     // list that R/task-options.R has made.
-    let (queue, payload, task) = unsafe {
+    let (queue, fun, call, task) = unsafe {
         let fun = buffer::hold(fun);
-        let call = Arc::new(buffer::take(call));
+        let call = buffer::take(call);
         let label = (!id.is_null()).then(|| CStr::from_ptr(id).to_string_lossy());
         let queue = handle::at(queue);
         let mut task = options::read(options, queue.default_options());
         task.label = label.map(Into::into);
-        (queue, TaskPayload { fun, call }, task)
+        (queue, fun, call, task)
     };
     // SAFETY: R's constant.
-    border(unsafe { R_NilValue }, || match queue.push(task, payload) {
-        Ok(label) => into_sexp(Robj::from(label)),
-        Err(error) => into_sexp(reply::push_failure(&error)),
+    border(unsafe { R_NilValue }, || {
+        let Some(call) = call.finish() else {
+            let message = "there is no memory for the arguments";
+            return into_sexp(reply::failure("system", message, &[]));
+        };
+        let call = Arc::new(call);
+        match queue.push(task, TaskPayload { fun, call }) {
+            Ok(label) => PUSHED.with_borrow_mut(|kept| {
+                *kept = label;
+                // SAFETY: on the caller's stack.
+                unsafe { pushed.write(kept.as_bytes().into()) };
+                std::ptr::null_mut()
+            }),
+            Err(error) => into_sexp(reply::push_failure(&error)),
+        }
     })
 }
 
@@ -207,15 +248,15 @@ unsafe extern "C" fn tq_done_read(done: *const c_void, into: *mut Done) {
         serial: task.id.0 as f64,
         id: task.label.as_bytes().into(),
         status: status(&task.outcome).as_ptr(),
+        succeeded: c_int::from(task.outcome == Outcome::Success),
         outcome: task
             .ending
             .outcome
-            .as_ref()
-            .map_or(&[][..], |bytes| bytes)
-            .into(),
-        out: held.out.as_bytes().into(),
-        err: held.err.as_bytes().into(),
-        tail: held.tail.as_bytes().into(),
+            .as_deref()
+            .map_or(std::ptr::null(), std::ptr::from_ref),
+        out: text(&held.out, &task.ending.stdout.bytes),
+        err: text(&held.err, &task.ending.stderr.bytes),
+        tail: text(&held.tail, &task.ending.stderr_tail),
         dropped: (task.ending.stdout.dropped + task.ending.stderr.dropped) as f64,
         signal,
         exit_code,
@@ -269,7 +310,7 @@ unsafe extern "C" fn tq_take_all(queue: *mut c_void, tasks: *const f64, count: u
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_payload(queue: *mut c_void, serial: f64) -> *mut c_void {
+unsafe extern "C" fn tq_task(queue: *mut c_void, serial: f64) -> *mut c_void {
     // SAFETY: the C side has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(std::ptr::null_mut(), || {
@@ -281,19 +322,23 @@ unsafe extern "C" fn tq_payload(queue: *mut c_void, serial: f64) -> *mut c_void 
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_payload_read(payload: *const c_void, fun: *mut Bytes, call: *mut Bytes) {
-    // SAFETY: `payload` is one of `tq_payload`'s, the others are on the caller's stack.
+unsafe extern "C" fn tq_task_read(
+    task: *const c_void,
+    fun: *mut *const Payload,
+    call: *mut *const Payload,
+) {
+    // SAFETY: `task` is one of `tq_task`'s, the others are on the caller's stack.
     unsafe {
-        let payload = &*payload.cast::<TaskPayload>();
-        fun.write(payload.fun.as_slice().into());
-        call.write(payload.call.as_slice().into());
+        let task = &*task.cast::<TaskPayload>();
+        fun.write(&*task.fun);
+        call.write(&*task.call);
     }
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_payload_free(payload: *mut c_void) {
-    // SAFETY: one of `tq_payload`'s, freed once.
-    drop(unsafe { Box::from_raw(payload.cast::<TaskPayload>()) });
+unsafe extern "C" fn tq_task_free(task: *mut c_void) {
+    // SAFETY: one of `tq_task`'s, freed once.
+    drop(unsafe { Box::from_raw(task.cast::<TaskPayload>()) });
 }
 
 fn code(outcome: WaitOutcome) -> c_int {
@@ -314,16 +359,17 @@ fn hold(task: Option<DoneTask>) -> *mut c_void {
     let Some(task) = task else {
         return std::ptr::null_mut();
     };
-    let out = reply::text(&task.ending.stdout.bytes);
-    let err = reply::text(&task.ending.stderr.bytes);
-    let tail = reply::text(&task.ending.stderr_tail);
-    Box::into_raw(Box::new(Held {
+    let held = Held {
+        out: reply::mended(&task.ending.stdout.bytes),
+        err: reply::mended(&task.ending.stderr.bytes),
+        tail: reply::mended(&task.ending.stderr_tail),
         task,
-        out,
-        err,
-        tail,
-    }))
-    .cast()
+    };
+    Box::into_raw(Box::new(held)).cast()
+}
+
+fn text(mended: &Option<String>, bytes: &[u8]) -> Bytes {
+    mended.as_ref().map_or(bytes, String::as_bytes).into()
 }
 
 fn status(outcome: &Outcome) -> &'static CStr {

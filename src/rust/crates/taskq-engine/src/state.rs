@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, Sender};
 use taskq_core::id::{AttemptId, TaskId, Time, WorkerId};
 use taskq_core::Action;
-use taskq_core::{Begun, GoneCause, Input, Verdict};
+use taskq_core::{Begun, Counts, GoneCause, Input, Verdict};
 use taskq_core::{Outcome, QueueState, Scheduler, TaskPhase};
 use taskq_sys::board::Board;
 use taskq_sys::{clock, socket};
@@ -69,14 +69,29 @@ pub(crate) struct State {
     pub(crate) failure: Option<StartFailure>,
     /// Whether the R thread has heard of it.
     pub(crate) failure_is_told: bool,
-    /// Whether the R thread waits for room for one more task.
-    pub(crate) room_is_awaited: bool,
+    /// What the R thread waits for.
+    pub(crate) wanted: Wanted,
     /// Wakes the driver; `None` when there is none (any more).
     pub(crate) driver: Option<Arc<mio::Waker>>,
     /// When the driver will wake up by itself.
     pub(crate) driver_wakes_at: Option<Time>,
     /// A fault of ours that stopped the driver.
     pub(crate) fault: Option<String>,
+}
+
+/// What the R thread waits for, so that it is not woken for anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// It does not wait.
+    Nothing,
+    /// That a task is done, or that none can be.
+    Done,
+    /// That no task waits or runs.
+    Quiet,
+    /// Room for one more task.
+    Room,
+    /// That any task is done which was not.
+    Change,
 }
 
 /// The sending half of a session.
@@ -200,7 +215,7 @@ impl State {
             inline: inline.then(VecDeque::new),
             failure: None,
             failure_is_told: false,
-            room_is_awaited: false,
+            wanted: Wanted::Nothing,
             driver: None,
             driver_wakes_at: None,
             fault: None,
@@ -209,7 +224,8 @@ impl State {
 
     /// Carries out the scheduler's actions; returns whether the R thread should hear of it.
     pub(crate) fn settle(&mut self) -> bool {
-        let mut tell = false;
+        let mut is_done = false;
+        let mut has_failed = false;
         let mut written: Vec<WorkerId> = Vec::new();
         while let Some(action) = self.sched.next_action() {
             match action {
@@ -238,9 +254,9 @@ impl State {
                         self.spent.extend(record.settle());
                         record.skipped_after = skipped_after;
                     }
-                    tell = true;
+                    is_done = true;
                 }
-                Action::Failed => tell = true,
+                Action::Failed => has_failed = true,
                 Action::Boot
                 | Action::Launch { .. }
                 | Action::KillWorker { .. }
@@ -251,11 +267,22 @@ impl State {
         for worker in written {
             self.flush(worker);
         }
-        if self.room_is_awaited && self.sched.has_room() {
-            self.room_is_awaited = false;
-            tell = true;
+        has_failed || self.has_come(is_done)
+    }
+
+    /// Whether the R thread has to look. `is_done`: a task is, that was not before.
+    fn has_come(&self, is_done: bool) -> bool {
+        let is_quiet = |counts: Counts| counts.waiting + counts.running == 0;
+        match self.wanted {
+            Wanted::Nothing => false,
+            Wanted::Done => {
+                let counts = self.sched.counts();
+                counts.done > 0 || is_quiet(counts)
+            }
+            Wanted::Quiet => is_quiet(self.sched.counts()),
+            Wanted::Room => self.sched.has_room(),
+            Wanted::Change => is_done,
         }
-        tell
     }
 
     /// The user's name of the task because of which this one was skipped. It is in the queue still: nothing is taken between
@@ -382,7 +409,7 @@ impl State {
         let is_late = was_done && ending.outcome.is_none();
         if is_late || (!was_done && is_done(&self.sched)) {
             if let Some(record) = self.records.get_mut(&task) {
-                record.ending.get_or_insert(ending);
+                record.ending.get_or_insert_with(|| Arc::new(ending));
             }
         }
     }

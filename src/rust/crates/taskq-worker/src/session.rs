@@ -279,6 +279,14 @@ impl Session {
         self.current.as_ref().map(|current| &current.job)
     }
 
+    /// The payloads of the current attempt were read: what they hold of memory and files is given back.
+    pub fn spent(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.job.fun = Payload::default();
+            current.job.call = Payload::default();
+        }
+    }
+
     /// A seed for the random numbers of the current attempt, which no other attempt of the queue has.
     #[must_use]
     pub fn random_seed(&self) -> Option<i32> {
