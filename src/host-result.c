@@ -195,8 +195,8 @@ SEXP tq_r_commit_all(SEXP args) {
 
 static SEXP payload_body(void *data) {
   static const char *names[] = {"fun", "call", ""};
-  struct tq_bytes fun, call;
-  tq_payload_read(data, &fun, &call);
+  const void *fun, *call;
+  tq_task_read(data, &fun, &call);
   SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(list, 0, tq_unserialize(fun));
   SET_VECTOR_ELT(list, 1, tq_unserialize(call));
@@ -209,6 +209,6 @@ SEXP tq_r_payload(SEXP args) {
   SEXP refusal;
   void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
-  void *held = tq_payload(queue, Rf_asReal(tq_argument(args, 2)));
-  return held ? R_ExecWithCleanup(payload_body, held, tq_payload_free, held) : R_NilValue;
+  void *held = tq_task(queue, Rf_asReal(tq_argument(args, 2)));
+  return held ? R_ExecWithCleanup(payload_body, held, tq_task_free, held) : R_NilValue;
 }

@@ -27,8 +27,8 @@ SEXP tq_string(struct tq_bytes text);
 
 /* Appends an object to a buffer. */
 void tq_serialize(void *buffer, SEXP object);
-/* Nothing stands for NULL. */
-SEXP tq_unserialize(struct tq_bytes from);
+/* An empty payload, or none, stands for NULL. */
+SEXP tq_unserialize(const void *payload);
 /* How often something was written that may change while the object that holds it stays the same. */
 extern unsigned long tq_references_written;
 

@@ -52,11 +52,12 @@ static int receive(void) {
 
 /* Runs the current task and tells the host. Nothing holds its result then. */
 static void run(SEXP evaluator) {
-  struct tq_bytes fun_bytes, call_bytes;
+  const void *fun_payload, *call_payload;
   tq_set_phase(evaluator, TQ_PHASE_RECEIVE);
-  if (!tq_session_task(&fun_bytes, &call_bytes)) Rf_error("no task is running");
-  SEXP fun = PROTECT(tq_unserialize(fun_bytes));
-  SEXP call = PROTECT(tq_unserialize(call_bytes));
+  if (!tq_session_task(&fun_payload, &call_payload)) Rf_error("no task is running");
+  SEXP fun = PROTECT(tq_unserialize(fun_payload));
+  SEXP call = PROTECT(tq_unserialize(call_payload));
+  tq_session_spent();
   SEXP outcome = PROTECT(tq_evaluate(evaluator, fun, call, 1));
   send_reply(TQ_SUCCESS, outcome);
   UNPROTECT(3);

@@ -1,7 +1,8 @@
 /* What Rust (src/rust/src/external) offers to the C side (rapi.h). None of it jumps; all of it is called on the R thread.
  *
- * A `queue` is the address in a live handle of this process; `done` and `payload` are owned by the caller until they are
- * freed; bytes that are read out of them, or of the session's current task, live as long as these.
+ * A `queue` is the address in a live handle of this process; `done` and `task` are owned by the caller until they are freed; bytes
+ * and payloads that are read out of them, or of the session's current task, live as long as these. A payload is what was
+ * serialized, in memory or in a memory file.
  */
 
 #ifndef TASKQ_H
@@ -19,13 +20,14 @@ struct tq_bytes {
   size_t length;
 };
 
-/* A done task. Numbers below zero, signal 0 and pid 0 mean "not known". */
+/* A done task. Numbers below zero, signal 0 and pid 0 mean "not known"; an outcome that is NULL is none. */
 struct tq_done {
   double serial;
   struct tq_bytes id;
   const char *status;
   int succeeded;
-  struct tq_bytes outcome, out, err, tail;
+  const void *outcome;
+  struct tq_bytes out, err, tail;
   double dropped;
   int signal, exit_code;
   const char *cause;
@@ -46,10 +48,14 @@ void *tq_buffer_new(void);
 int tq_buffer_write(void *buffer, const void *bytes, size_t length);
 void tq_buffer_free(void *buffer);
 
-/* Makes bytes that can be shared of a buffer, which is gone then. Freeing NULL does nothing, and leaves other holders theirs. */
+/* Makes a payload that can be shared of a buffer, which is gone then; NULL when there is no memory. Freeing NULL does nothing, and
+ * leaves other holders theirs. */
 void *tq_share(void *buffer);
 void *tq_shared_hold(const void *shared);
 void tq_shared_free(void *shared);
+
+/* The bytes of a payload; 0 when there is no memory for them. */
+int tq_payload_bytes(const void *payload, struct tq_bytes *bytes);
 
 double tq_now_ms(void);
 
@@ -77,9 +83,9 @@ void tq_done_read(void *done, struct tq_done *into);
 void tq_done_free(void *done);
 int tq_take(void *queue, double serial);
 int tq_take_all(void *queue, const double *serials, size_t count);
-void *tq_payload(void *queue, double serial);
-void tq_payload_read(void *payload, struct tq_bytes *fun, struct tq_bytes *call);
-void tq_payload_free(void *payload);
+void *tq_task(void *queue, double serial);
+void tq_task_read(const void *task, const void **fun, const void **call);
+void tq_task_free(void *task);
 /* NULL when there is none; then `ms` says when there will be one. */
 void *tq_inline_next(void *queue, struct tq_inline *about);
 void tq_inline_free(void *next);
@@ -88,7 +94,9 @@ void tq_inline_done(void *queue, double serial, int verdict, void *outcome, cons
 
 int tq_session_receive(void);
 const char *tq_session_problem(void);
-int tq_session_task(struct tq_bytes *fun, struct tq_bytes *call);
+int tq_session_task(const void **fun, const void **call);
+/* The current task's payloads are not needed any more. */
+void tq_session_spent(void);
 int tq_session_reply(int verdict, void *outcome);
 void tq_session_arm(void);
 void tq_session_disarm(void);
