@@ -5,6 +5,7 @@
 # | ------------------ | ----------------------------------------------------------------------- |
 # | `who(peers)`       | who takes part; left out: all                                           |
 # | `prepare(peer)`    | once before the repeats: what `once` gets; left out: the peer itself    |
+# | `warm_up(state)`   | once after it; left out: nothing                                        |
 # | `once(state)`      | one repeat: a named vector, row = figure                                |
 # | `finish(state)`    | once after them                                                         |
 # | `rivals`           | named functions: each a repeat as `once`, of what others do in one call |
@@ -55,6 +56,9 @@ peer_entry <- function(measure, peer, settings) {
   entry <- new_entry(peer$name, kind, measure$once, measure$finish)
   prepare <- if (is.null(measure$prepare)) identity else measure$prepare
   attempt(entry, entry$state <- prepare(peer), settings)
+  if (is_usable(entry) && !is.null(measure$warm_up)) {
+    attempt(entry, measure$warm_up(entry$state), settings)
+  }
   entry
 }
 
@@ -81,9 +85,11 @@ new_entry <- function(name, kind, once, finish) {
   entry
 }
 
+is_usable <- function(entry) is.null(entry$error) && is.null(entry$missing)
+
 # A slow rival gets fewer turns when its time is spent, but always one. taskq gets all.
 run_once <- function(entry, settings) {
-  if (!is.null(entry$error) || !is.null(entry$missing)) return()
+  if (!is_usable(entry)) return()
   if (entry$spent > settings$budget && entry$kind == "rival") return()
   gc(FALSE)
   start <- Sys.time()

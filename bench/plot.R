@@ -15,7 +15,6 @@ bars <- c(
   latency = "one empty task, push + pop",
   throughput = "many empty tasks, one by one",
   map_trivial = "map, trivial elements",
-  map_10ms = "map, 10 ms elements",
   map_spread = "map, 1000-fold spread",
   first_result = "start to first result",
   second_queue = "second queue",
@@ -86,7 +85,7 @@ draw_bars <- function(figures, rows, head, file) {
   columns <- 3
   line <- (seq_along(drawn) - 1) %/% columns + 1
   most <- tapply(lengths(drawn), line, max)
-  open_picture(file, 32 + 16 * most, columns, length(drawn), c(0.5, 6.2, 1.8, 3.6))
+  open_picture(file, 32 + 16 * most, columns, length(drawn), c(0.5, 7, 1.8, 3.4))
   on.exit(grDevices::dev.off())
   Map(draw_bar_panel, bars[rows[keep]], drawn, most[line])
   graphics::mtext(
@@ -111,8 +110,8 @@ draw_bar_panel <- function(title, figures, most) {
   graphics::plot.window(c(0, log10(to / from)), c(0.4, most + 0.6), xaxs = "i", yaxs = "i")
   graphics::title(title, line = 0.4, adj = 0)
   kind <- vapply(figures, `[[`, "", "kind")
-  graphics::rect(0, at - 0.36, x, at + 0.36, col = colours[kind], border = NA)
   graphics::segments(log10(1 / from), min(at) - 0.5, y1 = max(at) + 0.5, col = colours[["taskq"]], lty = 3)
+  graphics::rect(0, at - 0.36, x, at + 0.36, col = colours[kind], border = NA)
   graphics::mtext(names, 2, at = at, las = 1, cex = 0.72, line = 0.3)
   graphics::text(x, at, format_ratio(ratio), pos = 4, offset = 0.25, xpd = NA, cex = 0.95)
 }
@@ -165,7 +164,7 @@ draw_curve_panel <- function(title, figures, row, colour) {
 ratio_of <- function(figure) if (is.null(figure$ratio)) NA_real_ else figure$ratio
 
 format_ratio <- function(ratio) {
-  vapply(ratio, function(x) format(signif(x, if (x < 10) 2 else 3), big.mark = " ", scientific = FALSE), "")
+  vapply(ratio, function(x) format(signif(x, 2), big.mark = " ", scientific = x < 1e-3), "")
 }
 
 count_text <- function(n) {
@@ -174,7 +173,7 @@ count_text <- function(n) {
 }
 
 tick_text <- function(x, unit) {
-  if (unit == "bytes") return(paste0(count_text(x), "B"))
+  if (unit == "bytes") return(paste0(sub("([0-9])$", "\\1 ", count_text(x)), "B"))
   if (unit != "seconds") return(count_text(x))
   step <- max(1, sum(x * 1.001 >= c(1e-6, 1e-3, 1)))
   paste(format(round(x / c(1e-6, 1e-3, 1)[step], 2)), c("\u00b5s", "ms", "s")[step])

@@ -141,7 +141,7 @@ goal_table <- function(figures, rows, all) {
     c(
       if (first) row$title else "",
       line$goal,
-      if (line$relative) show_times(line$value) else show_value(line$value, row$unit),
+      show_reached(line, if (first) ours_of(here), row$unit),
       if (is.na(line$share)) "-" else format_ratio(line$share),
       if (first && nrow(rivals)) beside(rivals[which.min(cost), ], row$unit) else "",
       if (first && nrow(limits)) beside(limits[limit, ], row$unit) else "",
@@ -149,6 +149,16 @@ goal_table <- function(figures, rows, all) {
     )
   })
   list(header = header, cells = do.call(rbind, cells))
+}
+
+ours_of <- function(figures) figures$median[figures$kind == "taskq"]
+
+# taskq's own figure stands in the first line of a row.
+show_reached <- function(line, ours, unit) {
+  if (!line$relative) return(show_value(line$value, unit))
+  if (is.na(line$value)) return("-")
+  times <- paste(format_ratio(line$value), "x")
+  if (length(ours)) paste0(show_value(ours, unit), " = ", times) else times
 }
 
 # Somebody's figure, and what it costs where taskq costs 1.
@@ -167,8 +177,6 @@ print_table <- function(table) {
   }
 }
 
-show_times <- function(x) if (is.na(x)) "-" else paste(format_ratio(x), "x")
-
 named <- function(line) if (line$kind == "limit") paste0("(", line$who, ")") else line$who
 
 verdict <- function(reached) {
@@ -176,7 +184,7 @@ verdict <- function(reached) {
 }
 
 format_ratio <- function(ratio) {
-  vapply(ratio, function(x) format(signif(x, 3), big.mark = " ", scientific = FALSE), "")
+  vapply(ratio, function(x) format(signif(x, 3), big.mark = " ", scientific = x > 0 && x < 1e-3), "")
 }
 
 # formatC counts bytes, not characters.

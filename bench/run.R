@@ -84,7 +84,7 @@ settings_for <- function(chosen) {
     tasks = 20000,                   # of the throughput
     elements = 1e5,                  # of a map
     waiting = if (quick) 1e5 else 1e6,
-    listed = 1e5,
+    listed = 1e5,                    # as scripts/waiting.R has it
     largest = if (quick) 1e6 else 1e9 # bytes of an argument
   )
 }

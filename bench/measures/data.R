@@ -32,7 +32,7 @@ data_measures <- function(settings) {
 
     share = c(
       with_big(with_pool(settings$workers, function(pool) {
-        if (is_taskq(pool$peer)) share_once(pool, element) else share_rival(pool, element)
+        if (is_taskq(pool$peer)) share_once(pool, element) else share_rival(pool, element, if (settings$quick) 2 else 5)
       })),
       list(limits = copy_limits("share_total", bytes))
     )
@@ -58,12 +58,12 @@ share_once <- function(pool, element) {
 }
 
 # What they would do instead: PSOCK sends the object to every node once, the others with each task,
-# of which they do 5 here.
-share_rival <- function(pool, element) {
+# of which they do only some here.
+share_rival <- function(pool, element, some) {
   if (!is.null(pool$peer$share)) {
     return(c(share_total = timed(pool$peer$share(pool$handle, pool$big, element, 100))))
   }
-  c(share_total = 20 * timed(for (i in 1:5) run_task(pool, element, list(pool$big, i))))
+  c(share_total = 100 / some * timed(for (i in seq_len(some)) run_task(pool, element, list(pool$big, i))))
 }
 
 copy_limits <- function(row, bytes) {

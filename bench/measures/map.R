@@ -25,21 +25,21 @@ map_measures <- function(settings) {
   }
   long <- 4 * settings$workers
 
-  list(
-    map = c(
-      with_pool(settings$workers, function(pool) {
-        c(
-          map_trivial = trivial_map(pool),
-          map_1ms = over_ideal(pool, rep(1e-3, 200)),
-          map_10ms = over_ideal(pool, rep(10e-3, 200)),
-          map_spread = over_ideal(pool, rep(c(0.1e-3, 100e-3), c(200 - long, long)))
-        )
-      }),
-      list(who = ways_to_map, limits = list(lapply = function() {
-        c(map_trivial = settings$elements / timed(lapply(seq_len(settings$elements), trivial)))
-      }))
+  measure <- with_pool(settings$workers, function(pool) {
+    c(
+      map_trivial = trivial_map(pool),
+      map_1ms = over_ideal(pool, rep(1e-3, 200)),
+      map_10ms = over_ideal(pool, rep(10e-3, 200)),
+      map_spread = over_ideal(pool, rep(c(0.1e-3, 100e-3), c(200 - long, long)))
     )
-  )
+  })
+  list(map = c(measure, list(
+    warm_up = function(pool) pool$peer$map(pool$handle, seq_len(100), trivial),
+    who = ways_to_map,
+    limits = list(lapply = function() {
+      c(map_trivial = settings$elements / timed(lapply(seq_len(settings$elements), trivial)))
+    })
+  )))
 }
 
 ways_to_map <- function(peers) {

@@ -22,6 +22,8 @@ waiting_measures <- function(settings) {
       once = function(host) {
         # The goal is about 10 s; who is known to wake up need not be looked at for so long.
         seconds <- if (is_taskq(host$peer) && !settings$quick) 10 else 3
+        # The session, what started it, and its workers.
+        stopifnot(length(marked_pids(host$mark)) >= 3)
         before <- switches_of(marked_pids(host$mark))
         Sys.sleep(seconds)
         after <- switches_of(marked_pids(host$mark))
@@ -36,7 +38,6 @@ waiting_figures <- function(found, n, settings) {
   names(found) <- sub("^bytes$", "at_tasks_bytes", names(found))
   names(found) <- sub("^(push|run|pop)$", "at_tasks_\\1", names(found))
   if (n != settings$waiting) found <- found[!names(found) %in% c("push_100", "push_many")]
-  if (n != settings$listed) found <- found[names(found) != "list_tasks"]
   if (n == settings$waiting) found[["waiting_bytes"]] <- found[["at_tasks_bytes"]]
   found
 }
