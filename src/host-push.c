@@ -5,7 +5,7 @@
 /* The function that was pushed last, and its bytes. The same object has the same bytes as long as it holds no reference, and it
  * stays the same object as long as we hold it: pushing one function many times serializes it once, and keeps it once. */
 static SEXP last_fun = NULL;
-static void *last_bytes = NULL;
+static void *last_function = NULL;
 
 /* Whether two functions are the same in all that is sent of them. One that is made anew in every turn of a loop shares its parts. */
 static int is_same(SEXP fun, SEXP other) {
@@ -19,20 +19,20 @@ static int is_same(SEXP fun, SEXP other) {
 }
 
 /* Preserving allocates, so it comes before anything that must not be left halfway. */
-static void remember_function(SEXP fun, void *shared) {
+static void remember_function(SEXP fun, void *function) {
   R_PreserveObject(fun);
   SEXP old_fun = last_fun;
-  void *old_bytes = last_bytes;
+  void *old_function = last_function;
   last_fun = fun;
-  last_bytes = tq_shared_hold(shared);
+  last_function = tq_function_hold(function);
   if (old_fun) R_ReleaseObject(old_fun);
-  tq_shared_free(old_bytes);
+  tq_function_free(old_function);
 }
 
 struct push {
   void *queue;
   SEXP id, fun, call, options;
-  void *fun_bytes, *fun_shared, *call_bytes;
+  void *fun_bytes, *function, *call_bytes;
 };
 
 /* Serializing may collect garbage, and a finalizer may push, too: what is used here is held here, and a reference that the inner
@@ -40,15 +40,16 @@ struct push {
 static SEXP push_body(void *data) {
   struct push *push = data;
   if (is_same(push->fun, last_fun)) {
-    push->fun_shared = tq_shared_hold(last_bytes);
+    push->function = tq_function_hold(last_function);
   } else {
     unsigned long before = tq_references_written;
     push->fun_bytes = tq_buffer_new();
     tq_serialize(push->fun_bytes, push->fun);
-    push->fun_shared = tq_share(push->fun_bytes);
+    int is_pure = tq_references_written == before;
+    push->function = tq_function(push->fun_bytes, is_pure);
     push->fun_bytes = NULL;
-    if (!push->fun_shared) Rf_error("out of memory while serializing: the object is too large");
-    if (tq_references_written == before) remember_function(push->fun, push->fun_shared);
+    if (!push->function) Rf_error("out of memory while serializing: the object is too large");
+    if (is_pure) remember_function(push->fun, push->function);
   }
   push->call_bytes = tq_buffer_new();
   if (push->call != R_NilValue) tq_serialize(push->call_bytes, push->call);
@@ -56,14 +57,14 @@ static SEXP push_body(void *data) {
   void *call = push->call_bytes;
   push->call_bytes = NULL;
   struct tq_bytes pushed;
-  SEXP failure = tq_push(push->queue, id, push->fun_shared, call, push->options, &pushed);
+  SEXP failure = tq_push(push->queue, id, push->function, call, push->options, &pushed);
   return failure ? failure : tq_string(pushed);
 }
 
 static void push_cleanup(void *data) {
   struct push *push = data;
   tq_buffer_free(push->fun_bytes);
-  tq_shared_free(push->fun_shared);
+  tq_function_free(push->function);
   tq_buffer_free(push->call_bytes);
 }
 

@@ -50,12 +50,30 @@ static int receive(void) {
   }
 }
 
+/* Functions that were read, by their places, for the next tasks that have them. R compiles a function that is called again. */
+static SEXP functions = NULL;
+static double function_ids[TQ_PLACES];
+
+static SEXP function_of(const struct tq_fun *fun) {
+  if (fun->place < 0) return tq_unserialize(fun->payload);
+  if (!functions) {
+    functions = Rf_allocVector(VECSXP, TQ_PLACES);
+    R_PreserveObject(functions);
+  }
+  if (function_ids[fun->place] != fun->id) {
+    SET_VECTOR_ELT(functions, fun->place, tq_unserialize(fun->payload));
+    function_ids[fun->place] = fun->id;
+  }
+  return VECTOR_ELT(functions, fun->place);
+}
+
 /* Runs the current task and tells the host. Nothing holds its result then. */
 static void run(SEXP evaluator) {
-  const void *fun_payload, *call_payload;
+  struct tq_fun task_fun;
+  const void *call_payload;
   tq_set_phase(evaluator, TQ_PHASE_RECEIVE);
-  if (!tq_session_task(&fun_payload, &call_payload)) Rf_error("no task is running");
-  SEXP fun = PROTECT(tq_unserialize(fun_payload));
+  if (!tq_session_task(&task_fun, &call_payload)) Rf_error("no task is running");
+  SEXP fun = PROTECT(function_of(&task_fun));
   SEXP call = PROTECT(tq_unserialize(call_payload));
   tq_session_spent();
   SEXP outcome = PROTECT(tq_evaluate(evaluator, fun, call, 1));

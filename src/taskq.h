@@ -48,11 +48,11 @@ void *tq_buffer_new(void);
 int tq_buffer_write(void *buffer, const void *bytes, size_t length);
 void tq_buffer_free(void *buffer);
 
-/* Makes a payload that can be shared of a buffer, which is gone then; NULL when there is no memory. Freeing NULL does nothing, and
- * leaves other holders theirs. */
-void *tq_share(void *buffer);
-void *tq_shared_hold(const void *shared);
-void tq_shared_free(void *shared);
+/* Makes a function that can be pushed of a buffer, which is gone then; NULL when there is no memory. `is_pure`: running it changes
+ * nothing in it. Freeing NULL does nothing, and leaves other holders theirs. */
+void *tq_function(void *buffer, int is_pure);
+void *tq_function_hold(const void *function);
+void tq_function_free(void *function);
 
 /* The bytes of a payload; 0 when there is no memory for them. */
 int tq_payload_bytes(const void *payload, struct tq_bytes *bytes);
@@ -94,7 +94,15 @@ void tq_inline_done(void *queue, double serial, int verdict, void *outcome, cons
 
 int tq_session_receive(void);
 const char *tq_session_problem(void);
-int tq_session_task(const void **fun, const void **call);
+/* The current task's function, whose number no other has; `place`: where what was read of it may be kept for the next task that has it,
+ * below TQ_PLACES, or below zero; and its call. 0: there is no task. */
+struct tq_fun {
+  const void *payload;
+  double id;
+  int place;
+};
+enum { TQ_PLACES = 64 };
+int tq_session_task(struct tq_fun *fun, const void **call);
 /* The current task's payloads are not needed any more. */
 void tq_session_spent(void);
 int tq_session_reply(int verdict, void *outcome);

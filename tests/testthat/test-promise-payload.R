@@ -180,3 +180,47 @@ test_that("A2: a large result that is never popped leaves nothing, nor does a se
   q$wait(timeout = 20000)
   expect_identical(q$get_num_done(), 2L)
 })
+
+test_that("I7: a function travels once, and each task finds it as it was pushed", {
+  q <- local_queue(1)
+  # It holds an environment of its own, which a task changes.
+  counter <- local({
+    n <- 0
+    structure(function() n <<- n + 1, class = c("crate", "function"))
+  })
+  double <- function(x) 2 * x
+  for (i in 1:3) {
+    expect_identical(run_task(q, counter)$result, 1)
+    expect_identical(run_task(q, double, list(i))$result, 2 * i)
+  }
+  # More than a session keeps, and back to the first.
+  many <- lapply(1:100, function(i) eval(bquote(function() .(i))))
+  for (i in c(1:100, 1:3)) expect_identical(run_task(q, many[[i]])$result, i)
+  # What a task makes of its own function is its own.
+  own <- function() {
+    fun <- sys.function()
+    body(fun) <- quote("changed")
+    attr(fun, "mark") <- TRUE
+    is.null(attr(sys.function(), "mark"))
+  }
+  for (i in 1:3) expect_true(run_task(q, own)$result)
+})
+
+test_that("I7: a function that looks like the last one is not taken for it", {
+  q <- local_queue(1)
+  make <- function(value) {
+    fun <- function() attr(sys.function(), "value")
+    environment(fun) <- globalenv()
+    attr(fun, "value") <- value
+    fun
+  }
+  for (value in c("a", "b", "a")) expect_identical(run_task(q, make(value))$result, value)
+  # The same parts in another environment.
+  one <- function() environmentName(topenv(environment(sys.function())))
+  environment(one) <- globalenv()
+  other <- one
+  environment(other) <- asNamespace("stats")
+  expect_identical(run_task(q, one)$result, "R_GlobalEnv")
+  expect_identical(run_task(q, other)$result, "stats")
+  expect_identical(run_task(q, one)$result, "R_GlobalEnv")
+})

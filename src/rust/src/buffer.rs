@@ -5,7 +5,6 @@
 
 use std::os::raw::{c_int, c_void};
 use std::slice;
-use std::sync::Arc;
 
 use taskq_sys::payload::Payload;
 use taskq_sys::sealed::Growing;
@@ -136,52 +135,4 @@ pub(crate) unsafe extern "C" fn tq_buffer_free(buffer: *mut c_void) {
 pub(crate) unsafe fn take(buffer: *mut c_void) -> Buffer {
     // SAFETY: see above.
     *unsafe { Box::from_raw(buffer.cast::<Buffer>()) }
-}
-
-/// A payload that can be shared, made of a buffer, which is gone then; null when there is no memory for it.
-///
-/// # Safety
-/// `buffer` is one of [`tq_buffer_new`]'s, and not used again.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_share(buffer: *mut c_void) -> *mut c_void {
-    // SAFETY: see above.
-    let mut buffer = unsafe { take(buffer) };
-    if let Buffer::Memory(held, _) = &mut buffer {
-        held.shrink_to_fit();
-    }
-    match buffer.finish() {
-        Some(payload) => Box::into_raw(Box::new(Arc::new(payload))).cast(),
-        None => std::ptr::null_mut(),
-    }
-}
-
-/// Another hold on a shared payload, for C.
-///
-/// # Safety
-/// `shared` is one of [`tq_share`]'s and not freed.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_shared_hold(shared: *const c_void) -> *mut c_void {
-    // SAFETY: see above.
-    Box::into_raw(Box::new(unsafe { hold(shared) })).cast()
-}
-
-/// Lets go of a shared payload.
-///
-/// # Safety
-/// `shared` is null or one of [`tq_share`]'s, and not used again.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_shared_free(shared: *mut c_void) {
-    if !shared.is_null() {
-        // SAFETY: see above.
-        drop(unsafe { Box::from_raw(shared.cast::<Arc<Payload>>()) });
-    }
-}
-
-/// Another hold on a shared payload.
-///
-/// # Safety
-/// `shared` is one of [`tq_share`]'s and not freed.
-pub(crate) unsafe fn hold(shared: *const c_void) -> Arc<Payload> {
-    // SAFETY: see above.
-    Arc::clone(unsafe { &*shared.cast::<Arc<Payload>>() })
 }

@@ -19,6 +19,7 @@ use extendr_api::prelude::*;
 mod buffer;
 mod external;
 mod far;
+mod functions;
 mod handle;
 mod host;
 mod reply;

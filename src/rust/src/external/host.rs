@@ -17,7 +17,7 @@ use taskq_sys::payload::Payload;
 
 use super::options;
 use super::{border, Bytes, DONE, EMPTY, FAILED, TIMED_OUT};
-use crate::{buffer, handle, reply};
+use crate::{buffer, functions, handle, reply};
 
 /// See `taskq.h`.
 #[repr(C)]
@@ -115,7 +115,7 @@ unsafe extern "C" fn tq_push(
     // SAFETY: the C side gives the buffer away, and holds the others: shared bytes, a live queue, null or a string of R's, the
     // list that R/task-options.R has made.
     let (queue, fun, call, task) = unsafe {
-        let fun = buffer::hold(fun);
+        let fun = functions::hold(fun);
         let call = buffer::take(call);
         let label = (!id.is_null()).then(|| CStr::from_ptr(id).to_string_lossy());
         let queue = handle::at(queue);
@@ -330,7 +330,7 @@ unsafe extern "C" fn tq_task_read(
     // SAFETY: `task` is one of `tq_task`'s, the others are on the caller's stack.
     unsafe {
         let task = &*task.cast::<TaskPayload>();
-        fun.write(&*task.fun);
+        fun.write(&**task.fun.payload());
         call.write(&*task.call);
     }
 }

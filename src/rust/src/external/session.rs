@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_int, c_void};
+use std::ptr::null;
 
 use taskq_sys::payload::Payload;
 use taskq_wire::message::Verdict;
@@ -28,6 +29,14 @@ extern "C" fn tq_session_receive() -> c_int {
     })
 }
 
+/// See `taskq.h`.
+#[repr(C)]
+struct Fun {
+    payload: *const Payload,
+    id: f64,
+    place: c_int,
+}
+
 /// Why the last call has failed; valid until the next.
 #[no_mangle]
 extern "C" fn tq_session_problem() -> *const c_char {
@@ -35,14 +44,21 @@ extern "C" fn tq_session_problem() -> *const c_char {
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_session_task(fun: *mut *const Payload, call: *mut *const Payload) -> c_int {
+unsafe extern "C" fn tq_session_task(fun: *mut Fun, call: *mut *const Payload) -> c_int {
     with_session(0, |session| {
         let Some(job) = session.current() else {
             return 0;
         };
         // SAFETY: both are on the caller's stack. The payloads live until they are spent or the task ends.
         unsafe {
-            fun.write(&job.fun);
+            fun.write(Fun {
+                payload: job.fun.payload.as_deref().map_or(null(), |payload| payload),
+                id: job.fun.id as f64,
+                place: match job.fun.place {
+                    Some(place) if job.fun.is_pure => place as c_int,
+                    _ => -1,
+                },
+            });
             call.write(&job.call);
         }
         1

@@ -22,6 +22,7 @@
 mod config;
 mod driver;
 mod error;
+mod function;
 mod link;
 mod nursery;
 mod outbox;
@@ -33,6 +34,7 @@ mod state;
 
 pub use config::Config;
 pub use error::{PushError, StartFailure};
+pub use function::Function;
 pub use output::Captured;
 pub use queue::{Awaited, InlineStep, InlineTask, Queue, SeatRow, TaskRow, WaitOutcome};
 pub use record::{DoneTask, Ending, TaskPayload};

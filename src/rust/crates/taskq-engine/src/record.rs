@@ -8,6 +8,7 @@ use taskq_core::Outcome;
 use taskq_sys::payload::Payload;
 use taskq_wire::board::progress::Progress;
 
+use crate::function::Function;
 use crate::output::Captured;
 
 /// What a finished task was made of is freed as soon as the task is done when it keeps more bytes than this.
@@ -17,22 +18,26 @@ const KEEP_PAYLOAD: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct TaskPayload {
     /// The function.
-    pub fun: Arc<Payload>,
+    pub fun: Arc<Function>,
     /// The rest of the call.
     pub call: Arc<Payload>,
 }
 
 impl TaskPayload {
     fn weight(&self) -> usize {
-        self.fun.weight().saturating_add(self.call.weight())
+        self.fun
+            .payload()
+            .weight()
+            .saturating_add(self.call.weight())
     }
 
     /// It will not be sent any more. What others hold, too, is theirs to retire.
     fn retire(&mut self) {
-        for part in [&mut self.fun, &mut self.call] {
-            if let Some(part) = Arc::get_mut(part) {
-                part.retire();
-            }
+        if let Some(call) = Arc::get_mut(&mut self.call) {
+            call.retire();
+        }
+        if let Some(fun) = Arc::get_mut(&mut self.fun) {
+            fun.retire();
         }
     }
 }

@@ -16,7 +16,8 @@ use taskq_core::{Begun, Counts, GoneCause, Input, Verdict};
 use taskq_core::{Outcome, QueueState, Scheduler, TaskPhase};
 use taskq_sys::board::Board;
 use taskq_sys::{clock, socket};
-use taskq_wire::message::{self as wire, ToControl, ToSession};
+use taskq_wire::memory::{Memory, Place};
+use taskq_wire::message::{self as wire, FunctionRef, ToControl, ToSession};
 use taskq_wire::packet;
 
 use crate::config::Config;
@@ -99,6 +100,8 @@ pub(crate) enum Wanted {
 pub(crate) struct Outgoing {
     pub(crate) link: Arc<Link>,
     pub(crate) outbox: Outbox,
+    /// Which functions it was sent.
+    pub(crate) functions: Memory,
     /// What its current task writes: standard output, standard error.
     pub(crate) captures: [SharedCapture; 2],
 }
@@ -455,16 +458,25 @@ impl State {
             TaskPhase::Running { .. } => task.tries,
             TaskPhase::Waiting | TaskPhase::Done => task.tries.saturating_add(1),
         };
+        let fun = &payload.fun;
+        let part = fun.payload().part();
+        let place = outgoing.functions.admit(fun.id(), part.len, |_| {});
         let message = ToSession::Run {
             attempt,
             label: task.label.to_owned(),
             tries,
-            fun: payload.fun.part(),
+            fun: FunctionRef {
+                id: fun.id(),
+                is_pure: fun.is_pure(),
+                part,
+            },
             call: payload.call.part(),
         };
-        let pushed = outgoing
-            .outbox
-            .push(&message, &[&payload.fun, &payload.call]);
+        let payloads: &[_] = match place {
+            Place::Known(_) => &[&payload.call],
+            Place::New(_) | Place::None => &[fun.payload(), &payload.call],
+        };
+        let pushed = outgoing.outbox.push(&message, payloads);
         // Label and payload were measured when the task was pushed.
         debug_assert!(pushed.is_ok());
     }

@@ -75,6 +75,25 @@ impl Payload {
         }
     }
 
+    /// The same, holding no more of the frame that it came with than its own bytes.
+    #[must_use]
+    pub fn apart(mut self) -> Payload {
+        if let Body::Slice(all, range) = &self.body {
+            self.body = Body::Own(all[range.clone()].to_vec());
+        }
+        self
+    }
+
+    /// The bytes, unless they are in a file.
+    #[must_use]
+    pub fn in_memory(&self) -> Option<&[u8]> {
+        match &self.body {
+            Body::Own(bytes) => Some(bytes),
+            Body::Slice(all, range) => Some(&all[range.clone()]),
+            Body::File(_) | Body::Content(_) => None,
+        }
+    }
+
     /// Whether it has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

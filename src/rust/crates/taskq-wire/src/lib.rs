@@ -8,7 +8,7 @@
 //! | session control | packets | [`ToControl`](message::ToControl) | [`FromControl`](message::FromControl) |
 //! | session tasks | stream of frames | [`ToSession`](message::ToSession) | [`FromSession`](message::FromSession) |
 //!
-//! [`packet`] encodes the first two, [`frame`] the third; [`board`] lays out the page of shared memory in which a session
+//! [`packet`] encodes the first two, [`frame`] the third; [`memory`] is the account of what a session has; [`board`] lays out the page of shared memory in which a session
 //! notes what it has begun and the host notes what it has read.
 //!
 //! This crate opens no socket, maps no memory and knows nothing of R: payloads are opaque bytes here.
@@ -16,9 +16,10 @@
 
 pub mod board;
 pub mod frame;
+pub mod memory;
 pub mod message;
 pub mod packet;
 
 /// The version of everything in this crate. Both ends come from one installed package, so a difference means that the
 /// package was replaced under a running queue; it is reported, never bridged.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;

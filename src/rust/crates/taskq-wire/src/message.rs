@@ -161,10 +161,21 @@ pub struct Part {
     pub attached: u8,
 }
 
+/// What a message says of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionRef {
+    /// Its number, by which both ends know it; see [`memory`](crate::memory).
+    pub id: u64,
+    /// Nothing in it can be changed by running it.
+    pub is_pure: bool,
+    /// The serialized function; nothing of it comes with the frame when the session has it.
+    pub part: Part,
+}
+
 /// Host to the R thread of a session, each in a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToSession {
-    /// Run this attempt. Two payloads come with it.
+    /// Run this attempt. The payload of its function, unless the session has that, and that of the call come with it.
     Run {
         /// The attempt.
         attempt: AttemptId,
@@ -172,8 +183,8 @@ pub enum ToSession {
         label: String,
         /// How often the task has begun, this time included.
         tries: u32,
-        /// The serialized function.
-        fun: Part,
+        /// The function.
+        fun: FunctionRef,
         /// The serialized rest of the call.
         call: Part,
     },

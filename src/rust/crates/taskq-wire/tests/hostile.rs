@@ -7,8 +7,8 @@ mod harness;
 use taskq_core::id::{AttemptId, TaskId, WorkerId};
 use taskq_wire::frame::encode_head;
 use taskq_wire::message::{
-    Finished, FromControl, FromSession, Part, Setup, SlotId, StartPhase, ToControl, ToNursery,
-    ToSession, Verdict,
+    Finished, FromControl, FromSession, FunctionRef, Part, Setup, SlotId, StartPhase, ToControl,
+    ToNursery, ToSession, Verdict,
 };
 use taskq_wire::packet;
 
@@ -57,10 +57,14 @@ fn real_messages() -> Vec<Vec<u8>> {
     let run = ToSession::Run {
         attempt,
         label: "a label".into(),
-        fun: Part {
-            len: 3,
-            in_file: false,
-            attached: 0,
+        fun: FunctionRef {
+            id: 1,
+            is_pure: false,
+            part: Part {
+                len: 3,
+                in_file: false,
+                attached: 0,
+            },
         },
         call: Part {
             len: 1 << 40,

@@ -24,5 +24,5 @@ mod watch;
 pub use error::{ServeError, SessionError, StartError};
 pub use nursery::{ExecSession, Nursery, Role};
 pub use seed::Seed;
-pub use session::{InterruptHook, Job, Session};
+pub use session::{Fun, InterruptHook, Job, Session};
 pub use setup::SetupFile;

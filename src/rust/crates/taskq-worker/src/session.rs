@@ -5,6 +5,7 @@
 
 mod control;
 mod die;
+mod functions;
 mod job;
 mod ledger;
 mod output;
@@ -27,10 +28,11 @@ use crate::nursery::shortened;
 use crate::random;
 use crate::seed::Seed;
 use control::Shared;
+use functions::Functions;
 use job::{write_all, Stream};
 use output::{Identity, Output};
 
-pub use job::Job;
+pub use job::{Fun, Job};
 
 /// How much more likely than the host, out of 1000.
 const OOM_SCORE: i32 = 300;
@@ -51,6 +53,7 @@ pub struct Session {
     task: OwnedFd,
     task_identity: Identity,
     decoder: Decoder<ToSession>,
+    functions: Functions,
     head: Vec<u8>,
     output: Output,
     slot: OwnSlot,
@@ -93,6 +96,7 @@ impl Session {
             task: seed.task,
             task_identity,
             decoder: Decoder::default(),
+            functions: Functions::default(),
             head: Vec::new(),
             output,
             slot: seed.slot,
@@ -140,11 +144,12 @@ impl Session {
                         call,
                     } => {
                         let mut arrived = Arrived::new(frame.payload, frame.descriptors);
+                        let fun = self.functions.take(fun, &mut arrived)?;
                         let job = Job {
                             attempt,
                             label,
                             tries,
-                            fun: arrived.take(&fun).map_err(SessionError::Payload)?,
+                            fun,
                             call: arrived.take(&call).map_err(SessionError::Payload)?,
                         };
                         arrived.finish().map_err(SessionError::Payload)?;
@@ -283,7 +288,7 @@ impl Session {
     /// The payloads of the current attempt were read: what they hold of memory and files is given back.
     pub fn spent(&mut self) {
         if let Some(current) = &mut self.current {
-            current.job.fun = Payload::default();
+            current.job.fun.payload = None;
             current.job.call = Payload::default();
         }
     }

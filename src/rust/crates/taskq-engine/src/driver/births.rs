@@ -10,6 +10,7 @@ use taskq_core::id::WorkerId;
 use taskq_core::{GoneCause, Input};
 use taskq_sys::{pipe, socket};
 use taskq_wire::board::SLOTS;
+use taskq_wire::memory::Memory;
 use taskq_wire::message::SlotId;
 
 use super::{Driver, NURSERY_CONTROL, NURSERY_OUTPUT, NURSERY_PIDFD, SESSIONS};
@@ -186,6 +187,7 @@ impl Driver {
         let outgoing = Outgoing {
             link,
             outbox: Outbox::default(),
+            functions: Memory::default(),
             captures: session.captures(),
         };
         self.sessions.insert(worker, session);

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use taskq_core::id::AttemptId;
 use taskq_sys::payload::Payload;
@@ -18,10 +19,23 @@ pub struct Job {
     pub label: String,
     /// How often the task has begun, this time included.
     pub tries: u32,
-    /// The serialized function.
-    pub fun: Payload,
+    /// The function.
+    pub fun: Fun,
     /// The serialized rest of the call.
     pub call: Payload,
+}
+
+/// A function as a session has it.
+#[derive(Clone, Debug)]
+pub struct Fun {
+    /// Its number.
+    pub id: u64,
+    /// Nothing in it can be changed by running it.
+    pub is_pure: bool,
+    /// Where the session keeps it, if it does: a number below [`PLACES`](taskq_wire::memory::PLACES).
+    pub place: Option<usize>,
+    /// The serialized function; `None` when it was spent.
+    pub payload: Option<Arc<Payload>>,
 }
 
 /// Sends both, one after the other, and the descriptors with the first byte.

@@ -10,7 +10,7 @@ use taskq_sys::payload::Arrived;
 use taskq_sys::socket::{recv_packet, recv_stream_with, send_packet, send_stream_with, RecvFlags};
 use taskq_wire::frame::{encode_head, Decoder, Frame, Progress, Source};
 use taskq_wire::message::{
-    Finished, FromControl, FromSession, Part, SlotId, ToControl, ToSession, Verdict,
+    Finished, FromControl, FromSession, FunctionRef, Part, SlotId, ToControl, ToSession, Verdict,
 };
 use taskq_wire::packet::{self, MAX_PACKET};
 
@@ -175,7 +175,12 @@ pub(crate) fn run(task: u64, fun: Part, call: Part) -> ToSession {
         attempt: attempt(task),
         label: "a".into(),
         tries: 1,
-        fun,
+        fun: FunctionRef {
+            // A number of its own: it comes with the frame.
+            id: task + 1,
+            is_pure: false,
+            part: fun,
+        },
         call,
     }
 }

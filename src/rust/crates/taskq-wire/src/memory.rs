@@ -1,0 +1,152 @@
+//! Which functions a session has. The host and the session keep the same account, of the same frames in the same order, so
+//! nothing is said about it: a function that the account has does not travel.
+//!
+//! It has a bounded number of places and of bytes; what was used least recently makes room.
+
+/// So many functions a session keeps.
+pub const PLACES: usize = 64;
+/// So many bytes they have together.
+pub const MOST_BYTES: u64 = 64 << 20;
+
+/// Where a function is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Here, since it came before.
+    Known(usize),
+    /// Here from now on: it has to travel.
+    New(usize),
+    /// Nowhere: it has to travel each time.
+    None,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// By place.
+    entries: Vec<Entry>,
+    bytes: u64,
+    /// Counts the uses.
+    clock: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// 0 when the place is free.
+    id: u64,
+    len: u64,
+    used: u64,
+}
+
+impl Memory {
+    /// A function is used. `id` is never 0, and always the same for the same bytes; `forget` is told each place that becomes free.
+    pub fn admit(&mut self, id: u64, len: u64, mut forget: impl FnMut(usize)) -> Place {
+        self.clock += 1;
+        if let Some(place) = self.entries.iter().position(|entry| entry.id == id) {
+            self.entries[place].used = self.clock;
+            return Place::Known(place);
+        }
+        if len > MOST_BYTES {
+            return Place::None;
+        }
+        while self.bytes + len > MOST_BYTES {
+            let Some(oldest) = self.oldest() else { break };
+            self.clear(oldest);
+            forget(oldest);
+        }
+        let place = self.place(&mut forget);
+        self.bytes += len;
+        self.entries[place] = Entry {
+            id,
+            len,
+            used: self.clock,
+        };
+        Place::New(place)
+    }
+
+    /// A free place, made if need be.
+    fn place(&mut self, forget: &mut impl FnMut(usize)) -> usize {
+        if let Some(free) = self.entries.iter().position(|entry| entry.id == 0) {
+            return free;
+        }
+        if self.entries.len() < PLACES {
+            self.entries.push(Entry {
+                id: 0,
+                len: 0,
+                used: 0,
+            });
+            return self.entries.len() - 1;
+        }
+        let oldest = self.oldest().unwrap_or(0);
+        self.clear(oldest);
+        forget(oldest);
+        oldest
+    }
+
+    fn oldest(&self) -> Option<usize> {
+        let taken = self.entries.iter().enumerate().filter(|(_, e)| e.id != 0);
+        taken.min_by_key(|(_, e)| e.used).map(|(place, _)| place)
+    }
+
+    fn clear(&mut self, place: usize) {
+        let entry = &mut self.entries[place];
+        self.bytes -= entry.len;
+        (entry.id, entry.len) = (0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_travels_once() {
+        let mut memory = Memory::default();
+        assert_eq!(memory.admit(7, 10, |_| {}), Place::New(0));
+        assert_eq!(memory.admit(8, 10, |_| {}), Place::New(1));
+        assert_eq!(memory.admit(7, 10, |_| {}), Place::Known(0));
+    }
+
+    #[test]
+    fn the_least_recently_used_makes_room() {
+        let mut memory = Memory::default();
+        for id in 1..=PLACES as u64 {
+            memory.admit(id, 1, |_| panic!("there is room"));
+        }
+        memory.admit(1, 1, |_| {});
+        let mut forgotten = Vec::new();
+        assert_eq!(memory.admit(1000, 1, |p| forgotten.push(p)), Place::New(1));
+        assert_eq!(forgotten, [1]);
+        assert_eq!(memory.admit(1, 1, |_| {}), Place::Known(0));
+        assert!(matches!(memory.admit(2, 1, |_| {}), Place::New(_)));
+    }
+
+    #[test]
+    fn few_large_ones_make_room_for_another() {
+        let mut memory = Memory::default();
+        let third = MOST_BYTES / 3;
+        for id in 1..=3 {
+            assert!(matches!(memory.admit(id, third, |_| {}), Place::New(_)));
+        }
+        let mut forgotten = Vec::new();
+        memory.admit(4, 2 * third, |place| forgotten.push(place));
+        assert_eq!(forgotten, [0, 1]);
+        assert_eq!(memory.admit(5, MOST_BYTES + 1, |_| {}), Place::None);
+        assert_eq!(memory.admit(3, third, |_| {}), Place::Known(2));
+    }
+
+    #[test]
+    fn both_ends_keep_the_same_account() {
+        // What one of them says of a sequence of uses depends on nothing else.
+        let (mut near, mut far) = (Memory::default(), Memory::default());
+        let mut seed = 1u64;
+        for _ in 0..20_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let id = 1 + (seed >> 33) % 100;
+            let len = id * (MOST_BYTES / 900);
+            assert_eq!(near.admit(id, len, |_| {}), far.admit(id, len, |_| {}));
+            assert!(near.bytes <= MOST_BYTES);
+            let sum: u64 = near.entries.iter().map(|entry| entry.len).sum();
+            assert_eq!(near.bytes, sum);
+        }
+    }
+}
