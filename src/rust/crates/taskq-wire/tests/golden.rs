@@ -45,7 +45,7 @@ fn these_bytes_belong_to_version_2() {
 #[test]
 fn every_phase_of_a_start_has_a_number_and_a_name() {
     for (number, phase) in StartPhase::ALL.into_iter().enumerate() {
-        packet_is(&phase, &format!("01{number:02x}"));
+        packet_is(&phase, &format!("02{number:02x}"));
         assert_eq!(StartPhase::from_name(phase.name()), Some(phase));
     }
     let one_more = [VERSION, StartPhase::ALL.len() as u8];
