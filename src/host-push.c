@@ -43,14 +43,16 @@ static SEXP push_body(void *data) {
     push->fun_shared = tq_shared_hold(last_bytes);
   } else {
     unsigned long before = tq_references_written;
-    push->fun_bytes = tq_buffer_new();
+    push->fun_bytes = tq_buffer_new(TQ_SEGMENTS_OF_FUNCTION, 1);
     tq_serialize(push->fun_bytes, push->fun);
     push->fun_shared = tq_share(push->fun_bytes);
     push->fun_bytes = NULL;
     if (!push->fun_shared) Rf_error("out of memory while serializing: the object is too large");
-    if (tq_references_written == before) remember_function(push->fun, push->fun_shared);
+    /* What is shared is freed when its last holder lets go of it; this must not be one. */
+    int is_kept = tq_references_written == before && !tq_shared_has_files(push->fun_shared);
+    if (is_kept) remember_function(push->fun, push->fun_shared);
   }
-  push->call_bytes = tq_buffer_new();
+  push->call_bytes = tq_buffer_new(TQ_SEGMENTS, 0);
   if (push->call != R_NilValue) tq_serialize(push->call_bytes, push->call);
   const char *id = push->id == R_NilValue ? NULL : Rf_translateCharUTF8(STRING_ELT(push->id, 0));
   void *call = push->call_bytes;
