@@ -25,7 +25,9 @@
   # The scheduler threads must have ended before their code is unmapped.
   rs_exit()
   tq_session$is_over <- TRUE
-  library.dynam.unload("taskq", libpath)
+  # Shared vectors that somebody still has are read by this code.
+  gc()
+  if (.External(C_tq_segments) == 0) library.dynam.unload("taskq", libpath)
 }
 
 # What marks the queues of this session. A queue that was saved and restored carries a copy, so

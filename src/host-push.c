@@ -43,15 +43,16 @@ static SEXP push_body(void *data) {
     push->function = tq_function_hold(last_function);
   } else {
     unsigned long before = tq_references_written;
-    push->fun_bytes = tq_buffer_new();
+    push->fun_bytes = tq_buffer_new(TQ_SEGMENTS_OF_FUNCTION, 1);
     tq_serialize(push->fun_bytes, push->fun);
     int is_pure = tq_references_written == before;
     push->function = tq_function(push->fun_bytes, is_pure);
     push->fun_bytes = NULL;
     if (!push->function) Rf_error("out of memory while serializing: the object is too large");
-    if (is_pure) remember_function(push->fun, push->function);
+    /* What is shared is freed when its last holder lets go of it; this must not be one. */
+    if (is_pure && !tq_function_has_files(push->function)) remember_function(push->fun, push->function);
   }
-  push->call_bytes = tq_buffer_new();
+  push->call_bytes = tq_buffer_new(TQ_SEGMENTS, 0);
   if (push->call != R_NilValue) tq_serialize(push->call_bytes, push->call);
   const char *id = push->id == R_NilValue ? NULL : Rf_translateCharUTF8(STRING_ELT(push->id, 0));
   void *call = push->call_bytes;

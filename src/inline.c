@@ -64,6 +64,6 @@ SEXP tq_r_inline_done(SEXP args) {
   SEXP refusal;
   void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
-  struct inline_done data = {queue, args, tq_buffer_new()};
+  struct inline_done data = {queue, args, tq_buffer_new(TQ_SEGMENTS, 0)};
   return R_ExecWithCleanup(inline_done_body, &data, inline_done_cleanup, &data);
 }

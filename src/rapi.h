@@ -14,6 +14,7 @@
 #include "taskq.h"
 
 #include <R.h>
+#include <R_ext/Rdynload.h>
 
 /* ---- routine.c ---- */
 
@@ -31,6 +32,14 @@ void tq_serialize(void *buffer, SEXP object);
 SEXP tq_unserialize(const void *payload);
 /* How often something was written that may change while the object that holds it stays the same. */
 extern unsigned long tq_references_written;
+
+/* ---- share.c ---- */
+
+/* Calls `write` such that it writes shared vectors as handles, and `read` such that it reads them. */
+void tq_with_handles_written(void *buffer, SEXP object, void (*write)(void *, SEXP));
+SEXP tq_with_handles_read(const void *payload, SEXP (*read)(const void *));
+/* Makes the classes of shared vectors; once. */
+void tq_share_begin(DllInfo *dll);
 
 /* ---- host-wait.c ---- */
 
@@ -63,6 +72,9 @@ SEXP tq_r_commit(SEXP args);
 SEXP tq_r_commit_all(SEXP args);
 SEXP tq_r_payload(SEXP args);
 SEXP tq_r_evaluate(SEXP args);
+SEXP tq_r_share(SEXP args);
+SEXP tq_r_is_shared(SEXP args);
+SEXP tq_r_segments(SEXP args);
 SEXP tq_r_serve(SEXP args);
 SEXP tq_r_reply(SEXP args);
 SEXP tq_r_disarm(SEXP args);

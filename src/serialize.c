@@ -25,10 +25,17 @@ static SEXP note_reference(SEXP object, SEXP data) {
   return R_NilValue;
 }
 
-void tq_serialize(void *buffer, SEXP object) {
+static void write_object(void *buffer, SEXP object) {
   struct R_outpstream_st stream;
   R_InitOutPStream(&stream, (R_pstream_data_t) buffer, R_pstream_binary_format, 3, out_char, out_bytes, note_reference, R_NilValue);
   R_Serialize(object, &stream);
+}
+
+void tq_serialize(void *buffer, SEXP object) {
+  if (tq_segments())
+    tq_with_handles_written(buffer, object, write_object);
+  else
+    write_object(buffer, object);
 }
 
 struct source {
@@ -50,13 +57,18 @@ static int in_char(R_inpstream_t stream) {
   return byte;
 }
 
-/* An empty payload, or none, stands for NULL. */
-SEXP tq_unserialize(const void *payload) {
-  struct tq_bytes from = {NULL, 0};
-  if (payload && !tq_payload_bytes(payload, &from)) Rf_error("out of memory while reading a serialized object");
+static SEXP read_object(const void *payload) {
+  struct tq_bytes from;
+  if (!tq_payload_bytes(payload, &from)) Rf_error("out of memory while reading a serialized object");
   if (from.length == 0) return R_NilValue;
   struct source source = {(const unsigned char *) from.bytes, from.length};
   struct R_inpstream_st stream;
   R_InitInPStream(&stream, (R_pstream_data_t) &source, R_pstream_any_format, in_char, in_bytes, NULL, R_NilValue);
   return R_Unserialize(&stream);
+}
+
+/* An empty payload, or none, stands for NULL. */
+SEXP tq_unserialize(const void *payload) {
+  if (!payload) return R_NilValue;
+  return tq_payload_segments(payload) ? tq_with_handles_read(payload, read_object) : read_object(payload);
 }

@@ -26,7 +26,7 @@ static void reply_cleanup(void *data) {
 
 /* Ends the current task. Nothing is sent when the outcome cannot be serialized. */
 static void send_reply(int verdict, SEXP outcome) {
-  struct reply data = {verdict, outcome, tq_buffer_new()};
+  struct reply data = {verdict, outcome, tq_buffer_new(TQ_SEGMENTS, 0)};
   R_ExecWithCleanup(reply_body, &data, reply_cleanup, &data);
 }
 
@@ -38,8 +38,12 @@ SEXP tq_r_reply(SEXP args) {
   return R_NilValue;
 }
 
+/* What the last task has used of shared vectors is kept by garbage. When nothing comes for so long, R collects it. */
+static const double leisure_ms = 300;
+
 /* Waits for a task; 0 when the session is to leave. */
 static int receive(void) {
+  if (tq_segments() && !tq_session_wait(leisure_ms)) R_gc();
   switch (tq_session_receive()) {
   case TQ_DONE:
     return 1;

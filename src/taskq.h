@@ -43,8 +43,11 @@ struct tq_inline {
   struct tq_bytes id;
 };
 
-/* A growing buffer; writing answers 0 when there is no memory. Freeing NULL does nothing. */
-void *tq_buffer_new(void);
+/* So many segments of shared vectors may go with what is serialized: those of a task's function and of its call share a frame. */
+enum { TQ_SEGMENTS = 200, TQ_SEGMENTS_OF_FUNCTION = 50 };
+
+/* A growing buffer, for a function or for anything else; writing answers 0 when there is no memory. Freeing NULL does nothing. */
+void *tq_buffer_new(size_t segments, int is_function);
 int tq_buffer_write(void *buffer, const void *bytes, size_t length);
 void tq_buffer_free(void *buffer);
 
@@ -56,6 +59,31 @@ void tq_function_free(void *function);
 
 /* The bytes of a payload; 0 when there is no memory for them. */
 int tq_payload_bytes(const void *payload, struct tq_bytes *bytes);
+
+/* How many segments came with a payload; and one of them, which lives as long as the payload, or NULL. */
+size_t tq_payload_segments(const void *payload);
+const void *tq_payload_segment(const void *payload, size_t place);
+/* Whether a function holds files, its own or segments. */
+int tq_function_has_files(const void *function);
+
+/* A segment, memory that vectors are shared in: written, ended (NULL when there is no room), held by as many as want to. Writing
+ * answers where the bytes are, at a multiple of `align` (at most 64), or below zero. Freeing NULL does nothing. */
+void *tq_segment_begin(void);
+double tq_segment_write(void *writer, const void *bytes, size_t length, size_t align);
+void *tq_segment_end(void *writer);
+void tq_segment_abandon(void *writer);
+void *tq_segment_hold(const void *segment);
+void tq_segment_free(void *segment);
+void tq_segment_bytes(const void *segment, struct tq_bytes *bytes);
+/* A part of a segment that can be written without anybody else noticing; NULL when there is none. */
+void *tq_segment_private(const void *segment, size_t offset, size_t size, void **address);
+/* Whether anything was written there, or below zero when nobody knows. */
+int tq_private_is_written(const void *mapping);
+void tq_private_free(void *mapping);
+/* The place of a segment among those that go with what is serialized, or below zero when it cannot go with it. */
+int tq_buffer_attach(void *buffer, const void *segment);
+/* How many segments this process has. */
+size_t tq_segments(void);
 
 double tq_now_ms(void);
 
@@ -92,6 +120,8 @@ void tq_inline_free(void *next);
 void tq_inline_done(void *queue, double serial, int verdict, void *outcome, const char *out, const char *err, double cpu,
                     double seconds);
 
+/* Whether something comes within this time. */
+int tq_session_wait(double ms);
 int tq_session_receive(void);
 const char *tq_session_problem(void);
 /* The current task's function, whose number no other has; `place`: where what was read of it may be kept for the next task that has it,

@@ -127,11 +127,6 @@ test_that("I5: arguments are released when their task is done", {
   expect_identical(unname(vapply(pop_all(q), `[[`, 1L, "result")), rep(5000000L, 5))
 })
 
-# How many memory files of a kind this process has open, as code for another process.
-memory_files <- function(name) {
-  sum(grepl(paste0("memfd:", name), Sys.readlink(list.files("/proc/self/fd", full.names = TRUE)), fixed = TRUE))
-}
-
 test_that("I1: large arguments and results pass through memory files, or the socket where there are none", {
   both <- function(memory_files, size) {
     q <- taskq::task_q$new(1)

@@ -1,74 +1,108 @@
 //! A growing buffer that R serializes into. Running out of memory is told, so that R can report it; it does not abort.
 //!
 //! It begins in memory. What becomes large goes on in a memory file, which another process can map; and comes back to memory when
-//! the file cannot grow.
+//! the file cannot grow. Shared vectors are not written into it: their segments are attached.
 
 use std::os::raw::{c_int, c_void};
 use std::slice;
+use std::sync::Arc;
 
 use taskq_sys::payload::Payload;
 use taskq_sys::sealed::Growing;
+use taskq_sys::segment::Segment;
 
 /// What is larger goes through a memory file: about here mapping one is cheaper than two copies through a socket.
 const LARGE: usize = 256 * 1024;
+/// A function is sent many times and kept for that; its file would be open all the while.
+const LARGE_FUNCTION: usize = 8 << 20;
 
 /// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    body: Body,
+    attached: Vec<Arc<Segment>>,
+    /// So many segments may be attached.
+    limit: usize,
+    /// What is larger becomes a file.
+    large: usize,
+}
+
 #[derive(Debug)]
-pub(crate) enum Buffer {
+enum Body {
     /// All of it. `true`: there is no file for it, or none any more.
     Memory(Vec<u8>, bool),
     /// All of it.
     File(Growing),
 }
 
-impl Default for Buffer {
-    fn default() -> Buffer {
-        Buffer::Memory(Vec::new(), false)
+impl Default for Body {
+    fn default() -> Body {
+        Body::Memory(Vec::new(), false)
     }
 }
 
 impl Buffer {
+    /// The place of a segment among those that are attached; `None` when it cannot be sent along.
+    pub(crate) fn attach(&mut self, segment: &Arc<Segment>) -> Option<usize> {
+        let same = |known: &Arc<Segment>| Arc::ptr_eq(known, segment);
+        if let Some(place) = self.attached.iter().position(same) {
+            return Some(place);
+        }
+        if self.attached.len() >= self.limit || segment.descriptor().is_none() {
+            return None;
+        }
+        self.attached.push(Arc::clone(segment));
+        Some(self.attached.len() - 1)
+    }
+
+    /// What was written; `None` when there is no memory for it after all.
+    pub(crate) fn finish(self) -> Option<Payload> {
+        let payload = self.body.finish()?;
+        Some(payload.with_attached(self.attached))
+    }
+}
+
+impl Body {
     /// Appends bytes; false when there is no memory for them.
-    fn write(&mut self, bytes: &[u8]) -> bool {
+    fn write(&mut self, bytes: &[u8], large: usize) -> bool {
         match self {
-            Buffer::Memory(held, stays) => {
-                if !*stays && held.len() + bytes.len() > LARGE {
+            Body::Memory(held, stays) => {
+                if !*stays && held.len() + bytes.len() > large {
                     match move_to_file(held) {
                         Some(file) => {
-                            *self = Buffer::File(file);
-                            return self.write(bytes);
+                            *self = Body::File(file);
+                            return self.write(bytes, large);
                         }
                         None => *stays = true,
                     }
                 }
                 append(held, bytes)
             }
-            Buffer::File(file) => {
-                file.write(bytes).is_ok() || (self.return_to_memory() && self.write(bytes))
+            Body::File(file) => {
+                file.write(bytes).is_ok() || (self.return_to_memory() && self.write(bytes, large))
             }
         }
     }
 
     fn return_to_memory(&mut self) -> bool {
         match std::mem::take(self) {
-            Buffer::File(file) => {
+            Body::File(file) => {
                 let held = file.into_memory();
                 let is_whole = held.is_some();
-                *self = Buffer::Memory(held.unwrap_or_default(), true);
+                *self = Body::Memory(held.unwrap_or_default(), true);
                 is_whole
             }
-            memory @ Buffer::Memory(..) => {
+            memory @ Body::Memory(..) => {
                 *self = memory;
                 true
             }
         }
     }
 
-    /// What was written; `None` when there is no memory for it after all.
-    pub(crate) fn finish(self) -> Option<Payload> {
+    fn finish(self) -> Option<Payload> {
         match self {
-            Buffer::Memory(held, _) => Some(held.into()),
-            Buffer::File(file) => match file.seal() {
+            Body::Memory(held, _) => Some(held.into()),
+            Body::File(file) => match file.seal() {
                 Ok(sealed) => Some(sealed.into()),
                 Err(file) => file.into_memory().map(Payload::from),
             },
@@ -90,10 +124,20 @@ fn append(held: &mut Vec<u8>, bytes: &[u8]) -> bool {
     true
 }
 
-/// A new buffer. It belongs to the caller until [`take`] or [`tq_buffer_free`].
+/// A new buffer, for a function or for anything else, to which so many segments may be attached. It belongs to the caller until [`take`] or [`tq_buffer_free`].
 #[no_mangle]
-pub(crate) extern "C" fn tq_buffer_new() -> *mut c_void {
-    Box::into_raw(Box::<Buffer>::default()).cast()
+pub(crate) extern "C" fn tq_buffer_new(segments: usize, is_function: c_int) -> *mut c_void {
+    let large = if is_function == 0 {
+        LARGE
+    } else {
+        LARGE_FUNCTION
+    };
+    let buffer = Buffer {
+        limit: segments,
+        large,
+        ..Buffer::default()
+    };
+    Box::into_raw(Box::new(buffer)).cast()
 }
 
 /// Appends bytes; 0 when there is no memory for them.
@@ -113,7 +157,7 @@ pub(crate) unsafe extern "C" fn tq_buffer_write(
             slice::from_raw_parts(bytes.cast::<u8>(), length),
         )
     };
-    c_int::from(buffer.write(bytes))
+    c_int::from(buffer.body.write(bytes, buffer.large))
 }
 
 /// Frees a buffer that nobody took.

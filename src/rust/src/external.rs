@@ -7,6 +7,7 @@ mod host;
 mod inline;
 pub(crate) mod options;
 mod session;
+mod share;
 mod state;
 
 /// Runs `body`; a panic in it becomes `fault`.

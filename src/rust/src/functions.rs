@@ -99,3 +99,15 @@ pub(crate) unsafe fn hold(function: *const c_void) -> Arc<Function> {
     // SAFETY: see above.
     Arc::clone(unsafe { &*function.cast::<Arc<Function>>() })
 }
+
+/// Whether a function holds files, its own or segments.
+///
+/// # Safety
+/// `function` is one of [`tq_function`]'s and not freed.
+#[no_mangle]
+pub(crate) unsafe extern "C" fn tq_function_has_files(function: *const c_void) -> c_int {
+    // SAFETY: see above.
+    let function = unsafe { hold(function) };
+    let has_files = function.payload().descriptors().next().is_some();
+    c_int::from(has_files)
+}

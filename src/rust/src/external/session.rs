@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr::null;
+use std::time::Duration;
 
 use taskq_sys::payload::Payload;
 use taskq_wire::message::Verdict;
@@ -26,6 +27,13 @@ extern "C" fn tq_session_receive() -> c_int {
             note_problem(&describe(&error));
             FAILED
         }
+    })
+}
+
+#[no_mangle]
+extern "C" fn tq_session_wait(ms: f64) -> c_int {
+    with_session(1, |session| {
+        c_int::from(session.wait(Duration::from_secs_f64(ms / 1e3)))
     })
 }
 

@@ -460,7 +460,7 @@ impl State {
         };
         let fun = &payload.fun;
         let part = fun.payload().part();
-        let place = outgoing.functions.admit(fun.id(), part.len, |_| {});
+        let place = outgoing.functions.admit(fun.id(), &part, |_| {});
         let message = ToSession::Run {
             attempt,
             label: task.label.to_owned(),

@@ -6,8 +6,8 @@
 //! | many bytes | a [sealed file](crate::sealed) | its descriptor comes with the frame |
 //! | a frame that came | a part of what came, or the content of its file | |
 //!
-//! A file that came is mapped at once and closed, so that results in wait hold no descriptors. Beside its bytes a payload may have
-//! [segments](crate::segment) to which its bytes refer, by their places in a list.
+//! A file that came is mapped at once and closed, so that results in wait hold no descriptors. Beside its bytes a payload may
+//! have [segments](crate::segment) to which its bytes refer, by their places in a list.
 
 use std::io;
 use std::ops::Range;
@@ -18,9 +18,6 @@ use taskq_wire::message::Part;
 
 use crate::sealed::{Content, Sealed};
 use crate::segment::Segment;
-
-/// So many segments a payload may have. Two payloads with their files fit into a frame.
-pub const MAX_ATTACHED: usize = 125;
 
 /// See the module.
 #[derive(Debug)]
@@ -100,10 +97,10 @@ impl Payload {
         self.len() == 0
     }
 
-    /// The same with what its bytes refer to: at most [`MAX_ATTACHED`], each with a descriptor.
+    /// The same with what its bytes refer to, each with a descriptor. All payloads of a frame have to fit into it
+    /// ([`MAX_STREAM_FDS`](crate::socket::MAX_STREAM_FDS)) with their own files.
     #[must_use]
     pub fn with_attached(mut self, attached: Vec<Arc<Segment>>) -> Payload {
-        debug_assert!(attached.len() <= MAX_ATTACHED);
         self.attached = attached;
         self
     }

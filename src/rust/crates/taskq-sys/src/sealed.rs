@@ -10,7 +10,7 @@
 use std::fmt;
 use std::io;
 use std::ops::Deref;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -304,6 +304,146 @@ impl Drop for Mapping {
 impl fmt::Debug for Mapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Mapping({} bytes)", self.len)
+    }
+}
+
+/// A part of a sealed file in memory, to be written: what is written is this mapping's alone, everything else the file's.
+#[derive(Debug)]
+pub struct PrivateMapping {
+    start: NonNull<u8>,
+    len: usize,
+    /// How far behind the start the part begins.
+    skipped: usize,
+}
+
+// SAFETY: the mapping belongs to no thread; who uses the address has to see to the rest.
+unsafe impl Send for PrivateMapping {}
+
+impl PrivateMapping {
+    /// The caller has looked for the seals and at the size.
+    pub(crate) fn new(
+        file: BorrowedFd<'_>,
+        offset: usize,
+        size: usize,
+    ) -> io::Result<PrivateMapping> {
+        let skipped = offset % rustix::param::page_size();
+        let len = size + skipped;
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // Memory is only needed for what is written, and mostly nothing is.
+        let kind = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        let from = (offset - skipped) as u64;
+        // SAFETY: the kernel chooses a free place, so no other memory is touched.
+        let start = unsafe { mmap(ptr::null_mut(), len, access, kind, file, from)? };
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(PrivateMapping {
+            start,
+            len,
+            skipped,
+        })
+    }
+
+    /// Where the part begins.
+    #[must_use]
+    pub fn address(&self) -> *mut u8 {
+        self.start.as_ptr().wrapping_add(self.skipped)
+    }
+
+    /// Whether any of its pages was written: then it is no page of the file any more.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn is_written(&self) -> io::Result<bool> {
+        let pagemap = std::fs::File::open("/proc/self/pagemap")?;
+        let answer = self.scan(&pagemap);
+        answer.map_or_else(|| self.look(&pagemap), Ok)
+    }
+
+    /// The same by the state of each page.
+    pub(crate) fn look(&self, pagemap: &std::fs::File) -> io::Result<bool> {
+        /// In an entry of `/proc/self/pagemap`: the page is in memory; it is in the swap space, where no page of a memory file's
+        /// private mapping goes unless it was written; it is the file's.
+        const PRESENT: u64 = 1 << 63;
+        const SWAPPED: u64 = 1 << 62;
+        const OF_FILE: u64 = 1 << 61;
+        const ENTRY: usize = std::mem::size_of::<u64>();
+        let page = rustix::param::page_size();
+        let mut at = (self.start.as_ptr() as usize / page * ENTRY) as u64;
+        let mut left = self.len.div_ceil(page) * ENTRY;
+        let mut buffer = vec![0; left.min(STAGE)];
+        while left > 0 {
+            let wanted = left.min(buffer.len());
+            let count = retry_on_intr(|| pread(pagemap, &mut buffer[..wanted], at))?;
+            if count == 0 || count % ENTRY != 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let is_own = |entry: &[u8]| {
+                let mut bytes = [0; ENTRY];
+                bytes.copy_from_slice(entry);
+                let entry = u64::from_ne_bytes(bytes);
+                entry & OF_FILE == 0 && entry & (PRESENT | SWAPPED) != 0
+            };
+            if buffer[..count].chunks_exact(ENTRY).any(is_own) {
+                return Ok(true);
+            }
+            at += count as u64;
+            left -= count;
+        }
+        Ok(false)
+    }
+}
+
+impl PrivateMapping {
+    /// The same by one call, which Linux has since 6.7.
+    pub(crate) fn scan(&self, pagemap: &std::fs::File) -> Option<bool> {
+        /// `PAGEMAP_SCAN`, and its categories of pages.
+        const SCAN: u64 = 0xC060_6610;
+        const FILE: u64 = 1 << 2;
+        const PRESENT: u64 = 1 << 3;
+        const SWAPPED: u64 = 1 << 4;
+        /// `struct pm_scan_arg`.
+        #[repr(C)]
+        #[derive(Default)]
+        struct Scan {
+            size: u64,
+            flags: u64,
+            start: u64,
+            end: u64,
+            walk_end: u64,
+            found: u64,
+            found_len: u64,
+            max_pages: u64,
+            inverted: u64,
+            mask: u64,
+            any_of: u64,
+            wanted: u64,
+        }
+        let page = rustix::param::page_size();
+        let mut found = [0u64; 3];
+        let start = self.start.as_ptr() as u64;
+        let mut scan = Scan {
+            size: std::mem::size_of::<Scan>() as u64,
+            start,
+            end: start + (self.len.div_ceil(page) * page) as u64,
+            found: found.as_mut_ptr() as u64,
+            found_len: 1,
+            max_pages: 1,
+            // Not the file's, but somewhere.
+            inverted: FILE,
+            mask: FILE,
+            any_of: PRESENT | SWAPPED,
+            wanted: FILE,
+            ..Scan::default()
+        };
+        // SAFETY: the argument is the structure of this call, which names room for one range.
+        let count = unsafe { libc::ioctl(pagemap.as_raw_fd(), SCAN as _, &mut scan) };
+        (count >= 0).then_some(count > 0)
+    }
+}
+
+impl Drop for PrivateMapping {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped by us, and whoever had the address has let go of it.
+        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
     }
 }
 

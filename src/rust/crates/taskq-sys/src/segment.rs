@@ -1,19 +1,20 @@
 //! Segments: sealed memory files that hold shared vectors, mapped once in each process that has some of them.
 //!
-//! A segment lives as long as somebody in this process holds it: a vector of R's, or a payload that refers to it. The kernel keeps
-//! its pages as long as some process does, or a socket in which its descriptor is under way; so there is nothing to clean up,
-//! however a process ends.
+//! A segment lives as long as somebody in this process holds it: a vector of R's, or a payload that refers to it. The kernel
+//! keeps its pages as long as some process does, or a socket in which its descriptor is under way; so there is nothing to clean
+//! up, however a process ends.
 //!
 //! The file is the name: a segment that comes again is recognised by device and inode, as long as it is held.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use rustix::fs::fstat;
 
-use crate::sealed::{is_sealed, Mapping, Permit, Sealed};
+use crate::sealed::{is_sealed, Mapping, Permit, PrivateMapping, Sealed};
 
 /// A file in the kernel that holds memory files, and its number there.
 type Name = (u64, u64);
@@ -21,6 +22,8 @@ type Name = (u64, u64);
 /// Those of this process. Never waited for: in a fork, the lock may be held for ever; a segment that is not found here is merely
 /// mapped twice.
 static HELD: Mutex<BTreeMap<Name, Weak<Segment>>> = Mutex::new(BTreeMap::new());
+/// How many there are.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// See the module.
 #[derive(Debug)]
@@ -74,6 +77,20 @@ impl Segment {
         &self.mapping
     }
 
+    /// Pages of it that can be written without anybody else noticing.
+    ///
+    /// # Errors
+    /// The file is closed, there is no room, or the segment is shorter.
+    pub fn private(&self, offset: usize, size: usize) -> io::Result<PrivateMapping> {
+        let is_inside = offset
+            .checked_add(size)
+            .is_some_and(|end| end <= self.bytes().len());
+        match self.descriptor() {
+            Some(file) if is_inside => PrivateMapping::new(file, offset, size),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
     /// By which it can be passed on, unless somebody in this process has closed it.
     #[must_use]
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
@@ -86,6 +103,7 @@ impl Segment {
 
 impl Drop for Segment {
     fn drop(&mut self) {
+        COUNT.fetch_sub(1, Ordering::Relaxed);
         if self.descriptor().is_none() {
             if let Some((file, _)) = self.file.take() {
                 // Not ours to close.
@@ -107,7 +125,7 @@ impl Drop for Segment {
 /// How many segments this process has mapped.
 #[must_use]
 pub fn count() -> usize {
-    HELD.try_lock().map_or(0, |held| held.len())
+    COUNT.load(Ordering::Relaxed)
 }
 
 fn find(name: Name) -> Option<Arc<Segment>> {
@@ -115,6 +133,7 @@ fn find(name: Name) -> Option<Arc<Segment>> {
 }
 
 fn hold(segment: Segment) -> Arc<Segment> {
+    COUNT.fetch_add(1, Ordering::Relaxed);
     let segment = Arc::new(segment);
     if let Ok(mut held) = HELD.try_lock() {
         held.insert(segment.name, Arc::downgrade(&segment));
@@ -153,6 +172,34 @@ mod tests {
         let new = Segment::receive(file).expect("received");
         assert_eq!(new.bytes(), b"abc");
         assert!(new.descriptor().is_some());
+    }
+
+    #[test]
+    fn private_pages_are_written_without_anybody_noticing() {
+        let bytes: Vec<u8> = (0..30_000).map(|i| (i % 251) as u8).collect();
+        let segment = segment(&bytes);
+        let (offset, size) = (5000, 20_000);
+        let private = segment.private(offset, size).expect("room");
+        let other = segment.private(offset, size).expect("room");
+        // SAFETY: so many bytes are mapped there, and nobody else has their address.
+        let [mine, other] = [&private, &other]
+            .map(|private| unsafe { std::slice::from_raw_parts_mut(private.address(), size) });
+        assert!(*mine == bytes[offset..offset + size]);
+        let is_written = |private: &PrivateMapping| {
+            let pagemap = std::fs::File::open("/proc/self/pagemap").expect("proc");
+            let answer = private.is_written().expect("the kernel tells");
+            // Both ways, where the kernel has both.
+            assert_eq!(private.look(&pagemap).expect("the kernel tells"), answer);
+            assert_eq!(private.scan(&pagemap).unwrap_or(answer), answer);
+            answer
+        };
+        assert!(!is_written(&private));
+        mine[size - 1] = 7;
+        assert!(is_written(&private));
+        assert!(!is_written(&segment.private(0, 30_000).expect("room")));
+        assert!(*other == bytes[offset..offset + size] && segment.bytes() == bytes);
+        assert!(segment.private(offset, 25_001).is_err());
+        assert!(segment.private(usize::MAX, 2).is_err());
     }
 
     #[test]

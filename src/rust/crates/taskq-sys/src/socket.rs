@@ -182,9 +182,8 @@ pub fn recv_stream(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// Receives a part of a stream and appends the descriptors that came with it to `fds`; they are closed by `exec`. A part ends where
-/// descriptors came, so these belong to its last bytes or, when the part ends within a piece that was sent, to the last piece that
-/// begins in it.
+/// Receives a part of a stream and appends the descriptors that came with it to `fds`; they are closed by `exec`. The part ends
+/// no later than the piece that was sent with descriptors, so these are of the last piece that begins in it.
 ///
 /// # Errors
 /// `WouldBlock`; `InvalidData` when this process cannot take the descriptors (those that came are closed); and what else

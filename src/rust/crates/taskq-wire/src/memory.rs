@@ -3,6 +3,8 @@
 //!
 //! It has a bounded number of places and of bytes; what was used least recently makes room.
 
+use crate::message::Part;
+
 /// So many functions a session keeps.
 pub const PLACES: usize = 64;
 /// So many bytes they have together.
@@ -39,13 +41,16 @@ struct Entry {
 
 impl Memory {
     /// A function is used. `id` is never 0, and always the same for the same bytes; `forget` is told each place that becomes free.
-    pub fn admit(&mut self, id: u64, len: u64, mut forget: impl FnMut(usize)) -> Place {
+    ///
+    /// What is in a file, or refers to one, is not kept: that would keep the file.
+    pub fn admit(&mut self, id: u64, part: &Part, mut forget: impl FnMut(usize)) -> Place {
+        let len = part.len;
         self.clock += 1;
         if let Some(place) = self.entries.iter().position(|entry| entry.id == id) {
             self.entries[place].used = self.clock;
             return Place::Known(place);
         }
-        if len > MOST_BYTES {
+        if len > MOST_BYTES || part.in_file || part.attached > 0 {
             return Place::None;
         }
         while self.bytes + len > MOST_BYTES {
@@ -98,26 +103,36 @@ impl Memory {
 mod tests {
     use super::*;
 
+    impl Memory {
+        fn uses(&mut self, id: u64, len: u64, forget: impl FnMut(usize)) -> Place {
+            let part = Part {
+                len,
+                ..Part::default()
+            };
+            self.admit(id, &part, forget)
+        }
+    }
+
     #[test]
     fn a_function_travels_once() {
         let mut memory = Memory::default();
-        assert_eq!(memory.admit(7, 10, |_| {}), Place::New(0));
-        assert_eq!(memory.admit(8, 10, |_| {}), Place::New(1));
-        assert_eq!(memory.admit(7, 10, |_| {}), Place::Known(0));
+        assert_eq!(memory.uses(7, 10, |_| {}), Place::New(0));
+        assert_eq!(memory.uses(8, 10, |_| {}), Place::New(1));
+        assert_eq!(memory.uses(7, 10, |_| {}), Place::Known(0));
     }
 
     #[test]
     fn the_least_recently_used_makes_room() {
         let mut memory = Memory::default();
         for id in 1..=PLACES as u64 {
-            memory.admit(id, 1, |_| panic!("there is room"));
+            memory.uses(id, 1, |_| panic!("there is room"));
         }
-        memory.admit(1, 1, |_| {});
+        memory.uses(1, 1, |_| {});
         let mut forgotten = Vec::new();
-        assert_eq!(memory.admit(1000, 1, |p| forgotten.push(p)), Place::New(1));
+        assert_eq!(memory.uses(1000, 1, |p| forgotten.push(p)), Place::New(1));
         assert_eq!(forgotten, [1]);
-        assert_eq!(memory.admit(1, 1, |_| {}), Place::Known(0));
-        assert!(matches!(memory.admit(2, 1, |_| {}), Place::New(_)));
+        assert_eq!(memory.uses(1, 1, |_| {}), Place::Known(0));
+        assert!(matches!(memory.uses(2, 1, |_| {}), Place::New(_)));
     }
 
     #[test]
@@ -125,13 +140,13 @@ mod tests {
         let mut memory = Memory::default();
         let third = MOST_BYTES / 3;
         for id in 1..=3 {
-            assert!(matches!(memory.admit(id, third, |_| {}), Place::New(_)));
+            assert!(matches!(memory.uses(id, third, |_| {}), Place::New(_)));
         }
         let mut forgotten = Vec::new();
-        memory.admit(4, 2 * third, |place| forgotten.push(place));
+        memory.uses(4, 2 * third, |place| forgotten.push(place));
         assert_eq!(forgotten, [0, 1]);
-        assert_eq!(memory.admit(5, MOST_BYTES + 1, |_| {}), Place::None);
-        assert_eq!(memory.admit(3, third, |_| {}), Place::Known(2));
+        assert_eq!(memory.uses(5, MOST_BYTES + 1, |_| {}), Place::None);
+        assert_eq!(memory.uses(3, third, |_| {}), Place::Known(2));
     }
 
     #[test]
@@ -143,10 +158,25 @@ mod tests {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let id = 1 + (seed >> 33) % 100;
             let len = id * (MOST_BYTES / 900);
-            assert_eq!(near.admit(id, len, |_| {}), far.admit(id, len, |_| {}));
+            assert_eq!(near.uses(id, len, |_| {}), far.uses(id, len, |_| {}));
             assert!(near.bytes <= MOST_BYTES);
             let sum: u64 = near.entries.iter().map(|entry| entry.len).sum();
             assert_eq!(near.bytes, sum);
+        }
+    }
+
+    #[test]
+    fn what_is_in_a_file_travels_each_time() {
+        let mut memory = Memory::default();
+        for (in_file, attached) in [(true, 0), (false, 1)] {
+            let part = Part {
+                len: 5,
+                in_file,
+                attached,
+            };
+            for _ in 0..2 {
+                assert_eq!(memory.admit(1, &part, |_| {}), Place::None);
+            }
         }
     }
 }

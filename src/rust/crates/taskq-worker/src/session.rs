@@ -15,6 +15,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_sys::board::OwnSlot;
 use taskq_sys::payload::{Arrived, Payload};
 use taskq_sys::socket::{is_too_many_under_way, set_nonblocking};
@@ -120,6 +121,19 @@ impl Session {
     pub fn failed(&mut self, phase: StartPhase, message: &str) {
         let message = shortened(message).to_owned();
         let _ = self.send(&FromSession::Failed { phase, message }, &[], &[]);
+    }
+
+    /// Waits until something comes, but no longer than `patience`; whether something has, or nothing can.
+    #[must_use]
+    pub fn wait(&self, patience: Duration) -> bool {
+        if !self.decoder.is_between_frames() {
+            return true;
+        }
+        let Ok(patience) = Timespec::try_from(patience) else {
+            return true;
+        };
+        let mut fds = [PollFd::new(&self.task, PollFlags::IN)];
+        poll(&mut fds, Some(&patience)) != Ok(0)
     }
 
     /// Waits for the next attempt that was not recalled, and makes it the [`current`](Session::current) one. It has begun

@@ -24,7 +24,7 @@ impl Functions {
         arrived: &mut Arrived,
     ) -> Result<Fun, SessionError> {
         let kept = &mut self.kept;
-        let place = self.memory.admit(fun.id, fun.part.len, |place| {
+        let place = self.memory.admit(fun.id, &fun.part, |place| {
             if let Some(payload) = kept.get_mut(place) {
                 *payload = None;
             }

@@ -1,0 +1,178 @@
+//! The part of `taskq.h` for shared vectors: segments are written, held, attached to what is serialized, and found again in what
+//! has come.
+//!
+//! C holds a segment by a box of a counted reference, one for each holder.
+
+use std::os::raw::{c_int, c_void};
+use std::sync::Arc;
+
+use taskq_sys::payload::Payload;
+use taskq_sys::sealed::{Growing, PrivateMapping};
+use taskq_sys::segment::{self, Segment};
+
+use super::{border, Bytes};
+use crate::buffer::Buffer;
+
+/// A new segment to be written; null where there is none.
+#[no_mangle]
+extern "C" fn tq_segment_begin() -> *mut c_void {
+    border(std::ptr::null_mut(), || {
+        let file = Growing::create("taskq-share");
+        file.map_or(std::ptr::null_mut(), |file| {
+            Box::into_raw(Box::new(file)).cast()
+        })
+    })
+}
+
+/// Appends bytes at the next multiple of `align`, and says where that is; below zero when there is no memory for them.
+#[no_mangle]
+unsafe extern "C" fn tq_segment_write(
+    writer: *mut c_void,
+    bytes: *const c_void,
+    length: usize,
+    align: usize,
+) -> f64 {
+    // SAFETY: one of `tq_segment_begin`'s, and so many readable bytes.
+    let (file, bytes) = unsafe {
+        (
+            &mut *writer.cast::<Growing>(),
+            std::slice::from_raw_parts(bytes.cast::<u8>(), length),
+        )
+    };
+    border(-1.0, || {
+        const PADDING: [u8; 64] = [0; 64];
+        let beyond = (file.len() % align as u64) as usize;
+        let padding = if beyond == 0 { 0 } else { align - beyond };
+        let Some(padding) = PADDING.get(..padding) else {
+            return -1.0;
+        };
+        if file.write(padding).is_err() {
+            return -1.0;
+        }
+        let at = file.len();
+        file.write(bytes).map_or(-1.0, |()| at as f64)
+    })
+}
+
+/// The segment, which is complete; null when there is no room for it. The writer is gone.
+#[no_mangle]
+unsafe extern "C" fn tq_segment_end(writer: *mut c_void) -> *mut c_void {
+    // SAFETY: one of `tq_segment_begin`'s, not used again.
+    let file = *unsafe { Box::from_raw(writer.cast::<Growing>()) };
+    border(std::ptr::null_mut(), || {
+        let sealed = file.seal().ok();
+        let segment = sealed.and_then(|sealed| Segment::new(sealed).ok());
+        segment.map_or(std::ptr::null_mut(), to_c)
+    })
+}
+
+/// Freeing NULL does nothing.
+#[no_mangle]
+unsafe extern "C" fn tq_segment_abandon(writer: *mut c_void) {
+    if !writer.is_null() {
+        // SAFETY: one of `tq_segment_begin`'s, not used again.
+        drop(unsafe { Box::from_raw(writer.cast::<Growing>()) });
+    }
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_segment_hold(segment: *const c_void) -> *mut c_void {
+    // SAFETY: one of ours that the C side holds, or has from what it holds.
+    to_c(Arc::clone(unsafe { from_c(segment) }))
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_segment_free(segment: *mut c_void) {
+    if !segment.is_null() {
+        // SAFETY: one of `to_c`'s, freed once.
+        drop(unsafe { Box::from_raw(segment.cast::<Arc<Segment>>()) });
+    }
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_segment_bytes(segment: *const c_void, bytes: *mut Bytes) {
+    // SAFETY: held by the C side; the other is on its stack.
+    unsafe { bytes.write(from_c(segment).bytes().into()) };
+}
+
+/// Pages of a segment that can be written without anybody else noticing; null where there are none.
+#[no_mangle]
+unsafe extern "C" fn tq_segment_private(
+    segment: *const c_void,
+    offset: usize,
+    size: usize,
+    address: *mut *mut u8,
+) -> *mut c_void {
+    // SAFETY: held by the C side.
+    let segment = unsafe { from_c(segment) };
+    border(std::ptr::null_mut(), || {
+        let Ok(private) = segment.private(offset, size) else {
+            return std::ptr::null_mut();
+        };
+        // SAFETY: on the caller's stack.
+        unsafe { address.write(private.address()) };
+        Box::into_raw(Box::new(private)).cast()
+    })
+}
+
+/// Whether something was written there; below zero when the kernel does not tell.
+#[no_mangle]
+unsafe extern "C" fn tq_private_is_written(private: *const c_void) -> c_int {
+    // SAFETY: held by the C side.
+    let private = unsafe { &*private.cast::<PrivateMapping>() };
+    border(-1, || private.is_written().map_or(-1, c_int::from))
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_private_free(private: *mut c_void) {
+    if !private.is_null() {
+        // SAFETY: one of `tq_segment_private`'s, freed once.
+        drop(unsafe { Box::from_raw(private.cast::<PrivateMapping>()) });
+    }
+}
+
+/// The place of a segment among those that go with what is being serialized; below zero when it cannot go with it.
+#[no_mangle]
+unsafe extern "C" fn tq_buffer_attach(buffer: *mut c_void, segment: *const c_void) -> c_int {
+    // SAFETY: a buffer of `tq_buffer_new` that only this thread has; held by the C side.
+    let (buffer, segment) = unsafe { (&mut *buffer.cast::<Buffer>(), from_c(segment)) };
+    border(-1, || {
+        let place = buffer.attach(segment);
+        place.map_or(-1, |place| c_int::try_from(place).unwrap_or(-1))
+    })
+}
+
+/// How many segments came with a payload.
+#[no_mangle]
+unsafe extern "C" fn tq_payload_segments(payload: *const Payload) -> usize {
+    // SAFETY: a payload that the C side holds, or has from what it holds.
+    unsafe { &*payload }.attached().len()
+}
+
+/// One of them, which lives as long as the payload; null when there is no such place.
+#[no_mangle]
+unsafe extern "C" fn tq_payload_segment(payload: *const Payload, place: usize) -> *const c_void {
+    // SAFETY: as above.
+    let attached = unsafe { &*payload }.attached();
+    let segment = attached.get(place);
+    segment.map_or(std::ptr::null(), |segment| {
+        std::ptr::from_ref(segment).cast()
+    })
+}
+
+/// How many segments this process has mapped.
+#[no_mangle]
+extern "C" fn tq_segments() -> usize {
+    segment::count()
+}
+
+fn to_c(segment: Arc<Segment>) -> *mut c_void {
+    Box::into_raw(Box::new(segment)).cast()
+}
+
+/// # Safety
+/// One of [`to_c`]'s, or a place of [`tq_payload_segment`], that lives as long as it is used.
+unsafe fn from_c<'a>(segment: *const c_void) -> &'a Arc<Segment> {
+    // SAFETY: see above.
+    unsafe { &*segment.cast::<Arc<Segment>>() }
+}
