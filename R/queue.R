@@ -148,6 +148,33 @@ task_q <- R6Class("task_q",
     },
 
     #' @description
+    #' Queues many tasks of one function at once: `do.call(fun, args)` for each `args` in `args_list`.
+    #' All of them are queued or none. Never waits for a worker.
+    #'
+    #' The options are those of `push()`, the same for all tasks, with three differences. With `seed`
+    #' each task has a random stream of its own: the k-th is k - 1 times [parallel::nextRNGStream()]
+    #' ahead of what `push()` would begin with. `replace` is a key for each task, different strings.
+    #' With `max_waiting`, `block` waits for room for all of them, or returns `NULL` at once; more than
+    #' may ever wait are refused with a `taskq_error_input`.
+    #' @param args_list A list with one element a task, each a list of the arguments of `fun`.
+    #' @param ids As many strings, the ids of the tasks, see `id` of `push()`; or `NULL`.
+    #' @param fun,...,timeout,tries,retry_on,backoff,priority,after,isolate,packages,globals,tag As those
+    #'   of `push()`.
+    #' @param seed,block,replace As those of `push()`, with the differences above.
+    #' @return The ids, a character vector in the order of `args_list`, invisibly. Throws as `push()`;
+    #'   an error means that none of them was queued.
+    push_many = function(fun, args_list, ids = NULL, ..., timeout = NULL, tries = NULL,
+                         retry_on = "crash", backoff = 0, priority = 0L, after = NULL, isolate = NULL,
+                         packages = character(), globals = list(), tag = NULL, seed = NULL,
+                         block = TRUE, replace = NULL) {
+      call <- sys.call()
+      tq_check_dots(..., owner = task_q$public_methods$push_many, call = call)
+      options <- tq_task_options(timeout, tries, retry_on, backoff, priority, after, isolate, packages,
+        globals, tag, seed, block, NULL, call)
+      tq_push_many(private, fun, args_list, ids, options, replace, call)
+    },
+
+    #' @description
     #' Which tasks are done. Waits until there is one, the queue is empty, or the time is over.
     #' @param timeout A duration; default 0.
     #' @return The ids of all tasks that are done, oldest push first, a character vector, possibly

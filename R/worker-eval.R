@@ -30,7 +30,7 @@ tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
     tq_attach_missing(call$packages)
     phase <<- "globals"
     if (!is.null(call$globals)) list2env(call$globals, envir = globals)
-    if (!is.null(call$seed)) tq_random_give(call$seed)
+    if (!is.null(call$seed)) tq_random_give(call$seed, call$streams %||% 0)
   }
 
   # Both arguments are promises: reading what was sent is part of the task. `task_call` is a list of what

@@ -6,6 +6,7 @@
 # | ------------------------ | ------------- | ---------------------------------------------------------- |
 # | a number                 | anything      | set.seed(number, "L'Ecuyer-CMRG")                          |
 # | a state                  | anything      | that state                                                 |
+# | either, by push_many()   | anything      | there, as many streams ahead as tasks were before it       |
 # | nothing                  | a seed        | set.seed(seed, "L'Ecuyer-CMRG"), as many streams ahead as its push was |
 # | nothing                  | nothing       | set.seed() with a number that no other attempt has         |
 #
@@ -53,16 +54,20 @@ tq_random_start <- function(task) {
 }
 
 # A task that was pushed with a seed.
-tq_random_give <- function(seed) {
+tq_random_give <- function(seed, streams = 0) {
   tq_forget_seed()
   tq_random_start(NULL)
-  tq_put_seed(if (length(seed) == 1L) tq_stream(seed, 0) else as.integer(seed))
+  tq_put_seed(if (length(seed) == 1L) tq_stream(seed, streams) else tq_stream_ahead(seed, streams))
 }
 
 tq_put_seed <- function(state) assign(".Random.seed", state, envir = globalenv())
 
 tq_stream <- function(seed, streams) {
   c(tq_random$base[[1L]] %/% 100L * 100L + 7L, rs_random_stream(as.integer(seed), streams))
+}
+
+tq_stream_ahead <- function(state, streams, substreams = 0) {
+  c(state[[1L]], rs_random_ahead(state[-1L], streams, substreams))
 }
 
 # For an inline queue: begins, and returns the function that leaves all as it was. A queue may be used by

@@ -14,9 +14,10 @@ void R_init_taskq_extendr(void *dll);
 /* The routines in C, with their numbers of arguments. */
 static const R_ExternalMethodDef external[] = {
   {"C_tq_push", (DL_FUNC) &tq_r_push, 5},
+  {"C_tq_push_many", (DL_FUNC) &tq_r_push_many, 6},
   {"C_tq_wait", (DL_FUNC) &tq_r_wait_done, 2},
   {"C_tq_wait_all", (DL_FUNC) &tq_r_wait_all, 3},
-  {"C_tq_wait_room", (DL_FUNC) &tq_r_wait_room, 2},
+  {"C_tq_wait_room", (DL_FUNC) &tq_r_wait_room, 3},
   {"C_tq_wait_closed", (DL_FUNC) &tq_r_wait_closed, 2},
   {"C_tq_peek", (DL_FUNC) &tq_r_peek, 2},
   {"C_tq_outcome", (DL_FUNC) &tq_r_outcome, 2},

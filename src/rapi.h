@@ -41,6 +41,7 @@ int tq_wait_in_slices(void *what, double ms, int (*wait)(void *, double));
 /* ---- the routines, each described where it is written ---- */
 
 SEXP tq_r_push(SEXP args);
+SEXP tq_r_push_many(SEXP args);
 SEXP tq_r_wait_done(SEXP args);
 SEXP tq_r_wait_room(SEXP args);
 SEXP tq_r_wait_all(SEXP args);

@@ -58,11 +58,17 @@ SEXP tq_refuse_handle(void *queue);
 int tq_take_notice(void *queue, struct tq_bytes *notice);
 /* Shares `fun` and takes the buffer `call`. The id, or a failure. `options` is the list that R/task-options.R makes, or NULL of R. */
 SEXP tq_push(void *queue, const char *id, void *fun, void *call, SEXP options);
+/* Many tasks that have `fun`, which is shared, and `options` in common. Each has an id and a key of its own, or NULL, and takes the
+ * buffer `call`. Pushing them all or none empties the batch, and answers with the ids, or a failure. Freeing NULL does nothing. */
+void *tq_batch_new(void *queue, void *fun, SEXP options, size_t count);
+void tq_batch_add(void *batch, const char *id, const char *key, void *call);
+SEXP tq_batch_push(void *queue, void *batch);
+void tq_batch_free(void *batch);
 /* TQ_FAILED only until tq_tell_failure() has told R why. */
 int tq_wait_for_done(void *queue, double ms);
 SEXP tq_tell_failure(void *queue);
 int tq_wait_for_end(void *queue, double ms);
-int tq_wait_for_room(void *queue, double ms);
+int tq_wait_for_room(void *queue, double count, double ms);
 /* Which tasks are waited for, by serial number; NULL for all. It remembers which of them are done. */
 void *tq_awaited_new(const double *tasks, size_t count);
 int tq_wait_for_all(void *queue, void *awaited, double ms);

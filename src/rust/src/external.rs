@@ -3,6 +3,7 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
+mod batch;
 mod host;
 mod inline;
 pub(crate) mod options;

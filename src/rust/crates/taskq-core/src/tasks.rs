@@ -80,7 +80,7 @@ impl Tasks {
     pub(crate) fn add(&mut self, now: Time, task: Submission, after: &[TaskId]) -> TaskId {
         let label: Arc<str> = match task.label {
             Some(label) => label.into(),
-            None => self.automatic_label(),
+            None => self.automatic_label(|_| false).into(),
         };
         self.last_id += 1;
         let id = TaskId(self.last_id);
@@ -328,11 +328,12 @@ impl Tasks {
         true
     }
 
-    fn automatic_label(&mut self) -> Arc<str> {
+    /// The next label that neither a task has nor `is_taken` says is another's.
+    pub(crate) fn automatic_label(&mut self, is_taken: impl Fn(&str) -> bool) -> Box<str> {
         loop {
             self.last_automatic += 1;
             let label = format!(".{}", self.last_automatic);
-            if !self.labels.contains_key(label.as_str()) {
+            if !self.labels.contains_key(label.as_str()) && !is_taken(&label) {
                 return label.into();
             }
         }

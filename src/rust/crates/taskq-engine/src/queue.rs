@@ -96,6 +96,26 @@ impl Queue {
         })
     }
 
+    /// Queues tasks, all or none, and returns the user's names of them.
+    ///
+    /// # Errors
+    /// As [`push`](Queue::push).
+    pub fn push_many(
+        &self,
+        tasks: Vec<(Submission, TaskPayload)>,
+    ) -> Result<Vec<String>, PushError> {
+        let (tasks, payloads): (Vec<Submission>, Vec<TaskPayload>) = tasks.into_iter().unzip();
+        self.shared.step(|state, now| {
+            let timeouts: Vec<_> = tasks.iter().map(|task| task.options.timeout).collect();
+            let tasks = state.sched.submit_all(now, tasks)?;
+            let records = payloads.into_iter().zip(timeouts);
+            let records = records.map(|(payload, timeout)| Record::new(payload, timeout));
+            state.records.extend(tasks.iter().copied().zip(records));
+            let label = |task: &TaskId| state.sched.task(*task).map(|view| view.label.to_owned());
+            Ok(tasks.iter().filter_map(label).collect())
+        })
+    }
+
     /// The names of all done tasks, oldest push first.
     #[must_use]
     pub fn done(&self) -> Vec<String> {

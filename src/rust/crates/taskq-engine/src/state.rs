@@ -65,8 +65,8 @@ pub(crate) struct State {
     pub(crate) failure: Option<StartFailure>,
     /// Whether the R thread has heard of it.
     pub(crate) failure_is_told: bool,
-    /// Whether the R thread waits for room for one more task.
-    pub(crate) room_is_awaited: bool,
+    /// For how many tasks more the R thread waits for room.
+    pub(crate) room_awaited: Option<usize>,
     /// Wakes the driver; `None` when there is none (any more).
     pub(crate) driver: Option<Arc<mio::Waker>>,
     /// When the driver will wake up by itself.
@@ -192,7 +192,7 @@ impl State {
             inline: inline.then(VecDeque::new),
             failure: None,
             failure_is_told: false,
-            room_is_awaited: false,
+            room_awaited: None,
             driver: None,
             driver_wakes_at: None,
             fault: None,
@@ -243,8 +243,11 @@ impl State {
         for worker in written {
             self.flush(worker);
         }
-        if self.room_is_awaited && self.sched.has_room() {
-            self.room_is_awaited = false;
+        if self
+            .room_awaited
+            .is_some_and(|count| self.sched.has_room(count))
+        {
+            self.room_awaited = None;
             tell = true;
         }
         tell

@@ -58,10 +58,10 @@ impl Scheduler {
         tagged.map(|(id, _)| id).collect()
     }
 
-    /// Whether fewer tasks wait than may wait.
+    /// Whether so many tasks more may wait.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.counts().waiting < self.config.max_waiting
+    pub fn has_room(&self, count: usize) -> bool {
+        self.counts().waiting.saturating_add(count) <= self.config.max_waiting
     }
 
     /// What the queue has done since its start.

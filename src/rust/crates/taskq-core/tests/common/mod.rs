@@ -124,6 +124,12 @@ impl Driver {
         task
     }
 
+    pub(crate) fn submit_all(&mut self, submissions: Vec<Submission>) -> Vec<TaskId> {
+        let tasks = self.scheduler.submit_all(self.now, submissions).unwrap();
+        self.drain();
+        tasks
+    }
+
     /// The attempt succeeds; it has run since it was sent.
     pub(crate) fn finish(&mut self, worker: WorkerId, attempt: AttemptId) {
         self.finish_with(worker, attempt, Verdict::Success);

@@ -37,6 +37,7 @@ fn cases(usual: u32) -> ProptestConfig {
 #[derive(Clone, Debug)]
 enum Op {
     Push(Push),
+    PushAll(Vec<Push>),
     Take(TaskId),
     Wait(Duration),
     Input(Input),
@@ -160,6 +161,7 @@ impl ReferenceStateMachine for Model {
         let last = model.pushed + 2;
         let usual = prop_oneof![
             8 => push().prop_map(Op::Push),
+            2 => proptest::collection::vec(push(), 0..5).prop_map(Op::PushAll),
             4 => (1..last).prop_map(|task| Op::Take(TaskId(task))),
             2 => (0..400_u64).prop_map(|ms| Op::Wait(Duration::from_millis(ms))),
             16 => real.prop_map(Op::Input),
@@ -176,6 +178,7 @@ impl ReferenceStateMachine for Model {
     fn apply(mut model: Model, op: &Op) -> Model {
         match op {
             Op::Push(push) => model.last_push = Some(model.push(push)),
+            Op::PushAll(pushes) => model.last_batch = Some(model.push_all(pushes)),
             Op::Take(task) => {
                 model.take(*task);
             }
@@ -221,6 +224,11 @@ impl StateMachineTest for Real {
             Op::Push(push) => {
                 let pushed = real.scheduler.submit(real.now, submission(push));
                 assert_eq!(Some(pushed), model.last_push);
+            }
+            Op::PushAll(pushes) => {
+                let tasks = pushes.into_iter().map(submission).collect();
+                let pushed = real.scheduler.submit_all(real.now, tasks);
+                assert_eq!(Some(pushed.ok()), model.last_batch);
             }
             Op::Take(task) => {
                 let was_done = real.scheduler.done().any(|done| done == task);

@@ -70,6 +70,7 @@ pub(crate) struct Model {
     pub(crate) pushed: u64,
     automatic: u64,
     pub(crate) last_push: Option<Result<TaskId, SubmitError>>,
+    pub(crate) last_batch: Option<Option<Vec<TaskId>>>,
     pub(crate) seats: [Seat; SEATS],
     /// Sessions without a seat that are not gone.
     leaving: Vec<WorkerId>,
@@ -89,6 +90,7 @@ impl Model {
             pushed: 0,
             automatic: 0,
             last_push: None,
+            last_batch: None,
             seats: [Seat::Vacant; SEATS],
             leaving: Vec::new(),
             killed: Vec::new(),
@@ -101,6 +103,11 @@ impl Model {
     }
 
     pub(crate) fn push(&mut self, push: &Push) -> Result<TaskId, SubmitError> {
+        self.push_beside(push, &[])
+    }
+
+    /// Automatic labels are none of `taken`.
+    fn push_beside(&mut self, push: &Push, taken: &[String]) -> Result<TaskId, SubmitError> {
         if self.state != QueueState::Open {
             return Err(SubmitError::Closed);
         }
@@ -129,7 +136,7 @@ impl Model {
         let label = given.unwrap_or_else(|| loop {
             self.automatic += 1;
             let label = format!(".{}", self.automatic);
-            if self.tasks.iter().all(|task| task.label != label) {
+            if self.tasks.iter().all(|task| task.label != label) && !taken.contains(&label) {
                 break label;
             }
         });
@@ -173,6 +180,33 @@ impl Model {
             key: push.key,
         });
         Ok(id)
+    }
+
+    /// One after the other, on a copy that counts only if all are taken.
+    pub(crate) fn push_all(&mut self, pushes: &[Push]) -> Option<Vec<TaskId>> {
+        if self.state != QueueState::Open {
+            return None;
+        }
+        let labels = pushes.iter().filter_map(|push| push.label);
+        let labels: Vec<String> = labels.map(|number| format!(".{number}")).collect();
+        let here = |number: &u8| {
+            let label = format!(".{number}");
+            self.tasks.iter().any(|task| task.label == label)
+        };
+        if !pushes.iter().flat_map(|push| &push.after).all(here) {
+            return None;
+        }
+        let waits = |task: &&Task| matches!(task.state, State::Waiting | State::Held);
+        if self.tasks.iter().filter(waits).count() + pushes.len() > MAX_WAITING {
+            return None;
+        }
+        let mut copy = self.clone();
+        let mut ids = Vec::new();
+        for push in pushes {
+            ids.push(copy.push_beside(push, &labels).ok()?);
+        }
+        *self = copy;
+        Some(ids)
     }
 
     pub(crate) fn take(&mut self, id: TaskId) -> bool {

@@ -150,7 +150,7 @@ fn user(world: &mut World, tasks: &mut Vec<TaskId>) {
 
 fn push(world: &mut World, tasks: &mut Vec<TaskId>) {
     let state = world.scheduler.state();
-    let has_room = world.scheduler.has_room();
+    let has_room = world.scheduler.has_room(1);
     let key = world.random.permille(100).then(|| world.random.below(3));
     let after = after(world, tasks);
     let label = |&task: &TaskId| Some(world.scheduler.task(task)?.label.into());

@@ -86,12 +86,12 @@ impl Queue {
         })
     }
 
-    /// Waits until the queue takes one more task, or will never, but no longer than `timeout`.
+    /// Waits until the queue takes so many tasks more, or will never, but no longer than `timeout`.
     #[must_use]
-    pub fn wait_for_room(&self, timeout: Duration) -> WaitOutcome {
+    pub fn wait_for_room(&self, count: usize, timeout: Duration) -> WaitOutcome {
         self.wait(timeout, |state| {
-            let has_room = state.sched.has_room();
-            state.room_is_awaited = !has_room;
+            let has_room = state.sched.has_room(count);
+            state.room_awaited = (!has_room).then_some(count);
             has_room.then_some(WaitOutcome::Done)
         })
     }
