@@ -5,7 +5,8 @@
 # one do.call(). A task that fails unwinds to tq_guarded(), which gives the outcome to report.
 #
 # An outcome is a list; what is absent is empty:
-#   value, error, trace, warnings, messages, dropped (number of conditions), phase
+#   value, error, trace, warnings, messages, dropped (number of conditions), phase; of a batch of a
+#   map that did not come to its end also element (where it stopped) and batch (what it has done)
 
 # `run`: how a worker opens the window in which a task may be interrupted. `globals`: where the objects go
 # that a task brings along.
@@ -14,6 +15,7 @@ tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
   phase <- "idle"  # idle, receive, packages, globals, run, reply
   first <- 0L      # frame of the function of the task
   calls <- NULL
+  batch <- NULL    # of tq_evaluate_batch(), while one is evaluated
   warnings <- list()
   messages <- list()
   dropped <- 0L
@@ -39,17 +41,27 @@ tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
     phase <<- "receive"
     first <<- 0L
     calls <<- NULL
-    fun <<- task_fun
     task_args <- task_call$args
+    has_more <- length(task_call) > !is.null(task_args)
+    if (has_more && !is.null(task_call$batch)) {
+      value <- tq_evaluate_batch(self, task_fun, task_call$batch, run)
+      return(succeeded(value))
+    }
+    if (!is.null(tq_batch_work$token)) tq_batch_forget()
+    fun <<- task_fun
     entry <- if (typeof(fun) == "special") fun else enter
     value <- run({
-      if (length(task_call) > !is.null(task_args)) prepare(task_call)
+      if (has_more) prepare(task_call)
       phase <<- "run"
       if (length(task_args)) do.call(entry, task_args, quote = TRUE) else entry()
     })
     phase <<- "reply"
     fun <<- NULL
     first <<- 0L
+    succeeded(value)
+  }
+
+  succeeded <- function(value) {
     if (length(warnings) || length(messages)) record(list(value = value)) else list(value = value)
   }
 
@@ -76,6 +88,11 @@ tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
   leave <- function(outcome) {
     fun <<- NULL
     calls <<- NULL
+    if (!is.null(batch)) {
+      outcome$element <- batch$first + batch$at[[1L]] + 1
+      outcome$batch <- tq_batch_value(batch)
+      batch <<- NULL
+    }
     record(outcome)
   }
 
@@ -105,7 +122,8 @@ tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
     }
     restart <- findRestart("muffleMessage", cnd)
     if (!is.null(restart)) {
-      cat(conditionMessage(cnd), file = stderr())
+      # Those of a batch are passed on by map().
+      if (is.null(batch)) cat(conditionMessage(cnd), file = stderr())
       invokeRestart(restart)
     }
   }
@@ -115,7 +133,8 @@ tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
     if (first > 0L) calls <<- sys.calls()
   }
 
-  environment()
+  self <- environment()
+  self
 }
 
 tq_attach_missing <- function(packages) {

@@ -88,6 +88,27 @@ void tq_inline_free(void *next);
 void tq_inline_done(void *queue, double serial, int verdict, void *outcome, const char *out, const char *err, double cpu,
                     double seconds);
 
+/* A map: batches of its elements, each a task that only the map sees. `first` counts from 0; `budget_ms` is infinite for none. */
+struct tq_batch_info {
+  double first, count, budget_ms;
+};
+
+/* Shares `work`, what all batches have in common. R_NilValue and a map in `into`, which belongs to the caller, or a failure. */
+SEXP tq_map_new(void *queue, void *work, double length, double fixed, void **into);
+/* The number of the task that the map counts as. */
+double tq_map_number(const void *map);
+/* Whether there is a batch to be pushed now. */
+int tq_map_next(void *map, struct tq_batch_info *batch);
+/* Pushes it and takes the buffer `call`. R_NilValue, or a failure. */
+SEXP tq_map_push(void *map, void *call);
+/* TQ_DONE: this one is done. */
+int tq_map_wait(void *map, double *serial, double ms);
+int tq_map_batch(void *map, double serial, struct tq_batch_info *batch);
+/* Takes it out of the queue: so many of its elements, from the first, need not be sent again. Times below zero are not known. */
+void tq_map_settle(void *map, double serial, double settled, double all_ms, double last_ms);
+/* Cancels what is under way. Freeing NULL does nothing. */
+void tq_map_free(void *map);
+
 int tq_session_receive(void);
 const char *tq_session_problem(void);
 int tq_session_task(struct tq_bytes *fun, struct tq_bytes *call);

@@ -6,6 +6,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 mod batch;
 mod host;
 mod inline;
+mod map;
 pub(crate) mod options;
 mod session;
 mod state;

@@ -308,7 +308,7 @@ fn code(outcome: WaitOutcome) -> c_int {
 }
 
 /// The length of one turn of waiting, which the C side keeps short and above zero.
-fn milliseconds(ms: f64) -> Duration {
+pub(super) fn milliseconds(ms: f64) -> Duration {
     Duration::from_secs_f64(ms / 1e3)
 }
 

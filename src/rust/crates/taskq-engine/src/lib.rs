@@ -34,5 +34,7 @@ mod state;
 pub use config::Config;
 pub use error::{PushError, StartFailure};
 pub use output::Captured;
-pub use queue::{Awaited, InlineStep, InlineTask, Queue, SeatRow, TaskRow, WaitOutcome};
+pub use queue::{
+    Awaited, ClaimOutcome, Claims, InlineStep, InlineTask, Queue, SeatRow, TaskRow, WaitOutcome,
+};
 pub use record::{DoneTask, Ending, TaskPayload};

@@ -20,12 +20,14 @@ use crate::error::{PushError, StartFailure};
 use crate::record::{DoneTask, Record, TaskPayload};
 use crate::state::{Shared, State};
 
+mod claims;
 mod inline;
 mod steer;
 mod tables;
 mod thread;
 mod watch;
 
+pub use claims::{ClaimOutcome, Claims};
 pub use inline::{InlineStep, InlineTask};
 pub use tables::{SeatRow, TaskRow};
 pub use watch::{Awaited, WaitOutcome};
@@ -189,6 +191,12 @@ impl Queue {
     #[must_use]
     pub fn totals(&self) -> Totals {
         *self.shared.lock().sched.totals()
+    }
+
+    /// How many sessions there will be at once when there is enough to do.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.shared.lock().sched.capacity()
     }
 
     /// How many tasks wait, run and are done.

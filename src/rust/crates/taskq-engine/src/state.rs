@@ -232,6 +232,9 @@ impl State {
                     }
                     tell = true;
                 }
+                Action::Forget { task } => {
+                    self.records.remove(&task);
+                }
                 Action::Failed => tell = true,
                 Action::Boot
                 | Action::Launch { .. }

@@ -1,14 +1,16 @@
 //! Tasks come in, and leave for good.
 //!
-//! Owns who is refused and why, and what a key does. A refused submission, of one task or of many,
+//! Owns who is refused and why, what a key does, and what becomes of what nobody wants. A refused submission, of one task or of many,
 //! has changed nothing, and neither has a refused take.
 
 use std::collections::HashSet;
 
+use crate::action::Action;
 use crate::error::SubmitError;
 use crate::id::{TaskId, Time};
 use crate::outcome::Outcome;
 use crate::submission::Submission;
+use crate::task::Phase;
 
 use super::machine::{Mode, Scheduler};
 
@@ -22,7 +24,7 @@ impl Scheduler {
     /// In this order: when the queue is closing, closed, failed, or full; when the label is reserved
     /// or in use; when one of those that it is to run after is not in the queue.
     pub fn submit(&mut self, now: Time, task: Submission) -> Result<TaskId, SubmitError> {
-        self.admit(1)?;
+        self.admit(usize::from(!task.part))?;
         let after = self.tasks.admit(&task)?;
         self.advance_clock(now);
         let id = self.enter(task, &after);
@@ -42,9 +44,10 @@ impl Scheduler {
         now: Time,
         tasks: Vec<Submission>,
     ) -> Result<Vec<TaskId>, SubmitError> {
-        let full = self.admit(tasks.len());
+        let count = tasks.iter().filter(|task| !task.part).count();
+        let full = self.admit(count);
         let limit = self.config.max_waiting;
-        if full == Err(SubmitError::Full) && tasks.len() > limit {
+        if full == Err(SubmitError::Full) && count > limit {
             return Err(SubmitError::TooMany { limit });
         }
         full?;
@@ -70,13 +73,44 @@ impl Scheduler {
         Ok(ids)
     }
 
+    /// A number for something that counts as one task, but consists of [parts](Submission::part).
+    pub fn number(&mut self) -> TaskId {
+        self.tasks.number()
+    }
+
+    /// The claimant of a task does not want its result any more: it is cancelled, and leaves the queue
+    /// as soon as it is done. Nothing happens to a task that nobody has claimed.
+    pub fn disown(&mut self, now: Time, task: TaskId) {
+        if !self.tasks.disown(task) {
+            return;
+        }
+        self.advance_clock(now);
+        if matches!(
+            self.tasks.get(task).map(|task| &task.phase),
+            Some(Phase::Done(_))
+        ) {
+            self.forget(task);
+        } else {
+            self.cancel(task, None);
+        }
+        self.go_on();
+        self.wind_down();
+    }
+
+    /// Removes a done task that nobody wants.
+    pub(super) fn forget(&mut self, task: TaskId) {
+        if self.take(task) {
+            self.act(Action::Forget { task });
+        }
+    }
+
     /// Whether the queue takes so many tasks.
     fn admit(&self, count: usize) -> Result<(), SubmitError> {
         if self.mode != Mode::Open {
             Err(SubmitError::Closed)
         } else if self.starts.given_up {
             Err(SubmitError::Failed)
-        } else if !self.has_room(count) {
+        } else if count > 0 && !self.has_room(count) {
             Err(SubmitError::Full)
         } else {
             Ok(())

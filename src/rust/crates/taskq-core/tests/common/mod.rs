@@ -191,6 +191,11 @@ impl Driver {
     }
 
     /// The next action is this one.
+    pub(crate) fn disown(&mut self, task: TaskId) {
+        self.scheduler.disown(self.now, task);
+        self.drain();
+    }
+
     pub(crate) fn expect(&mut self, action: Action) {
         assert_eq!(self.actions.pop_front(), Some(action));
     }

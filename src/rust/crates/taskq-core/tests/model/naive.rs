@@ -18,6 +18,8 @@ pub(crate) struct Push {
     pub(crate) label: Option<u8>,
     pub(crate) after: Vec<u8>,
     pub(crate) key: Option<u8>,
+    pub(crate) claimed: bool,
+    pub(crate) part: bool,
     pub(crate) options: TaskOptions,
 }
 
@@ -52,6 +54,8 @@ pub(crate) struct Task {
     /// What it is still to run after.
     after: Vec<TaskId>,
     key: Option<u8>,
+    pub(crate) claimed: bool,
+    pub(crate) disowned: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +73,8 @@ pub(crate) struct Model {
     pub(crate) tasks: Vec<Task>,
     pub(crate) pushed: u64,
     automatic: u64,
+    parts: u64,
+    part_labels: u64,
     pub(crate) last_push: Option<Result<TaskId, SubmitError>>,
     pub(crate) last_batch: Option<Option<Vec<TaskId>>>,
     pub(crate) seats: [Seat; SEATS],
@@ -89,6 +95,8 @@ impl Model {
             tasks: Vec::new(),
             pushed: 0,
             automatic: 0,
+            parts: 0,
+            part_labels: 0,
             last_push: None,
             last_batch: None,
             seats: [Seat::Vacant; SEATS],
@@ -112,10 +120,11 @@ impl Model {
             return Err(SubmitError::Closed);
         }
         let waits = |task: &&Task| matches!(task.state, State::Waiting | State::Held);
-        if self.tasks.iter().filter(waits).count() >= MAX_WAITING {
+        if self.tasks.iter().filter(waits).count() >= MAX_WAITING && !push.part {
             return Err(SubmitError::Full);
         }
         let find = |label: &str| self.tasks.iter().find(|task| task.label == label);
+        let wanted = |label: &str| find(label).filter(|task| !task.disowned);
         let given = push.label.map(|number| format!(".{number}"));
         if let Some(label) = given.as_ref().filter(|label| find(label).is_some()) {
             let label = label.as_str().into();
@@ -124,7 +133,7 @@ impl Model {
         let mut after = Vec::new();
         for number in &push.after {
             let label = format!(".{number}");
-            match find(&label) {
+            match wanted(&label) {
                 Some(task) => after.push(task.id),
                 None => {
                     return Err(SubmitError::Unknown {
@@ -134,8 +143,13 @@ impl Model {
             }
         }
         let label = given.unwrap_or_else(|| loop {
-            self.automatic += 1;
-            let label = format!(".{}", self.automatic);
+            let label = if push.part {
+                self.part_labels += 1;
+                format!(".part-{}", self.part_labels)
+            } else {
+                self.automatic += 1;
+                format!(".{}", self.automatic)
+            };
             if self.tasks.iter().all(|task| task.label != label) && !taken.contains(&label) {
                 break label;
             }
@@ -148,8 +162,13 @@ impl Model {
                 self.cancel(previous, GRACE);
             }
         }
-        self.pushed += 1;
-        let id = TaskId(self.pushed);
+        let id = if push.part {
+            self.parts += 1;
+            TaskId((1 << 52) + (1 << 31) + self.parts)
+        } else {
+            self.pushed += 1;
+            TaskId(self.pushed)
+        };
         let ends: Vec<(TaskId, State)> = after
             .iter()
             .map(|&id| (id, self.tasks[self.place(id)].state))
@@ -178,7 +197,11 @@ impl Model {
             queued: self.now,
             after,
             key: push.key,
+            claimed: push.claimed,
+            disowned: false,
         });
+        // Parts come last.
+        self.tasks.sort_by_key(|task| task.id);
         Ok(id)
     }
 
@@ -191,13 +214,15 @@ impl Model {
         let labels: Vec<String> = labels.map(|number| format!(".{number}")).collect();
         let here = |number: &u8| {
             let label = format!(".{number}");
-            self.tasks.iter().any(|task| task.label == label)
+            let same = |task: &Task| task.label == label && !task.disowned;
+            self.tasks.iter().any(same)
         };
         if !pushes.iter().flat_map(|push| &push.after).all(here) {
             return None;
         }
         let waits = |task: &&Task| matches!(task.state, State::Waiting | State::Held);
-        if self.tasks.iter().filter(waits).count() + pushes.len() > MAX_WAITING {
+        let count = pushes.iter().filter(|push| !push.part).count();
+        if count > 0 && self.tasks.iter().filter(waits).count() + count > MAX_WAITING {
             return None;
         }
         let mut copy = self.clone();
@@ -207,6 +232,23 @@ impl Model {
         }
         *self = copy;
         Some(ids)
+    }
+
+    pub(crate) fn disown(&mut self, id: TaskId) {
+        let claimed = self
+            .tasks
+            .iter_mut()
+            .find(|task| task.id == id && task.claimed);
+        if let Some(task) = claimed {
+            task.disowned = true;
+            self.cancel(id, GRACE);
+        }
+    }
+
+    /// What is done and nobody wants is not there.
+    pub(crate) fn sweep(&mut self) {
+        let dropped = |task: &Task| task.disowned && matches!(task.state, State::Done(_));
+        self.tasks.retain(|task| !dropped(task));
     }
 
     pub(crate) fn take(&mut self, id: TaskId) -> bool {

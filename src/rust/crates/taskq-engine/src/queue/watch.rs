@@ -224,7 +224,7 @@ impl Queue {
     }
 
     /// Waits until `is_there` answers, or the pool has failed and nobody was told.
-    fn wait(
+    pub(super) fn wait(
         &self,
         timeout: Duration,
         mut is_there: impl FnMut(&mut State) -> Option<WaitOutcome>,
