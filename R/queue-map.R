@@ -107,7 +107,7 @@ tq_map_error <- function(done, range, names, handle, call) {
   last <- outcome$element %||% (range[[1L]] + range[[2L]])
   what <- if (last > first) sprintf("elements %.0f to %.0f", first, last) else tq_element_text(first, names)
   cnd$message <- paste0(what, ": ", conditionMessage(cnd))
-  cnd$index <- seq(first, last)
+  cnd$index <- as.double(seq(first, last))
   cnd$name <- names[cnd$index]
   cnd["call"] <- list(call)
   cnd
