@@ -24,10 +24,15 @@ tq_check_num_workers <- function(x, arg, call) {
   as.integer(c(x[1L], x[length(x)]))
 }
 
-# A whole number of at least 1, or Inf.
-tq_check_amount <- function(x, arg, call) {
+# So many of something, or Inf.
+tq_check_count <- function(x, arg, call) {
+  if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 1 && x == trunc(x)) return(as.double(x))
+  tq_input_error(arg, x, "a whole number of 1 or more, or `Inf`", call)
+}
+
+tq_check_bytes <- function(x, arg, call) {
   if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 1) return(as.double(x))
-  tq_input_error(arg, x, "a number of 1 or more, or `Inf`", call)
+  tq_input_error(arg, x, "a number of bytes of 1 or more, or `Inf`", call)
 }
 
 tq_check_threads <- function(x, call) {

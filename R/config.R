@@ -1,5 +1,5 @@
-# Every number, option and environment variable that the R side knows, with its unit. Nothing
-# else in R/ reads an option or writes a limit down.
+# Every limit, option and environment variable that the R side knows, with its unit. Nothing else in R/
+# reads an option or writes a limit down; the defaults of arguments stand where users read them.
 
 tq_limits <- list(
   max_workers = 1000L,          # sessions of one queue
@@ -12,8 +12,6 @@ tq_limits <- list(
   max_field_bytes = 10 * 2^20,  # size of one field of an error object that is sent
   max_parents = 10L,            # length of a chain of parent errors
   stderr_tail_lines = 20L,      # lines of stderr in a crash
-  grace_ms = 1000,              # default of close()
-  cancel_grace_ms = 500,        # default of cancel(), and what a task that is out of time gets
   redraw_ms = 100,              # how often a progress bar is drawn
   kill_wait_ms = 10000          # how long close() and kill() wait for killed processes to go
 )

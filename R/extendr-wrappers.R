@@ -57,23 +57,29 @@ rs_is_worker <- function() .Call(wrap__rs_is_worker)
 # Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs inline.
 rs_queue_open <- function(config) .Call(wrap__rs_queue_open, config)
 
-# The ids of the done tasks, oldest push first.
-rs_queue_done <- function(handle) .Call(wrap__rs_queue_done, handle)
-
-# How many tasks wait, run, and are done.
-rs_queue_counts <- function(handle) .Call(wrap__rs_queue_counts, handle)
-
 # "open", "paused", "failed", "closing" or "closed".
 rs_queue_state <- function(handle) .Call(wrap__rs_queue_state, handle)
 
 # Why the pool has failed: a failure with `phase`, `stderr`, `exit_code`, `signal`; NULL when it has not.
 rs_queue_failure <- function(handle) .Call(wrap__rs_queue_failure, handle)
 
-# The columns of the table of tasks, oldest push first.
-rs_queue_tasks <- function(handle) .Call(wrap__rs_queue_tasks, handle)
+# Refuses new tasks, lets the others finish for `grace_ms`, then ends what is left. Does not wait.
+rs_queue_close <- function(handle, grace_ms) .Call(wrap__rs_queue_close, handle, grace_ms)
 
-# The columns of the table of workers, by number.
-rs_queue_seats <- function(handle) .Call(wrap__rs_queue_seats, handle)
+# Ends everything now. Does not wait.
+rs_queue_kill <- function(handle) .Call(wrap__rs_queue_kill, handle)
+
+# Ends all queues of this process: the R session ends, or the package is unloaded. Waits for a second at most.
+rs_exit <- function() .Call(wrap__rs_exit)
+
+# How many processors this process may use.
+rs_num_cores <- function() .Call(wrap__rs_num_cores)
+
+# The ids of the done tasks, oldest push first.
+rs_queue_done <- function(handle) .Call(wrap__rs_queue_done, handle)
+
+# How many tasks wait, run, and are done.
+rs_queue_counts <- function(handle) .Call(wrap__rs_queue_counts, handle)
 
 # The serial numbers of the tasks with these ids, or a failure with those that are not there.
 rs_queue_find <- function(handle, ids) .Call(wrap__rs_queue_find, handle, ids)
@@ -87,6 +93,21 @@ rs_queue_done_serials <- function(handle) .Call(wrap__rs_queue_done_serials, han
 # How many of these tasks are done or gone.
 rs_queue_num_done <- function(handle, tasks) .Call(wrap__rs_queue_num_done, handle, tasks)
 
+# What a task has written so far: `list(stdout, stderr)`.
+rs_queue_output <- function(handle, task) .Call(wrap__rs_queue_output, handle, task)
+
+# What a task has last told of its progress: `list(fraction, message, at)`, or NULL.
+rs_queue_progress <- function(handle, task) .Call(wrap__rs_queue_progress, handle, task)
+
+# The columns of the table of tasks, oldest push first.
+rs_queue_tasks <- function(handle) .Call(wrap__rs_queue_tasks, handle)
+
+# The columns of the table of workers, by number.
+rs_queue_seats <- function(handle) .Call(wrap__rs_queue_seats, handle)
+
+# What the queue has done in all its life.
+rs_queue_totals <- function(handle) .Call(wrap__rs_queue_totals, handle)
+
 # Ends tasks. A logical vector named by their ids: whether each was not done before.
 rs_queue_cancel <- function(handle, tasks, grace_ms) .Call(wrap__rs_queue_cancel, handle, tasks, grace_ms)
 
@@ -98,26 +119,5 @@ rs_queue_pause <- function(handle) .Call(wrap__rs_queue_pause, handle)
 
 # Hands out tasks again.
 rs_queue_resume <- function(handle) .Call(wrap__rs_queue_resume, handle)
-
-# What a task has written so far: `list(stdout, stderr)`.
-rs_queue_output <- function(handle, task) .Call(wrap__rs_queue_output, handle, task)
-
-# What a task has last told of its progress: `list(fraction, message, at)`, or NULL.
-rs_queue_progress <- function(handle, task) .Call(wrap__rs_queue_progress, handle, task)
-
-# What the queue has done in all its life.
-rs_queue_totals <- function(handle) .Call(wrap__rs_queue_totals, handle)
-
-# How many processors this process may use.
-rs_num_cores <- function() .Call(wrap__rs_num_cores)
-
-# Refuses new tasks, lets the others finish for `grace_ms`, then ends what is left. Does not wait.
-rs_queue_close <- function(handle, grace_ms) .Call(wrap__rs_queue_close, handle, grace_ms)
-
-# Ends everything now. Does not wait.
-rs_queue_kill <- function(handle) .Call(wrap__rs_queue_kill, handle)
-
-# Ends all queues of this process: the R session ends, or the package is unloaded. Waits for a second at most.
-rs_exit <- function() .Call(wrap__rs_exit)
 
 # nolint end

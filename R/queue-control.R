@@ -25,12 +25,12 @@ tq_queue_limits <- function(num_workers, timeout, tries, isolate, max_tasks, max
     min_workers = as.double(num_workers[[1L]]),
     max_workers = as.double(num_workers[[2L]]),
     timeout = tq_check_duration(timeout, "timeout", call),
-    tries = tq_check_tries(tries, call),
+    tries = tq_check_count(tries, "tries", call),
     isolate = as.double(tq_check_flag(isolate, "isolate", call)),
-    max_tasks = tq_check_amount(max_tasks, "max_tasks", call),
-    max_memory = tq_check_amount(max_memory, "max_memory", call),
+    max_tasks = tq_check_count(max_tasks, "max_tasks", call),
+    max_memory = tq_check_bytes(max_memory, "max_memory", call),
     idle_timeout = tq_check_duration(idle_timeout, "idle_timeout", call),
-    max_waiting = tq_check_amount(max_waiting, "max_waiting", call)
+    max_waiting = tq_check_count(max_waiting, "max_waiting", call)
   )
 }
 

@@ -129,13 +129,11 @@ tq_element_text <- function(index, names) {
 # ---- what elements write and signal ----
 
 tq_note <- function(notes, first, done) {
-  outcome <- done$outcome
-  lost <- c(done$dropped, outcome$dropped)
-  said <- nzchar(done$stdout) || nzchar(done$stderr) || length(outcome$warnings) || length(outcome$messages)
-  if (!said && !any(lost > 0)) return(invisible())
-  note <- list(first = first, stdout = done$stdout, stderr = done$stderr, messages = outcome$messages,
-    warnings = outcome$warnings, lost = lost)
-  notes$all[[length(notes$all) + 1L]] <- note
+  note <- done$result[c("stdout", "stderr", "messages", "warnings")]
+  note$first <- first
+  note$lost <- any(c(done$dropped, done$outcome$dropped) > 0)
+  said <- nzchar(note$stdout) || nzchar(note$stderr) || length(note$warnings) || length(note$messages)
+  if (said || note$lost) notes$all[[length(notes$all) + 1L]] <- note
 }
 
 # In the order of the elements, batch by batch.
@@ -147,7 +145,7 @@ tq_relay <- function(notes) {
     cat(note$stderr, file = stderr())
     for (cnd in note$messages) message(cnd)
     for (cnd in note$warnings) warning(cnd)
-    if (any(note$lost > 0)) {
+    if (note$lost) {
       warning("output, messages or warnings of elements were more than is kept; some are lost", call. = FALSE)
     }
   }

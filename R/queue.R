@@ -66,7 +66,8 @@ task_q <- R6Class("task_q",
     #'   session.
     #' @param wd Working directory of the workers; default that of this session.
     #' @param timeout,tries,isolate Defaults of these arguments of `push()`: `Inf`, 1 and `FALSE`.
-    #' @param max_tasks Number of tasks after which a session is replaced by a new one; default `Inf`.
+    #' @param max_tasks Number of tasks after which a session is replaced by a new one, a whole number
+    #'   or `Inf`, the default.
     #' @param max_memory Bytes of resident memory above which a session is replaced by a new one when
     #'   its task has ended; default `Inf`.
     #' @param idle_timeout A duration; default 60000. A session of an elastic queue, above the least
@@ -78,7 +79,8 @@ task_q <- R6Class("task_q",
     #'   has its own stream of kind "L'Ecuyer-CMRG", the same for any number of workers and in each
     #'   try. Default `NULL`: every task has a stream of its own that cannot be foreseen. The random
     #'   numbers of this session are never touched.
-    #' @param max_waiting How many tasks may wait, a number; default `Inf`. See `block` of `push()`.
+    #' @param max_waiting How many tasks may wait, a whole number or `Inf`, the default. See `block` of
+    #'   `push()`.
     #' @return A new `task_q`. A `preload`, `init` or start of a worker that fails makes the next
     #'   `push()`, `poll()` or `pop()` throw `taskq_error_start` (fields `phase`, `stderr`,
     #'   `exit_code`, `signal`).
@@ -137,6 +139,12 @@ task_q <- R6Class("task_q",
                     retry_on = "crash", backoff = 0, priority = 0L, after = NULL, isolate = NULL,
                     packages = character(), globals = list(), tag = NULL, seed = NULL, block = TRUE,
                     replace = NULL) {
+      # Nearly all calls have a function, and perhaps arguments. What is not plain about these, or wrong, is
+      # not for the native call.
+      if (!missing(fun) && (nargs() == 1L || nargs() == 2L && !missing(args))) {
+        plain <- .External(C_tq_push_plain, private$handle, fun, args)
+        if (!is.null(plain)) return(invisible(plain))
+      }
       call <- sys.call()
       if (nargs() == 3L - missing(fun) - missing(args) - missing(id)) {
         return(tq_push(private, fun, args, id, NULL, call))
@@ -242,7 +250,11 @@ task_q <- R6Class("task_q",
     #' @param timeout A duration; default 0.
     #' @return A `taskq_result`, see above; `NULL` when the time is over or the queue is empty.
     #'   Throws `taskq_error_start` once when the workers cannot start.
-    pop = function(timeout = 0) tq_pop(private, timeout, call = sys.call()),
+    pop = function(timeout = 0) {
+      # What has succeeded is popped by one native call.
+      result <- .External(C_tq_pop, private$handle, timeout)
+      if (is.logical(result)) tq_pop(private, timeout, call = sys.call()) else result
+    },
 
     #' @description
     #' The number of tasks that wait for a worker.

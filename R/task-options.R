@@ -19,7 +19,7 @@ tq_task_options <- function(timeout, tries, retry_on, backoff, priority, after, 
     near = list(
       c(
         if (is.null(timeout)) NA_real_ else tq_check_duration(timeout, "timeout", call),
-        if (is.null(tries)) NA_real_ else tq_check_tries(tries, call),
+        if (is.null(tries)) NA_real_ else tq_check_count(tries, "tries", call),
         tq_check_retry_on(retry_on, call),
         tq_check_backoff(backoff, call),
         tq_check_priority(priority, call),
@@ -42,11 +42,6 @@ tq_check_retry_on <- function(x, call) {
     return(sum(2^(which(tq_retry_reasons %in% x) - 1)))
   }
   tq_input_error("retry_on", x, "some of \"crash\", \"timeout\" and \"error\"", call)
-}
-
-tq_check_tries <- function(x, call) {
-  if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 1 && (x == trunc(x))) return(as.double(x))
-  tq_input_error("tries", x, "a whole number of 1 or more, or `Inf`", call)
 }
 
 tq_check_backoff <- function(x, call) {

@@ -1,28 +1,11 @@
-# The shape of what pop() returns: the one place that names its fields, their types and order.
+# What pop() returns. Its fields, their types and order are native (src/host-result.c).
 
 # `task`: what the native side tells of a task that is done; `failure`: why the pool has failed, a
 # promise that is looked at only for a task that had no worker.
 tq_result <- function(task, failure = NULL) {
+  result <- task$result
   outcome <- task$outcome
-  times <- c(queued = task$queued, started = task$started, finished = task$finished)
-  class(times) <- c("POSIXct", "POSIXt")
-  result <- list(
-    result = outcome[["value"]],
-    stdout = task$stdout,
-    stderr = task$stderr,
-    error = if (task$status != "success") tq_result_error(task, outcome, failure),
-    task_id = task$id,
-    status = task$status,
-    warnings = if (is.null(outcome$warnings)) list() else outcome$warnings,
-    messages = if (is.null(outcome$messages)) list() else outcome$messages,
-    tries = task$tries,
-    worker = task$worker,
-    times = times,
-    seconds = task$finished - task$started,
-    cpu = task$cpu,
-    max_rss = task$max_rss
-  )
-  class(result) <- "taskq_result"
+  if (task$status != "success") result$error <- tq_result_error(task, outcome, failure)
   if (task$dropped > 0 || length(outcome$dropped)) {
     lost <- c(bytes = as.double(task$dropped), conditions = as.double(outcome$dropped))
     attr(result, "dropped") <- if (any(lost > 0)) lost[lost > 0]

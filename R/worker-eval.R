@@ -2,15 +2,15 @@
 # a worker and an inline queue run the very same code.
 #
 # The handlers are established once around many tasks (tq_guarded); a task that succeeds pays for
-# one do.call(). A task that fails unwinds to tq_guarded(), which gives the outcome to report.
+# one call, which is made natively (src/evaluate.c). A task that fails unwinds to tq_guarded(), which
+# gives the outcome to report.
 #
 # An outcome is a list; what is absent is empty:
 #   value, error, trace, warnings, messages, dropped (number of conditions), phase; of a batch of a
 #   map that did not come to its end also element (where it stopped) and batch (what it has done)
 
-# `run`: how a worker opens the window in which a task may be interrupted. `globals`: where the objects go
-# that a task brings along.
-tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
+# `globals`: where the objects go that a task brings along.
+tq_evaluator <- function(globals = globalenv()) {
   fun <- NULL
   phase <- "idle"  # idle, receive, packages, globals, run, reply
   first <- 0L      # frame of the function of the task
@@ -21,10 +21,10 @@ tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
   dropped <- 0L
 
   # Named so that the task's own frame reads `fun(...)`, whatever its arguments are.
-  enter <- function(...) {
-    first <<- sys.nframe() + 1L
-    fun(...)
-  }
+  enter <- function(...) fun(...)
+
+  # The frame in which tasks are evaluated; that of enter() is the next one.
+  begin_below <- function(frame) first <<- frame + 2L
 
   # What the task wants to find. Whoever runs it takes it away again.
   prepare <- function(call) {
@@ -39,31 +39,15 @@ tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
   # the task has of args, packages, globals and seed.
   evaluate <- function(task_fun, task_call) {
     phase <<- "receive"
-    first <<- 0L
-    calls <<- NULL
-    task_args <- task_call$args
-    has_more <- length(task_call) > !is.null(task_args)
-    if (has_more && !is.null(task_call$batch)) {
-      value <- tq_evaluate_batch(self, task_fun, task_call$batch, run)
-      return(succeeded(value))
-    }
-    if (!is.null(tq_batch_work$token)) tq_batch_forget()
     fun <<- task_fun
-    entry <- if (typeof(fun) == "special") fun else enter
-    value <- run({
-      if (has_more) prepare(task_call)
-      phase <<- "run"
-      if (length(task_args)) do.call(entry, task_args, quote = TRUE) else entry()
-    })
-    phase <<- "reply"
-    fun <<- NULL
-    first <<- 0L
-    succeeded(value)
+    force(task_call)
+    begin_below(sys.nframe())
+    .External(C_tq_evaluate, self, task_call)
   }
 
-  succeeded <- function(value) {
-    if (length(warnings) || length(messages)) record(list(value = value)) else list(value = value)
-  }
+  # Called where a task's function would be, for a batch of a map. `work`: its function with its constant
+  # arguments.
+  run_batch <- function(work, batch) tq_evaluate_batch(self, work, batch)
 
   # Adds the collected conditions to an outcome, and forgets them.
   record <- function(outcome) {
@@ -130,11 +114,10 @@ tq_evaluator <- function(run = function(expr) expr, globals = globalenv()) {
 
   # Runs only for errors that the task does not catch. Cheap: the stack may be almost full.
   on_error <- function(cnd) {
-    if (first > 0L) calls <<- sys.calls()
+    if (identical(phase, "run")) calls <<- sys.calls()
   }
 
   self <- environment()
-  self
 }
 
 tq_attach_missing <- function(packages) {

@@ -87,36 +87,24 @@ tq_session_run <- function(init, seed) {
   tq_serve_tasks(home)
 }
 
-# Interrupts are on only inside the window of tq_run_armed(): a late one cannot hit this loop.
+# Interrupts are on only while a task runs: a late one cannot hit this loop.
 tq_serve_tasks <- function(home) {
-  evaluator <- tq_evaluator(tq_run_armed)
+  evaluator <- tq_evaluator()
+  go_home <- function(changed) tq_go_home(home, changed)
   suspendInterrupts(repeat {
-    outcome <- tq_guarded(evaluator, tq_serve_until_failure(evaluator, home))
+    outcome <- tq_guarded(evaluator, tq_serve_until_failure(evaluator, go_home))
     if (is.null(outcome)) break
     .External(C_tq_disarm)
     tq_reply_failure(evaluator, outcome)
     outcome <- NULL
-    if (!is.null(changed <- .External(C_tq_state_changed))) tq_go_home(home, changed)
+    if (!is.null(changed <- .External(C_tq_state_changed))) go_home(changed)
   })
 }
 
-# Nothing holds a result here once it is sent.
-tq_serve_until_failure <- function(evaluator, home) {
-  while (!is.null(.External(C_tq_receive))) {
-    .External(C_tq_reply, "success", evaluator$evaluate(
-      .External(C_tq_task_fun), .External(C_tq_task_call)
-    ))
-    evaluator$finished()
-    if (!is.null(changed <- .External(C_tq_state_changed))) tq_go_home(home, changed)
-  }
-  NULL
-}
-
-tq_run_armed <- function(expr) {
-  .External(C_tq_arm)
-  value <- allowInterrupts(expr)
-  .External(C_tq_disarm)
-  value
+# In a frame of its own, so that the evaluator knows where the task begins.
+tq_serve_until_failure <- function(evaluator, go_home) {
+  evaluator$begin_below(sys.nframe())
+  .External(C_tq_serve, evaluator, go_home)
 }
 
 # A task that did not succeed. When its error cannot be sent either, its text is.

@@ -15,25 +15,8 @@
 # The outcome's value: `values` (packed, of the elements from the first on), `failures` (list(place, error,
 # trace) of those that failed, counted from 0), `done` (elements), `all_ms`, `last_ms` (times).
 
-# The function of the last map with its constant arguments. It is kept between the batches of a map, because it
-# may be large, and because R compiles a function when it has been called twice.
-tq_batch_work <- new.env(parent = emptyenv())
-
-# `work`: a promise, which is not read for a map that is known.
-tq_batch_recall <- function(work, token) {
-  if (!identical(tq_batch_work$token, token)) {
-    tq_batch_forget()
-    tq_batch_work$work <- work
-    tq_batch_work$token <- token
-  }
-  tq_batch_work$work
-}
-
-tq_batch_forget <- function() rm(list = ls(tq_batch_work), envir = tq_batch_work)
-
-# `run`: see tq_evaluator(). What is left when the batch fails or is interrupted stands in `evaluator$batch`.
-tq_evaluate_batch <- function(evaluator, work, batch, run) {
-  work <- tq_batch_recall(work, batch$token)
+# What is left when the batch fails or is interrupted stands in `evaluator$batch`. `work`: list(fun, args).
+tq_evaluate_batch <- function(evaluator, work, batch) {
   state <- new.env(parent = emptyenv())
   state$first <- batch$first
   state$values <- vector("list", length(batch$x))
@@ -42,17 +25,15 @@ tq_evaluate_batch <- function(evaluator, work, batch, run) {
   frame <- tq_batch_frame(work, batch$x)
   renew <- tq_batch_random(batch$whole, state)
   on.exit(tq_random$element <- NULL)
+  # After a failure the evaluator is told again where a task begins.
+  outer <- evaluator$first
   each <- function() {
-    evaluator$first <- sys.nframe() + 1L
+    evaluator$begin_below(sys.nframe() - 1L)
     .External(C_tq_batch_run, frame, state$values, state$at, batch$budget, renew)
   }
   evaluator$batch <- state
-  run({
-    evaluator$phase <- "run"
-    if (batch$keep) tq_batch_keep(evaluator, state, each, batch$budget) else each()
-  })
-  evaluator$phase <- "reply"
-  evaluator$first <- 0L
+  if (batch$keep) tq_batch_keep(evaluator, state, each, batch$budget) else each()
+  evaluator$first <- outer
   evaluator$batch <- NULL
   tq_batch_value(state)
 }

@@ -3,6 +3,39 @@
 #include "elements.h"
 
 #include <math.h>
+#include <string.h>
+
+/* The place of the token in a batch (describe_batch() in host-map.c). */
+enum { TOKEN = 4 };
+
+static SEXP known_token = NULL, known_work = NULL;
+
+SEXP tq_batch_of(SEXP task_call) {
+  static const char batch[] = "batch";
+  if (Rf_xlength(task_call) != 1) return R_NilValue;
+  SEXP names = Rf_getAttrib(task_call, R_NamesSymbol);
+  int is_batch = names != R_NilValue && strcmp(CHAR(STRING_ELT(names, 0)), batch) == 0;
+  return is_batch ? VECTOR_ELT(task_call, 0) : R_NilValue;
+}
+
+SEXP tq_batch_work(SEXP batch, struct tq_bytes bytes) {
+  SEXP token = STRING_ELT(VECTOR_ELT(batch, TOKEN), 0);
+  if (known_token && strcmp(CHAR(known_token), CHAR(token)) == 0) return known_work;
+  tq_batch_forget();
+  SEXP work = PROTECT(tq_unserialize(bytes));
+  R_PreserveObject(work);
+  known_work = work;
+  R_PreserveObject(token);
+  known_token = token;
+  UNPROTECT(1);
+  return work;
+}
+
+void tq_batch_forget(void) {
+  if (known_token) R_ReleaseObject(known_token);
+  if (known_work) R_ReleaseObject(known_work);
+  known_token = known_work = NULL;
+}
 
 /* What the R code reads when an element has failed: its place in the batch, and times. */
 enum { PLACE, STARTED, LAST, PLACES };

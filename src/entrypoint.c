@@ -13,12 +13,14 @@ void R_init_taskq_extendr(void *dll);
 
 /* The routines in C, with their numbers of arguments. */
 static const R_ExternalMethodDef external[] = {
+  {"C_tq_push_plain", (DL_FUNC) &tq_r_push_plain, 3},
   {"C_tq_push", (DL_FUNC) &tq_r_push, 5},
   {"C_tq_push_many", (DL_FUNC) &tq_r_push_many, 6},
   {"C_tq_wait", (DL_FUNC) &tq_r_wait_done, 2},
   {"C_tq_wait_all", (DL_FUNC) &tq_r_wait_all, 3},
   {"C_tq_wait_room", (DL_FUNC) &tq_r_wait_room, 3},
   {"C_tq_wait_closed", (DL_FUNC) &tq_r_wait_closed, 2},
+  {"C_tq_pop", (DL_FUNC) &tq_r_pop, 2},
   {"C_tq_peek", (DL_FUNC) &tq_r_peek, 2},
   {"C_tq_outcome", (DL_FUNC) &tq_r_outcome, 2},
   {"C_tq_commit", (DL_FUNC) &tq_r_commit, 4},
@@ -35,11 +37,9 @@ static const R_ExternalMethodDef external[] = {
   {"C_tq_batch_run", (DL_FUNC) &tq_r_batch_run, 5},
   {"C_tq_batch_clock", (DL_FUNC) &tq_r_batch_clock, 0},
   {"C_tq_batch_pack", (DL_FUNC) &tq_r_batch_pack, 2},
-  {"C_tq_receive", (DL_FUNC) &tq_r_receive, 0},
-  {"C_tq_task_fun", (DL_FUNC) &tq_r_task_fun, 0},
-  {"C_tq_task_call", (DL_FUNC) &tq_r_task_call, 0},
+  {"C_tq_evaluate", (DL_FUNC) &tq_r_evaluate, 2},
+  {"C_tq_serve", (DL_FUNC) &tq_r_serve, 2},
   {"C_tq_reply", (DL_FUNC) &tq_r_reply, 2},
-  {"C_tq_arm", (DL_FUNC) &tq_r_arm, 0},
   {"C_tq_disarm", (DL_FUNC) &tq_r_disarm, 0},
   {"C_tq_inline_next", (DL_FUNC) &tq_r_inline_next, 1},
   {"C_tq_inline_done", (DL_FUNC) &tq_r_inline_done, 8},
@@ -53,6 +53,7 @@ void attribute_visible R_init_taskq(DllInfo *dll) {
   register_extendr_panic_hook();
   R_init_taskq_extendr(dll);
   tq_result_begin();
+  tq_evaluate_begin();
   /* R keeps a table for each kind of routine: this leaves extendr's .Call table alone. */
   R_registerRoutines(dll, NULL, NULL, NULL, external);
   R_useDynamicSymbols(dll, FALSE);

@@ -7,6 +7,17 @@
 static SEXP last_fun = NULL;
 static void *last_bytes = NULL;
 
+/* Whether two functions are the same in all that is sent of them. One that is made anew in every turn of a loop shares its parts. */
+static int is_same(SEXP fun, SEXP other) {
+  if (fun == other) return 1;
+  if (!other || TYPEOF(fun) != CLOSXP || TYPEOF(other) != CLOSXP || IS_S4_OBJECT(fun) != IS_S4_OBJECT(other)) return 0;
+  if (BODY(fun) != BODY(other) || FORMALS(fun) != FORMALS(other) || CLOENV(fun) != CLOENV(other)) return 0;
+  SEXP mine = ATTRIB(fun), theirs = ATTRIB(other);
+  for (; mine != R_NilValue && theirs != R_NilValue; mine = CDR(mine), theirs = CDR(theirs))
+    if (TAG(mine) != TAG(theirs) || CAR(mine) != CAR(theirs)) return 0;
+  return mine == theirs;
+}
+
 /* Preserving allocates, so it comes before anything that must not be left halfway. */
 static void remember_function(SEXP fun, void *shared) {
   R_PreserveObject(fun);
@@ -28,7 +39,7 @@ struct push {
  * push has written only means that this function is not remembered. */
 static SEXP push_body(void *data) {
   struct push *push = data;
-  if (push->fun == last_fun) {
+  if (is_same(push->fun, last_fun)) {
     push->fun_shared = tq_shared_hold(last_bytes);
   } else {
     unsigned long before = tq_references_written;
@@ -43,7 +54,9 @@ static SEXP push_body(void *data) {
   const char *id = push->id == R_NilValue ? NULL : Rf_translateCharUTF8(STRING_ELT(push->id, 0));
   void *call = push->call_bytes;
   push->call_bytes = NULL;
-  return tq_push(push->queue, id, push->fun_shared, call, push->options);
+  struct tq_bytes pushed;
+  SEXP failure = tq_push(push->queue, id, push->fun_shared, call, push->options, &pushed);
+  return failure ? failure : tq_string(pushed);
 }
 
 static void push_cleanup(void *data) {
@@ -61,4 +74,31 @@ SEXP tq_r_push(SEXP args) {
   if (!queue) return refusal;
   struct push data = {queue, tq_argument(args, 2), tq_argument(args, 3), tq_argument(args, 4), tq_argument(args, 5), NULL, NULL, NULL};
   return R_ExecWithCleanup(push_body, &data, push_cleanup, &data);
+}
+
+/* Arguments that need no check of R's: a list without a class. */
+static int is_plain_list(SEXP args) { return TYPEOF(args) == VECSXP && !Rf_isObject(args); }
+
+/* A function that goes to the worker as it is. */
+static int is_plain_function(SEXP fun) {
+  return (TYPEOF(fun) == CLOSXP && CLOENV(fun) == R_GlobalEnv) || TYPEOF(fun) == BUILTINSXP || TYPEOF(fun) == SPECIALSXP;
+}
+
+/* (handle, fun, args): the id of the task; or NULL, when anything about the call needs a closer look, and nothing was queued. */
+SEXP tq_r_push_plain(SEXP args) {
+  SEXP fun = tq_argument(args, 2), task_args = tq_argument(args, 3), refusal;
+  if (!is_plain_function(fun) || !is_plain_list(task_args)) return R_NilValue;
+  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  if (!queue || tq_is_inline(queue)) return R_NilValue;
+  SEXP call = R_NilValue;
+  if (XLENGTH(task_args)) {
+    static const char *names[] = {"args", ""};
+    call = Rf_mkNamed(VECSXP, names);
+    SET_VECTOR_ELT(call, 0, task_args);
+  }
+  PROTECT(call);
+  struct push data = {queue, R_NilValue, fun, call, R_NilValue, NULL, NULL, NULL};
+  SEXP id = R_ExecWithCleanup(push_body, &data, push_cleanup, &data);
+  UNPROTECT(1);
+  return TYPEOF(id) == STRSXP ? id : R_NilValue;
 }

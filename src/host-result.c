@@ -2,51 +2,155 @@
 
 #include "rapi.h"
 
-/* The names of what done_body() makes, in its order. */
-static SEXP done_names = NULL;
+#include <string.h>
 
-void tq_result_begin(void) {
-  static const char *const names[] = {"serial", "id",    "status", "outcome", "stdout",  "stderr",   "stderr_tail", "dropped", "signal",
-                                      "exit_code", "cause", "after", "tries", "worker",  "queued", "started", "finished", "cpu", "max_rss"};
-  int length = (int) (sizeof names / sizeof *names);
-  done_names = Rf_allocVector(STRSXP, length);
-  R_PreserveObject(done_names);
-  for (int i = 0; i < length; i++) SET_STRING_ELT(done_names, i, Rf_mkChar(names[i]));
+/* What every result has: made once, shared by all. */
+static SEXP result_names, result_class, times_names, times_class, success, empty_string;
+
+static SEXP keep_strings(const char *const *strings, int length) {
+  SEXP vector = Rf_allocVector(STRSXP, length);
+  R_PreserveObject(vector);
+  for (int i = 0; i < length; i++) SET_STRING_ELT(vector, i, Rf_mkChar(strings[i]));
+  return vector;
 }
 
-static SEXP done_body(void *data) {
+#define KEEP_STRINGS(...) \
+  keep_strings((const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+void tq_result_begin(void) {
+  result_names = KEEP_STRINGS("result", "stdout", "stderr", "error", "task_id", "status", "warnings", "messages", "tries", "worker",
+                              "times", "seconds", "cpu", "max_rss");
+  result_class = KEEP_STRINGS("taskq_result");
+  times_names = KEEP_STRINGS("queued", "started", "finished");
+  times_class = KEEP_STRINGS("POSIXct", "POSIXt");
+  success = KEEP_STRINGS("success");
+  empty_string = KEEP_STRINGS("");
+}
+
+static SEXP element(SEXP list, const char *name) {
+  SEXP names = Rf_getAttrib(list, R_NamesSymbol);
+  for (R_xlen_t i = 0; i < Rf_xlength(names); i++)
+    if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0) return VECTOR_ELT(list, i);
+  return R_NilValue;
+}
+
+static SEXP text(struct tq_bytes bytes) { return bytes.length ? tq_string(bytes) : empty_string; }
+
+static SEXP conditions(SEXP outcome, const char *name) {
+  SEXP list = element(outcome, name);
+  return list == R_NilValue ? Rf_allocVector(VECSXP, 0) : list;
+}
+
+static double known(double number) { return number < 0 ? NA_REAL : number; }
+
+/* The shape of what pop() returns: the one place that names its fields, their types and order. The error of a task that has not
+ * succeeded is filled in by R/task-result.R. */
+static SEXP make_result(const struct tq_done *done, SEXP outcome) {
+  SEXP result = PROTECT(Rf_allocVector(VECSXP, XLENGTH(result_names)));
+  SEXP times = PROTECT(Rf_allocVector(REALSXP, 3));
+  double started = known(done->started);
+  REAL(times)[0] = done->queued;
+  REAL(times)[1] = started;
+  REAL(times)[2] = done->finished;
+  Rf_setAttrib(times, R_NamesSymbol, times_names);
+  Rf_setAttrib(times, R_ClassSymbol, times_class);
+  int i = 0;
+  SET_VECTOR_ELT(result, i++, element(outcome, "value"));
+  SET_VECTOR_ELT(result, i++, text(done->out));
+  SET_VECTOR_ELT(result, i++, text(done->err));
+  i++;
+  SET_VECTOR_ELT(result, i++, tq_string(done->id));
+  SET_VECTOR_ELT(result, i++, done->succeeded ? success : Rf_mkString(done->status));
+  SET_VECTOR_ELT(result, i++, conditions(outcome, "warnings"));
+  SET_VECTOR_ELT(result, i++, conditions(outcome, "messages"));
+  SET_VECTOR_ELT(result, i++, Rf_ScalarInteger(done->tries));
+  SET_VECTOR_ELT(result, i++, Rf_ScalarInteger(done->pid ? done->pid : NA_INTEGER));
+  SET_VECTOR_ELT(result, i++, times);
+  SET_VECTOR_ELT(result, i++, Rf_ScalarReal(done->finished - started));
+  SET_VECTOR_ELT(result, i++, Rf_ScalarReal(known(done->cpu)));
+  SET_VECTOR_ELT(result, i++, Rf_ScalarReal(known(done->max_rss)));
+  Rf_setAttrib(result, R_NamesSymbol, result_names);
+  Rf_setAttrib(result, R_ClassSymbol, result_class);
+  UNPROTECT(2);
+  return result;
+}
+
+/* A done task for R: its result but for the error, and what that is made of. */
+static SEXP make_task(const struct tq_done *done, SEXP outcome) {
+  static const char *names[] = {"serial", "id",        "result", "status", "outcome", "stderr_tail", "dropped",
+                                "signal", "exit_code", "cause",  "after",  "worker",  ""};
+  SEXP task = PROTECT(Rf_mkNamed(VECSXP, names));
+  int i = 0;
+  SET_VECTOR_ELT(task, i++, Rf_ScalarReal(done->serial));
+  SET_VECTOR_ELT(task, i++, tq_string(done->id));
+  SET_VECTOR_ELT(task, i++, make_result(done, outcome));
+  SET_VECTOR_ELT(task, i++, Rf_mkString(done->status));
+  SET_VECTOR_ELT(task, i++, outcome);
+  SET_VECTOR_ELT(task, i++, tq_string(done->tail));
+  SET_VECTOR_ELT(task, i++, Rf_ScalarReal(done->dropped));
+  SET_VECTOR_ELT(task, i++, Rf_ScalarInteger(done->signal ? done->signal : NA_INTEGER));
+  SET_VECTOR_ELT(task, i++, Rf_ScalarInteger(done->exit_code >= 0 ? done->exit_code : NA_INTEGER));
+  SET_VECTOR_ELT(task, i++, Rf_mkString(done->cause));
+  SET_VECTOR_ELT(task, i++, done->after.length ? tq_string(done->after) : R_NilValue);
+  SET_VECTOR_ELT(task, i++, Rf_ScalarInteger(done->pid ? done->pid : NA_INTEGER));
+  UNPROTECT(1);
+  return task;
+}
+
+static SEXP task_body(void *data) {
   struct tq_done done;
   tq_done_read(data, &done);
-  SEXP list = PROTECT(Rf_allocVector(VECSXP, XLENGTH(done_names)));
-  Rf_setAttrib(list, R_NamesSymbol, done_names);
-  int i = 0;
-  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.serial));
-  SET_VECTOR_ELT(list, i++, tq_string(done.id));
-  SET_VECTOR_ELT(list, i++, Rf_mkString(done.status));
-  SET_VECTOR_ELT(list, i++,
-                 tq_unserialize(done.outcome));
-  SET_VECTOR_ELT(list, i++, tq_string(done.out));
-  SET_VECTOR_ELT(list, i++, tq_string(done.err));
-  SET_VECTOR_ELT(list, i++, tq_string(done.tail));
-  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.dropped));
-  SET_VECTOR_ELT(list, i++, Rf_ScalarInteger(done.signal ? done.signal : NA_INTEGER));
-  SET_VECTOR_ELT(list, i++, Rf_ScalarInteger(done.exit_code >= 0 ? done.exit_code : NA_INTEGER));
-  SET_VECTOR_ELT(list, i++, Rf_mkString(done.cause));
-  SET_VECTOR_ELT(list, i++, done.after.length ? tq_string(done.after) : R_NilValue);
-  SET_VECTOR_ELT(list, i++, Rf_ScalarInteger(done.tries));
-  SET_VECTOR_ELT(list, i++, Rf_ScalarInteger(done.pid ? done.pid : NA_INTEGER));
-  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.queued));
-  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.started < 0 ? NA_REAL : done.started));
-  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.finished));
-  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.cpu < 0 ? NA_REAL : done.cpu));
-  SET_VECTOR_ELT(list, i++, Rf_ScalarReal(done.max_rss < 0 ? NA_REAL : done.max_rss));
+  SEXP outcome = PROTECT(tq_unserialize(done.outcome));
+  SEXP task = make_task(&done, outcome);
   UNPROTECT(1);
-  return list;
+  return task;
 }
 
 static SEXP describe_done(void *done) {
-  return done ? R_ExecWithCleanup(done_body, done, tq_done_free, done) : R_NilValue;
+  return done ? R_ExecWithCleanup(task_body, done, tq_done_free, done) : R_NilValue;
 }
+
+/* ---- pop ---- */
+
+/* Not for pop() here: something about it is unusual, and R code is to find out what. */
+static SEXP unusual(void) { return Rf_ScalarLogical(FALSE); }
+
+struct pop {
+  void *queue, *done;
+};
+
+static SEXP pop_body(void *data) {
+  struct pop *pop = data;
+  struct tq_done done;
+  tq_done_read(pop->done, &done);
+  if (!done.succeeded || done.dropped > 0) return unusual();
+  SEXP outcome = PROTECT(tq_unserialize(done.outcome));
+  int is_whole = Rf_xlength(element(outcome, "dropped")) == 0;
+  SEXP result = PROTECT(is_whole ? make_result(&done, outcome) : unusual());
+  /* Nothing is allocated from here on. */
+  if (is_whole && !tq_take(pop->queue, done.serial)) result = unusual();
+  UNPROTECT(2);
+  return result;
+}
+
+static void pop_cleanup(void *data) { tq_done_free(((struct pop *) data)->done); }
+
+/* (handle, timeout): waits as wait_done() does; the result of the oldest done task, which is then out of the queue, or NULL. FALSE when
+ * the task has not succeeded, or anything else needs a closer look; then nothing has happened.
+ *
+ * In two phases, as everything that takes tasks: the result is whole before the task leaves the queue, and nothing can jump or be
+ * interrupted between that and the return. */
+SEXP tq_r_pop(SEXP args) {
+  SEXP timeout = tq_argument(args, 2);
+  if (TYPEOF(timeout) != REALSXP || XLENGTH(timeout) != 1 || ATTRIB(timeout) != R_NilValue || !(REAL(timeout)[0] >= 0)) return unusual();
+  SEXP refusal;
+  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  if (!queue || tq_wait_in_slices(queue, REAL(timeout)[0], tq_wait_for_done) == TQ_FAILED) return unusual();
+  struct pop pop = {queue, tq_oldest_done(queue)};
+  return pop.done ? R_ExecWithCleanup(pop_body, &pop, pop_cleanup, &pop) : R_NilValue;
+}
+
+/* ---- in two steps, with R code in between ---- */
 
 /* (handle, ms): waits as wait_done() does; the oldest done task as a list, or NULL. It stays in the queue. */
 SEXP tq_r_peek(SEXP args) {

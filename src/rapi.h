@@ -38,14 +38,36 @@ extern unsigned long tq_references_written;
  * Rust is on the stack then. */
 int tq_wait_in_slices(void *what, double ms, int (*wait)(void *, double));
 
+/* ---- evaluate.c ---- */
+
+enum tq_phase { TQ_PHASE_IDLE = 0, TQ_PHASE_RECEIVE = 1, TQ_PHASE_RUN = 2, TQ_PHASE_REPLY = 3 };
+void tq_set_phase(SEXP evaluator, enum tq_phase phase);
+/* Calls a task's function and gives its outcome. `task_call`: what the task has of args, packages, globals and seed; `guarded`: in a
+ * session, where it may be interrupted meanwhile. */
+SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded);
+/* Makes what it needs; once. */
+void tq_evaluate_begin(void);
+
+/* ---- batch.c ---- */
+
+/* The batch of a map in what a task has beside its function, or NULL of R. */
+SEXP tq_batch_of(SEXP task_call);
+/* The function of a map with its constant arguments, read once for all its batches: it may be large, and R compiles a function when it
+ * has been called twice. */
+SEXP tq_batch_work(SEXP batch, struct tq_bytes bytes);
+/* Lets go of it: the next task is another one. */
+void tq_batch_forget(void);
+
 /* ---- the routines, each described where it is written ---- */
 
+SEXP tq_r_push_plain(SEXP args);
 SEXP tq_r_push(SEXP args);
 SEXP tq_r_push_many(SEXP args);
 SEXP tq_r_wait_done(SEXP args);
 SEXP tq_r_wait_room(SEXP args);
 SEXP tq_r_wait_all(SEXP args);
 SEXP tq_r_wait_closed(SEXP args);
+SEXP tq_r_pop(SEXP args);
 SEXP tq_r_peek(SEXP args);
 SEXP tq_r_outcome(SEXP args);
 SEXP tq_r_commit(SEXP args);
@@ -62,11 +84,9 @@ SEXP tq_r_map_end(SEXP args);
 SEXP tq_r_batch_run(SEXP args);
 SEXP tq_r_batch_clock(SEXP args);
 SEXP tq_r_batch_pack(SEXP args);
-SEXP tq_r_receive(SEXP args);
-SEXP tq_r_task_fun(SEXP args);
-SEXP tq_r_task_call(SEXP args);
+SEXP tq_r_evaluate(SEXP args);
+SEXP tq_r_serve(SEXP args);
 SEXP tq_r_reply(SEXP args);
-SEXP tq_r_arm(SEXP args);
 SEXP tq_r_disarm(SEXP args);
 SEXP tq_r_inline_next(SEXP args);
 SEXP tq_r_inline_done(SEXP args);

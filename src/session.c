@@ -2,36 +2,9 @@
 
 #include "rapi.h"
 
+#include <R_ext/GraphicsEngine.h> /* R_interrupts_pending */
+
 #include <string.h>
-
-/* Waits for a task: TRUE, or NULL when the session is to leave. */
-SEXP tq_r_receive(SEXP args) {
-  (void) args;
-  switch (tq_session_receive()) {
-  case TQ_DONE:
-    return Rf_ScalarLogical(TRUE);
-  case TQ_EMPTY:
-    return R_NilValue;
-  default:
-    Rf_error("%s", tq_session_problem());
-  }
-}
-
-/* The current task's function. */
-SEXP tq_r_task_fun(SEXP args) {
-  (void) args;
-  struct tq_bytes fun, call;
-  if (!tq_session_task(&fun, &call)) Rf_error("no task is running");
-  return tq_unserialize(fun);
-}
-
-/* The rest of the current task's call. */
-SEXP tq_r_task_call(SEXP args) {
-  (void) args;
-  struct tq_bytes fun, call;
-  if (!tq_session_task(&fun, &call)) Rf_error("no task is running");
-  return tq_unserialize(call);
-}
 
 struct reply {
   int verdict;
@@ -50,18 +23,59 @@ static void reply_cleanup(void *data) {
   tq_buffer_free(((struct reply *) data)->buffer);
 }
 
-/* (verdict, outcome): ends the current task. Nothing is sent when the outcome cannot be serialized. */
+/* Ends the current task. Nothing is sent when the outcome cannot be serialized. */
+static void send_reply(int verdict, SEXP outcome) {
+  struct reply data = {verdict, outcome, tq_buffer_new()};
+  R_ExecWithCleanup(reply_body, &data, reply_cleanup, &data);
+}
+
+/* (verdict, outcome): ends the current task. */
 SEXP tq_r_reply(SEXP args) {
   const char *verdict = CHAR(Rf_asChar(tq_argument(args, 1)));
   int code = strcmp(verdict, "success") == 0 ? TQ_SUCCESS : strcmp(verdict, "error") == 0 ? TQ_ERROR : TQ_INTERRUPTED;
-  struct reply data = {code, tq_argument(args, 2), tq_buffer_new()};
-  return R_ExecWithCleanup(reply_body, &data, reply_cleanup, &data);
+  send_reply(code, tq_argument(args, 2));
+  return R_NilValue;
 }
 
-/* Interrupts may hit from now on. */
-SEXP tq_r_arm(SEXP args) {
-  (void) args;
-  tq_session_arm();
+/* Waits for a task; 0 when the session is to leave. */
+static int receive(void) {
+  switch (tq_session_receive()) {
+  case TQ_DONE:
+    return 1;
+  case TQ_EMPTY:
+    return 0;
+  default:
+    Rf_error("%s", tq_session_problem());
+  }
+}
+
+/* Runs the current task and tells the host. Nothing holds its result then. */
+static void run(SEXP evaluator) {
+  struct tq_bytes fun_bytes, call_bytes;
+  tq_set_phase(evaluator, TQ_PHASE_RECEIVE);
+  if (!tq_session_task(&fun_bytes, &call_bytes)) Rf_error("no task is running");
+  SEXP call = PROTECT(tq_unserialize(call_bytes));
+  SEXP batch = tq_batch_of(call);
+  if (batch == R_NilValue) tq_batch_forget();
+  SEXP fun = PROTECT(batch == R_NilValue ? tq_unserialize(fun_bytes) : tq_batch_work(batch, fun_bytes));
+  SEXP outcome = PROTECT(tq_evaluate(evaluator, fun, call, 1));
+  send_reply(TQ_SUCCESS, outcome);
+  UNPROTECT(3);
+  tq_set_phase(evaluator, TQ_PHASE_IDLE);
+}
+
+/* (evaluator, go_home): runs one task after another until the session is to leave. What a task has changed of the session is handed
+ * to go_home(). A task that fails jumps out of this; interrupts must be suspended, and are on only while a task runs. */
+SEXP tq_r_serve(SEXP args) {
+  SEXP evaluator = tq_argument(args, 1), go_home = tq_argument(args, 2);
+  while (receive()) {
+    run(evaluator);
+    SEXP changed = tq_state_changed(R_NilValue);
+    if (changed == R_NilValue) continue;
+    SEXP call = PROTECT(Rf_lang2(go_home, PROTECT(changed)));
+    Rf_eval(call, R_GlobalEnv);
+    UNPROTECT(2);
+  }
   return R_NilValue;
 }
 
@@ -73,8 +87,6 @@ SEXP tq_r_disarm(SEXP args) {
 }
 
 /* Called by Rust, on whichever thread: these only touch R's flag. */
-extern int R_interrupts_pending;
-
 void tq_raise_interrupt(void) { R_interrupts_pending = 1; }
 
 void tq_clear_interrupt(void) { R_interrupts_pending = 0; }

@@ -24,6 +24,7 @@ struct tq_done {
   double serial;
   struct tq_bytes id;
   const char *status;
+  int succeeded;
   struct tq_bytes outcome, out, err, tail;
   double dropped;
   int signal, exit_code;
@@ -56,8 +57,11 @@ double tq_now_ms(void);
 SEXP tq_refuse_handle(void *queue);
 /* Whether there is something that the user should be warned of, which is then in `notice`, not ended by NUL. */
 int tq_take_notice(void *queue, struct tq_bytes *notice);
-/* Shares `fun` and takes the buffer `call`. The id, or a failure. `options` is the list that R/task-options.R makes, or NULL of R. */
-SEXP tq_push(void *queue, const char *id, void *fun, void *call, SEXP options);
+/* Whether R runs the tasks itself. */
+int tq_is_inline(void *queue);
+/* Shares `fun` and takes the buffer `call`. NULL, and the task's id, which is valid until the next push; or a failure. `options` is the
+ * list that R/task-options.R makes, or NULL of R. */
+SEXP tq_push(void *queue, const char *id, void *fun, void *call, SEXP options, struct tq_bytes *pushed);
 /* Many tasks that have `fun`, which is shared, and `options` in common. Each has an id and a key of its own, or NULL, and takes the
  * buffer `call`. Pushing them all or none empties the batch, and answers with the ids, or a failure. Freeing NULL does nothing. */
 void *tq_batch_new(void *queue, void *fun, SEXP options, size_t count);

@@ -1,6 +1,6 @@
 # R processes with queues of their own, for tests that end the host or might.
 
-# Runs `code` in a new R process, which prints "up" when its queue is at work and then waits for its end.
+# Runs `code` in a new R process. It is killed when the test ends, if it is still there.
 local_host <- function(code, booted = TRUE, frame = parent.frame()) {
   skip_if_not_installed("callr")
   fixture_begins()
@@ -22,6 +22,17 @@ local_host <- function(code, booted = TRUE, frame = parent.frame()) {
   }
   do.call(on.exit, list(as.call(list(finish)), add = TRUE), envir = frame)
   host
+}
+
+# The next line that such a host prints; NA when none comes in time.
+next_line <- function(host, deadline_s = 20) {
+  deadline <- Sys.time() + deadline_s
+  repeat {
+    line <- host$read_output_lines(1L)
+    if (length(line)) return(line)
+    if (Sys.time() > deadline) return(NA_character_)
+    host$poll_io(100)
+  }
 }
 
 # The value of `fun(...)` in a new R process that has a deadline; whatever it printed stands in the error if there is none.

@@ -42,6 +42,19 @@ test_that("R CMD check gets at most two workers", {
   expect_identical(tq_check_num_workers(4, "n", NULL), c(4L, 4L))
 })
 
+test_that("a count is a whole number of at least 1 or Inf, a number of bytes need not be whole", {
+  for (n in list(1, 2L, 1e12, Inf)) {
+    expect_identical(tq_check_count(n, "tries", NULL), as.double(n))
+    expect_identical(tq_check_bytes(n, "max_memory", NULL), as.double(n))
+  }
+  expect_identical(tq_check_bytes(0.1 * 2^30, "max_memory", NULL), 0.1 * 2^30)
+  for (n in list(0, 0.5, -1, -Inf, NA, NA_real_, NaN, "1", NULL, TRUE, 1:2, numeric(), list(1))) {
+    expect_input_error(tq_check_count(n, "tries", NULL), "tries")
+    expect_input_error(tq_check_bytes(n, "max_memory", NULL), "max_memory")
+  }
+  expect_input_error(tq_check_count(1.5, "tries", NULL), "tries")
+})
+
 test_that("an id is one string that is not one of ours", {
   expect_null(tq_check_id(NULL, NULL))
   expect_identical(tq_check_id("a b", NULL), "a b")

@@ -53,13 +53,7 @@ test_that("C3: a fork of the host that holds its descriptors does not keep the w
     Sys.sleep(1000)
   }))
   pids <- processes_of(host)
-  lines <- character()
-  deadline <- Sys.time() + 20
-  while (!length(lines) && Sys.time() < deadline) {
-    host$poll_io(100)
-    lines <- host$read_output_lines()
-  }
-  keeper <- as.integer(lines[[1L]])
+  keeper <- as.integer(next_line(host))
   pids <- setdiff(pids, keeper)
   tools::pskill(host$get_pid(), tools::SIGKILL)
   expect_true(wait_until(!any(is_alive(pids))))

@@ -94,17 +94,26 @@ moments <- list(
 
 phase_text <- c(receive = "could not be read by the worker", reply = "its result could not be sent")
 
-# A queue of which one worker is kept by a task that wants its temporary files to stay.
-local_doomed_queue <- function(told, gate, frame = parent.frame()) {
+# A queue of which one worker is kept by a task that wants its temporary files to stay. `told` is where what dies names its
+# directory; `spared()` lets the task end, and says whether its files are there.
+local_doom <- function(frame = parent.frame()) {
+  skip_if_not(file.exists("/proc/self/maps"))
+  gate <- local_gate(frame)
+  told <- tempfile("told-")
+  do.call(on.exit, list(bquote(unlink(.(told))), add = TRUE), envir = frame)
   q <- local_queue(2, globals = c(dying, told = told), init = global(function() arm_namespaces()), frame = frame)
   q$push(function(gate) {
     path <- tempfile()
     file.create(path)
     while (!file.exists(gate)) Sys.sleep(0.01)
     file.exists(path)
-  }, list(gate), id = "sibling")
+  }, list(gate$path), id = "sibling")
   expect_true(wait_until(q$get_num_running() == 1L))
-  q
+  spared <- function() {
+    gate$open()
+    q$pop(20000)$result
+  }
+  list(queue = q, told = told, spared = spared)
 }
 
 expect_died <- function(result, way, moment, told) {
@@ -131,13 +140,9 @@ expect_died <- function(result, way, moment, told) {
 
 test_that("B2, B3, B4, B12: each way to die at each moment has its outcome, and costs nothing else", {
   skip_on_cran()
-  skip_if_not(file.exists("/proc/self/maps"))
-  dir <- tempfile("crash-")
-  dir.create(dir)
-  on.exit(unlink(dir, recursive = TRUE))
-  told <- file.path(dir, "told")
-  gate <- file.path(dir, "gate")
-  q <- local_doomed_queue(told, gate)
+  doom <- local_doom()
+  q <- doom$queue
+  told <- doom$told
   for (moment in names(moments)) {
     for (way in names(ways)) {
       task <- moments[[moment]](way)
@@ -150,21 +155,15 @@ test_that("B2, B3, B4, B12: each way to die at each moment has its outcome, and 
       expect_identical(run_task(q, function() 1)$result, 1, label = paste(way, "at", moment))
     }
   }
-  file.create(gate)
-  sibling <- q$pop(20000)
-  expect_true(sibling$result)
+  expect_true(doom$spared())
   expect_true(wait_until(identical(q$list_workers()$state, c("idle", "idle"))))
 })
 
 test_that("B4: a finalizer that ends the worker is a crash of the task in which it runs", {
   skip_on_cran()
-  skip_if_not(file.exists("/proc/self/maps"))
-  dir <- tempfile("crash-")
-  dir.create(dir)
-  on.exit(unlink(dir, recursive = TRUE))
-  told <- file.path(dir, "told")
-  gate <- file.path(dir, "gate")
-  q <- local_doomed_queue(told, gate)
+  doom <- local_doom()
+  q <- doom$queue
+  told <- doom$told
   for (way in names(ways)) {
     # The function would be kept until the next one has come.
     q$push(global(function(way) {
@@ -194,8 +193,7 @@ test_that("B4: a finalizer that ends the worker is a crash of the task in which 
     }
     expect_identical(run_task(q, function() 1)$result, 1, label = way)
   }
-  file.create(gate)
-  expect_true(q$pop(20000)$result)
+  expect_true(doom$spared())
 })
 
 test_that("B4, B8: a worker that dies while it starts is an error of the start, with its last words", {

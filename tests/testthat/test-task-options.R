@@ -4,7 +4,7 @@ test_that("an option that cannot be is refused, with its name, and nothing is qu
   f <- function() 1
   bad <- list(
     timeout = list(-1, NA, "1", c(1, 2), NaN),
-    tries = list(0, 1.5, NA, "2", c(1, 2), -1),
+    tries = list(0, 0.5, 1.5, NA, NaN, -Inf, "2", c(1, 2), -1, TRUE, numeric()),
     retry_on = list("crush", 1, NA_character_, NULL),
     backoff = list(-1, NA, Inf, "a"),
     priority = list(1.5, NA, "high", c(1, 2), 1e10),
@@ -31,10 +31,11 @@ test_that("an option that cannot be is refused, with its name, and nothing is qu
 test_that("an option of the queue that cannot be is refused, with its name", {
   bad <- list(
     num_workers = list(-1, 1.5, NA, "2", c(3, 1), c(1, 2, 3), 1001),
-    timeout = list(-1, NA), tries = list(0), isolate = list(NA),
-    max_tasks = list(0, NA, "1"), max_memory = list(0, NA, -5),
+    timeout = list(-1, NA), tries = list(0, 1.5, NA, "2"), isolate = list(NA),
+    max_tasks = list(0, 0.5, 1.5, NA, NaN, -Inf, "1", c(1, 2), NULL, TRUE),
+    max_memory = list(0, NA, -5, "1", c(1, 2), TRUE),
     idle_timeout = list(-1, NA), threads = list(0, 1.5, "a", Inf), seed = list("a", 1.5, c(1, 2)),
-    max_waiting = list(0, NA)
+    max_waiting = list(0, 1.5, 1e9 + 0.5, NA, -1, "1", c(1, 2), NULL)
   )
   for (arg in names(bad)) {
     for (value in bad[[arg]]) {

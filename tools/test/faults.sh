@@ -82,9 +82,10 @@ edge() {
     cat(replicate(5, q$pop(20000)$status))' 2>/dev/null
 }
 if ! (($#)); then
-  printf 'A3, killed before the last byte: %s\n' "$(edge die-before-result)"
-  printf 'A3, killed after the last byte:  %s\n' "$(edge die-after-result)"
-  [[ $(edge die-before-result) == "crash crash crash crash crash" ]] || status=1
-  [[ $(edge die-after-result) == "success success success success success" ]] || status=1
+  before=$(edge die-before-result)
+  after=$(edge die-after-result)
+  printf 'A3, killed before the last byte: %s\nA3, killed after the last byte:  %s\n' "$before" "$after"
+  [[ $before == "crash crash crash crash crash" ]] || status=1
+  [[ $after == "success success success success success" ]] || status=1
 fi
 exit "$status"

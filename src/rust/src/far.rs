@@ -239,14 +239,9 @@ fn clear_interrupt() {
     unsafe { tq_clear_interrupt() }
 }
 
+/// What R does for a start without a phase of its own is part of the boot.
 fn phase_of(name: &str) -> StartPhase {
-    match name {
-        "packages" => StartPhase::Packages,
-        "globals" => StartPhase::Globals,
-        "preload" => StartPhase::Preload,
-        "init" => StartPhase::Init,
-        _ => StartPhase::Boot,
-    }
+    StartPhase::from_name(name).unwrap_or(StartPhase::Boot)
 }
 
 /// An error with its causes.

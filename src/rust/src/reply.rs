@@ -1,10 +1,15 @@
-//! How an expected failure reaches R: as a list of class `tq_failure` with a code, a message and fields, from which R makes
-//! a condition of the user's call.
+//! The words in which the queue answers R, and how an expected failure reaches it: as a list of class `tq_failure` with a
+//! code, a message and fields, from which R makes a condition of the user's call.
+
+use std::ffi::CStr;
 
 use extendr_api::prelude::*;
-use taskq_core::SubmitError;
+use taskq_core::{Outcome, SubmitError};
 use taskq_engine::{PushError, StartFailure};
 use taskq_wire::message::{ProcessEnd, StartPhase};
+
+/// So many bytes of output go into one string of R's.
+const TEXT_LIMIT: usize = 1 << 30;
 
 /// A failure as a value for R.
 pub(crate) fn failure(code: &str, message: &str, fields: &[(&str, Robj)]) -> Robj {
@@ -65,8 +70,9 @@ pub(crate) fn start_failure(reason: &StartFailure) -> Robj {
         Some(ProcessEnd::Signaled { signal, .. }) => (None, Some(signal)),
         _ => (None, None),
     };
+    let phase = reason.phase.unwrap_or(StartPhase::Boot);
     let fields = [
-        ("phase", reason.phase.map_or("boot", phase_name).into()),
+        ("phase", phase.name().into()),
         ("stderr", clean(&reason.stderr).into()),
         ("exit_code", Robj::from(Rint::from(exit_code))),
         ("signal", Robj::from(Rint::from(signal))),
@@ -74,13 +80,16 @@ pub(crate) fn start_failure(reason: &StartFailure) -> Robj {
     failure("start", &reason.message, &fields)
 }
 
-fn phase_name(phase: StartPhase) -> &'static str {
-    match phase {
-        StartPhase::Boot => "boot",
-        StartPhase::Packages => "packages",
-        StartPhase::Globals => "globals",
-        StartPhase::Preload => "preload",
-        StartPhase::Init => "init",
+/// The word of an outcome: a result's `status`. A task that no worker could run counts as an error.
+pub(crate) fn status(outcome: &Outcome) -> &'static CStr {
+    match outcome {
+        Outcome::Success => c"success",
+        Outcome::Crash { .. } => c"crash",
+        Outcome::Cancelled => c"cancelled",
+        Outcome::Timeout => c"timeout",
+        Outcome::Skipped { .. } => c"skipped",
+        // The scheduler's outcomes may become more.
+        _ => c"error",
     }
 }
 
@@ -91,5 +100,14 @@ pub(crate) fn clean(text: &str) -> String {
 
 /// Output as R can hold it: UTF-8 without NUL, in no more bytes than one string of R may have.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    clean(&String::from_utf8_lossy(&bytes[..bytes.len().min(1 << 30)]))
+    clean(&String::from_utf8_lossy(
+        &bytes[..bytes.len().min(TEXT_LIMIT)],
+    ))
+}
+
+/// The same, or `None` when the bytes are such text as they are.
+pub(crate) fn mended(bytes: &[u8]) -> Option<String> {
+    let is_fine =
+        bytes.len() <= TEXT_LIMIT && !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok();
+    (!is_fine).then(|| text(bytes))
 }

@@ -1,5 +1,6 @@
 //! The host's part of `taskq.h`: push, wait, look, take.
 
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_int, c_void};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ struct Done {
     serial: f64,
     id: Bytes,
     status: *const c_char,
+    succeeded: c_int,
     outcome: Bytes,
     out: Bytes,
     err: Bytes,
@@ -41,12 +43,17 @@ struct Done {
     max_rss: f64,
 }
 
-/// A done task with its output as text.
+thread_local! {
+    /// The id of the task that was pushed last.
+    static PUSHED: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// A done task with its output as text, where that is not just its bytes.
 struct Held {
     task: DoneTask,
-    out: String,
-    err: String,
-    tail: String,
+    out: Option<String>,
+    err: Option<String>,
+    tail: Option<String>,
 }
 
 #[no_mangle]
@@ -76,12 +83,20 @@ unsafe extern "C" fn tq_take_notice(queue: *mut c_void, notice: *mut Bytes) -> c
 }
 
 #[no_mangle]
+unsafe extern "C" fn tq_is_inline(queue: *mut c_void) -> c_int {
+    // SAFETY: the C side has checked the handle.
+    let queue = unsafe { handle::at(queue) };
+    border(1, || c_int::from(queue.is_inline()))
+}
+
+#[no_mangle]
 unsafe extern "C" fn tq_push(
     queue: *mut c_void,
     id: *const c_char,
     fun: *mut c_void,
     call: *mut c_void,
     options: SEXP,
+    pushed: *mut Bytes,
 ) -> SEXP {
     // SAFETY: the C side gives the buffer away, and holds the others: shared bytes, a live queue, null or a string of R's, the
     // list that R/task-options.R has made.
@@ -96,7 +111,12 @@ unsafe extern "C" fn tq_push(
     };
     // SAFETY: R's constant.
     border(unsafe { R_NilValue }, || match queue.push(task, payload) {
-        Ok(label) => into_sexp(Robj::from(label)),
+        Ok(label) => PUSHED.with_borrow_mut(|kept| {
+            *kept = label;
+            // SAFETY: on the caller's stack.
+            unsafe { pushed.write(kept.as_bytes().into()) };
+            std::ptr::null_mut()
+        }),
         Err(error) => into_sexp(reply::push_failure(&error)),
     })
 }
@@ -208,16 +228,17 @@ unsafe extern "C" fn tq_done_read(done: *const c_void, into: *mut Done) {
     let value = Done {
         serial: task.id.0 as f64,
         id: task.label.as_bytes().into(),
-        status: status(&task.outcome).as_ptr(),
+        status: reply::status(&task.outcome).as_ptr(),
+        succeeded: c_int::from(task.outcome == Outcome::Success),
         outcome: task
             .ending
             .outcome
             .as_ref()
             .map_or(&[][..], |bytes| bytes)
             .into(),
-        out: held.out.as_bytes().into(),
-        err: held.err.as_bytes().into(),
-        tail: held.tail.as_bytes().into(),
+        out: text(&held.out, &task.ending.stdout.bytes),
+        err: text(&held.err, &task.ending.stderr.bytes),
+        tail: text(&held.tail, &task.ending.stderr_tail),
         dropped: (task.ending.stdout.dropped + task.ending.stderr.dropped) as f64,
         signal,
         exit_code,
@@ -316,28 +337,17 @@ fn hold(task: Option<DoneTask>) -> *mut c_void {
     let Some(task) = task else {
         return std::ptr::null_mut();
     };
-    let out = reply::text(&task.ending.stdout.bytes);
-    let err = reply::text(&task.ending.stderr.bytes);
-    let tail = reply::text(&task.ending.stderr_tail);
-    Box::into_raw(Box::new(Held {
+    let held = Held {
+        out: reply::mended(&task.ending.stdout.bytes),
+        err: reply::mended(&task.ending.stderr.bytes),
+        tail: reply::mended(&task.ending.stderr_tail),
         task,
-        out,
-        err,
-        tail,
-    }))
-    .cast()
+    };
+    Box::into_raw(Box::new(held)).cast()
 }
 
-fn status(outcome: &Outcome) -> &'static CStr {
-    match outcome {
-        Outcome::Success => c"success",
-        Outcome::Error | Outcome::NoWorker => c"error",
-        Outcome::Crash { .. } => c"crash",
-        Outcome::Cancelled => c"cancelled",
-        Outcome::Timeout => c"timeout",
-        Outcome::Skipped { .. } => c"skipped",
-        _ => c"error",
-    }
+fn text(mended: &Option<String>, bytes: &[u8]) -> Bytes {
+    mended.as_ref().map_or(bytes, String::as_bytes).into()
 }
 
 /// A word for why a session died, the signal (0: none) and the exit status (-1: none).

@@ -72,8 +72,9 @@ fn cancel_100(bencher: Bencher, waiting: u64) {
         .with_inputs(|| queue(waiting))
         .bench_local_values(|mut scheduler| {
             for k in 1..=OPERATIONS {
-                let task = TaskId(1 + k * waiting / (OPERATIONS + 1));
-                scheduler.handle(Time(2), Input::Cancel { task, grace: None });
+                let tasks = vec![TaskId(1 + k * waiting / (OPERATIONS + 1))];
+                let grace = None;
+                scheduler.handle(Time(2), Input::Cancel { tasks, grace });
                 while let Some(action) = scheduler.next_action() {
                     black_box(action);
                 }

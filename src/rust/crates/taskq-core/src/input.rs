@@ -60,11 +60,12 @@ pub enum Input {
         /// The attempts.
         attempts: Vec<AttemptId>,
     },
-    /// The user wants a task to end.
+    /// The user wants these tasks to end, all at once: none of them counts as skipped because another
+    /// of them was cancelled.
     Cancel {
-        /// The task; one that is unknown or done is left alone.
-        task: TaskId,
-        /// How long it may take to end by itself, if not as long as `Config::grace`.
+        /// The tasks, in any order; one that is unknown or done is left alone.
+        tasks: Vec<TaskId>,
+        /// How long each may take to end by itself, if not as long as `Config::grace`.
         grace: Option<Duration>,
     },
     /// The user wants so many workers.

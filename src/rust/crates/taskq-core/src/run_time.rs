@@ -24,6 +24,11 @@ impl MeanRunTime {
         self.0 = Some(self.0.map_or(new, |mean| mean - mean / 8 + new / 8));
     }
 
+    /// How long so many tasks run; nothing as long as nothing is known.
+    pub(crate) fn of(&self, tasks: u64) -> Duration {
+        Duration::from_nanos(self.0.unwrap_or(0).saturating_mul(tasks))
+    }
+
     /// How many tasks fit into `budget`; none as long as nothing is known.
     pub(crate) fn fitting(&self, budget: Duration) -> u64 {
         let budget = u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX);

@@ -203,7 +203,7 @@ fn a_chain_may_be_longer_than_the_stack_is_deep() {
             driver.scheduler.handle(
                 driver.now,
                 Input::Cancel {
-                    task: first,
+                    tasks: vec![first],
                     grace: None,
                 },
             );

@@ -41,6 +41,61 @@ fn cancelling_what_is_unknown_or_done_is_ignored() {
 }
 
 #[test]
+fn what_is_cancelled_at_once_is_not_skipped_whatever_the_order() {
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let (mut driver, _) = Driver::ready(plain(1));
+        let running = driver.push();
+        let (worker, attempt) = driver.sent();
+        let a = driver.push_labelled("a");
+        let b = driver.push_after("b", &["a"]);
+        let after_b = driver.push_after("c", &["b"]);
+        let also = driver.push_after("d", &["a"]);
+        driver.cancel_all(&order.map(|place| [a, b, after_b][place]));
+        for task in [after_b, b] {
+            driver.done(task, Outcome::Cancelled);
+        }
+        driver.done(a, Outcome::Cancelled);
+        driver.done(also, Outcome::Skipped { after: a });
+        driver.finish(worker, attempt);
+        driver.done(running, Outcome::Success);
+        assert_eq!(driver.scheduler.stale(), 0);
+    }
+}
+
+#[test]
+fn what_runs_after_a_running_task_is_cancelled_with_it_and_at_once() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let a = driver.push_labelled("a");
+    let (worker, attempt) = driver.sent();
+    let b = driver.push_after("b", &["a"]);
+    driver.cancel_within(&[a, TaskId(9), b, a], Some(ms(40)));
+    driver.done(b, Outcome::Cancelled);
+    driver.expect(Action::Interrupt { worker, attempt });
+    assert!(driver.is_running(a));
+    let due = driver.now.after(ms(40));
+    assert_eq!(driver.scheduler.next_wakeup(), Some(due));
+    driver.finish_with(worker, attempt, Verdict::Interrupted);
+    driver.done(a, Outcome::Cancelled);
+}
+
+#[test]
+fn a_line_that_is_cancelled_at_once_is_asked_from_its_end_and_not_recalled() {
+    let (mut driver, worker) = Driver::with_run_time(one_worker(), us(10));
+    let (first, second) = (driver.push(), driver.push());
+    let (head, behind) = (driver.sent().1, driver.sent().1);
+    driver.cancel_all(&[first, second]);
+    for attempt in [behind, head] {
+        driver.expect(Action::Interrupt { worker, attempt });
+    }
+    driver.expect_nothing();
+    driver.returned(worker, &[behind]);
+    driver.done(second, Outcome::Cancelled);
+    driver.finish_with(worker, head, Verdict::Interrupted);
+    driver.done(first, Outcome::Cancelled);
+    assert_eq!(driver.seat_states(), [SeatState::Idle]);
+}
+
+#[test]
 fn a_running_task_is_interrupted_and_keeps_running_until_its_session_answers() {
     let (mut driver, _) = Driver::ready(plain(1));
     let task = driver.push();
@@ -109,21 +164,15 @@ fn a_cancel_may_bring_its_own_grace() {
     let (mut driver, _) = Driver::ready(plain(1));
     let task = driver.push();
     let (worker, attempt) = driver.sent();
-    let grace = Some(ms(3000));
-    driver.input(Input::Cancel { task, grace });
+    driver.cancel_within(&[task], Some(ms(3000)));
     driver.expect(Action::Interrupt { worker, attempt });
     driver.wait(ms(1000));
-    let longer = Some(ms(9000));
-    driver.input(Input::Cancel {
-        task,
-        grace: longer,
-    });
+    driver.cancel_within(&[task], Some(ms(9000)));
     assert_eq!(
         driver.scheduler.next_wakeup(),
         Some(driver.now.after(ms(2000)))
     );
-    let none = Some(ms(0));
-    driver.input(Input::Cancel { task, grace: none });
+    driver.cancel_within(&[task], Some(ms(0)));
     driver.expect_nothing();
     driver.wait(ms(0));
     driver.expect(Action::KillWorker { worker });

@@ -200,7 +200,10 @@ fn a_closed_queue_answers_everything_and_does_nothing() {
             worker,
             attempts: vec![attempt],
         },
-        Input::Cancel { task, grace: None },
+        Input::Cancel {
+            tasks: vec![task],
+            grace: None,
+        },
         Input::Resize {
             workers: 3,
             max_workers: 0,

@@ -67,7 +67,8 @@ fn nursery() -> Outcome {
         match command.as_str() {
             "fail" => {
                 let (phase, message) = split(&rest);
-                nursery.failed(phase_of(&phase), &message);
+                let phase = StartPhase::from_name(&phase).ok_or("no such phase")?;
+                nursery.failed(phase, &message);
                 return Ok(());
             }
             "die" => std::process::exit(7),
@@ -259,16 +260,6 @@ fn open_fds() -> String {
         }
     }
     open.join(" ")
-}
-
-fn phase_of(name: &str) -> StartPhase {
-    match name {
-        "packages" => StartPhase::Packages,
-        "globals" => StartPhase::Globals,
-        "preload" => StartPhase::Preload,
-        "init" => StartPhase::Init,
-        _ => StartPhase::Boot,
-    }
 }
 
 fn commands(text: &[u8]) -> Vec<(String, String)> {

@@ -20,7 +20,7 @@ use taskq_sys::{oom, process};
 use taskq_wire::message::{FromNursery, ProcessEnd};
 
 use crate::nursery::Nursery;
-use crate::session::{News, Round, Session};
+use crate::session::{News, Round, Session, Stirs};
 use crate::state::{now, Shared, State};
 
 mod births;
@@ -37,6 +37,10 @@ const SESSIONS: usize = 16;
 const DEATHBED: Duration = Duration::from_millis(500);
 /// A nursery that was asked to end is given so long.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// Answers of sessions that have more to do may wait for each other for so long.
+const GATHER_MOST: Duration = Duration::from_micros(100);
+/// A shorter pause is not worth the system call.
+const GATHER_LEAST: Duration = Duration::from_micros(10);
 /// How often a death that nothing announces is looked for, where the kernel has no process descriptors.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -51,7 +55,7 @@ pub(crate) struct Driver {
     nursery_stirs: bool,
     sessions: BTreeMap<WorkerId, Session>,
     /// Sessions with something to read.
-    ready: BTreeSet<WorkerId>,
+    ready: BTreeMap<WorkerId, Stirs>,
     /// Sessions that are to be launched as soon as the nursery's socket has room.
     births: births::Births,
     /// Whether the kernel has killed for want of memory.
@@ -83,7 +87,7 @@ impl Driver {
             nursery_is_up: false,
             nursery_stirs: false,
             sessions: BTreeMap::new(),
-            ready: BTreeSet::new(),
+            ready: BTreeMap::new(),
             births: births::Births::default(),
             oom: oom::Watch::new(),
             deadlines: BTreeSet::new(),
@@ -107,13 +111,17 @@ impl Driver {
             if std::mem::take(&mut self.nursery_stirs) {
                 self.read_nursery();
             }
-            self.read_sessions();
+            let has_news = self.read_sessions();
             self.meet_deadlines();
-            self.step(|state, now| {
+            let leisure = self.step(|state, now| {
                 if state.sched.next_wakeup().is_some_and(|at| at <= now) {
                     state.sched.handle(now, Input::Tick);
                 }
+                state.sched.leisure()
             });
+            if has_news {
+                gather(leisure);
+            }
         }
         Ok(())
     }
@@ -158,7 +166,8 @@ impl Driver {
         if event.is_writable() {
             self.shared.lock().flush(worker);
         }
-        self.ready.insert(worker);
+        let stirs = self.ready.entry(worker).or_default();
+        stirs.add((number - SESSIONS) % 4);
     }
 
     /// Steps the machine and runs the errands that follow, which may ask for more of both.
@@ -270,8 +279,10 @@ impl Driver {
         }
     }
 
-    fn read_sessions(&mut self) {
-        for worker in std::mem::take(&mut self.ready) {
+    /// Hears all sessions that have something to say; whether one had.
+    fn read_sessions(&mut self) -> bool {
+        let mut has_news = false;
+        for (worker, stirs) in std::mem::take(&mut self.ready) {
             let Some(session) = self.sessions.get_mut(&worker) else {
                 continue;
             };
@@ -279,7 +290,7 @@ impl Driver {
                 continue;
             };
             let mut news = Vec::new();
-            let round = session.pump(slot, &mut news);
+            let round = session.pump(stirs, slot, &mut news);
             if self.shared.config.scheduler.max_memory < u64::MAX {
                 let usage = session.link.pid().and_then(process::usage);
                 for item in &mut news {
@@ -289,12 +300,13 @@ impl Driver {
                 }
             }
             if !news.is_empty() {
+                has_news = true;
                 self.step(|state, now| state.hear_session(worker, news, now));
             }
             match round {
                 Round::Drained => {}
                 Round::More => {
-                    self.ready.insert(worker);
+                    self.ready.insert(worker, Stirs::ALL);
                 }
                 Round::Broken => {
                     self.deadlines
@@ -302,6 +314,7 @@ impl Driver {
                 }
             }
         }
+        has_news
     }
 
     fn meet_deadlines(&mut self) {
@@ -324,6 +337,15 @@ impl Driver {
                 Deadline::Deathbed(_) => {}
             }
         }
+    }
+}
+
+/// Lets answers gather, that one turn of the loop may take them all: a wake-up costs more than most of what it brings. Only while
+/// every session has more to do than this takes, so none waits for it.
+fn gather(leisure: Duration) {
+    let pause = (leisure / 2).min(GATHER_MOST);
+    if pause >= GATHER_LEAST {
+        std::thread::sleep(pause);
     }
 }
 

@@ -37,6 +37,7 @@ pub use watch::{Awaited, WaitOutcome};
 pub struct Queue {
     shared: Arc<Shared>,
     driver: Mutex<Option<JoinHandle<()>>>,
+    is_inline: bool,
     /// The process that made the queue; in a fork of it there is no driver, and the lock may be held for ever.
     owner: u32,
 }
@@ -67,6 +68,7 @@ impl Queue {
     fn of(shared: Arc<Shared>, driver: Option<JoinHandle<()>>) -> Queue {
         Queue {
             shared,
+            is_inline: driver.is_none(),
             driver: Mutex::new(driver),
             owner: std::process::id(),
         }
@@ -76,6 +78,12 @@ impl Queue {
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.owner == std::process::id()
+    }
+
+    /// Whether there are no sessions, ever: the caller runs the tasks itself.
+    #[must_use]
+    pub fn is_inline(&self) -> bool {
+        self.is_inline
     }
 
     /// The process that made the queue.

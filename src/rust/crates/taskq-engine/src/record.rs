@@ -62,7 +62,7 @@ pub struct DoneTask {
     /// Attempts that had begun.
     pub tries: u32,
     /// What the last attempt left.
-    pub ending: Ending,
+    pub ending: Arc<Ending>,
     /// The user's name of the task without which this one was skipped.
     pub skipped_after: Option<String>,
     /// When it was pushed, in seconds since 1970.
@@ -77,7 +77,7 @@ pub struct DoneTask {
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) payload: Option<TaskPayload>,
-    pub(crate) ending: Option<Ending>,
+    pub(crate) ending: Option<Arc<Ending>>,
     pub(crate) skipped_after: Option<String>,
     /// How long it may run: for those who run it themselves.
     pub(crate) timeout: Option<Duration>,

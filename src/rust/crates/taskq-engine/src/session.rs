@@ -68,6 +68,26 @@ pub(crate) struct FinishedTask {
     pub(crate) memory: Option<u64>,
 }
 
+/// Where a session has something to read, beside its task socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stirs {
+    pub(crate) control: bool,
+    pub(crate) pipes: bool,
+}
+
+impl Stirs {
+    pub(crate) const ALL: Stirs = Stirs {
+        control: true,
+        pipes: true,
+    };
+
+    /// By which of the [descriptors](Session::descriptors) an event came.
+    pub(crate) fn add(&mut self, descriptor: usize) {
+        self.control |= descriptor == 1;
+        self.pipes |= descriptor >= 2;
+    }
+}
+
 /// How a round of reading ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Round {
@@ -107,16 +127,23 @@ impl Session {
         ]
     }
 
-    /// Reads what there is and appends what it means to `news`.
-    pub(crate) fn pump(&mut self, slot: &Slot, news: &mut Vec<News>) -> Round {
-        let pipes = self.read_pipes(slot);
+    /// Reads what there is where something `stirs`, and appends what it means to `news`. The task socket is always looked at: only
+    /// it tells whose output was read.
+    pub(crate) fn pump(&mut self, stirs: Stirs, slot: &Slot, news: &mut Vec<News>) -> Round {
+        let pipes = if stirs.pipes {
+            self.read_pipes(slot)
+        } else {
+            Round::Drained
+        };
         let socket = self.pump_socket(slot, news).unwrap_or(Round::Broken);
         if socket != Round::More {
             // However much is left in the pipes: what was read was written before the socket was empty.
             self.stdout.absorb();
             self.stderr.absorb();
         }
-        self.pump_control(news);
+        if stirs.control {
+            self.pump_control(news);
+        }
         if socket == Round::Drained {
             pipes
         } else {
@@ -129,7 +156,7 @@ impl Session {
         let unread = |stream: &Stream| pipe::unread(stream.fd()).unwrap_or(0);
         let mut bound = (unread(&self.stdout) + unread(&self.stderr)) as usize / PIPE_CHUNK + 2;
         // The socket is finite: nobody else holds its other end.
-        while self.pump(slot, news) == Round::More || bound > 0 {
+        while self.pump(Stirs::ALL, slot, news) == Round::More || bound > 0 {
             bound = bound.saturating_sub(1);
         }
     }

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, Sender};
 use taskq_core::id::{AttemptId, TaskId, Time, WorkerId};
 use taskq_core::Action;
-use taskq_core::{Begun, GoneCause, Input, Verdict};
+use taskq_core::{Begun, Counts, GoneCause, Input, Verdict};
 use taskq_core::{Outcome, QueueState, Scheduler, TaskPhase};
 use taskq_sys::board::Board;
 use taskq_sys::{clock, socket};
@@ -65,14 +65,29 @@ pub(crate) struct State {
     pub(crate) failure: Option<StartFailure>,
     /// Whether the R thread has heard of it.
     pub(crate) failure_is_told: bool,
-    /// For how many tasks more the R thread waits for room.
-    pub(crate) room_awaited: Option<usize>,
+    /// What the R thread waits for.
+    pub(crate) wanted: Wanted,
     /// Wakes the driver; `None` when there is none (any more).
     pub(crate) driver: Option<Arc<mio::Waker>>,
     /// When the driver will wake up by itself.
     pub(crate) driver_wakes_at: Option<Time>,
     /// A fault of ours that stopped the driver.
     pub(crate) fault: Option<String>,
+}
+
+/// What the R thread waits for, so that it is not woken for anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// It does not wait.
+    Nothing,
+    /// That a task is done, or that none can be.
+    Done,
+    /// That no task waits or runs.
+    Quiet,
+    /// Room for so many tasks more.
+    Room(usize),
+    /// That any task is done which was not.
+    Change,
 }
 
 /// The sending half of a session.
@@ -192,7 +207,7 @@ impl State {
             inline: inline.then(VecDeque::new),
             failure: None,
             failure_is_told: false,
-            room_awaited: None,
+            wanted: Wanted::Nothing,
             driver: None,
             driver_wakes_at: None,
             fault: None,
@@ -201,7 +216,8 @@ impl State {
 
     /// Carries out the scheduler's actions; returns whether the R thread should hear of it.
     pub(crate) fn settle(&mut self) -> bool {
-        let mut tell = false;
+        let mut is_done = false;
+        let mut has_failed = false;
         let mut written: Vec<WorkerId> = Vec::new();
         while let Some(action) = self.sched.next_action() {
             match action {
@@ -230,12 +246,12 @@ impl State {
                         record.settle();
                         record.skipped_after = skipped_after;
                     }
-                    tell = true;
+                    is_done = true;
                 }
                 Action::Forget { task } => {
                     self.records.remove(&task);
                 }
-                Action::Failed => tell = true,
+                Action::Failed => has_failed = true,
                 Action::Boot
                 | Action::Launch { .. }
                 | Action::KillWorker { .. }
@@ -246,14 +262,22 @@ impl State {
         for worker in written {
             self.flush(worker);
         }
-        if self
-            .room_awaited
-            .is_some_and(|count| self.sched.has_room(count))
-        {
-            self.room_awaited = None;
-            tell = true;
+        has_failed || self.has_come(is_done)
+    }
+
+    /// Whether the R thread has to look. `is_done`: a task is, that was not before.
+    fn has_come(&self, is_done: bool) -> bool {
+        let is_quiet = |counts: Counts| counts.waiting + counts.running == 0;
+        match self.wanted {
+            Wanted::Nothing => false,
+            Wanted::Done => {
+                let counts = self.sched.counts();
+                counts.done > 0 || is_quiet(counts)
+            }
+            Wanted::Quiet => is_quiet(self.sched.counts()),
+            Wanted::Room(count) => self.sched.has_room(count),
+            Wanted::Change => is_done,
         }
-        tell
     }
 
     /// The user's name of the task because of which this one was skipped. It is in the queue still: nothing is taken between
@@ -380,7 +404,7 @@ impl State {
         let is_late = was_done && ending.outcome.is_none();
         if is_late || (!was_done && is_done(&self.sched)) {
             if let Some(record) = self.records.get_mut(&task) {
-                record.ending.get_or_insert(ending);
+                record.ending.get_or_insert_with(|| Arc::new(ending));
             }
         }
     }

@@ -162,6 +162,33 @@ fn a_task_that_depends_on_another_is_told_whose_failure_it_was() {
 }
 
 #[test]
+fn what_is_cancelled_together_is_cancelled_and_only_the_rest_is_skipped() {
+    let fixture = one_worker();
+    fixture.push(Some("busy"), "sleep 60000");
+    fixture.pid_of_running("busy");
+    fixture.push(Some("load"), "ok never");
+    for (label, after) in [("plot", "load"), ("print", "plot"), ("other", "load")] {
+        let task = Submission {
+            after: vec![after.into()],
+            ..Submission::labelled(label)
+        };
+        fixture.submit(task, "ok never");
+    }
+    let queue = fixture.queue();
+    let tasks = queue.find(["load", "plot", "print"]).expect("in the queue");
+    let told = queue.cancel(&tasks, GRACE);
+    let told: Vec<(&str, bool)> = told.iter().map(|(name, was)| (&**name, *was)).collect();
+    assert_eq!(told, [("load", true), ("plot", true), ("print", true)]);
+    let tasks = fixture.pop_all(4);
+    for task in &tasks[..3] {
+        assert_eq!(task.outcome, Outcome::Cancelled);
+    }
+    assert_eq!(tasks[3].skipped_after.as_deref(), Some("load"));
+    cancel(&fixture, "busy");
+    fixture.pop();
+}
+
+#[test]
 fn what_a_task_writes_and_tells_can_be_seen_while_it_runs() {
     let fixture = one_worker();
     fixture.push(Some("first"), "print before");

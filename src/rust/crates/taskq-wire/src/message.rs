@@ -119,6 +119,37 @@ pub enum StartPhase {
     Init,
 }
 
+impl StartPhase {
+    /// All there are, in their order.
+    pub const ALL: [StartPhase; 5] = [
+        StartPhase::Boot,
+        StartPhase::Packages,
+        StartPhase::Globals,
+        StartPhase::Preload,
+        StartPhase::Init,
+    ];
+
+    /// Its word in the language of users: the argument of `task_q$new()` that it is about, or "boot".
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            StartPhase::Boot => "boot",
+            StartPhase::Packages => "packages",
+            StartPhase::Globals => "globals",
+            StartPhase::Preload => "preload",
+            StartPhase::Init => "init",
+        }
+    }
+
+    /// The phase of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<StartPhase> {
+        StartPhase::ALL
+            .into_iter()
+            .find(|phase| phase.name() == name)
+    }
+}
+
 /// Host to the R thread of a session, each in a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToSession {

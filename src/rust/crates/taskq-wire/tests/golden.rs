@@ -43,6 +43,17 @@ fn these_bytes_belong_to_version_1() {
 }
 
 #[test]
+fn every_phase_of_a_start_has_a_number_and_a_name() {
+    for (number, phase) in StartPhase::ALL.into_iter().enumerate() {
+        packet_is(&phase, &format!("01{number:02x}"));
+        assert_eq!(StartPhase::from_name(phase.name()), Some(phase));
+    }
+    let one_more = [VERSION, StartPhase::ALL.len() as u8];
+    assert!(packet::decode::<StartPhase>(&one_more).is_err());
+    assert_eq!(StartPhase::from_name("Boot"), None);
+}
+
+#[test]
 fn packets_to_and_from_the_nursery() {
     packet_is(
         &ToNursery::Launch {

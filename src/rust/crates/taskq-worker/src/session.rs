@@ -238,10 +238,12 @@ impl Session {
             stdout_end: written.stdout,
             stderr_end: written.stderr,
         };
+        let finished = FromSession::Finished(finished);
         if fault::is_on("die-before-result") {
+            self.send_all_but_the_last_byte(&finished, payload)?;
             self.die();
         }
-        self.send(&FromSession::Finished(finished), payload)?;
+        self.send(&finished, payload)?;
         if fault::is_on("die-after-result") {
             self.die();
         }
@@ -313,6 +315,28 @@ impl Session {
 
     /// Writes a whole frame, however long it takes.
     fn send(&mut self, message: &FromSession, payload: &[u8]) -> Result<(), SessionError> {
+        self.encode(message, payload)?;
+        write_all(&self.task, &self.head, payload)?;
+        Ok(())
+    }
+
+    /// For a fault on purpose.
+    fn send_all_but_the_last_byte(
+        &mut self,
+        message: &FromSession,
+        payload: &[u8],
+    ) -> Result<(), SessionError> {
+        self.encode(message, payload)?;
+        let (head, payload) = match payload.split_last() {
+            Some((_, rest)) => (&self.head[..], rest),
+            None => (&self.head[..self.head.len() - 1], payload),
+        };
+        write_all(&self.task, head, payload)?;
+        Ok(())
+    }
+
+    /// The head of a frame, when there is somebody to send it to.
+    fn encode(&mut self, message: &FromSession, payload: &[u8]) -> Result<(), SessionError> {
         self.own()?;
         if !self.task_identity.is_of(&self.task) {
             return Err(SessionError::Descriptors {
@@ -321,7 +345,6 @@ impl Session {
         }
         self.head.clear();
         encode_head(message, payload.len() as u64, &mut self.head)?;
-        write_all(&self.task, &self.head, payload)?;
         Ok(())
     }
 

@@ -18,8 +18,18 @@ use super::machine::Scheduler;
 const SHORTEST_REPEAT: Duration = Duration::from_millis(1);
 
 impl Scheduler {
-    /// The user wants a task to end.
-    pub(super) fn cancel(&mut self, task: TaskId, grace: Option<Duration>) {
+    /// The user wants these tasks to end.
+    pub(super) fn cancel(&mut self, mut tasks: Vec<TaskId>, grace: Option<Duration>) {
+        // A task is younger than those that it is to run after, so it is cancelled before it could
+        // be skipped because of one of them.
+        tasks.sort_unstable_by(|a, b| b.cmp(a));
+        for task in tasks {
+            self.cancel_one(task, grace);
+        }
+    }
+
+    /// Ends a task, or asks its session to.
+    pub(super) fn cancel_one(&mut self, task: TaskId, grace: Option<Duration>) {
         let Some(phase) = self.tasks.get(task).map(|task| &task.phase) else {
             return;
         };

@@ -148,7 +148,7 @@ impl Scheduler {
                 self.finished(worker, attempt, verdict, (began, ended), memory);
             }
             Input::Returned { worker, attempts } => self.returned(worker, &attempts),
-            Input::Cancel { task, grace } => self.cancel(task, grace),
+            Input::Cancel { tasks, grace } => self.cancel(tasks, grace),
             Input::Resize {
                 workers,
                 max_workers,

@@ -94,8 +94,9 @@
 //! | held for its delay  | -                     | waits             | Cancelled | NoWorker   | Cancelled |
 //! | waiting             | -                     | -                 | Cancelled | NoWorker   | Cancelled |
 //!
-//! NoWorker and Cancelled by a `Kill` go before Skipped: these end all tasks at once, also those that
-//! are to run after one which is still running.
+//! Cancelled and NoWorker go before Skipped: `Cancel` ends all tasks that it names at once, a `Kill`
+//! and a pool that fails all that there are, also those that are to run after one which is still
+//! running. Only a task that is not named and is to run after one that is, is skipped.
 //!
 //! # Cancel and timeout
 //!

@@ -91,7 +91,7 @@ impl Scheduler {
         ) {
             self.forget(task);
         } else {
-            self.cancel(task, None);
+            self.cancel_one(task, None);
         }
         self.go_on();
         self.wind_down();
@@ -119,7 +119,7 @@ impl Scheduler {
 
     fn enter(&mut self, task: Submission, after: &[TaskId]) -> TaskId {
         if let Some(previous) = task.key.as_ref().and_then(|key| self.tasks.keyed(key)) {
-            self.cancel(previous, None);
+            self.cancel_one(previous, None);
         }
         let id = self.tasks.add(self.now, task, after);
         self.totals.submitted += 1;

@@ -2,6 +2,8 @@
 //!
 //! Only reads. Counting is O(1), looking up is O(log n).
 
+use std::time::Duration;
+
 use crate::id::{AttemptId, TaskId};
 use crate::pool::Seat;
 use crate::task::{Claim, Phase, Task};
@@ -27,6 +29,15 @@ impl Scheduler {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.tasks.counts()
+    }
+
+    /// For how long, by measurement, no worker that is sent tasks ahead runs out of them: a driver that has just handed in
+    /// answers may let the next ones gather meanwhile. Nothing when there is no such worker. O(1).
+    #[must_use]
+    pub fn leisure(&self) -> Duration {
+        let behind_the_head = |(length, _): (usize, _)| length.saturating_sub(1) as u64;
+        let ahead = self.pool.shortest_open().map_or(0, behind_the_head);
+        self.mean_run_time.of(ahead)
     }
 
     /// The task with this label that has not been taken and is not disowned.

@@ -187,7 +187,16 @@ impl Driver {
     }
 
     pub(crate) fn cancel(&mut self, task: TaskId) {
-        self.input(Input::Cancel { task, grace: None });
+        self.cancel_all(&[task]);
+    }
+
+    pub(crate) fn cancel_all(&mut self, tasks: &[TaskId]) {
+        self.cancel_within(tasks, None);
+    }
+
+    pub(crate) fn cancel_within(&mut self, tasks: &[TaskId], grace: Option<Duration>) {
+        let tasks = tasks.to_vec();
+        self.input(Input::Cancel { tasks, grace });
     }
 
     /// The next action is this one.

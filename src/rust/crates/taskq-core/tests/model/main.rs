@@ -8,7 +8,7 @@ mod naive;
 
 use std::time::Duration;
 
-use naive::{Model, Push, Seat, State, GRACE, MAX_WAITING, SEATS};
+use naive::{Model, Push, Seat, State, Task, GRACE, MAX_WAITING, SEATS};
 use proptest::prelude::*;
 use proptest_state_machine::{prop_state_machine, ReferenceStateMachine, StateMachineTest};
 use taskq_core::{
@@ -84,8 +84,15 @@ fn message(worker: WorkerId, attempt: AttemptId) -> impl Strategy<Value = Input>
         1 => Just(Input::Returned { worker, attempts: vec![attempt, attempt] }),
         2 => begun.prop_map(move |begun| Input::WorkerGone { worker, cause: CAUSE, begun }),
         3 => Just(Input::WorkerReady { worker }),
-        1 => Just(Input::Cancel { task: attempt.task, grace: None }),
+        1 => Just(Input::Cancel { tasks: vec![attempt.task], grace: None }),
     ]
+}
+
+/// One task is cancelled, or several, in any order and also twice.
+fn cancel(task: impl Strategy<Value = TaskId>) -> impl Strategy<Value = Input> {
+    let grace = proptest::option::weighted(0.3, (0..700_u64).prop_map(Duration::from_millis));
+    (proptest::collection::vec(task, 1..7), grace)
+        .prop_map(|(tasks, grace)| Input::Cancel { tasks, grace })
 }
 
 fn options() -> impl Strategy<Value = TaskOptions> {
@@ -172,6 +179,9 @@ impl ReferenceStateMachine for Model {
                 .boxed()
         };
         let last = model.pushed + 2;
+        let unfinished = |task: &&Task| !matches!(task.state, State::Done(_));
+        let unfinished = model.tasks.iter().filter(unfinished).map(|task| task.id);
+        let unfinished: Vec<TaskId> = unfinished.chain([TaskId(last)]).collect();
         let usual = prop_oneof![
             8 => push().prop_map(Op::Push),
             2 => proptest::collection::vec(push(), 0..5).prop_map(Op::PushAll),
@@ -180,7 +190,8 @@ impl ReferenceStateMachine for Model {
             2 => (0..400_u64).prop_map(|ms| Op::Wait(Duration::from_millis(ms))),
             16 => real.prop_map(Op::Input),
             4 => anything.prop_map(Op::Input),
-            2 => some_task(last).prop_map(|task| Op::Input(Input::Cancel { task, grace: None })),
+            3 => cancel(proptest::sample::select(unfinished)).prop_map(Op::Input),
+            1 => cancel(some_task(last)).prop_map(Op::Input),
             1 => Just(Op::Input(Input::Pause)),
             2 => Just(Op::Input(Input::Resume)),
             2 => Just(Op::Input(Input::NurseryUp)),
@@ -335,6 +346,7 @@ fn any_input() -> impl Strategy<Value = Input> {
     });
     prop_oneof![
         30 => messages,
+        2 => cancel((1..40_u64).prop_map(TaskId)),
         3 => Just(Input::NurseryUp),
         1 => any::<bool>().prop_map(|reported| Input::NurseryGone { reported }),
         3 => (0..6_u32, 0..6_u32).prop_map(|(workers, max_workers)| Input::Resize {
@@ -397,7 +409,10 @@ proptest! {
         let mut outcomes = std::collections::BTreeMap::new();
         for (now, input) in steps {
             match input {
-                Ok(Input::Cancel { task, .. }) if now.0 % 2 == 0 => scheduler.disown(now, task),
+                Ok(Input::Cancel { tasks, .. }) if now.0 % 2 == 0 => {
+                    let disown = |task| scheduler.disown(now, task);
+                    tasks.into_iter().for_each(disown);
+                }
                 Ok(input) => scheduler.handle(now, input),
                 Err(submission) => drop(scheduler.submit(now, submission)),
             }

@@ -159,7 +159,7 @@ impl Model {
             let mut same = self.tasks.iter().filter(|task| task.key == push.key);
             let previous = same.rfind(unfinished).map(|task| task.id);
             if let Some(previous) = previous {
-                self.cancel(previous, GRACE);
+                self.cancel(&[previous], GRACE);
             }
         }
         let id = if push.part {
@@ -241,7 +241,7 @@ impl Model {
             .find(|task| task.id == id && task.claimed);
         if let Some(task) = claimed {
             task.disowned = true;
-            self.cancel(id, GRACE);
+            self.cancel(&[id], GRACE);
         }
     }
 
@@ -304,7 +304,7 @@ impl Model {
                     }
                 }
             }
-            Input::Cancel { task, grace } => self.cancel(*task, grace.unwrap_or(GRACE)),
+            Input::Cancel { tasks, grace } => self.cancel(tasks, grace.unwrap_or(GRACE)),
             Input::Pause => self.paused |= self.state == QueueState::Open,
             Input::Resume => self.paused = false,
             Input::Kill => self.kill(),
@@ -382,23 +382,31 @@ impl Model {
         self.seats[place] = Seat::Busy(worker, task.id);
     }
 
-    fn cancel(&mut self, id: TaskId, grace: Duration) {
-        let Some(place) = self.tasks.iter().position(|task| task.id == id) else {
-            return;
-        };
+    /// First all that are named are cancelled, then those that were held by one of them are skipped.
+    fn cancel(&mut self, ids: &[TaskId], grace: Duration) {
         let now = self.now;
-        match &mut self.tasks[place].state {
-            State::Held | State::Waiting => self.end(place, Outcome::Cancelled),
-            State::Running { stopping, .. } => {
-                let stopping = stopping.get_or_insert(Stopping {
-                    why: Stop::Cancel,
-                    asked: now,
-                    killed_at: now.after(grace),
-                });
-                stopping.why = Stop::Cancel;
-                stopping.killed_at = stopping.killed_at.min(now.after(grace));
+        let mut ended = Vec::new();
+        for (place, task) in self.tasks.iter_mut().enumerate() {
+            match &mut task.state {
+                _ if !ids.contains(&task.id) => {}
+                State::Held | State::Waiting => {
+                    task.state = State::Done(Outcome::Cancelled);
+                    ended.push(place);
+                }
+                State::Running { stopping, .. } => {
+                    let stopping = stopping.get_or_insert(Stopping {
+                        why: Stop::Cancel,
+                        asked: now,
+                        killed_at: now.after(grace),
+                    });
+                    stopping.why = Stop::Cancel;
+                    stopping.killed_at = stopping.killed_at.min(now.after(grace));
+                }
+                State::Done(_) => {}
             }
-            State::Done(_) => {}
+        }
+        for place in ended.into_iter().rev() {
+            self.end(place, Outcome::Cancelled);
         }
     }
 

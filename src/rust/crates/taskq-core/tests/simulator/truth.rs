@@ -137,7 +137,7 @@ impl Truth {
             Outcome::Timeout => fact.options.timeout.is_some(),
             Outcome::Skipped { after } => {
                 let failed = skipped.is_some() && skipped != Some(Outcome::Success);
-                failed && fact.after.contains(&after)
+                failed && fact.after.contains(&after) && !fact.cancelled
             }
             _ => false,
         };

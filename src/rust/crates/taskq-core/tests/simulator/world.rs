@@ -1,4 +1,4 @@
-//! The world around a scheduler: a clock, a nursery, sessions, messages under way.
+//! The world around a scheduler: a clock, messages under way, and in the files beside it nurseries and sessions.
 //!
 //! Keeps the contract of the driver: messages of one channel keep their order; all that a session
 //! said is handed in before its end; the ends of all sessions before the end of their nursery.
@@ -8,13 +8,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use taskq_core::{
-    Action, AttemptId, Begun, Config, GoneCause, Input, Scheduler, TaskId, Time, Verdict, WorkerId,
+    Action, AttemptId, Config, GoneCause, Input, Scheduler, TaskId, Time, Verdict, WorkerId,
 };
 
 use crate::random::Random;
-use crate::session::{Nature, Session};
+use crate::session::Session;
 use crate::truth::Truth;
 
+mod nursery;
+mod sessions;
 mod watch;
 
 /// No message takes longer.
@@ -140,22 +142,6 @@ impl World {
             self.happen(event);
         }
         true
-    }
-
-    /// Kills a random session from outside.
-    pub(crate) fn strike_session(&mut self) {
-        let alive = self.sessions.iter().filter(|(_, session)| session.alive);
-        let alive: Vec<WorkerId> = alive.map(|(&worker, _)| worker).collect();
-        if let Some(worker) = self.random.pick(&alive) {
-            self.die(worker, GoneCause::Signaled { signal: 15 });
-        }
-    }
-
-    /// Kills the nursery from outside.
-    pub(crate) fn strike_nursery(&mut self) {
-        if let Some(nursery) = self.nursery {
-            self.nursery_dies(nursery, false);
-        }
     }
 
     pub(crate) fn anybody_alive(&self) -> bool {
@@ -303,221 +289,5 @@ impl World {
                 }
             }
         }
-    }
-
-    fn boot(&mut self) {
-        assert_eq!(self.nursery, None, "a second nursery");
-        self.nurseries += 1;
-        let nursery = self.nurseries;
-        self.nursery = Some(nursery);
-        let at = self.now.after(self.random.micros(1000, 100_000));
-        if self.random.permille(self.climate.bad_boot) {
-            self.plan(at, Event::NurseryDies(nursery));
-        } else {
-            self.plan(at, Event::Nursery(nursery, Input::NurseryUp));
-        }
-    }
-
-    fn launch(&mut self, worker: WorkerId) {
-        if self.nursery.is_none() {
-            // It died, and the scheduler does not know: no session comes to be.
-            return;
-        }
-        let nature = Nature {
-            stays: self.random.permille(self.climate.obstinate),
-            unkillable: self.random.permille(self.climate.obstinate),
-        };
-        let before = self.sessions.insert(worker, Session::new(nature));
-        assert!(before.is_none(), "{worker:?} is launched twice");
-        let at = self.now.after(self.random.micros(100, 5000));
-        if self.random.permille(self.climate.bad_start) {
-            if self.random.permille(300) {
-                self.session(worker).task_out = at;
-                self.plan(at, Event::Host(Input::StartFailed { worker }));
-            }
-            self.plan(at, Event::StartDies(worker));
-        } else if !self.random.permille(self.climate.hang) {
-            self.session(worker).task_out = at;
-            self.plan(at, Event::Host(Input::WorkerReady { worker }));
-        }
-    }
-
-    fn go_on(&mut self, worker: WorkerId) {
-        let now = self.now;
-        let session = self.session(worker);
-        if session.current.is_some() {
-            return;
-        }
-        let Some(attempt) = session.next() else {
-            return;
-        };
-        let Climate {
-            crash,
-            hang,
-            deaf,
-            long_us,
-            ..
-        } = self.climate;
-        if self.random.permille(crash / 2) {
-            // While it is read, before it is noted as begun.
-            self.die(worker, GoneCause::Signaled { signal: 11 });
-            return;
-        }
-        let is_deaf = self.random.permille(deaf);
-        let session = self.session(worker);
-        session.current = Some((attempt, now));
-        session.begun = Some(Begun { attempt, at: now });
-        session.deaf = is_deaf;
-        session.begins += 1;
-        let begins = session.begins;
-        assert!(
-            begins <= self.config.max_tasks.max(1),
-            "{worker:?} begins {begins} tasks"
-        );
-        self.truth.begun(attempt.task);
-        if self.random.permille(hang) {
-            return;
-        }
-        let bound = if self.random.permille(50) {
-            long_us * 50
-        } else {
-            long_us
-        };
-        let at = now.after(self.random.micros(1, bound));
-        let fate = if self.random.permille(crash) {
-            Fate::Crash
-        } else if self.random.permille(100) {
-            Fate::Verdict(Verdict::Error)
-        } else {
-            Fate::Verdict(Verdict::Success)
-        };
-        self.plan(at, Event::Ends(worker, attempt, fate));
-    }
-
-    fn ends(&mut self, worker: WorkerId, attempt: AttemptId, fate: Fate) {
-        if !self.living(worker) {
-            return;
-        }
-        let Some((current, began)) = self.session(worker).current else {
-            return;
-        };
-        if current != attempt {
-            return;
-        }
-        let Fate::Verdict(verdict) = fate else {
-            self.die(worker, GoneCause::Signaled { signal: 11 });
-            return;
-        };
-        let session = self.session(worker);
-        session.current = None;
-        session.over.insert(attempt);
-        self.truth.ended(attempt.task, verdict);
-        let ended = self.now;
-        let known = self.random.permille(800);
-        let memory = known.then(|| self.random.below(1000));
-        let at = self.channel(worker, |session| &mut session.task_out);
-        self.plan(
-            at,
-            Event::Host(Input::Finished {
-                worker,
-                attempt,
-                verdict,
-                began,
-                ended,
-                memory,
-            }),
-        );
-        self.go_on(worker);
-    }
-
-    fn interrupt(&mut self, worker: WorkerId, attempt: AttemptId) {
-        if !self.living(worker) {
-            return;
-        }
-        let session = self.session(worker);
-        if session
-            .current
-            .is_some_and(|(current, _)| current == attempt)
-        {
-            if !session.deaf {
-                let bound = if self.random.permille(100) {
-                    700_000
-                } else {
-                    500
-                };
-                let at = self.now.after(self.random.micros(1, bound));
-                let fate = Fate::Verdict(Verdict::Interrupted);
-                self.plan(at, Event::Ends(worker, attempt, fate));
-            }
-        } else if session.give_back(attempt) {
-            self.give_back(worker, vec![attempt]);
-        }
-    }
-
-    fn give_back(&mut self, worker: WorkerId, attempts: Vec<AttemptId>) {
-        let at = self.channel(worker, |session| &mut session.control_out);
-        self.plan(at, Event::Host(Input::Returned { worker, attempts }));
-    }
-
-    fn die(&mut self, worker: WorkerId, cause: GoneCause) {
-        let at = self.now.after(self.latency());
-        let session = self.session(worker);
-        session.alive = false;
-        let begun = session.begun;
-        let at = at.max(session.task_out).max(session.control_out);
-        session.task_out = at;
-        if let Some((attempt, _)) = session.current {
-            self.truth.died_in(attempt.task);
-        }
-        self.plan(
-            at,
-            Event::Host(Input::WorkerGone {
-                worker,
-                cause,
-                begun,
-            }),
-        );
-    }
-
-    /// The nursery dies, and it with all its sessions; their last messages come first.
-    fn nursery_dies(&mut self, nursery: u32, reported: bool) {
-        let workers: Vec<WorkerId> = self.sessions.keys().copied().collect();
-        let mut at = self.now.after(self.latency());
-        for worker in workers {
-            if self.living(worker) {
-                self.die(worker, GoneCause::NurseryLost);
-            }
-            at = at.max(self.session(worker).task_out);
-        }
-        assert_eq!(self.nursery, Some(nursery));
-        self.nursery = None;
-        self.plan(at, Event::Host(Input::NurseryGone { reported }));
-    }
-
-    /// When the next message of a channel arrives: not before those that were sent earlier.
-    fn channel(&mut self, worker: WorkerId, of: impl Fn(&mut Session) -> &mut Time) -> Time {
-        let at = self.now.after(self.latency());
-        let last = of(self.session(worker));
-        *last = at.max(*last);
-        *last
-    }
-
-    fn living(&self, worker: WorkerId) -> bool {
-        self.sessions
-            .get(&worker)
-            .is_some_and(|session| session.alive)
-    }
-
-    /// A session that the scheduler may still speak of.
-    fn session(&mut self, worker: WorkerId) -> &mut Session {
-        let nature = Nature {
-            stays: false,
-            unkillable: false,
-        };
-        let ghost = || Session {
-            alive: false,
-            ..Session::new(nature)
-        };
-        self.sessions.entry(worker).or_insert_with(ghost)
     }
 }

@@ -11,6 +11,7 @@ use taskq_core::{Submission, TaskPhase};
 use super::{Queue, WaitOutcome};
 use crate::error::PushError;
 use crate::record::{Record, TaskPayload};
+use crate::state::Wanted;
 
 /// The tasks of one claimant. Dropping it disowns those that were not taken.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ impl Claims {
             return ClaimOutcome::Empty;
         }
         let mut first = None;
-        let answer = self.queue.wait(timeout, |state| {
+        let answer = self.queue.wait(Wanted::Change, timeout, |state| {
             let is_done = |task: &&TaskId| {
                 let view = state.sched.task(**task);
                 view.map_or(true, |view| view.phase == TaskPhase::Done)
@@ -110,7 +111,8 @@ impl Drop for Claims {
             return;
         }
         self.queue.shared.step(|state, now| {
-            for task in self.tasks.drain(..) {
+            // What waits goes before what runs: nothing is begun in between.
+            for task in self.tasks.drain(..).rev() {
                 state.sched.disown(now, task);
             }
         });

@@ -22,13 +22,11 @@ impl Queue {
                 Some((view.label.to_owned(), view.phase != TaskPhase::Done))
             };
             let ended = tasks.iter().filter_map(told).collect();
-            // The youngest first: those that depend on others are cancelled, too, not skipped.
-            let mut tasks = tasks.to_vec();
-            tasks.sort_unstable_by(|a, b| b.cmp(a));
-            for task in tasks {
-                let grace = Some(grace);
-                state.sched.handle(now, Input::Cancel { task, grace });
-            }
+            let input = Input::Cancel {
+                tasks: tasks.to_vec(),
+                grace: Some(grace),
+            };
+            state.sched.handle(now, input);
             ended
         })
     }

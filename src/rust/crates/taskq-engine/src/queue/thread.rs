@@ -2,7 +2,7 @@
 
 use std::panic;
 
-use taskq_sys::signals;
+use taskq_sys::{clock, signals};
 
 use crate::driver::Driver;
 use crate::state::Shared;
@@ -10,6 +10,7 @@ use crate::state::Shared;
 /// The driver thread.
 pub(super) fn drive(mut driver: Driver, shared: &Shared) {
     let _ = signals::block_async();
+    clock::sleep_precisely();
     let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| driver.run()));
     let fault = match outcome {
         Ok(Ok(())) => None,

@@ -8,7 +8,7 @@ use taskq_wire::board::progress::Progress;
 
 use super::Queue;
 use crate::output::Captured;
-use crate::state::State;
+use crate::state::{State, Wanted};
 
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Queue {
     /// Waits until there is a done task or none can come, but no longer than `timeout`.
     #[must_use]
     pub fn wait_for_done(&self, timeout: Duration) -> WaitOutcome {
-        self.wait(timeout, |state| {
+        self.wait(Wanted::Done, timeout, |state| {
             let Counts {
                 waiting,
                 running,
@@ -81,7 +81,11 @@ impl Queue {
     /// many tasks become done meanwhile.
     #[must_use]
     pub fn wait_for_all(&self, awaited: &mut Awaited, timeout: Duration) -> WaitOutcome {
-        self.wait(timeout, |state| {
+        let wanted = match awaited {
+            Awaited::All => Wanted::Quiet,
+            Awaited::These { .. } => Wanted::Change,
+        };
+        self.wait(wanted, timeout, |state| {
             awaited.are_done(state).then_some(WaitOutcome::Done)
         })
     }
@@ -89,10 +93,8 @@ impl Queue {
     /// Waits until the queue takes so many tasks more, or will never, but no longer than `timeout`.
     #[must_use]
     pub fn wait_for_room(&self, count: usize, timeout: Duration) -> WaitOutcome {
-        self.wait(timeout, |state| {
-            let has_room = state.sched.has_room(count);
-            state.room_awaited = (!has_room).then_some(count);
-            has_room.then_some(WaitOutcome::Done)
+        self.wait(Wanted::Room(count), timeout, |state| {
+            state.sched.has_room(count).then_some(WaitOutcome::Done)
         })
     }
 
@@ -226,21 +228,26 @@ impl Queue {
     /// Waits until `is_there` answers, or the pool has failed and nobody was told.
     pub(super) fn wait(
         &self,
+        wanted: Wanted,
         timeout: Duration,
-        mut is_there: impl FnMut(&mut State) -> Option<WaitOutcome>,
+        mut is_there: impl FnMut(&State) -> Option<WaitOutcome>,
     ) -> WaitOutcome {
-        let deadline = Instant::now().checked_add(timeout);
+        let mut deadline = None;
         loop {
             {
                 let mut state = self.shared.lock();
+                state.wanted = Wanted::Nothing;
                 if !state.failure_is_told && state.reason().is_some() {
                     return WaitOutcome::Failed;
                 }
-                if let Some(outcome) = is_there(&mut state) {
+                if let Some(outcome) = is_there(&state) {
                     return outcome;
                 }
+                state.wanted = wanted;
             }
+            let deadline = *deadline.get_or_insert_with(|| Instant::now().checked_add(timeout));
             if !self.sleep_until(deadline) {
+                self.shared.lock().wanted = Wanted::Nothing;
                 return WaitOutcome::TimedOut;
             }
         }

@@ -1,0 +1,122 @@
+/* One task, in a session as in a queue without workers: the call of its function.
+ *
+ * It is driven by the evaluator of R/worker-eval.R, an environment, in which it notes the phase, and whose handlers learn of warnings,
+ * messages and errors. A jump leaves everything to them. */
+
+#include "rapi.h"
+
+#include <R_ext/GraphicsEngine.h> /* R_interrupts_suspended, R_interrupts_pending */
+#include <string.h>
+
+static SEXP phase_symbol, fun_symbol, enter_symbol, prepare_symbol, warnings_symbol, messages_symbol, record_symbol,
+  batch_symbol;
+static SEXP quote_function, value_name;
+
+void tq_evaluate_begin(void) {
+  phase_symbol = Rf_install("phase");
+  fun_symbol = Rf_install("fun");
+  enter_symbol = Rf_install("enter");
+  prepare_symbol = Rf_install("prepare");
+  warnings_symbol = Rf_install("warnings");
+  messages_symbol = Rf_install("messages");
+  record_symbol = Rf_install("record");
+  batch_symbol = Rf_install("run_batch");
+  /* The function itself: whoever evaluates may have another one of this name. */
+  quote_function = Rf_eval(Rf_install("quote"), R_BaseEnv);
+  value_name = Rf_mkString("value");
+  R_PreserveObject(value_name);
+}
+
+/* A vector for each, so that none is made for a task. */
+void tq_set_phase(SEXP evaluator, enum tq_phase phase) {
+  static SEXP names = NULL;
+  if (!names) {
+    static const char *const words[] = {"idle", "receive", "run", "reply"};
+    names = Rf_allocVector(VECSXP, 4);
+    R_PreserveObject(names);
+    for (int i = 0; i < 4; i++) SET_VECTOR_ELT(names, i, Rf_mkString(words[i]));
+  }
+  Rf_defineVar(phase_symbol, VECTOR_ELT(names, phase), evaluator);
+}
+
+/* An argument in a call, such that it is evaluated to `value`. */
+static SEXP argument_for(SEXP value) {
+  switch (TYPEOF(value)) {
+  case SYMSXP:
+  case LANGSXP:
+  case PROMSXP:
+  case DOTSXP:
+  case BCODESXP:
+    return Rf_lang2(quote_function, value);
+  default:
+    return value;
+  }
+}
+
+/* function(args), or function() when these are NULL. */
+static SEXP call_with(SEXP function, SEXP args) {
+  SEXP names = PROTECT(Rf_getAttrib(args, R_NamesSymbol));
+  SEXP call = PROTECT(Rf_lcons(function, R_NilValue));
+  SEXP last = call;
+  for (R_xlen_t i = 0; i < Rf_xlength(args); i++) {
+    SEXP argument = PROTECT(argument_for(VECTOR_ELT(args, i)));
+    SETCDR(last, Rf_cons(argument, R_NilValue));
+    UNPROTECT(1);
+    last = CDR(last);
+    if (names != R_NilValue && CHAR(STRING_ELT(names, i))[0]) SET_TAG(last, Rf_installTrChar(STRING_ELT(names, i)));
+  }
+  UNPROTECT(2);
+  return call;
+}
+
+static SEXP args_of(SEXP task_call) {
+  SEXP names = Rf_getAttrib(task_call, R_NamesSymbol);
+  for (R_xlen_t i = 0; i < Rf_xlength(names); i++)
+    if (strcmp(CHAR(STRING_ELT(names, i)), "args") == 0) return VECTOR_ELT(task_call, i);
+  return R_NilValue;
+}
+
+static int is_noted(SEXP evaluator, SEXP conditions) { return Rf_xlength(Rf_eval(conditions, evaluator)) > 0; }
+
+SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded) {
+  SEXP args = args_of(task_call), batch = tq_batch_of(task_call);
+  Rf_defineVar(fun_symbol, fun, evaluator);
+  /* A special function gets the arguments as they are: there is no frame of ours in between. */
+  SEXP call = batch != R_NilValue ? Rf_lang3(batch_symbol, fun, batch) : call_with(TYPEOF(fun) == SPECIALSXP ? fun : enter_symbol, args);
+  PROTECT(call);
+  SEXP prepare = R_NilValue;
+  if (batch == R_NilValue && Rf_xlength(task_call) > (args != R_NilValue)) prepare = Rf_lang2(prepare_symbol, task_call);
+  PROTECT(prepare);
+  if (guarded) {
+    tq_session_arm();
+    R_interrupts_suspended = FALSE;
+  }
+  if (prepare != R_NilValue) Rf_eval(prepare, evaluator);
+  tq_set_phase(evaluator, TQ_PHASE_RUN);
+  SEXP value = PROTECT(Rf_eval(call, evaluator));
+  if (guarded) {
+    R_interrupts_suspended = TRUE;
+    tq_session_disarm();
+  }
+  tq_set_phase(evaluator, TQ_PHASE_REPLY);
+  Rf_defineVar(fun_symbol, R_NilValue, evaluator);
+  SEXP outcome = PROTECT(Rf_allocVector(VECSXP, 1));
+  SET_VECTOR_ELT(outcome, 0, value);
+  Rf_setAttrib(outcome, R_NamesSymbol, value_name);
+  if (is_noted(evaluator, warnings_symbol) || is_noted(evaluator, messages_symbol)) {
+    SEXP record = PROTECT(Rf_lang2(record_symbol, outcome));
+    outcome = Rf_eval(record, evaluator);
+    UNPROTECT(1);
+  }
+  UNPROTECT(4);
+  return outcome;
+}
+
+/* (evaluator, what the task has of args, packages, globals and seed): the outcome of the evaluator's function. */
+SEXP tq_r_evaluate(SEXP args) {
+  SEXP evaluator = tq_argument(args, 1);
+  SEXP fun = PROTECT(Rf_eval(fun_symbol, evaluator));
+  SEXP outcome = tq_evaluate(evaluator, fun, tq_argument(args, 2), 0);
+  UNPROTECT(1);
+  return outcome;
+}

@@ -1,0 +1,185 @@
+//! What sessions do and what befalls them: they run attempts or give them back, answer, crash and hang.
+
+use taskq_core::{AttemptId, Begun, GoneCause, Input, Time, Verdict, WorkerId};
+
+use super::{Climate, Event, Fate, World};
+use crate::session::{Nature, Session};
+
+impl World {
+    /// Kills a random session from outside.
+    pub(crate) fn strike_session(&mut self) {
+        let alive = self.sessions.iter().filter(|(_, session)| session.alive);
+        let alive: Vec<WorkerId> = alive.map(|(&worker, _)| worker).collect();
+        if let Some(worker) = self.random.pick(&alive) {
+            self.die(worker, GoneCause::Signaled { signal: 15 });
+        }
+    }
+
+    pub(super) fn go_on(&mut self, worker: WorkerId) {
+        let now = self.now;
+        let session = self.session(worker);
+        if session.current.is_some() {
+            return;
+        }
+        let Some(attempt) = session.next() else {
+            return;
+        };
+        let Climate {
+            crash,
+            hang,
+            deaf,
+            long_us,
+            ..
+        } = self.climate;
+        if self.random.permille(crash / 2) {
+            // While it is read, before it is noted as begun.
+            self.die(worker, GoneCause::Signaled { signal: 11 });
+            return;
+        }
+        let is_deaf = self.random.permille(deaf);
+        let session = self.session(worker);
+        session.current = Some((attempt, now));
+        session.begun = Some(Begun { attempt, at: now });
+        session.deaf = is_deaf;
+        session.begins += 1;
+        let begins = session.begins;
+        assert!(
+            begins <= self.config.max_tasks.max(1),
+            "{worker:?} begins {begins} tasks"
+        );
+        self.truth.begun(attempt.task);
+        if self.random.permille(hang) {
+            return;
+        }
+        let bound = if self.random.permille(50) {
+            long_us * 50
+        } else {
+            long_us
+        };
+        let at = now.after(self.random.micros(1, bound));
+        let fate = if self.random.permille(crash) {
+            Fate::Crash
+        } else if self.random.permille(100) {
+            Fate::Verdict(Verdict::Error)
+        } else {
+            Fate::Verdict(Verdict::Success)
+        };
+        self.plan(at, Event::Ends(worker, attempt, fate));
+    }
+
+    pub(super) fn ends(&mut self, worker: WorkerId, attempt: AttemptId, fate: Fate) {
+        if !self.living(worker) {
+            return;
+        }
+        let Some((current, began)) = self.session(worker).current else {
+            return;
+        };
+        if current != attempt {
+            return;
+        }
+        let Fate::Verdict(verdict) = fate else {
+            self.die(worker, GoneCause::Signaled { signal: 11 });
+            return;
+        };
+        let session = self.session(worker);
+        session.current = None;
+        session.over.insert(attempt);
+        self.truth.ended(attempt.task, verdict);
+        let ended = self.now;
+        let known = self.random.permille(800);
+        let memory = known.then(|| self.random.below(1000));
+        let at = self.channel(worker, |session| &mut session.task_out);
+        self.plan(
+            at,
+            Event::Host(Input::Finished {
+                worker,
+                attempt,
+                verdict,
+                began,
+                ended,
+                memory,
+            }),
+        );
+        self.go_on(worker);
+    }
+
+    pub(super) fn interrupt(&mut self, worker: WorkerId, attempt: AttemptId) {
+        if !self.living(worker) {
+            return;
+        }
+        let session = self.session(worker);
+        if session
+            .current
+            .is_some_and(|(current, _)| current == attempt)
+        {
+            if !session.deaf {
+                let bound = if self.random.permille(100) {
+                    700_000
+                } else {
+                    500
+                };
+                let at = self.now.after(self.random.micros(1, bound));
+                let fate = Fate::Verdict(Verdict::Interrupted);
+                self.plan(at, Event::Ends(worker, attempt, fate));
+            }
+        } else if session.give_back(attempt) {
+            self.give_back(worker, vec![attempt]);
+        }
+    }
+
+    pub(super) fn give_back(&mut self, worker: WorkerId, attempts: Vec<AttemptId>) {
+        let at = self.channel(worker, |session| &mut session.control_out);
+        self.plan(at, Event::Host(Input::Returned { worker, attempts }));
+    }
+
+    pub(super) fn die(&mut self, worker: WorkerId, cause: GoneCause) {
+        let at = self.now.after(self.latency());
+        let session = self.session(worker);
+        session.alive = false;
+        let begun = session.begun;
+        let at = at.max(session.task_out).max(session.control_out);
+        session.task_out = at;
+        if let Some((attempt, _)) = session.current {
+            self.truth.died_in(attempt.task);
+        }
+        self.plan(
+            at,
+            Event::Host(Input::WorkerGone {
+                worker,
+                cause,
+                begun,
+            }),
+        );
+    }
+
+    /// When the next message of a channel arrives: not before those that were sent earlier.
+    pub(super) fn channel(
+        &mut self,
+        worker: WorkerId,
+        of: impl Fn(&mut Session) -> &mut Time,
+    ) -> Time {
+        let at = self.now.after(self.latency());
+        let last = of(self.session(worker));
+        *last = at.max(*last);
+        *last
+    }
+
+    pub(super) fn living(&self, worker: WorkerId) -> bool {
+        self.sessions
+            .get(&worker)
+            .is_some_and(|session| session.alive)
+    }
+
+    /// A session that the scheduler may still speak of.
+    pub(super) fn session(&mut self, worker: WorkerId) -> &mut Session {
+        let nature = Nature {
+            stays: false,
+            unkillable: false,
+        };
+        let ghost = || Session {
+            alive: false,
+            ..Session::new(nature)
+        };
+        self.sessions.entry(worker).or_insert_with(ghost)
+    }
+}

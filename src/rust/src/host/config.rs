@@ -1,0 +1,87 @@
+//! How a queue is to be: reads the list that `tq_open()` in R/queue-control.R makes.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use extendr_api::prelude::*;
+use taskq_core::{Config as SchedulerConfig, TaskOptions};
+use taskq_engine::Config;
+
+use crate::external::options::{duration, whole};
+
+/// The configuration of a queue, or what is wrong with the list.
+pub(super) fn read(config: &List) -> std::result::Result<Config, String> {
+    let item = |name: &str| {
+        config
+            .dollar(name)
+            .map_err(|_| format!("the configuration lacks `{name}`"))
+    };
+    let text = |name: &str| {
+        item(name)?
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| format!("`{name}` is no string"))
+    };
+    let strings = |name: &str| -> std::result::Result<Vec<OsString>, String> {
+        let values = item(name)?;
+        Ok(values
+            .as_str_vector()
+            .unwrap_or_default()
+            .into_iter()
+            .map(OsString::from)
+            .collect())
+    };
+    let env = item("env")?;
+    let names = env.names().into_iter().flatten().map(OsString::from);
+    let added: Vec<_> = names.zip(strings("env")?).collect();
+    let mut environment: Vec<_> = std::env::vars_os()
+        .filter(|(name, _)| !is_left_out(name))
+        .collect();
+    environment.retain(|(name, _)| !added.iter().any(|(other, _)| other == name));
+    environment.extend(added);
+    let number = |name: &str| {
+        item(name)?
+            .as_real()
+            .ok_or_else(|| format!("`{name}` is no number"))
+    };
+    Ok(Config {
+        command: strings("command")?,
+        env: environment,
+        working_dir: PathBuf::from(text("wd")?),
+        parent_dir: PathBuf::from(text("tempdir")?),
+        setup: item("setup")?.as_raw_slice().unwrap_or_default().to_vec(),
+        output_limit: Config::OUTPUT_LIMIT,
+        stderr_tail: Config::STDERR_TAIL,
+        task_defaults: TaskOptions {
+            timeout: duration(number("timeout")?),
+            tries: whole(number("tries")?),
+            isolate: number("isolate")? != 0.0,
+            ..TaskOptions::default()
+        },
+        scheduler: SchedulerConfig {
+            workers: whole(number("min_workers")?),
+            max_workers: whole(number("max_workers")?),
+            idle_timeout: duration(number("idle_timeout")?).unwrap_or(Duration::MAX),
+            // Casting saturates: infinity is the largest number.
+            max_tasks: number("max_tasks")? as u64,
+            max_memory: number("max_memory")? as u64,
+            max_waiting: number("max_waiting")? as usize,
+            jitter_seed: u64::from(std::process::id()),
+            ..SchedulerConfig::default()
+        },
+    })
+}
+
+/// Variables of the host that would confuse another R: those of a running `R CMD check`, and which packages the host itself
+/// was told to attach.
+fn is_left_out(name: &OsStr) -> bool {
+    [
+        "R_TESTS",
+        "R_DEFAULT_PACKAGES",
+        "R_SESSION_TMPDIR",
+        "TASKQ_SESSION",
+    ]
+    .iter()
+    .any(|&left_out| name == left_out)
+}
