@@ -69,8 +69,10 @@ tq_map_inside_task <- function(call) {
 # The results of a batch. Returns how many elements are settled by it.
 tq_map_collect <- function(map, done, keep, names, handle, call) {
   range <- .External(C_tq_map_batch, map, done$serial)
+  begun <- min(range[[3L]], range[[2L]])
   value <- if (done$status == "success") done$outcome$value else if (keep) done$outcome$batch
   if (done$status != "success" && (!keep || !done$status %in% c("error", "crash", "timeout"))) {
+    if (begun > 0) range <- c(range[[1L]] + begun - 1, 1)
     tq_throw(tq_map_error(done, range, names, handle, call))
   }
   settled <- 0
@@ -84,8 +86,8 @@ tq_map_collect <- function(map, done, keep, names, handle, call) {
     settled <- value$done
   }
   if (done$status != "success") {
-    # Where it is known which element it was, the others go on.
-    lost <- if (is.null(value)) range[[2L]] else min(settled + 1, range[[2L]])
+    # Where it is known which element it was, those behind it go on.
+    lost <- if (!is.null(value)) min(settled + 1, range[[2L]]) else if (begun > 0) begun else range[[2L]]
     for (place in seq(settled, length.out = lost - settled)) {
       where <- c(range[[1L]] + place, 1)
       .External(C_tq_map_put, map, where[[1L]], list(tq_map_error(done, where, names, handle, NULL)))

@@ -217,11 +217,10 @@ task_q <- R6Class("task_q",
     #' @return A list of the results in the order of `x`. `NULL` is a result as any other.
     #'
     #'   Throws the error of the first element that fails (first in time), a `taskq_error_task` with
-    #'   the fields of such an error of a result, and `index` and `name` of the element. When a worker
-    #'   crashes (`taskq_error_crash`), it is not known which element it was: all those of its batch
-    #'   are lost, `index` and `name` are theirs; with "keep" the error is the result of each of them,
-    #'   and `chunk = 1` keeps the others out of it. An element that is out of time gives a
-    #'   `taskq_error_timeout`. Throws also `taskq_error_closed`, `taskq_error_cancelled` when the
+    #'   the fields of such an error of a result, and `index` and `name` of the element. One that crashes
+    #'   its worker gives a `taskq_error_crash`, one that is out of time a `taskq_error_timeout`. With
+    #'   a worker that dies, the results of the elements before it in its batch are lost: with "keep"
+    #'   they have the same error, unless `chunk = 1`. Throws also `taskq_error_closed`, `taskq_error_cancelled` when the
     #'   queue is closed meanwhile, and `taskq_error_start`. After an error or Ctrl-C what is under way
     #'   is cancelled, as by `cancel()`.
     #' @examples

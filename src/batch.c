@@ -46,6 +46,9 @@ enum { PLACE, STARTED, LAST, PLACES };
 /* So many bytes of results are enough for one batch. */
 #define ENOUGH_BYTES (16.0 * 1024 * 1024)
 
+/* Where the elements of the present batch are counted. */
+static unsigned long long *elements = NULL;
+
 /* About: what is at least there, two levels deep. */
 static double bytes_of(SEXP value, int depth) {
   double length = (double) Rf_xlength(value);
@@ -71,8 +74,19 @@ static double bytes_of(SEXP value, int depth) {
   }
 }
 
+/* One more element begins; 0 when the host has taken back what is left. As Elements::begin_one() in
+ * taskq-wire/src/board/elements.rs. */
+static int begin_one(unsigned long long *word) {
+  const unsigned long long mask = (1 << 24) - 1;
+  unsigned long long seen = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+  do {
+    if ((seen & mask) >= (seen >> 24 & mask)) return 0;
+  } while (!__atomic_compare_exchange_n(word, &seen, seen + 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+  return 1;
+}
+
 /* (frame, values, state, milliseconds, renew): evaluates FUN(X[[i]], ...) in `frame` from the place in `state` on, puts the results
- * into `values`, and counts the place up. Ends when all are done, or when no element may be begun any more. Before an element
+ * into `values`, and counts the place up. Ends when all are done that are not taken back, or when no element may be begun any more. Before an element
  * renew(), if it is a function, is called when the one before has used random numbers. */
 SEXP tq_r_batch_run(SEXP args) {
   SEXP frame = tq_argument(args, 1), values = tq_argument(args, 2), state = tq_argument(args, 3);
@@ -94,8 +108,12 @@ SEXP tq_r_batch_run(SEXP args) {
   SEXP renewal = PROTECT(renew == R_NilValue ? R_NilValue : Rf_lang1(renew));
   double seen = tq_now_ms(), bytes = 0;
   int unseen = 0, most = 1;
-  if (at[STARTED] == 0) at[STARTED] = seen;
+  if (at[STARTED] == 0) {
+    at[STARTED] = seen;
+    elements = tq_session_elements((double) length);
+  }
   for (R_xlen_t i = (R_xlen_t) at[PLACE]; i < length; i++) {
+    if (elements && !begin_one(elements)) break;
     if (renewal != R_NilValue && !(R_existsVarInFrame(R_GlobalEnv, seed) && R_BindingIsActive(seed, R_GlobalEnv)))
       Rf_eval(renewal, R_BaseEnv);
     if (TYPEOF(place) == INTSXP)

@@ -123,7 +123,7 @@ static int wait_for_batch(void *wait, double ms) {
   return tq_map_wait(((struct wait_map *) wait)->map, &((struct wait_map *) wait)->serial, ms);
 }
 
-/* (handle, map, ms): the number of a batch that is done; FALSE when the time is over; NULL when nothing is under way; a failure when
+/* (handle, map, ms): the number of a batch that is done; FALSE when the time is over, or there is something to push; NULL when nothing is under way; a failure when
  * the pool has failed and nobody was told yet. */
 SEXP tq_r_map_wait(SEXP args) {
   SEXP refusal;
@@ -142,13 +142,16 @@ SEXP tq_r_map_wait(SEXP args) {
   }
 }
 
-/* (map, serial): first and number of the elements of a batch, counted from 0. */
+/* (map, serial): first and number of the elements of a batch, counted from 0, and how many had begun if its session died. */
 SEXP tq_r_map_batch(SEXP args) {
   struct tq_batch_info batch;
-  if (!tq_map_batch(map_of(tq_argument(args, 1)), Rf_asReal(tq_argument(args, 2)), &batch)) Rf_error("there is no such batch");
-  SEXP range = Rf_allocVector(REALSXP, 2);
+  void *map = map_of(tq_argument(args, 1));
+  double serial = Rf_asReal(tq_argument(args, 2));
+  if (!tq_map_batch(map, serial, &batch)) Rf_error("there is no such batch");
+  SEXP range = Rf_allocVector(REALSXP, 3);
   REAL(range)[0] = batch.first;
   REAL(range)[1] = batch.count;
+  REAL(range)[2] = tq_map_begun(map, serial);
   return range;
 }
 

@@ -11,7 +11,7 @@
 #define R_NO_REMAP
 #include <Rinternals.h>
 
-enum { TQ_DONE = 0, TQ_EMPTY = 1, TQ_FAILED = 2, TQ_TIMED_OUT = 3 };
+enum { TQ_DONE = 0, TQ_EMPTY = 1, TQ_FAILED = 2, TQ_TIMED_OUT = 3, TQ_AGAIN = 4 };
 enum { TQ_SUCCESS = 0, TQ_ERROR = 1, TQ_INTERRUPTED = 2 };
 
 struct tq_bytes {
@@ -105,9 +105,11 @@ double tq_map_number(const void *map);
 int tq_map_next(void *map, struct tq_batch_info *batch);
 /* Pushes it and takes the buffer `call`. R_NilValue, or a failure. */
 SEXP tq_map_push(void *map, void *call);
-/* TQ_DONE: this one is done. */
+/* TQ_DONE: this one is done. TQ_AGAIN: there is something to push. */
 int tq_map_wait(void *map, double *serial, double ms);
 int tq_map_batch(void *map, double serial, struct tq_batch_info *batch);
+/* How many of its elements had begun, where its session died. */
+double tq_map_begun(void *map, double serial);
 /* Takes it out of the queue: so many of its elements, from the first, need not be sent again. Times below zero are not known. */
 void tq_map_settle(void *map, double serial, double settled, double all_ms, double last_ms);
 /* Cancels what is under way. Freeing NULL does nothing. */
@@ -117,6 +119,9 @@ int tq_session_receive(void);
 const char *tq_session_problem(void);
 int tq_session_task(struct tq_bytes *fun, struct tq_bytes *call);
 int tq_session_reply(int verdict, void *outcome);
+/* The current task is a batch of so many elements. Where to count them before they begin, or NULL outside a session: see
+ * taskq-wire/src/board/elements.rs. */
+unsigned long long *tq_session_elements(double count);
 void tq_session_arm(void);
 void tq_session_disarm(void);
 

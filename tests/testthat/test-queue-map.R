@@ -140,11 +140,11 @@ test_that("a crash ends the map, or with on_error = \"keep\" takes its batch alo
   cnd <- caught(q$map(1:100, fun, list(note_element, tally$path)))
   expect_s3_class(cnd, "taskq_error_crash")
   expect_identical(cnd$signal, 9L)
-  expect_true(50 %in% cnd$index)
+  expect_identical(cnd$index, 50)
   expect_true(all(tally$count() == 1L))
   expect_true(wait_until(q$is_idle()))
 
-  for (chunk in list(NULL, 1, 10)) {
+  for (chunk in list(NULL, 1, 20)) {
     tally <- local_tally()
     results <- q$map(1:100, fun, list(note_element, tally$path), on_error = "keep", chunk = chunk)
     crashed <- vapply(results, inherits, NA, "taskq_error_crash")
@@ -152,8 +152,11 @@ test_that("a crash ends the map, or with on_error = \"keep\" takes its batch alo
     expect_identical(unlist(results[!crashed]), (1:100)[!crashed])
     expect_true(all(tally$count() == 1L))
     if (identical(chunk, 1)) expect_identical(which(crashed), 50L)
-    if (identical(chunk, 10)) expect_identical(which(crashed), 41:50)
-    expect_true(all(50 %in% results[[50L]]$index))
+    # The results of those before it in its batch are lost with its session, those behind it go on.
+    if (identical(chunk, 20)) expect_identical(which(crashed), 41:50)
+    expect_identical(max(which(crashed)), 50L)
+    expect_identical(results[[50L]]$index, 50)
+    expect_identical(names(tally$count()), as.character(1:100))
   }
 })
 
@@ -385,12 +388,31 @@ test_that("a map sees the session as any task does, and leaves nothing in it", {
   expect_identical(run_task(q, function() c(getOption("marker"), exists("left_behind")))$result, c("home", "FALSE"))
 })
 
-test_that("few long elements among many short ones keep both workers busy", {
-  skip_on_cran()
+test_that("long elements that come together are shared out among workers", {
   q <- local_queue(2)
-  q$map(1:2, function(i) i)
-  seconds <- c(rep(0.0005, 400), rep(0.1, 6))
-  took <- system.time(q$map(seconds, Sys.sleep))[["elapsed"]]
-  # Two halves, of which one has all the long ones, would take 0.6.
-  expect_lt(took, 0.55)
+  pids <- function(results) sort(as.vector(table(unlist(results))))
+  sleep <- global(function(s) {
+    Sys.sleep(s)
+    Sys.getpid()
+  })
+  expect_length(pids(q$map(rep(0.05, 10), sleep)), 2L)
+  results <- q$map(c(rep(0.0002, 1000), rep(0.1, 10)), sleep)
+  expect_gte(pids(results[1001:1010])[[1L]], 3L)
+  # All in one batch: those that have not begun are taken from the worker that has it, each is evaluated once.
+  tally <- local_tally()
+  results <- q$map(1:8, function(i, note, path) {
+    Sys.sleep(0.1)
+    note(i, path)
+    Sys.getpid()
+  }, list(note_element, tally$path), chunk = 8)
+  expect_identical(as.vector(tally$count()), rep(1L, 8L))
+  expect_gte(pids(results)[[1L]], 3L)
+})
+
+test_that("where a batch may be tried again nothing is taken from it", {
+  q <- local_queue(2, tries = 2)
+  expect_length(unique(unlist(q$map(1:4, function(i) {
+    Sys.sleep(0.05)
+    Sys.getpid()
+  }, chunk = 4))), 1L)
 })

@@ -37,6 +37,7 @@ const DONE: i32 = 0;
 const EMPTY: i32 = 1;
 const FAILED: i32 = 2;
 const TIMED_OUT: i32 = 3;
+const AGAIN: i32 = 4;
 
 const SUCCESS: i32 = 0;
 const ERROR: i32 = 1;

@@ -9,10 +9,10 @@ use extendr_ffi::{R_NilValue, SEXP};
 use taskq_core::batches::{Batch, Batches, Took};
 use taskq_core::id::TaskId;
 use taskq_core::Submission;
-use taskq_engine::{ClaimOutcome, Claims, TaskPayload};
+use taskq_engine::{ClaimOutcome, Claims, TakeBack, TaskPayload};
 
 use super::host::{into_sexp, milliseconds};
-use super::{border, DONE, EMPTY, FAILED, TIMED_OUT};
+use super::{border, AGAIN, DONE, EMPTY, FAILED, TIMED_OUT};
 use crate::{buffer, handle, reply};
 
 /// A map on its way.
@@ -132,20 +132,59 @@ unsafe extern "C" fn tq_map_push(map: *mut c_void, call: *mut c_void) -> SEXP {
     })
 }
 
-/// Waits until a batch is done, whose number is then in `serial`.
+/// A batch is left alone for so long: most are over sooner.
+const UNDISTURBED: Duration = Duration::from_millis(2);
+
+impl Map {
+    /// When a worker has nothing to do, takes elements back from another one. Whether there are some; when to look again.
+    fn balance(&mut self) -> (bool, Option<Duration>) {
+        let queue = self.claims.queue();
+        // A batch that is tried again begins with all its elements.
+        let is_tried_again = queue.default_options().tries > 1;
+        if is_tried_again || !self.batches.are_short(queue.capacity()) {
+            return (false, None);
+        }
+        let mut look_again: Option<Duration> = None;
+        for (&task, batch) in &mut self.under_way {
+            match self.claims.take_back(task, UNDISTURBED) {
+                TakeBack::Left(count) => {
+                    self.batches.take_back(batch, count);
+                    return (true, None);
+                }
+                TakeBack::Later(time) => {
+                    look_again = Some(look_again.map_or(time, |before| before.min(time)));
+                }
+                TakeBack::Nothing => {}
+            }
+        }
+        (false, look_again)
+    }
+}
+
+/// Waits until a batch is done, whose number is then in `serial`. AGAIN: there are elements to send.
 #[no_mangle]
 unsafe extern "C" fn tq_map_wait(map: *mut c_void, serial: *mut f64, ms: f64) -> c_int {
     // SAFETY: one of `tq_map_new`'s; the other is on the caller's stack.
     let map = unsafe { map_at(map) };
-    border(FAILED, || match map.claims.wait(milliseconds(ms)) {
-        ClaimOutcome::Done(task) => {
-            // SAFETY: see above.
-            unsafe { serial.write(task.0 as f64) };
-            DONE
+    border(FAILED, || {
+        let (has_more, look_again) = map.balance();
+        if has_more {
+            return AGAIN;
         }
-        ClaimOutcome::Empty => EMPTY,
-        ClaimOutcome::Failed => FAILED,
-        ClaimOutcome::TimedOut => TIMED_OUT,
+        let time = milliseconds(ms);
+        match map
+            .claims
+            .wait(look_again.map_or(time, |again| again.min(time)))
+        {
+            ClaimOutcome::Done(task) => {
+                // SAFETY: see above.
+                unsafe { serial.write(task.0 as f64) };
+                DONE
+            }
+            ClaimOutcome::Empty => EMPTY,
+            ClaimOutcome::Failed => FAILED,
+            ClaimOutcome::TimedOut => TIMED_OUT,
+        }
     })
 }
 
@@ -162,6 +201,14 @@ unsafe extern "C" fn tq_map_batch(map: *mut c_void, serial: f64, into: *mut Batc
         unsafe { into.write(batch.into()) };
         1
     })
+}
+
+/// How many elements had begun of a batch whose session died.
+#[no_mangle]
+unsafe extern "C" fn tq_map_begun(map: *mut c_void, serial: f64) -> f64 {
+    // SAFETY: one of `tq_map_new`'s.
+    let map = unsafe { map_at(map) };
+    border(0.0, || map.claims.begun(TaskId(serial as u64)) as f64)
 }
 
 /// Takes a batch that is done, of which so many elements are settled. Times below zero are not known.

@@ -9,7 +9,9 @@
 //! sharing out *time* is what keeps all workers busy to the end (guided self-scheduling by time). The
 //! budget is a part of the time that is left, so it shrinks towards the end; the number of elements
 //! follows the measured time of one, and grows by no more than a factor at once, so that it is learnt
-//! from small batches. For each worker there is one batch under way and one that waits for it.
+//! from small batches. For each worker there is one batch under way and one that waits for it. Should all
+//! long elements have come together in one batch, at the end of the map, those that have not begun are
+//! taken back and shared out anew.
 //!
 //! Invariant: every element is in one range of `left`, or in one batch that is under way, or settled.
 
@@ -79,6 +81,8 @@ const RESERVE: f64 = 1.25;
 const GROWTH: u64 = 16;
 /// What is measured loses this part of its weight with each batch that is measured after it.
 const FORGETTING: f64 = 0.3;
+/// No batch has more elements, whatever its number is fixed to.
+const MOST_ELEMENTS: u64 = (1 << 24) - 1;
 /// A batch of more than one element has no more bytes than this, as far as that can be foreseen.
 const MOST_BYTES: f64 = 8.0 * 1024.0 * 1024.0;
 
@@ -110,7 +114,7 @@ impl Batches {
             None => self.portion(workers),
         };
         let (first, length) = self.left.pop_first()?;
-        let count = wanted.min(length);
+        let count = wanted.min(length).min(MOST_ELEMENTS);
         if count < length {
             self.left.insert(first + count, length - count);
         }
@@ -148,6 +152,21 @@ impl Batches {
             } else {
                 self.speed.learn(settled, took.all);
             }
+        }
+    }
+
+    /// Whether a worker has nothing to do, and nothing is left to send: then those elements of a batch
+    /// that have not begun can be [taken back](Batches::take_back).
+    #[must_use]
+    pub fn are_short(&self, workers: usize) -> bool {
+        self.unsent == 0 && self.under_way > 0 && self.under_way < workers
+    }
+
+    /// Only the first so many elements of this batch are under way any more.
+    pub fn take_back(&mut self, batch: &mut Batch, count: u64) {
+        if count < batch.count {
+            self.give_back(batch.first + count, batch.count - count);
+            batch.count = count;
         }
     }
 

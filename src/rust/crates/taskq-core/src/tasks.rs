@@ -89,8 +89,7 @@ impl Tasks {
     pub(crate) fn add(&mut self, now: Time, task: Submission, after: &[TaskId]) -> TaskId {
         let label: Arc<str> = match task.label {
             Some(label) => label.into(),
-            None if task.part => self.part_label(),
-            None => self.automatic_label(|_| false).into(),
+            None => self.automatic_label(task.part, |_| false).into(),
         };
         let id = if task.part {
             self.last_part += 1;
@@ -380,21 +379,20 @@ impl Tasks {
         true
     }
 
-    fn part_label(&mut self) -> Arc<str> {
+    /// The next label, for a part or not, that neither a task has nor `is_taken` says is another's.
+    pub(crate) fn automatic_label(
+        &mut self,
+        part: bool,
+        is_taken: impl Fn(&str) -> bool,
+    ) -> Box<str> {
         loop {
-            self.last_part_label += 1;
-            let label = format!(".part-{}", self.last_part_label);
-            if !self.labels.contains_key(label.as_str()) {
-                return label.into();
-            }
-        }
-    }
-
-    /// The next label that neither a task has nor `is_taken` says is another's.
-    pub(crate) fn automatic_label(&mut self, is_taken: impl Fn(&str) -> bool) -> Box<str> {
-        loop {
-            self.last_automatic += 1;
-            let label = format!(".{}", self.last_automatic);
+            let label = if part {
+                self.last_part_label += 1;
+                format!(".part-{}", self.last_part_label)
+            } else {
+                self.last_automatic += 1;
+                format!(".{}", self.last_automatic)
+            };
             if !self.labels.contains_key(label.as_str()) && !is_taken(&label) {
                 return label.into();
             }

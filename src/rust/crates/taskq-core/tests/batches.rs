@@ -97,7 +97,6 @@ fn check(name: &str, times: &[u64], workers: usize) {
     assert!(run.evaluated.iter().all(|&count| count == 1));
     let slower = run.makespan as f64 / ideal(times, workers) as f64;
     let batches = run.batches;
-    println!("{name}, {workers} workers: {slower:.3} in {batches} batches");
     assert!(
         slower < 1.05,
         "{name}, {workers} workers: {slower} in {batches} batches"

@@ -35,6 +35,7 @@ pub use config::Config;
 pub use error::{PushError, StartFailure};
 pub use output::Captured;
 pub use queue::{
-    Awaited, ClaimOutcome, Claims, InlineStep, InlineTask, Queue, SeatRow, TaskRow, WaitOutcome,
+    Awaited, ClaimOutcome, Claims, InlineStep, InlineTask, Queue, SeatRow, TakeBack, TaskRow,
+    WaitOutcome,
 };
 pub use record::{DoneTask, Ending, TaskPayload};

@@ -27,7 +27,7 @@ mod tables;
 mod thread;
 mod watch;
 
-pub use claims::{ClaimOutcome, Claims};
+pub use claims::{ClaimOutcome, Claims, TakeBack};
 pub use inline::{InlineStep, InlineTask};
 pub use tables::{SeatRow, TaskRow};
 pub use watch::{Awaited, WaitOutcome};

@@ -354,6 +354,7 @@ impl State {
             cpu_us: Some(finished.cpu_us),
             max_rss: Some(finished.max_rss),
             progress,
+            elements: 0,
             oom: false,
         };
         let verdict = match finished.verdict {

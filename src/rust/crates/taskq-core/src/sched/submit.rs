@@ -65,7 +65,10 @@ impl Scheduler {
         let mut ids = Vec::with_capacity(tasks.len());
         for (mut task, after) in tasks.into_iter().zip(admitted) {
             if task.label.is_none() && !labels.is_empty() {
-                task.label = Some(self.tasks.automatic_label(|label| labels.contains(label)));
+                task.label = Some(
+                    self.tasks
+                        .automatic_label(task.part, |label| labels.contains(label)),
+                );
             }
             ids.push(self.enter(task, &after));
         }

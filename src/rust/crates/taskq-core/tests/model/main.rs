@@ -364,10 +364,10 @@ fn any_input() -> impl Strategy<Value = Input> {
 }
 
 /// An input, or a task is pushed.
-fn any_step() -> impl Strategy<Value = Result<Input, Submission>> {
+fn any_step() -> impl Strategy<Value = Result<Input, Box<Submission>>> {
     let delayed = (push(), 0..300_u64).prop_map(|(mut push, backoff)| {
         push.options.backoff = Duration::from_millis(backoff);
-        Err(submission(push))
+        Err(Box::new(submission(push)))
     });
     prop_oneof![4 => any_input().prop_map(Ok), 1 => delayed]
 }
@@ -414,7 +414,7 @@ proptest! {
                     tasks.into_iter().for_each(disown);
                 }
                 Ok(input) => scheduler.handle(now, input),
-                Err(submission) => drop(scheduler.submit(now, submission)),
+                Err(submission) => drop(scheduler.submit(now, *submission)),
             }
             scheduler.check_invariants();
             while let Some(action) = scheduler.next_action() {

@@ -11,7 +11,7 @@ use taskq_core::{Submission, TaskPhase};
 use super::{Queue, WaitOutcome};
 use crate::error::PushError;
 use crate::record::{Record, TaskPayload};
-use crate::state::Wanted;
+use crate::state::{now, Wanted};
 
 /// The tasks of one claimant. Dropping it disowns those that were not taken.
 #[derive(Debug)]
@@ -31,6 +31,17 @@ pub enum ClaimOutcome {
     Failed,
     /// The time is over.
     TimedOut,
+}
+
+/// What came of [`Claims::take_back`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakeBack {
+    /// There is nothing to take.
+    Nothing,
+    /// It has not run for long enough, but will have after this time.
+    Later(Duration),
+    /// So many elements are left to it.
+    Left(u64),
 }
 
 impl Claims {
@@ -96,6 +107,42 @@ impl Claims {
             (_, Some(task)) => ClaimOutcome::Done(task),
             _ => ClaimOutcome::TimedOut,
         }
+    }
+
+    /// Takes elements back from a batch that has run for `after` or longer, see [`elements`](taskq_wire::board::elements).
+    #[must_use]
+    pub fn take_back(&self, task: TaskId, after: Duration) -> TakeBack {
+        let state = self.queue.shared.lock();
+        let view = state.sched.task(task);
+        let running = view.and_then(|view| match (view.phase, view.attempt) {
+            (TaskPhase::Running { worker, since }, Some(attempt)) => Some((worker, since, attempt)),
+            _ => None,
+        });
+        let Some((worker, since, attempt)) = running else {
+            return TakeBack::Nothing;
+        };
+        let ran = now().since(since);
+        if ran < after {
+            return TakeBack::Later(after - ran);
+        }
+        let slot = state
+            .outgoing
+            .get(&worker)
+            .map(|outgoing| outgoing.link.slot);
+        let slot = slot.and_then(|slot| self.queue.shared.board.slot(slot));
+        match slot.and_then(|slot| slot.elements().take_back(attempt)) {
+            Some(left) => TakeBack::Left(left),
+            None => TakeBack::Nothing,
+        }
+    }
+
+    /// How many elements a batch had begun whose session died in it.
+    #[must_use]
+    pub fn begun(&self, task: TaskId) -> u64 {
+        let state = self.queue.shared.lock();
+        let record = state.records.get(&task);
+        let ending = record.and_then(|record| record.ending.as_ref());
+        ending.map_or(0, |ending| ending.elements)
     }
 
     /// Takes a task that is done out of the queue.
