@@ -249,10 +249,10 @@ task_q <- R6Class("task_q",
     #' @param timeout A duration; default 0.
     #' @return A `taskq_result`, see above; `NULL` when the time is over or the queue is empty.
     #'   Throws `taskq_error_start` once when the workers cannot start.
+    # What has succeeded is popped by the native call alone, and nothing is evaluated after it: a Ctrl-C
+    # must not find the result between queue and user.
     pop = function(timeout = 0) {
-      # What has succeeded is popped by one native call.
-      result <- .External(C_tq_pop, private$handle, timeout)
-      if (is.logical(result)) tq_pop(private, timeout, call = sys.call()) else result
+      .External(C_tq_pop, private$handle, timeout, function() tq_pop(private, timeout, call = sys.call(-1L)))
     },
 
     #' @description

@@ -8,13 +8,14 @@ nursery_main <- function() {
   setup <- tq_read_setup(tq_checked(rs_nursery_open(), NULL)$setup, rs_nursery_failed)
   objects <- tq_prepare(setup, rs_nursery_failed)
   tq_leave_no_trace()
+  home <- tq_rehearse(objects$init, setup$seed)
   role <- tq_checked(rs_nursery_serve(setup$command), NULL)
   if (role == "session") {
     tq_session_begin()
-    tq_session_run(objects$init, setup$seed)
+    tq_session_run(objects$init, setup$seed, home)
   }
   on.exit()
-  quit("no", status = 0L, runLast = FALSE)
+  tq_leave()
 }
 
 # Entry point of a session that was started, not forked.
@@ -27,7 +28,13 @@ session_main <- function() {
   objects <- tq_prepare(setup, rs_session_failed)
   tq_session_run(objects$init, setup$seed)
   on.exit()
-  quit("no", status = 0L, runLast = FALSE)
+  tq_leave()
+}
+
+# Devices may hold back what was drawn.
+tq_leave <- function() {
+  if (length(tq_devices())) grDevices::graphics.off()
+  .External(C_tq_leave)
 }
 
 tq_read_setup <- function(bytes, failed) {
@@ -70,6 +77,17 @@ tq_leave_no_trace <- function() {
   unlink(tempdir(), recursive = TRUE)
 }
 
+# What every session does first is done here once: R reads functions of packages, and compiles them, when
+# they are first used, and a fork has them then. Without an `init`, what tasks find is known here, too.
+tq_rehearse <- function(init, seed) {
+  evaluator <- tq_evaluator()
+  for (i in 1:3) tq_guarded(evaluator, evaluator$evaluate(function() NULL, list()))
+  home <- tq_home(seed)
+  if (is.null(init)) return(home)
+  tq_forget_seed()
+  NULL
+}
+
 # From here on this process is one session.
 tq_session_begin <- function() {
   tempdir(check = TRUE)
@@ -78,11 +96,12 @@ tq_session_begin <- function() {
   tq_checked(rs_session_start(), NULL)
 }
 
-# Returns when the queue says so. `seed`: that of the queue, or NULL.
-tq_session_run <- function(init, seed) {
+# Returns when the queue says so. `seed`: that of the queue, or NULL; `home`: what the nursery knows tasks to
+# find, or NULL.
+tq_session_run <- function(init, seed, home = NULL) {
   if (!is.null(init)) tq_phase("init", init(), rs_session_failed)
-  tq_random_begin(seed, rs_task_random)
-  home <- tq_home()
+  if (is.null(home)) home <- tq_home(seed)
+  .External(C_tq_state_process, home$bare)
   tq_checked(rs_session_ready(), NULL)
   tq_serve_tasks(home)
 }

@@ -54,8 +54,10 @@ tq_state_parts <- c(
 # Putting one part back may change another: detaching a package runs code of that package.
 tq_state_rounds <- 4L
 
-# The state as it is now is what every task finds.
-tq_home <- function() {
+# The state as it is now is what every task finds; but for that of the process, of which a fork has its own.
+# `seed`: that of the queue, or NULL.
+tq_home <- function(seed) {
+  tq_random_begin(seed, rs_task_random)
   home <- new.env(parent = emptyenv())
   home$probe <- tq_state_probe()
   # Compiled now, so that no task pays for it.
@@ -68,8 +70,9 @@ tq_home <- function() {
   home$libpath <- .libPaths()
   home$search <- tq_search()
   home$namespaces <- loadedNamespaces()
+  home$bare <- tq_is_bare()
   .External(C_tq_state_begin, as.call(list(home$probe)), as.call(list(tq_lift_time_limits)),
-    environment(.libPaths), tq_is_bare())
+    environment(.libPaths))
   .External(C_tq_state_save, sum(tq_state_parts))
   home
 }
@@ -219,6 +222,7 @@ tq_restore_options <- function(home) {
   added <- setdiff(names(now), names(home$options))
   if (length(setdiff(loadedNamespaces(), home$namespaces))) {
     home$namespaces <- loadedNamespaces()
+  home$bare <- tq_is_bare()
     home$options[added] <- now[added]
   } else if (length(added)) {
     options(structure(vector("list", length(added)), names = added))

@@ -18,11 +18,11 @@ SEXP tq_batch_of(SEXP task_call) {
   return is_batch ? VECTOR_ELT(task_call, 0) : R_NilValue;
 }
 
-SEXP tq_batch_work(SEXP batch, struct tq_bytes bytes) {
+SEXP tq_batch_work(SEXP batch, const void *payload) {
   SEXP token = STRING_ELT(VECTOR_ELT(batch, TOKEN), 0);
   if (known_token && strcmp(CHAR(known_token), CHAR(token)) == 0) return known_work;
   tq_batch_forget();
-  SEXP work = PROTECT(tq_unserialize(bytes));
+  SEXP work = PROTECT(tq_unserialize(payload));
   R_PreserveObject(work);
   known_work = work;
   R_PreserveObject(token);

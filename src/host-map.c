@@ -36,6 +36,7 @@ static SEXP begin_body(void *data) {
   tq_serialize(begin->buffer, work);
   begin->shared = tq_share(begin->buffer);
   begin->buffer = NULL;
+  if (!begin->shared) Rf_error("out of memory while serializing: the object is too large");
   SEXP parts = PROTECT(Rf_allocVector(VECSXP, PARTS));
   SET_VECTOR_ELT(parts, ELEMENTS, elements);
   SET_VECTOR_ELT(parts, RESULTS, Rf_allocVector(VECSXP, XLENGTH(elements)));

@@ -19,6 +19,7 @@ static SEXP many_body(void *data) {
   tq_serialize(many->fun_bytes, many->fun);
   many->fun_shared = tq_share(many->fun_bytes);
   many->fun_bytes = NULL;
+  if (!many->fun_shared) Rf_error("out of memory while serializing: the object is too large");
   R_xlen_t count = XLENGTH(many->calls);
   many->batch = tq_batch_new(many->queue, many->fun_shared, many->options, (size_t) count);
   for (R_xlen_t i = 0; i < count; i++) {
@@ -29,7 +30,7 @@ static SEXP many_body(void *data) {
     const char *id = text_at(many->ids, i), *key = text_at(many->keys, i);
     void *bytes = many->call_bytes;
     many->call_bytes = NULL;
-    tq_batch_add(many->batch, id, key, bytes);
+    if (!tq_batch_add(many->batch, id, key, bytes)) Rf_error("out of memory while serializing: the object is too large");
     vmaxset(top);
   }
   return tq_batch_push(many->queue, many->batch);

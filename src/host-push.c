@@ -47,6 +47,7 @@ static SEXP push_body(void *data) {
     tq_serialize(push->fun_bytes, push->fun);
     push->fun_shared = tq_share(push->fun_bytes);
     push->fun_bytes = NULL;
+    if (!push->fun_shared) Rf_error("out of memory while serializing: the object is too large");
     if (tq_references_written == before) remember_function(push->fun, push->fun_shared);
   }
   push->call_bytes = tq_buffer_new();

@@ -112,8 +112,12 @@ static SEXP describe_done(void *done) {
 
 /* ---- pop ---- */
 
-/* Not for pop() here: something about it is unusual, and R code is to find out what. */
-static SEXP unusual(void) { return Rf_ScalarLogical(FALSE); }
+static SEXP evaluate(SEXP function) {
+  SEXP call = PROTECT(Rf_lang1(function));
+  SEXP value = Rf_eval(call, R_BaseEnv);
+  UNPROTECT(1);
+  return value;
+}
 
 struct pop {
   void *queue, *done;
@@ -123,31 +127,32 @@ static SEXP pop_body(void *data) {
   struct pop *pop = data;
   struct tq_done done;
   tq_done_read(pop->done, &done);
-  if (!done.succeeded || done.dropped > 0) return unusual();
+  if (!done.succeeded || done.dropped > 0) return NULL;
   SEXP outcome = PROTECT(tq_unserialize(done.outcome));
   int is_whole = Rf_xlength(element(outcome, "dropped")) == 0;
-  SEXP result = PROTECT(is_whole ? make_result(&done, outcome) : unusual());
+  SEXP result = PROTECT(is_whole ? make_result(&done, outcome) : R_NilValue);
   /* Nothing is allocated from here on. */
-  if (is_whole && !tq_take(pop->queue, done.serial)) result = unusual();
+  int is_taken = is_whole && tq_take(pop->queue, done.serial);
   UNPROTECT(2);
-  return result;
+  return is_taken ? result : NULL;
 }
 
 static void pop_cleanup(void *data) { tq_done_free(((struct pop *) data)->done); }
 
-/* (handle, timeout): waits as wait_done() does; the result of the oldest done task, which is then out of the queue, or NULL. FALSE when
- * the task has not succeeded, or anything else needs a closer look; then nothing has happened.
+/* (handle, timeout, look): waits as wait_done() does; the result of the oldest done task, which is then out of the queue, or NULL. When
+ * the task has not succeeded, or anything else needs a closer look, nothing has happened, and it is what look() gives.
  *
  * In two phases, as everything that takes tasks: the result is whole before the task leaves the queue, and nothing can jump or be
  * interrupted between that and the return. */
 SEXP tq_r_pop(SEXP args) {
-  SEXP timeout = tq_argument(args, 2);
-  if (TYPEOF(timeout) != REALSXP || XLENGTH(timeout) != 1 || ATTRIB(timeout) != R_NilValue || !(REAL(timeout)[0] >= 0)) return unusual();
-  SEXP refusal;
-  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
-  if (!queue || tq_wait_in_slices(queue, REAL(timeout)[0], tq_wait_for_done) == TQ_FAILED) return unusual();
+  SEXP timeout = tq_argument(args, 2), look = tq_argument(args, 3), refusal;
+  int is_plain = TYPEOF(timeout) == REALSXP && XLENGTH(timeout) == 1 && ATTRIB(timeout) == R_NilValue && REAL(timeout)[0] >= 0;
+  void *queue = is_plain ? tq_queue_of(tq_argument(args, 1), &refusal) : NULL;
+  if (!queue || tq_wait_in_slices(queue, REAL(timeout)[0], tq_wait_for_done) == TQ_FAILED) return evaluate(look);
   struct pop pop = {queue, tq_oldest_done(queue)};
-  return pop.done ? R_ExecWithCleanup(pop_body, &pop, pop_cleanup, &pop) : R_NilValue;
+  if (!pop.done) return R_NilValue;
+  SEXP result = R_ExecWithCleanup(pop_body, &pop, pop_cleanup, &pop);
+  return result ? result : evaluate(look);
 }
 
 /* ---- in two steps, with R code in between ---- */
@@ -166,13 +171,6 @@ SEXP tq_r_outcome(SEXP args) {
   SEXP refusal;
   void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
   return queue ? describe_done(tq_done_task(queue, Rf_asReal(tq_argument(args, 2)))) : refusal;
-}
-
-static SEXP evaluate(SEXP function) {
-  SEXP call = PROTECT(Rf_lang1(function));
-  SEXP value = Rf_eval(call, R_BaseEnv);
-  UNPROTECT(1);
-  return value;
 }
 
 /* (handle, serial, value, again): removes the done task and gives `value` back. Nothing between the removal and the return can be
@@ -197,8 +195,8 @@ SEXP tq_r_commit_all(SEXP args) {
 
 static SEXP payload_body(void *data) {
   static const char *names[] = {"fun", "call", ""};
-  struct tq_bytes fun, call;
-  tq_payload_read(data, &fun, &call);
+  const void *fun, *call;
+  tq_task_read(data, &fun, &call);
   SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(list, 0, tq_unserialize(fun));
   SET_VECTOR_ELT(list, 1, tq_unserialize(call));
@@ -211,6 +209,6 @@ SEXP tq_r_payload(SEXP args) {
   SEXP refusal;
   void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
-  void *held = tq_payload(queue, Rf_asReal(tq_argument(args, 2)));
-  return held ? R_ExecWithCleanup(payload_body, held, tq_payload_free, held) : R_NilValue;
+  void *held = tq_task(queue, Rf_asReal(tq_argument(args, 2)));
+  return held ? R_ExecWithCleanup(payload_body, held, tq_task_free, held) : R_NilValue;
 }

@@ -27,8 +27,8 @@ SEXP tq_string(struct tq_bytes text);
 
 /* Appends an object to a buffer. */
 void tq_serialize(void *buffer, SEXP object);
-/* Nothing stands for NULL. */
-SEXP tq_unserialize(struct tq_bytes from);
+/* An empty payload, or none, stands for NULL. */
+SEXP tq_unserialize(const void *payload);
 /* How often something was written that may change while the object that holds it stays the same. */
 extern unsigned long tq_references_written;
 
@@ -54,7 +54,7 @@ void tq_evaluate_begin(void);
 SEXP tq_batch_of(SEXP task_call);
 /* The function of a map with its constant arguments, read once for all its batches: it may be large, and R compiles a function when it
  * has been called twice. */
-SEXP tq_batch_work(SEXP batch, struct tq_bytes bytes);
+SEXP tq_batch_work(SEXP batch, const void *payload);
 /* Lets go of it: the next task is another one. */
 void tq_batch_forget(void);
 
@@ -88,9 +88,11 @@ SEXP tq_r_evaluate(SEXP args);
 SEXP tq_r_serve(SEXP args);
 SEXP tq_r_reply(SEXP args);
 SEXP tq_r_disarm(SEXP args);
+SEXP tq_r_leave(SEXP args);
 SEXP tq_r_inline_next(SEXP args);
 SEXP tq_r_inline_done(SEXP args);
 SEXP tq_state_begin(SEXP args);
+SEXP tq_state_process(SEXP args);
 SEXP tq_state_save(SEXP args);
 SEXP tq_state_changed(SEXP args);
 SEXP tq_state_restore(SEXP args);

@@ -50,8 +50,10 @@ static int in_char(R_inpstream_t stream) {
   return byte;
 }
 
-/* Nothing stands for NULL. */
-SEXP tq_unserialize(struct tq_bytes from) {
+/* An empty payload, or none, stands for NULL. */
+SEXP tq_unserialize(const void *payload) {
+  struct tq_bytes from = {NULL, 0};
+  if (payload && !tq_payload_bytes(payload, &from)) Rf_error("out of memory while reading a serialized object");
   if (from.length == 0) return R_NilValue;
   struct source source = {(const unsigned char *) from.bytes, from.length};
   struct R_inpstream_st stream;

@@ -3,6 +3,7 @@
 #include "rapi.h"
 
 #include <R_ext/GraphicsEngine.h> /* R_interrupts_pending */
+#include <Rinterface.h>           /* R_RunExitFinalizers */
 
 #include <string.h>
 
@@ -51,13 +52,14 @@ static int receive(void) {
 
 /* Runs the current task and tells the host. Nothing holds its result then. */
 static void run(SEXP evaluator) {
-  struct tq_bytes fun_bytes, call_bytes;
+  const void *fun_payload, *call_payload;
   tq_set_phase(evaluator, TQ_PHASE_RECEIVE);
-  if (!tq_session_task(&fun_bytes, &call_bytes)) Rf_error("no task is running");
-  SEXP call = PROTECT(tq_unserialize(call_bytes));
+  if (!tq_session_task(&fun_payload, &call_payload)) Rf_error("no task is running");
+  SEXP call = PROTECT(tq_unserialize(call_payload));
   SEXP batch = tq_batch_of(call);
   if (batch == R_NilValue) tq_batch_forget();
-  SEXP fun = PROTECT(batch == R_NilValue ? tq_unserialize(fun_bytes) : tq_batch_work(batch, fun_bytes));
+  SEXP fun = PROTECT(batch == R_NilValue ? tq_unserialize(fun_payload) : tq_batch_work(batch, fun_payload));
+  tq_session_spent();
   SEXP outcome = PROTECT(tq_evaluate(evaluator, fun, call, 1));
   send_reply(TQ_SUCCESS, outcome);
   UNPROTECT(3);
@@ -76,6 +78,16 @@ SEXP tq_r_serve(SEXP args) {
     Rf_eval(call, R_GlobalEnv);
     UNPROTECT(2);
   }
+  return R_NilValue;
+}
+
+/* Ends this process, which has nothing to hand over any more. As quit() does: finalizers that asked for it run, then what the C library
+ * was asked to run. What quit() does besides takes longer than all of a short session: it starts a program to remove the temporary
+ * directory, which the nursery removes anyway. */
+SEXP tq_r_leave(SEXP args) {
+  (void) args;
+  R_RunExitFinalizers();
+  tq_leave();
   return R_NilValue;
 }
 

@@ -270,15 +270,19 @@ static int random_differs(void) {
 
 /* ---- routines ------------------------------------------------------------------------------------------------- */
 
-/* (probe, lift, environment of .libPaths(), bare): the state as it is now is the one to go back to. The first two
- * are calls, of which the second lifts the time limits; `bare` says that only R's own packages have compiled code
- * here. */
+/* (probe, lift, environment of .libPaths()): how to look. The first two are calls, of which the second lifts the time limits. */
 SEXP tq_state_begin(SEXP args) {
   find_symbols();
   keep(&home.probe, CADR(args));
   keep(&home.lift, CADDR(args));
   keep(&home.library_env, CADDDR(args));
-  tq_process_save(Rf_asLogical(CAD4R(args)));
+  return R_NilValue;
+}
+
+/* (bare): the state of the process as it is now is the one to go back to. `bare` says that only R's own packages have compiled code
+ * here. */
+SEXP tq_state_process(SEXP args) {
+  tq_process_save(Rf_asLogical(CADR(args)));
   return R_NilValue;
 }
 

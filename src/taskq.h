@@ -1,7 +1,8 @@
 /* What Rust (src/rust/src/external) offers to the C side (rapi.h). None of it jumps; all of it is called on the R thread.
  *
- * A `queue` is the address in a live handle of this process; `done` and `payload` are owned by the caller until they are
- * freed; bytes that are read out of them, or of the session's current task, live as long as these.
+ * A `queue` is the address in a live handle of this process; `done` and `task` are owned by the caller until they are freed; bytes
+ * and payloads that are read out of them, or of the session's current task, live as long as these. A payload is what was
+ * serialized, in memory or in a memory file.
  */
 
 #ifndef TASKQ_H
@@ -19,13 +20,14 @@ struct tq_bytes {
   size_t length;
 };
 
-/* A done task. Numbers below zero, signal 0 and pid 0 mean "not known". */
+/* A done task. Numbers below zero, signal 0 and pid 0 mean "not known"; an outcome that is NULL is none. */
 struct tq_done {
   double serial;
   struct tq_bytes id;
   const char *status;
   int succeeded;
-  struct tq_bytes outcome, out, err, tail;
+  const void *outcome;
+  struct tq_bytes out, err, tail;
   double dropped;
   int signal, exit_code;
   const char *cause;
@@ -46,10 +48,14 @@ void *tq_buffer_new(void);
 int tq_buffer_write(void *buffer, const void *bytes, size_t length);
 void tq_buffer_free(void *buffer);
 
-/* Makes bytes that can be shared of a buffer, which is gone then. Freeing NULL does nothing, and leaves other holders theirs. */
+/* Makes a payload that can be shared of a buffer, which is gone then; NULL when there is no memory. Freeing NULL does nothing, and
+ * leaves other holders theirs. */
 void *tq_share(void *buffer);
 void *tq_shared_hold(const void *shared);
 void tq_shared_free(void *shared);
+
+/* The bytes of a payload; 0 when there is no memory for them. */
+int tq_payload_bytes(const void *payload, struct tq_bytes *bytes);
 
 double tq_now_ms(void);
 
@@ -63,9 +69,9 @@ int tq_is_inline(void *queue);
  * list that R/task-options.R makes, or NULL of R. */
 SEXP tq_push(void *queue, const char *id, void *fun, void *call, SEXP options, struct tq_bytes *pushed);
 /* Many tasks that have `fun`, which is shared, and `options` in common. Each has an id and a key of its own, or NULL, and takes the
- * buffer `call`. Pushing them all or none empties the batch, and answers with the ids, or a failure. Freeing NULL does nothing. */
+ * buffer `call`; 0 when there is no memory. Pushing them all or none empties the batch, and answers with the ids, or a failure. Freeing NULL does nothing. */
 void *tq_batch_new(void *queue, void *fun, SEXP options, size_t count);
-void tq_batch_add(void *batch, const char *id, const char *key, void *call);
+int tq_batch_add(void *batch, const char *id, const char *key, void *call);
 SEXP tq_batch_push(void *queue, void *batch);
 void tq_batch_free(void *batch);
 /* TQ_FAILED only until tq_tell_failure() has told R why. */
@@ -83,9 +89,9 @@ void tq_done_read(void *done, struct tq_done *into);
 void tq_done_free(void *done);
 int tq_take(void *queue, double serial);
 int tq_take_all(void *queue, const double *serials, size_t count);
-void *tq_payload(void *queue, double serial);
-void tq_payload_read(void *payload, struct tq_bytes *fun, struct tq_bytes *call);
-void tq_payload_free(void *payload);
+void *tq_task(void *queue, double serial);
+void tq_task_read(const void *task, const void **fun, const void **call);
+void tq_task_free(void *task);
 /* NULL when there is none; then `ms` says when there will be one. */
 void *tq_inline_next(void *queue, struct tq_inline *about);
 void tq_inline_free(void *next);
@@ -117,13 +123,17 @@ void tq_map_free(void *map);
 
 int tq_session_receive(void);
 const char *tq_session_problem(void);
-int tq_session_task(struct tq_bytes *fun, struct tq_bytes *call);
+int tq_session_task(const void **fun, const void **call);
+/* The current task's payloads are not needed any more. */
+void tq_session_spent(void);
 int tq_session_reply(int verdict, void *outcome);
 /* The current task is a batch of so many elements. Where to count them before they begin, or NULL outside a session: see
  * taskq-wire/src/board/elements.rs. */
 unsigned long long *tq_session_elements(double count);
 void tq_session_arm(void);
 void tq_session_disarm(void);
+/* Ends the process with status 0. */
+void tq_leave(void);
 
 /* The state of the process: what differs from the saved one as bits, and NULL or why these could not be put back. */
 void tq_process_save(int bare);

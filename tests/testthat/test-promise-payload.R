@@ -126,3 +126,57 @@ test_that("I5: arguments are released when their task is done", {
   expect_true(wait_until(resident_bytes() - resident < 60 * 2^20))
   expect_identical(unname(vapply(pop_all(q), `[[`, 1L, "result")), rep(5000000L, 5))
 })
+
+# How many memory files of a kind this process has open, as code for another process.
+memory_files <- function(name) {
+  sum(grepl(paste0("memfd:", name), Sys.readlink(list.files("/proc/self/fd", full.names = TRUE)), fixed = TRUE))
+}
+
+test_that("I1: large arguments and results pass through memory files, or the socket where there are none", {
+  both <- function(memory_files, size) {
+    q <- taskq::task_q$new(1)
+    on.exit(q$kill())
+    x <- seq_len(size) + 0
+    # Waits first, so that its argument can be seen here, too.
+    q$pause()
+    q$push(function(x, y) list(sum(x), rev(x), nchar(y)), list(x, strrep("a", 3e5)))
+    q$push(identity, list(x))
+    files <- memory_files("taskq-payload")
+    shown <- q$list_tasks(idle = FALSE)$args
+    q$resume()
+    results <- list(q$pop(20000)$result, q$pop(20000)$result)
+    stopifnot(
+      identical(shown, list(list(x, strrep("a", 3e5)), list(x))),
+      identical(results, list(list(sum(x), rev(x), 300000L), x))
+    )
+    c(files, memory_files("taskq-payload"))
+  }
+  expect_identical(in_host(both, memory_files, 5e4), c(2L, 0L))
+  expect_identical(in_host(both, memory_files, 5e4, env = "TASKQ_WITHOUT=memfd"), c(0L, 0L))
+  # Where files may not be large, writing one would end the process. In kilobytes.
+  expect_identical(in_host(both, memory_files, 1e6, sh = "ulimit -S -f 6000"), c(0L, 0L))
+})
+
+test_that("J3: large arguments beyond the share of descriptors wait in memory", {
+  many <- function(memory_files) {
+    q <- taskq::task_q$new(1)
+    on.exit(q$kill())
+    q$pause()
+    x <- seq_len(5e4) + 0
+    for (i in 1:300) q$push(function(x, i) x[[i]], list(x, i))
+    files <- memory_files("taskq-payload")
+    q$resume()
+    results <- q$collect(timeout = 60000)$result
+    stopifnot(identical(unlist(results), as.double(1:300)))
+    c(files, memory_files("taskq-payload"))
+  }
+  expect_identical(in_host(many, memory_files, sh = "ulimit -n 400"), c(100L, 0L))
+})
+
+test_that("A2: a large result that is never popped leaves nothing, nor does a session that dies of one", {
+  q <- local_queue(1)
+  q$push(function() numeric(1e6))
+  q$push(function(x) tools::pskill(Sys.getpid(), 9), list(numeric(1e6)))
+  q$wait(timeout = 20000)
+  expect_identical(q$get_num_done(), 2L)
+})

@@ -231,7 +231,7 @@ test_that("other tasks in the queue are not disturbed", {
   q <- local_queue(2)
   before <- vapply(1:50, function(i) q$push(function(i) i, list(i)), "")
   expect_identical(unlist(q$map(1:1000, function(i) i)), 1:1000)
-  expect_identical(q$push(function() 0), ".51")
+  expect_identical(q$push(sum, list(1)), ".51")
   frame <- q$collect()
   expect_identical(frame$task_id, c(before, ".51"))
   expect_true(q$is_idle())

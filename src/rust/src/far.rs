@@ -24,8 +24,8 @@ pub(crate) enum Far {
     Nursery(Nursery),
     /// A session that has not started.
     Seed(Seed),
-    /// A session.
-    Session(Box<Session>),
+    /// A session, for the rest of the process: it is never dropped, because its control thread uses its descriptors.
+    Session(&'static mut Session),
 }
 
 thread_local! {
@@ -105,7 +105,7 @@ fn rs_session_start() -> Robj {
     };
     match Session::start(seed, hook) {
         Ok(session) => {
-            with_far(|far| *far = Far::Session(Box::new(session)));
+            with_far(|far| *far = Far::Session(Box::leak(Box::new(session))));
             true.into()
         }
         Err(error) => failure("start", &describe(&error), &[]),

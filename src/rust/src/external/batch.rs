@@ -1,12 +1,13 @@
 //! The part of `taskq.h` for many tasks at once.
 
 use std::ffi::CStr;
-use std::os::raw::{c_char, c_void};
+use std::os::raw::{c_char, c_int, c_void};
 use std::sync::Arc;
 
 use extendr_ffi::{R_NilValue, SEXP};
 use taskq_core::Submission;
 use taskq_engine::TaskPayload;
+use taskq_sys::payload::Payload;
 
 use super::host::into_sexp;
 use super::{border, options};
@@ -15,7 +16,7 @@ use crate::{buffer, handle, reply};
 /// Tasks on their way into a queue: what they have in common, and what each has of its own.
 struct Batch {
     common: Submission,
-    fun: Arc<Vec<u8>>,
+    fun: Arc<Payload>,
     tasks: Vec<(Submission, TaskPayload)>,
 }
 
@@ -41,22 +42,26 @@ unsafe extern "C" fn tq_batch_add(
     id: *const c_char,
     key: *const c_char,
     call: *mut c_void,
-) {
+) -> c_int {
     // SAFETY: one of `tq_batch_new`'s; the C side gives the buffer away; null or a string of R's.
     let (batch, call, label, key) = unsafe {
         let text = |text: *const c_char| {
             (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into())
         };
         let batch = &mut *batch.cast::<Batch>();
-        (batch, Arc::new(buffer::take(call)), text(id), text(key))
+        (batch, buffer::take(call), text(id), text(key))
     };
-    let task = Submission {
-        label,
-        key,
-        ..batch.common.clone()
-    };
-    let fun = Arc::clone(&batch.fun);
-    batch.tasks.push((task, TaskPayload { fun, call }));
+    border(0, || {
+        let Some(call) = call.finish() else { return 0 };
+        let task = Submission {
+            label,
+            key,
+            ..batch.common.clone()
+        };
+        let (fun, call) = (Arc::clone(&batch.fun), Arc::new(call));
+        batch.tasks.push((task, TaskPayload { fun, call }));
+        1
+    })
 }
 
 /// Empties the batch.

@@ -13,6 +13,7 @@ use taskq_core::GoneCause;
 use taskq_core::Outcome;
 use taskq_engine::{Awaited, DoneTask, TaskPayload, WaitOutcome};
 use taskq_sys::fault;
+use taskq_sys::payload::Payload;
 
 use super::options;
 use super::{border, Bytes, DONE, EMPTY, FAILED, TIMED_OUT};
@@ -25,7 +26,7 @@ struct Done {
     id: Bytes,
     status: *const c_char,
     succeeded: c_int,
-    outcome: Bytes,
+    outcome: *const Payload,
     out: Bytes,
     err: Bytes,
     tail: Bytes,
@@ -54,6 +55,19 @@ struct Held {
     out: Option<String>,
     err: Option<String>,
     tail: Option<String>,
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_payload_bytes(payload: *const Payload, bytes: *mut Bytes) -> c_int {
+    // SAFETY: a payload that the C side holds, or has from what it holds; the other is on its stack.
+    let (payload, bytes) = unsafe { (&*payload, &mut *bytes) };
+    border(0, || match payload.bytes_at_hand() {
+        Ok(found) => {
+            *bytes = found.into();
+            1
+        }
+        Err(_) => 0,
+    })
 }
 
 #[no_mangle]
@@ -100,24 +114,31 @@ unsafe extern "C" fn tq_push(
 ) -> SEXP {
     // SAFETY: the C side gives the buffer away, and holds the others: shared bytes, a live queue, null or a string of R's, the
     // list that R/task-options.R has made.
-    let (queue, payload, task) = unsafe {
+    let (queue, fun, call, task) = unsafe {
         let fun = buffer::hold(fun);
-        let call = Arc::new(buffer::take(call));
+        let call = buffer::take(call);
         let label = (!id.is_null()).then(|| CStr::from_ptr(id).to_string_lossy());
         let queue = handle::at(queue);
         let mut task = options::read(options, queue.default_options());
         task.label = label.map(Into::into);
-        (queue, TaskPayload { fun, call }, task)
+        (queue, fun, call, task)
     };
     // SAFETY: R's constant.
-    border(unsafe { R_NilValue }, || match queue.push(task, payload) {
-        Ok(label) => PUSHED.with_borrow_mut(|kept| {
-            *kept = label;
-            // SAFETY: on the caller's stack.
-            unsafe { pushed.write(kept.as_bytes().into()) };
-            std::ptr::null_mut()
-        }),
-        Err(error) => into_sexp(reply::push_failure(&error)),
+    border(unsafe { R_NilValue }, || {
+        let Some(call) = call.finish() else {
+            let message = "there is no memory for the arguments";
+            return into_sexp(reply::failure("system", message, &[]));
+        };
+        let call = Arc::new(call);
+        match queue.push(task, TaskPayload { fun, call }) {
+            Ok(label) => PUSHED.with_borrow_mut(|kept| {
+                *kept = label;
+                // SAFETY: on the caller's stack.
+                unsafe { pushed.write(kept.as_bytes().into()) };
+                std::ptr::null_mut()
+            }),
+            Err(error) => into_sexp(reply::push_failure(&error)),
+        }
     })
 }
 
@@ -233,9 +254,8 @@ unsafe extern "C" fn tq_done_read(done: *const c_void, into: *mut Done) {
         outcome: task
             .ending
             .outcome
-            .as_ref()
-            .map_or(&[][..], |bytes| bytes)
-            .into(),
+            .as_deref()
+            .map_or(std::ptr::null(), std::ptr::from_ref),
         out: text(&held.out, &task.ending.stdout.bytes),
         err: text(&held.err, &task.ending.stderr.bytes),
         tail: text(&held.tail, &task.ending.stderr_tail),
@@ -292,7 +312,7 @@ unsafe extern "C" fn tq_take_all(queue: *mut c_void, tasks: *const f64, count: u
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_payload(queue: *mut c_void, serial: f64) -> *mut c_void {
+unsafe extern "C" fn tq_task(queue: *mut c_void, serial: f64) -> *mut c_void {
     // SAFETY: the C side has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(std::ptr::null_mut(), || {
@@ -304,19 +324,23 @@ unsafe extern "C" fn tq_payload(queue: *mut c_void, serial: f64) -> *mut c_void 
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_payload_read(payload: *const c_void, fun: *mut Bytes, call: *mut Bytes) {
-    // SAFETY: `payload` is one of `tq_payload`'s, the others are on the caller's stack.
+unsafe extern "C" fn tq_task_read(
+    task: *const c_void,
+    fun: *mut *const Payload,
+    call: *mut *const Payload,
+) {
+    // SAFETY: `task` is one of `tq_task`'s, the others are on the caller's stack.
     unsafe {
-        let payload = &*payload.cast::<TaskPayload>();
-        fun.write(payload.fun.as_slice().into());
-        call.write(payload.call.as_slice().into());
+        let task = &*task.cast::<TaskPayload>();
+        fun.write(&*task.fun);
+        call.write(&*task.call);
     }
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_payload_free(payload: *mut c_void) {
-    // SAFETY: one of `tq_payload`'s, freed once.
-    drop(unsafe { Box::from_raw(payload.cast::<TaskPayload>()) });
+unsafe extern "C" fn tq_task_free(task: *mut c_void) {
+    // SAFETY: one of `tq_task`'s, freed once.
+    drop(unsafe { Box::from_raw(task.cast::<TaskPayload>()) });
 }
 
 fn code(outcome: WaitOutcome) -> c_int {

@@ -10,6 +10,7 @@ use taskq_core::Verdict;
 use taskq_engine::{Captured, Ending, InlineStep};
 
 use super::{border, Bytes, SUCCESS};
+use crate::buffer::Buffer;
 use crate::handle;
 
 /// See `taskq.h`.
@@ -87,7 +88,7 @@ unsafe extern "C" fn tq_inline_done(
 ) {
     // SAFETY: the C side has checked the handle and keeps the buffer and the strings.
     let (queue, outcome, out, err) = unsafe {
-        let outcome = std::mem::take(&mut *outcome.cast::<Vec<u8>>());
+        let outcome = std::mem::take(&mut *outcome.cast::<Buffer>());
         (
             handle::at(queue),
             outcome,
@@ -103,7 +104,7 @@ unsafe extern "C" fn tq_inline_done(
             })
         };
         let ending = Ending {
-            outcome: Some(Arc::new(outcome)),
+            outcome: outcome.finish().map(Arc::new),
             stdout: captured(out),
             stderr: captured(err),
             stderr_tail: Vec::new(),
@@ -114,7 +115,7 @@ unsafe extern "C" fn tq_inline_done(
             elements: 0,
             oom: false,
         };
-        let verdict = if verdict == SUCCESS {
+        let verdict = if verdict == SUCCESS && ending.outcome.is_some() {
             Verdict::Success
         } else {
             Verdict::Error

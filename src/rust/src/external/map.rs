@@ -10,6 +10,7 @@ use taskq_core::batches::{Batch, Batches, Took};
 use taskq_core::id::TaskId;
 use taskq_core::Submission;
 use taskq_engine::{ClaimOutcome, Claims, TakeBack, TaskPayload};
+use taskq_sys::payload::Payload;
 
 use super::host::{into_sexp, milliseconds};
 use super::{border, AGAIN, DONE, EMPTY, FAILED, TIMED_OUT};
@@ -22,7 +23,7 @@ struct Map {
     number: TaskId,
     batches: Batches,
     /// Function and constant arguments, serialized.
-    work: Arc<Vec<u8>>,
+    work: Arc<Payload>,
     under_way: HashMap<TaskId, Batch>,
     /// What was handed out to be serialized, and is not pushed.
     planned: Option<Batch>,
@@ -106,10 +107,14 @@ unsafe extern "C" fn tq_map_next(map: *mut c_void, into: *mut BatchInfo) -> c_in
 #[no_mangle]
 unsafe extern "C" fn tq_map_push(map: *mut c_void, call: *mut c_void) -> SEXP {
     // SAFETY: one of `tq_map_new`'s; the C side gives the buffer away; R's constant.
-    let (map, call, fine) = unsafe { (map_at(map), Arc::new(buffer::take(call)), R_NilValue) };
+    let (map, call, fine) = unsafe { (map_at(map), buffer::take(call), R_NilValue) };
     border(fine, || {
         let Some(batch) = map.planned.take() else {
             return fine;
+        };
+        let Some(call) = call.finish().map(Arc::new) else {
+            let message = "there is no memory for the elements";
+            return into_sexp(reply::failure("system", message, &[]));
         };
         map.batches.weigh(batch.count, call.len() as u64);
         let mut options = map.claims.queue().default_options().clone();

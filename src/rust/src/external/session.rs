@@ -4,10 +4,12 @@ use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_int, c_void};
 
+use taskq_sys::payload::Payload;
 use taskq_wire::message::Verdict;
 use taskq_worker::Session;
 
-use super::{border, Bytes, DONE, EMPTY, ERROR, FAILED, SUCCESS};
+use super::{border, DONE, EMPTY, ERROR, FAILED, SUCCESS};
+use crate::buffer::Buffer;
 use crate::far::{describe, with_far, Far};
 
 thread_local! {
@@ -33,35 +35,45 @@ extern "C" fn tq_session_problem() -> *const c_char {
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_session_task(fun: *mut Bytes, call: *mut Bytes) -> c_int {
+unsafe extern "C" fn tq_session_task(fun: *mut *const Payload, call: *mut *const Payload) -> c_int {
     with_session(0, |session| {
         let Some(job) = session.current() else {
             return 0;
         };
-        let (first, second) = job.payload.split_at(job.fun_len.min(job.payload.len()));
-        // SAFETY: both are on the caller's stack. The bytes live until the next task is received.
+        // SAFETY: both are on the caller's stack. The payloads live until they are spent or the task ends.
         unsafe {
-            fun.write(first.into());
-            call.write(second.into());
+            fun.write(&job.fun);
+            call.write(&job.call);
         }
         1
     })
 }
 
 #[no_mangle]
+extern "C" fn tq_session_spent() {
+    with_session((), Session::spent);
+}
+
+#[no_mangle]
 unsafe extern "C" fn tq_session_reply(verdict: c_int, outcome: *mut c_void) -> c_int {
     // SAFETY: a buffer of `tq_buffer_new`, which stays the caller's.
-    let outcome = unsafe { &*outcome.cast::<Vec<u8>>() };
+    let outcome = unsafe { std::mem::take(&mut *outcome.cast::<Buffer>()) };
     let verdict = match verdict {
         SUCCESS => Verdict::Success,
         ERROR => Verdict::Error,
         _ => Verdict::Interrupted,
     };
-    with_session(0, |session| match session.finish(verdict, outcome) {
-        Ok(()) => 1,
-        Err(error) => {
-            note_problem(&describe(&error));
-            0
+    with_session(0, |session| {
+        let Some(outcome) = outcome.finish() else {
+            note_problem("there is no memory for the result");
+            return 0;
+        };
+        match session.finish(verdict, &outcome) {
+            Ok(()) => 1,
+            Err(error) => {
+                note_problem(&describe(&error));
+                0
+            }
         }
     })
 }
@@ -86,6 +98,11 @@ extern "C" fn tq_session_elements(count: f64) -> *mut u64 {
         })
         .unwrap_or(std::ptr::null_mut())
     })
+}
+
+#[no_mangle]
+extern "C" fn tq_leave() {
+    std::process::exit(0);
 }
 
 fn with_session<T>(fault: T, body: impl FnOnce(&mut Session) -> T) -> T

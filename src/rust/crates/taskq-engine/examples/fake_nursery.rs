@@ -26,6 +26,7 @@
 //! | `pid`, `env <name>`, `fds` | says the process id, a variable, the open descriptors |
 //! | `misfired` | says how many interrupts came while none should |
 //! | `tries` | says how often the task has begun |
+//! | `large <bytes>` | says so many letters; what is large goes in a memory file |
 //! | `crash-until <n>` | exits with status 9 before the n-th try |
 //! | `progress <percent>` | tells how far it is |
 #![allow(clippy::print_stderr)] // It is a program, and this is how its failures get to whoever runs a test.
@@ -34,9 +35,14 @@ use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use taskq_sys::payload::Payload;
 use taskq_sys::process;
+use taskq_sys::sealed::Growing;
 use taskq_wire::message::{StartPhase, Verdict};
 use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session, SetupFile};
+
+/// What is larger goes in a memory file.
+const LARGE: usize = 64 * 1024;
 
 /// Set by the hook, as R's own flag is by the real one.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -120,18 +126,28 @@ fn session(seed: Seed, file: &SetupFile) -> Outcome {
     }
     session.ready()?;
     while session.receive()? {
-        let (call, tries) = session.current().map_or((Vec::new(), 0), |job| {
-            (job.payload[job.fun_len..].to_vec(), job.tries)
-        });
+        let (call, tries) = match session.current() {
+            Some(job) => (job.call.bytes()?.to_vec(), job.tries),
+            None => (Vec::new(), 0),
+        };
         let mut answer = String::new();
         ARMED.store(true, Ordering::SeqCst);
         session.arm();
         let verdict = run(&session, &call, tries, &mut answer);
         session.disarm();
         ARMED.store(false, Ordering::SeqCst);
-        session.finish(verdict, answer.as_bytes())?;
+        session.finish(verdict, &payload(answer))?;
     }
     Ok(())
+}
+
+fn payload(answer: String) -> Payload {
+    let large = Some(answer.as_bytes()).filter(|bytes| bytes.len() > LARGE);
+    let file = large.zip(Growing::create("fake-result"));
+    match file.and_then(|(bytes, mut file)| file.write(bytes).is_ok().then(|| file.seal().ok())?) {
+        Some(sealed) => sealed.into(),
+        None => answer.into_bytes().into(),
+    }
 }
 
 fn clear() {
@@ -173,6 +189,7 @@ fn run(session: &Session, call: &[u8], tries: u32, answer: &mut String) -> Verdi
             "tries" => answer.push_str(&tries.to_string()),
             "crash-until" if u64::from(tries) < number => std::process::exit(9),
             "crash-until" => {}
+            "large" => answer.extend(std::iter::repeat('x').take(number as usize)),
             "progress" => session.progress(number as f64 / 100.0, &rest),
             "misfired" => answer.push_str(&MISFIRED.load(Ordering::SeqCst).to_string()),
             _ => {

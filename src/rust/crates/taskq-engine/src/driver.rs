@@ -41,7 +41,8 @@ const FAREWELL: Duration = Duration::from_secs(3);
 const GATHER_MOST: Duration = Duration::from_micros(100);
 /// A shorter pause is not worth the system call.
 const GATHER_LEAST: Duration = Duration::from_micros(10);
-/// How often a death that nothing announces is looked for, where the kernel has no process descriptors.
+/// How often something that nothing announces is looked for: a death where the kernel has no process descriptors, and room for
+/// descriptors in its sockets where there was none.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 pub(crate) struct Driver {
@@ -114,6 +115,7 @@ impl Driver {
             let has_news = self.read_sessions();
             self.meet_deadlines();
             let leisure = self.step(|state, now| {
+                state.flush_stalled();
                 if state.sched.next_wakeup().is_some_and(|at| at <= now) {
                     state.sched.handle(now, Input::Tick);
                 }
@@ -152,7 +154,12 @@ impl Driver {
         if !self.ready.is_empty() || !state.errands.is_empty() {
             return Some(Duration::ZERO);
         }
-        next.map(|at| at.since(now()))
+        let wait = next.map(|at| at.since(now()));
+        if state.stalled.is_empty() {
+            wait
+        } else {
+            Some(wait.map_or(LOOK_AGAIN, |wait| wait.min(LOOK_AGAIN)))
+        }
     }
 
     /// Sorts an event to where it will be looked after.
@@ -187,7 +194,9 @@ impl Driver {
             state = self.shared.lock();
             tell |= state.settle();
         }
+        let spent = std::mem::take(&mut state.spent);
         drop(state);
+        drop(spent);
         if tell {
             self.shared.tell();
         }
@@ -362,7 +371,7 @@ impl State {
                 News::Returned(attempts) => {
                     self.sched.handle(now, Input::Returned { worker, attempts });
                 }
-                News::Finished(task) => self.finish(worker, task, now),
+                News::Finished(task) => self.finish(worker, *task, now),
             }
         }
     }

@@ -264,7 +264,7 @@ fn setup_file(config: &Config, token: &str, dir: &Path) -> io::Result<std::fs::F
         dir: dir.to_string_lossy().into_owned(),
     };
     let mut head = Vec::new();
-    frame::encode_head(&setup, config.setup.len() as u64, &mut head)?;
+    frame::encode_head(&setup, config.setup.len() as u64, 0, &mut head)?;
     let mut file = memory::file("taskq-setup")?;
     file.write_all(&head)?;
     file.write_all(&config.setup)?;

@@ -1,14 +1,20 @@
-//! Bytes on their way into a stream socket that may not take them at once.
+//! Frames on their way into a stream socket that may not take them at once.
 //!
 //! Small parts are copied together, so that a frame leaves with one system call; large parts stay where they are and are
-//! shared with their owner.
+//! shared with their owner, and those in a memory file go as its descriptor.
+//!
+//! Descriptors come with the first byte of their frame and with nothing before it, so such a frame begins a piece of its own, and
+//! no system call sends bytes beyond the start of the next.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
+use serde::Serialize;
+use taskq_sys::payload::Payload;
 use taskq_sys::socket;
+use taskq_wire::frame::{encode_head, WireError};
 
 /// A part up to this size is copied.
 const SMALL: usize = 16 * 1024;
@@ -23,43 +29,55 @@ pub(crate) struct Outbox {
     pieces: VecDeque<Piece>,
     /// How much of the first piece is sent.
     sent: usize,
+    /// Whether the kernel would take no more descriptors at the last try.
+    is_stalled: bool,
 }
 
 #[derive(Debug)]
 enum Piece {
     Own(Vec<u8>),
-    Shared(Arc<Vec<u8>>),
+    Shared(Arc<Payload>),
+    /// The start of a frame whose payloads have descriptors.
+    Head(Vec<u8>, Vec<Arc<Payload>>),
 }
 
 impl Piece {
     fn bytes(&self) -> &[u8] {
         match self {
-            Piece::Own(bytes) => bytes,
-            Piece::Shared(bytes) => bytes,
+            Piece::Own(bytes) | Piece::Head(bytes, _) => bytes,
+            Piece::Shared(payload) => payload.stream(),
         }
     }
 }
 
 impl Outbox {
-    /// Adds bytes by letting `write` append them to a buffer.
-    pub(crate) fn append<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-        if !matches!(self.pieces.back(), Some(Piece::Own(bytes)) if bytes.len() < BATCH) {
-            self.pieces.push_back(Piece::Own(Vec::new()));
-        }
-        match self.pieces.back_mut() {
-            Some(Piece::Own(bytes)) => write(bytes),
-            // An own piece was put there just above.
-            _ => write(&mut Vec::new()),
-        }
-    }
-
-    /// Adds the bytes of `part`, copied or shared as its size says.
-    pub(crate) fn push(&mut self, part: &Arc<Vec<u8>>) {
-        if part.len() <= SMALL {
-            self.append(|buffer| buffer.extend_from_slice(part));
+    /// Adds a frame.
+    ///
+    /// # Errors
+    /// [`encode_head`]'s; nothing was added then.
+    pub(crate) fn push<M: Serialize>(
+        &mut self,
+        message: &M,
+        payloads: &[&Arc<Payload>],
+    ) -> Result<(), WireError> {
+        let length = payloads.iter().map(|p| p.stream().len() as u64).sum();
+        let descriptors = payloads.iter().map(|p| p.descriptors().count()).sum();
+        if descriptors == 0 {
+            encode_head(message, length, 0, self.buffer())?;
         } else {
-            self.pieces.push_back(Piece::Shared(Arc::clone(part)));
+            let mut head = Vec::new();
+            encode_head(message, length, descriptors, &mut head)?;
+            let with = payloads.iter().map(|&p| Arc::clone(p)).collect();
+            self.pieces.push_back(Piece::Head(head, with));
         }
+        for &payload in payloads {
+            match payload.stream() {
+                [] => {}
+                bytes if bytes.len() <= SMALL => self.buffer().extend_from_slice(bytes),
+                _ => self.pieces.push_back(Piece::Shared(Arc::clone(payload))),
+            }
+        }
+        Ok(())
     }
 
     /// Sends as much as the socket takes now. `Ok` also when it takes no more.
@@ -67,27 +85,70 @@ impl Outbox {
     /// # Errors
     /// What the socket says, when the other end is gone for instance.
     pub(crate) fn flush(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
-        while !self.pieces.is_empty() {
-            let slices: Vec<IoSlice<'_>> = self
-                .pieces
-                .iter()
+        self.flush_by(|slices, fds| socket::send_stream_with(socket, slices, fds))
+    }
+
+    /// Whether a frame waits until the kernel takes more descriptors, of which no event will tell.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.is_stalled
+    }
+
+    fn flush_by(
+        &mut self,
+        mut send: impl FnMut(&[IoSlice<'_>], &[BorrowedFd<'_>]) -> io::Result<usize>,
+    ) -> io::Result<()> {
+        self.is_stalled = false;
+        while let Some(first) = self.pieces.front() {
+            let fds: Vec<BorrowedFd<'_>> = match first {
+                Piece::Head(_, with) if self.sent == 0 => with
+                    .iter()
+                    .flat_map(|payload| payload.descriptors())
+                    .collect(),
+                _ => Vec::new(),
+            };
+            let rest = self.pieces.iter().skip(1);
+            let slices: Vec<IoSlice<'_>> = std::iter::once(&first.bytes()[self.sent..])
+                .chain(
+                    rest.take_while(|piece| !matches!(piece, Piece::Head(..)))
+                        .map(Piece::bytes),
+                )
                 .take(SLICES)
-                .enumerate()
-                .map(|(i, piece)| {
-                    IoSlice::new(&piece.bytes()[if i == 0 { self.sent } else { 0 }..])
-                })
+                .map(IoSlice::new)
                 .collect();
-            match socket::send_stream(socket, &slices) {
+            match send(&slices, &fds) {
                 Ok(count) => self.advance(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if socket::is_too_many_under_way(&error) => {
+                    self.is_stalled = true;
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
+    /// Where small parts are put together.
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        let has_room = matches!(self.pieces.back(), Some(Piece::Own(bytes)) if bytes.len() < BATCH);
+        if !has_room {
+            self.pieces.push_back(Piece::Own(Vec::new()));
+        }
+        match self.pieces.back_mut() {
+            Some(Piece::Own(bytes)) => bytes,
+            // An own piece was put there just above.
+            _ => unreachable!("the last piece is an own one"),
+        }
+    }
+
     fn advance(&mut self, mut count: usize) {
-        while let Some(first) = self.pieces.front() {
+        while let Some(first) = self.pieces.front_mut() {
+            if let Piece::Head(_, with) = first {
+                // Its descriptors went with its first byte.
+                if count > 0 {
+                    with.clear();
+                }
+            }
             let left = first.bytes().len() - self.sent;
             if count < left {
                 self.sent += count;
@@ -103,27 +164,102 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd;
+    use std::collections::VecDeque;
+    use std::os::fd::{AsFd, OwnedFd};
+    use taskq_sys::payload::Arrived;
+    use taskq_sys::sealed::Growing;
+    use taskq_wire::frame::{Decoder, Progress, Source};
+    use taskq_wire::message::Part;
+
+    struct Socket(OwnedFd);
+
+    impl Source for Socket {
+        fn receive(&mut self, buffer: &mut [u8], fds: &mut VecDeque<OwnedFd>) -> io::Result<usize> {
+            socket::recv_stream_with(&self.0, buffer, fds)
+        }
+    }
+
+    fn in_file(bytes: &[u8]) -> Arc<Payload> {
+        let mut file = Growing::create("test").expect("memory files");
+        file.write(bytes).expect("memory");
+        Arc::new(file.seal().expect("sealed").into())
+    }
+
+    fn in_memory(bytes: &[u8]) -> Arc<Payload> {
+        Arc::new(bytes.to_vec().into())
+    }
+
+    /// Two payloads for each number: small, large and in files, in all combinations.
+    fn payloads(i: usize) -> [Arc<Payload>; 2] {
+        let bytes = vec![i as u8; if i % 3 == 0 { 300_000 } else { i * 100 }];
+        let other = vec![!i as u8; i * 1000];
+        match i % 4 {
+            0 => [in_memory(&bytes), in_memory(&other)],
+            1 => [in_file(&bytes), in_memory(&other)],
+            2 => [in_memory(&bytes), in_file(&other)],
+            _ => [in_file(&bytes), in_file(&other)],
+        }
+    }
 
     #[test]
     fn everything_arrives_in_order_through_a_socket_that_fills_up() {
+        const FRAMES: usize = 40;
         let (near, far) = socket::stream_pair().expect("a pair");
-        socket::set_nonblocking(near.as_fd(), true).expect("a flag");
+        for end in [&near, &far] {
+            socket::set_nonblocking(end.as_fd(), true).expect("a flag");
+        }
         let mut outbox = Outbox::default();
-        let mut expected = Vec::new();
-        for i in 0..40usize {
-            let part = Arc::new(vec![i as u8; if i % 3 == 0 { 300_000 } else { i * 100 }]);
-            outbox.push(&part);
-            expected.extend_from_slice(&part);
+        for i in 0..FRAMES {
+            let [first, second] = payloads(i);
+            let message = (i, first.part(), second.part());
+            outbox
+                .push(&message, &[&first, &second])
+                .expect("in limits");
         }
-        let mut received = Vec::new();
-        while received.len() < expected.len() {
+        let mut far = Socket(far);
+        let mut decoder = Decoder::<(usize, Part, Part)>::default();
+        let mut next = 0;
+        while next < FRAMES {
             outbox.flush(near.as_fd()).expect("the other end is there");
-            let mut buffer = vec![0; 100_000];
-            let count = socket::recv_stream(far.as_fd(), &mut buffer).expect("bytes");
-            received.extend_from_slice(&buffer[..count]);
+            assert!(!outbox.is_stalled());
+            let progress = decoder.read_from(&mut far).expect("bytes");
+            assert_ne!(progress, Progress::Eof);
+            while let Some(frame) = decoder.next_frame().expect("a frame") {
+                let (i, first, second) = frame.message;
+                assert_eq!(i, next);
+                let mut arrived = Arrived::new(frame.payload, frame.descriptors);
+                for (part, sent) in [first, second].iter().zip(payloads(i)) {
+                    let came = arrived.take(part).expect("a payload");
+                    assert!(came.bytes().expect("bytes") == sent.bytes().expect("bytes"));
+                }
+                arrived.finish().expect("all");
+                next += 1;
+            }
         }
-        assert!(received == expected, "bytes differ");
-        assert!(outbox.pieces.is_empty());
+        assert!(outbox.pieces.is_empty() && decoder.is_between_frames());
+    }
+
+    #[test]
+    fn a_kernel_that_takes_no_more_descriptors_is_asked_again() {
+        let mut outbox = Outbox::default();
+        let payload = in_file(b"abc");
+        outbox.push(&1, &[&in_memory(b"x")]).expect("in limits");
+        outbox.push(&2, &[&payload]).expect("in limits");
+        let mut calls = Vec::new();
+        for room in [0, 0, 1] {
+            let sent = outbox.flush_by(|slices, fds| {
+                if fds.len() > room {
+                    return Err(io::Error::from_raw_os_error(libc::ETOOMANYREFS));
+                }
+                calls.push(fds.len());
+                // The last byte of a piece is not taken at first.
+                Ok(slices.iter().map(|s| s.len()).sum::<usize>().max(2) - 1)
+            });
+            sent.expect("no broken socket");
+            assert_eq!(outbox.is_stalled(), room == 0);
+        }
+        // Descriptors go once, with the first byte of their frame.
+        assert_eq!(calls, [0, 0, 1, 0]);
+        assert_eq!(Arc::strong_count(&payload), 1);
     }
 }

@@ -5,25 +5,35 @@ use std::time::Duration;
 
 use taskq_core::id::TaskId;
 use taskq_core::Outcome;
+use taskq_sys::payload::Payload;
 use taskq_wire::board::progress::Progress;
 
 use crate::output::Captured;
 
-/// A finished task's payload above this size is freed as soon as the task is done.
+/// What a finished task was made of is freed as soon as the task is done when it keeps more bytes than this.
 const KEEP_PAYLOAD: usize = 1 << 20;
 
 /// What a task consists of: opaque bytes, shared with the socket that sends them.
 #[derive(Clone, Debug)]
 pub struct TaskPayload {
     /// The function.
-    pub fun: Arc<Vec<u8>>,
+    pub fun: Arc<Payload>,
     /// The rest of the call.
-    pub call: Arc<Vec<u8>>,
+    pub call: Arc<Payload>,
 }
 
 impl TaskPayload {
-    fn len(&self) -> usize {
-        self.fun.len() + self.call.len()
+    fn weight(&self) -> usize {
+        self.fun.weight().saturating_add(self.call.weight())
+    }
+
+    /// It will not be sent any more. What others hold, too, is theirs to retire.
+    fn retire(&mut self) {
+        for part in [&mut self.fun, &mut self.call] {
+            if let Some(part) = Arc::get_mut(part) {
+                part.retire();
+            }
+        }
     }
 }
 
@@ -31,7 +41,7 @@ impl TaskPayload {
 #[derive(Clone, Debug, Default)]
 pub struct Ending {
     /// The serialized outcome; `None` when the session died or was never there.
-    pub outcome: Option<Arc<Vec<u8>>>,
+    pub outcome: Option<Arc<Payload>>,
     /// What the process wrote while the task ran.
     pub stdout: Arc<Captured>,
     /// What the process wrote while the task ran.
@@ -95,14 +105,14 @@ impl Record {
         }
     }
 
-    /// The task is done: what only running it needed is freed, when that is worth it.
-    pub(crate) fn settle(&mut self) {
-        if self
-            .payload
-            .as_ref()
-            .is_some_and(|payload| payload.len() > KEEP_PAYLOAD)
-        {
-            self.payload = None;
+    /// The task is done: what only running it needed is given up to be freed, when that is worth it, and its descriptors in
+    /// any case.
+    pub(crate) fn settle(&mut self) -> Option<TaskPayload> {
+        let payload = self.payload.as_mut()?;
+        if payload.weight() > KEEP_PAYLOAD {
+            return self.payload.take();
         }
+        payload.retire();
+        None
     }
 }

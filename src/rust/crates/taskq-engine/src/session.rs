@@ -6,15 +6,17 @@
 //! first the pipes, then the socket; each `Finished` cuts the streams at its positions (reading on, when the pipes were behind);
 //! what is left when the socket is empty was written before any `Finished` yet to come, and so belongs to the current task.
 
-use std::io::{self, Read};
+use std::collections::VecDeque;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::net::RecvFlags;
 use taskq_core::id::AttemptId;
+use taskq_sys::payload::{Arrived, Payload};
 use taskq_sys::{pipe, socket};
 use taskq_wire::board::{progress, Positions, Slot};
-use taskq_wire::frame::{Decoder, Progress};
+use taskq_wire::frame::{Decoder, Progress, Source};
 use taskq_wire::message::{Finished, FromControl, FromSession};
 use taskq_wire::packet;
 
@@ -50,7 +52,7 @@ pub(crate) struct Session {
 pub(crate) enum News {
     Ready,
     StartFailed(StartFailure),
-    Finished(FinishedTask),
+    Finished(Box<FinishedTask>),
     Returned(Vec<AttemptId>),
 }
 
@@ -59,7 +61,7 @@ pub(crate) enum News {
 pub(crate) struct FinishedTask {
     pub(crate) finished: Finished,
     /// The serialized outcome.
-    pub(crate) outcome: Vec<u8>,
+    pub(crate) outcome: Payload,
     pub(crate) stdout: Captured,
     pub(crate) stderr: Captured,
     /// What it had last told of its progress.
@@ -184,7 +186,7 @@ impl Session {
         for _ in 0..READS_PER_ROUND {
             let progress = self
                 .decoder
-                .read_from(&mut Source(self.link.task.as_fd()))?;
+                .read_from(&mut TaskSocket(self.link.task.as_fd()))?;
             while let Some(frame) = self.decoder.next_frame()? {
                 match frame.message {
                     FromSession::Ready => {
@@ -203,16 +205,18 @@ impl Session {
                     }
                     FromSession::Finished(finished) => {
                         let (stdout, stderr) = self.cut(slot, &finished);
-                        let outcome = frame.payload;
+                        let mut arrived = Arrived::new(frame.payload, frame.descriptors);
+                        let outcome = arrived.take(&finished.outcome)?;
+                        arrived.finish()?;
                         let progress = slot.progress();
-                        news.push(News::Finished(FinishedTask {
+                        news.push(News::Finished(Box::new(FinishedTask {
                             progress: progress.filter(|told| told.attempt == finished.attempt),
                             finished,
                             outcome,
                             stdout,
                             stderr,
                             memory: None,
-                        }));
+                        })));
                     }
                 }
             }
@@ -351,10 +355,10 @@ impl Stream {
 }
 
 /// A nonblocking socket as a byte source.
-struct Source<'a>(BorrowedFd<'a>);
+struct TaskSocket<'a>(BorrowedFd<'a>);
 
-impl Read for Source<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        socket::recv_stream(self.0, buf)
+impl Source for TaskSocket<'_> {
+    fn receive(&mut self, buffer: &mut [u8], fds: &mut VecDeque<OwnedFd>) -> io::Result<usize> {
+        socket::recv_stream_with(self.0, buffer, fds)
     }
 }

@@ -3,7 +3,7 @@
 //! A caller changes the scheduler inside [`Shared::step`]; the actions that follow are carried out there at once when they are
 //! writes that cannot block, and left as errands for the driver when they need more. Nothing here waits.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -17,14 +17,14 @@ use taskq_core::{Outcome, QueueState, Scheduler, TaskPhase};
 use taskq_sys::board::Board;
 use taskq_sys::{clock, socket};
 use taskq_wire::message::{self as wire, ToControl, ToSession};
-use taskq_wire::{frame, packet};
+use taskq_wire::packet;
 
 use crate::config::Config;
 use crate::error::StartFailure;
 use crate::link::Link;
 use crate::outbox::Outbox;
 use crate::output::SharedCapture;
-use crate::record::{Ending, Record};
+use crate::record::{Ending, Record, TaskPayload};
 use crate::session::FinishedTask;
 
 /// What the threads of a queue share.
@@ -59,6 +59,10 @@ pub(crate) struct State {
     pub(crate) outgoing: HashMap<WorkerId, Outgoing>,
     /// Actions that only the driver can carry out.
     pub(crate) errands: Vec<Action>,
+    /// Sessions to which the kernel would not pass on more descriptors. No event tells when it will.
+    pub(crate) stalled: BTreeSet<WorkerId>,
+    /// Payloads that nobody needs any more, to be freed without the lock.
+    pub(crate) spent: Vec<TaskPayload>,
     /// Where attempts go when there is no driver.
     pub(crate) inline: Option<VecDeque<AttemptId>>,
     /// The last reason why a session did not start.
@@ -164,7 +168,9 @@ impl Shared {
         } else {
             None
         };
+        let spent = std::mem::take(&mut state.spent);
         drop(state);
+        drop(spent);
         if let Some(driver) = driver {
             // Writing to an event descriptor of ours does not fail while the driver lives, and needs not when it does not.
             let _ = driver.wake();
@@ -204,6 +210,8 @@ impl State {
             records: HashMap::new(),
             outgoing: HashMap::new(),
             errands: Vec::new(),
+            stalled: BTreeSet::new(),
+            spent: Vec::new(),
             inline: inline.then(VecDeque::new),
             failure: None,
             failure_is_told: false,
@@ -243,7 +251,7 @@ impl State {
                 Action::Done { task } => {
                     let skipped_after = self.name_of_cause(task);
                     if let Some(record) = self.records.get_mut(&task) {
-                        record.settle();
+                        self.spent.extend(record.settle());
                         record.skipped_after = skipped_after;
                     }
                     is_done = true;
@@ -297,7 +305,7 @@ impl State {
             (None, _) => false,
         };
         let is_over = self.sched.state() == QueueState::Closed;
-        earlier || is_over || !self.errands.is_empty()
+        earlier || is_over || !self.errands.is_empty() || !self.stalled.is_empty()
     }
 
     /// Keeps the reason why a session or a nursery did not start, to be shown when the pool gives up; once it has, what
@@ -415,6 +423,16 @@ impl State {
         if let Some(outgoing) = self.outgoing.get_mut(&worker) {
             // A broken socket means that the session is about to be reported dead, and its tasks with it.
             let _ = outgoing.outbox.flush(outgoing.link.task.as_fd());
+            if outgoing.outbox.is_stalled() {
+                self.stalled.insert(worker);
+            }
+        }
+    }
+
+    /// Tries again to send where descriptors were too many.
+    pub(crate) fn flush_stalled(&mut self) {
+        for worker in std::mem::take(&mut self.stalled) {
+            self.flush(worker);
         }
     }
 
@@ -441,29 +459,24 @@ impl State {
             TaskPhase::Running { .. } => task.tries,
             TaskPhase::Waiting | TaskPhase::Done => task.tries.saturating_add(1),
         };
-        let fun_len = payload.fun.len() as u64;
         let message = ToSession::Run {
             attempt,
             label: task.label.to_owned(),
             tries,
-            fun_len,
+            fun: payload.fun.part(),
+            call: payload.call.part(),
         };
-        let length = fun_len + payload.call.len() as u64;
-        let head = outgoing
+        let pushed = outgoing
             .outbox
-            .append(|out| frame::encode_head(&message, length, out));
+            .push(&message, &[&payload.fun, &payload.call]);
         // Label and payload were measured when the task was pushed.
-        debug_assert!(head.is_ok());
-        outgoing.outbox.push(&payload.fun);
-        outgoing.outbox.push(&payload.call);
+        debug_assert!(pushed.is_ok());
     }
 
     fn retire(&mut self, worker: WorkerId) {
         if let Some(outgoing) = self.outgoing.get_mut(&worker) {
-            let head = outgoing
-                .outbox
-                .append(|out| frame::encode_head(&ToSession::Retire, 0, out));
-            debug_assert!(head.is_ok());
+            let pushed = outgoing.outbox.push(&ToSession::Retire, &[]);
+            debug_assert!(pushed.is_ok());
         }
     }
 

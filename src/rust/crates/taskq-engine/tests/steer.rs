@@ -32,7 +32,7 @@ fn cancel(fixture: &Fixture, label: &str) -> bool {
 
 fn text(task: &taskq_engine::DoneTask) -> String {
     let outcome = task.ending.outcome.as_ref().expect("an answer");
-    String::from_utf8_lossy(outcome).into_owned()
+    String::from_utf8_lossy(outcome.bytes().expect("bytes")).into_owned()
 }
 
 #[test]

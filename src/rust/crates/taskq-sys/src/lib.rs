@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | [`socket`], [`pipe`] | pairs without names, descriptors sent along, how much is unread |
 //! | [`memory`], [`board`] | nameless files in memory, and the status board mapped from one |
+//! | [`sealed`], [`segment`] | memory files that are handed over, and those that hold shared vectors |
+//! | [`payload`] | what travels with a frame, in a memory file or without |
 //! | [`process`] | who descends from whom, who carries a queue's tag, and killing exactly those |
 //! | [`tag`] | the environment variables by which strays are found |
 //! | [`wait`], [`signals`], [`fds`], [`clock`] | children, masks and handlers, descriptor tables, time |
@@ -21,8 +23,11 @@ pub mod fds;
 pub mod feature;
 pub mod memory;
 pub mod oom;
+pub mod payload;
 pub mod pipe;
 pub mod process;
+pub mod sealed;
+pub mod segment;
 pub mod signals;
 pub mod snapshot;
 pub mod socket;

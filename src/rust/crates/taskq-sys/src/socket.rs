@@ -4,6 +4,7 @@
 //! block unless the socket is set not to ([`set_nonblocking`]) or the flags say so; then they report
 //! [`io::ErrorKind::WouldBlock`].
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,6 +19,8 @@ pub use rustix::net::RecvFlags;
 
 /// No packet carries more descriptors.
 pub const MAX_FDS: usize = 8;
+/// No part of a stream carries more descriptors: the kernel's limit.
+pub const MAX_STREAM_FDS: usize = taskq_wire::frame::MAX_DESCRIPTORS;
 
 /// What [`recv_packet`] has received.
 #[derive(Debug)]
@@ -138,7 +141,36 @@ pub fn send_stream(fd: impl AsFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
     })?)
 }
 
-/// Receives a part of a stream; 0 means that the other end is closed.
+/// The same with at most [`MAX_STREAM_FDS`] descriptors, which come with the first of the bytes. Either some bytes and all
+/// descriptors are taken, or nothing.
+///
+/// # Errors
+/// As [`send_stream`]; `InvalidInput` for too many descriptors; [`is_too_many_under_way`].
+pub fn send_stream_with(
+    fd: impl AsFd,
+    parts: &[IoSlice<'_>],
+    fds: &[BorrowedFd<'_>],
+) -> io::Result<usize> {
+    if fds.is_empty() {
+        return send_stream(fd, parts);
+    }
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_STREAM_FDS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if fds.len() > MAX_STREAM_FDS || !control.push(SendAncillaryMessage::ScmRights(fds)) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(retry_on_intr(|| {
+        sendmsg(&fd, parts, &mut control, SendFlags::NOSIGNAL)
+    })?)
+}
+
+/// Whether the kernel refuses to have more descriptors of this user in sockets, unread. It tells nobody when there is room.
+#[must_use]
+pub fn is_too_many_under_way(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::TOOMANYREFS.raw_os_error())
+}
+
+/// Receives a part of a stream; 0 means that the other end is closed. Descriptors are closed.
 ///
 /// # Errors
 /// `WouldBlock`, and what else `recv` reports.
@@ -148,6 +180,42 @@ pub fn recv_stream(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
         Err(Errno::CONNRESET) => Ok(0),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Receives a part of a stream and appends the descriptors that came with it to `fds`; they are closed by `exec`. A part ends where
+/// descriptors came, so these belong to its last bytes or, when the part ends within a piece that was sent, to the last piece that
+/// begins in it.
+///
+/// # Errors
+/// `WouldBlock`; `InvalidData` when this process cannot take the descriptors (those that came are closed); and what else
+/// `recvmsg` reports.
+pub fn recv_stream_with(
+    fd: impl AsFd,
+    buffer: &mut [u8],
+    fds: &mut VecDeque<OwnedFd>,
+) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_STREAM_FDS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received = retry_on_intr(|| {
+        let mut parts = [IoSliceMut::new(buffer)];
+        recvmsg(&fd, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)
+    });
+    let received = match received {
+        Err(Errno::CONNRESET) => return Ok(0),
+        other => other?,
+    };
+    let before = fds.len();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(rights) = message {
+            fds.extend(rights);
+        }
+    }
+    if received.flags.contains(ReturnFlags::CTRUNC) {
+        fds.truncate(before);
+        let message = "this process cannot take the descriptors that came";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    Ok(received.bytes)
 }
 
 #[cfg(test)]
@@ -213,5 +281,40 @@ mod tests {
         assert_eq!(&buffer[..4], b"abcd");
         drop(near);
         assert_eq!(recv_stream(&far, &mut buffer).expect("end"), 0);
+    }
+    #[test]
+    fn descriptors_come_with_the_first_byte_of_their_piece_in_order() {
+        let (near, far) = stream_pair().expect("pair");
+        let (read, write) = pipe::pair().expect("pipe");
+        let pieces: [(&[u8], &[BorrowedFd<'_>]); 4] = [
+            (b"ab", &[]),
+            (b"cdef", &[read.as_fd(), write.as_fd()]),
+            (b"gh", &[]),
+            (b"ij", &[write.as_fd()]),
+        ];
+        for (bytes, fds) in pieces {
+            let sent = send_stream_with(&near, &[IoSlice::new(bytes)], fds).expect("send");
+            assert_eq!(sent, bytes.len());
+        }
+        let mut fds = VecDeque::new();
+        let mut buffer = [0; 4];
+        let mut expect = |text: &[u8], count: usize| {
+            let len = recv_stream_with(&far, &mut buffer, &mut fds).expect("receive");
+            assert_eq!((&buffer[..len], fds.len()), (text, count));
+        };
+        // Never more than up to the end of a piece that has descriptors.
+        expect(b"abcd", 2);
+        expect(b"efgh", 2);
+        expect(b"ij", 3);
+        for fd in &fds {
+            let flags = rustix::io::fcntl_getfd(fd).expect("flags");
+            assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+        }
+        let too_many = vec![write.as_fd(); MAX_STREAM_FDS + 1];
+        assert!(send_stream_with(&near, &[IoSlice::new(b"x")], &too_many).is_err());
+        let most = &too_many[..MAX_STREAM_FDS];
+        send_stream_with(&near, &[IoSlice::new(b"x")], most).expect("send");
+        recv_stream_with(&far, &mut [0; 8], &mut fds).expect("receive");
+        assert_eq!(fds.len(), 3 + MAX_STREAM_FDS);
     }
 }

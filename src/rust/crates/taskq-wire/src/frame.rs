@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | 0 | 2 | `tq` |
 //! | 2 | 1 | [`VERSION`] |
-//! | 3 | 1 | zero |
+//! | 3 | 1 | how many descriptors come with the first byte of the frame; at most 253 |
 //! | 4 | 4 | length of the message, little endian |
 //! | 8 | 8 | length of the payload, little endian |
 //! | 16 | … | the message in postcard's format, then the payload |
@@ -12,9 +12,14 @@
 //! [`encode_head`] writes everything but the payload, which its owner sends from where it lies. [`Decoder`] takes bytes in
 //! any chunks and gives back whole frames; a large payload is read straight into its final place. Lengths are checked before
 //! memory is asked for, and memory is asked for fallibly: a broken peer costs an error, never the process.
+//!
+//! Descriptors come beside the stream, in the order of the frames. They are handed over with their frame; a frame with fewer than
+//! it says, and some that no frame asks for, are errors, and dropping the decoder closes what it holds.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::marker::PhantomData;
+use std::os::fd::OwnedFd;
 
 use serde::de::DeserializeOwned;
 use serde::Serialize;
@@ -27,6 +32,8 @@ pub const HEADER: usize = 16;
 pub const MAX_MESSAGE: u32 = 1 << 20;
 /// No payload is longer: 1 TiB.
 pub const MAX_PAYLOAD: u64 = 1 << 40;
+/// No frame carries more descriptors: the kernel's limit for one message on a socket.
+pub const MAX_DESCRIPTORS: usize = 253;
 /// How much is read at once where the payload's place is not known yet.
 const CHUNK: usize = 64 * 1024;
 /// Memory for a payload is asked for in steps of this size, so that a false length costs nothing.
@@ -58,6 +65,14 @@ pub enum WireError {
         /// The limit.
         limit: u64,
     },
+    /// There are more or fewer descriptors than the frames say.
+    #[error("{came} descriptors came where {wanted} belong")]
+    Descriptors {
+        /// How many are there.
+        came: usize,
+        /// How many should be.
+        wanted: usize,
+    },
     /// There is no memory for a payload.
     #[error("no memory for a payload of {length} bytes")]
     Memory {
@@ -78,15 +93,27 @@ impl From<WireError> for io::Error {
     }
 }
 
-/// Appends the header and the message of a frame to `out`; `payload_len` bytes of payload must follow on the stream.
+/// Appends the header and the message of a frame to `out`; `payload_len` bytes of payload must follow on the stream, and so many
+/// descriptors must come with its first byte.
 ///
 /// # Errors
-/// [`WireError::TooLong`] when message or payload are beyond their limits; `out` is then unchanged.
+/// [`WireError::TooLong`] when message or payload are beyond their limits, [`WireError::Descriptors`] when there are too many of
+/// these; `out` is then unchanged.
 pub fn encode_head<M: Serialize>(
     message: &M,
     payload_len: u64,
+    descriptors: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), WireError> {
+    let Some(count) = u8::try_from(descriptors)
+        .ok()
+        .filter(|_| descriptors <= MAX_DESCRIPTORS)
+    else {
+        return Err(WireError::Descriptors {
+            came: descriptors,
+            wanted: MAX_DESCRIPTORS,
+        });
+    };
     if payload_len > MAX_PAYLOAD {
         return Err(WireError::TooLong {
             length: payload_len,
@@ -94,7 +121,7 @@ pub fn encode_head<M: Serialize>(
         });
     }
     let start = out.len();
-    out.extend_from_slice(&[b't', b'q', VERSION, 0, 0, 0, 0, 0]);
+    out.extend_from_slice(&[b't', b'q', VERSION, count, 0, 0, 0, 0]);
     out.extend_from_slice(&payload_len.to_le_bytes());
     let mut buffer =
         postcard::to_extend(message, std::mem::take(out)).map_err(WireError::Encode)?;
@@ -116,12 +143,33 @@ pub fn encode_head<M: Serialize>(
 }
 
 /// A whole frame.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Frame<M> {
     /// Its message.
     pub message: M,
     /// Its payload, perhaps empty.
     pub payload: Vec<u8>,
+    /// The descriptors that came with it.
+    pub descriptors: Vec<OwnedFd>,
+}
+
+/// Where a stream comes from. What can only be read has no descriptors.
+pub trait Source {
+    /// Reads as [`Read::read`] does, and appends to `descriptors` what came with these bytes.
+    ///
+    /// # Errors
+    /// As there.
+    fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        descriptors: &mut VecDeque<OwnedFd>,
+    ) -> io::Result<usize>;
+}
+
+impl<R: Read> Source for R {
+    fn receive(&mut self, buffer: &mut [u8], _: &mut VecDeque<OwnedFd>) -> io::Result<usize> {
+        self.read(buffer)
+    }
 }
 
 /// What one call of [`Decoder::read_from`] did.
@@ -145,6 +193,8 @@ pub struct Decoder<M> {
     end: usize,
     /// A frame whose payload is not complete, and the payload's full length.
     open: Option<(Frame<M>, usize)>,
+    /// What came with frames that are not decoded.
+    descriptors: VecDeque<OwnedFd>,
     message: PhantomData<M>,
 }
 
@@ -155,6 +205,7 @@ impl<M: DeserializeOwned> Default for Decoder<M> {
             start: 0,
             end: 0,
             open: None,
+            descriptors: VecDeque::new(),
             message: PhantomData,
         }
     }
@@ -165,11 +216,18 @@ impl<M: DeserializeOwned> Decoder<M> {
     ///
     /// # Errors
     /// What `source` reports, except interruption (repeated) and would-block (told as [`Progress::WouldBlock`]).
-    pub fn read_from(&mut self, source: &mut impl Read) -> io::Result<Progress> {
+    pub fn read_from(&mut self, source: &mut impl Source) -> io::Result<Progress> {
+        // One frame may be incomplete with all of its own, and the start of the next may have come.
+        let descriptors = &mut self.descriptors;
+        if descriptors.len() > 2 * MAX_DESCRIPTORS {
+            let (came, wanted) = (descriptors.len(), MAX_DESCRIPTORS);
+            return Err(WireError::Descriptors { came, wanted }.into());
+        }
         if let Some((frame, length)) = &mut self.open {
             let missing = *length - frame.payload.len();
             if missing >= CHUNK {
-                return read_payload(source, &mut frame.payload, missing.min(PAYLOAD_STEP));
+                let mut source = Reading(source, descriptors);
+                return read_payload(&mut source, &mut frame.payload, missing.min(PAYLOAD_STEP));
             }
         }
         self.compact();
@@ -177,7 +235,7 @@ impl<M: DeserializeOwned> Decoder<M> {
             self.staged.resize(self.end + CHUNK, 0);
         }
         let outcome = loop {
-            match source.read(&mut self.staged[self.end..]) {
+            match source.receive(&mut self.staged[self.end..], &mut self.descriptors) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }
@@ -202,6 +260,11 @@ impl<M: DeserializeOwned> Decoder<M> {
             self.open = self.open_frame()?;
         }
         let Some((frame, length)) = &mut self.open else {
+            // They come with the first byte of their frame.
+            if self.start == self.end && !self.descriptors.is_empty() {
+                let came = self.descriptors.len();
+                return Err(WireError::Descriptors { came, wanted: 0 });
+            }
             return Ok(None);
         };
         let missing = *length - frame.payload.len();
@@ -235,7 +298,7 @@ impl<M: DeserializeOwned> Decoder<M> {
         let Some(header) = come.first_chunk::<HEADER>() else {
             return Ok(None);
         };
-        let [m0, m1, version, _, l0, l1, l2, l3, payload @ ..] = *header;
+        let [m0, m1, version, count, l0, l1, l2, l3, payload @ ..] = *header;
         if [m0, m1] != *b"tq" {
             return Err(WireError::Magic { found: [m0, m1] });
         }
@@ -259,6 +322,13 @@ impl<M: DeserializeOwned> Decoder<M> {
                 length: payload_len,
             });
         };
+        let count = usize::from(count);
+        if count > self.descriptors.len() {
+            return Err(WireError::Descriptors {
+                came: self.descriptors.len(),
+                wanted: count,
+            });
+        }
         let end = HEADER + message_len as usize;
         let Some(bytes) = come.get(HEADER..end) else {
             return Ok(None);
@@ -271,7 +341,12 @@ impl<M: DeserializeOwned> Decoder<M> {
             .map_err(|_| WireError::Memory {
                 length: payload_len,
             })?;
-        Ok(Some((Frame { message, payload }, length)))
+        let frame = Frame {
+            message,
+            payload,
+            descriptors: self.descriptors.drain(..count).collect(),
+        };
+        Ok(Some((frame, length)))
     }
 
     /// Moves what is held to the front, when that is nothing or much room lies before it.
@@ -281,6 +356,15 @@ impl<M: DeserializeOwned> Decoder<M> {
             self.end -= self.start;
             self.start = 0;
         }
+    }
+}
+
+/// A source as a reader.
+struct Reading<'a, S>(&'a mut S, &'a mut VecDeque<OwnedFd>);
+
+impl<S: Source> Read for Reading<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.receive(buffer, self.1)
     }
 }
 
@@ -332,7 +416,7 @@ mod tests {
     fn encode_all(frames: &[(String, Vec<u8>)]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (message, payload) in frames {
-            encode_head(message, payload.len() as u64, &mut bytes).expect("in limits");
+            encode_head(message, payload.len() as u64, 0, &mut bytes).expect("in limits");
             bytes.extend_from_slice(payload);
         }
         bytes
@@ -377,10 +461,98 @@ mod tests {
         }
     }
 
+    /// A frame's first bytes bring its descriptors, and what is received ends with the piece that had some.
+    struct Pieces(VecDeque<(Vec<u8>, usize)>);
+
+    impl Source for Pieces {
+        fn receive(
+            &mut self,
+            buffer: &mut [u8],
+            descriptors: &mut VecDeque<OwnedFd>,
+        ) -> io::Result<usize> {
+            let Some((bytes, count)) = self.0.front_mut() else {
+                return Err(io::ErrorKind::WouldBlock.into());
+            };
+            for _ in 0..std::mem::take(count) {
+                descriptors.push_back(std::fs::File::open("/dev/null")?.into());
+            }
+            let size = buffer.len().min(bytes.len());
+            buffer[..size].copy_from_slice(&bytes[..size]);
+            bytes.drain(..size);
+            if bytes.is_empty() {
+                self.0.pop_front();
+            }
+            Ok(size)
+        }
+    }
+
+    /// The descriptors of each frame up to the end or an error.
+    fn counts(pieces: impl IntoIterator<Item = (Vec<u8>, usize)>) -> (Vec<usize>, bool) {
+        let mut source = Pieces(pieces.into_iter().collect());
+        let mut decoder = Decoder::<String>::default();
+        let mut found = Vec::new();
+        loop {
+            match decoder.next_frame() {
+                Ok(Some(frame)) => {
+                    found.push(frame.descriptors.len());
+                    continue;
+                }
+                Ok(None) => {}
+                Err(_) => return (found, false),
+            }
+            match decoder.read_from(&mut source) {
+                Ok(Progress::Read(_)) => {}
+                Ok(_) => return (found, true),
+                Err(_) => return (found, false),
+            }
+        }
+    }
+
+    fn piece(payload: usize, said: usize, sent: usize) -> (Vec<u8>, usize) {
+        let mut bytes = Vec::new();
+        encode_head(&"m", payload as u64, said, &mut bytes).expect("in limits");
+        bytes.resize(bytes.len() + payload, 0);
+        (bytes, sent)
+    }
+
+    #[test]
+    fn each_frame_has_its_own_descriptors() {
+        let pieces = [(10, 2), (0, 0), (300_000, 3), (5, MAX_DESCRIPTORS), (0, 1)];
+        let whole = pieces.map(|(payload, count)| piece(payload, count, count));
+        let (found, fine) = counts(whole.clone());
+        assert_eq!(
+            (found, fine),
+            (pieces.map(|(_, count)| count).to_vec(), true)
+        );
+        let halves = whole.into_iter().flat_map(|(mut bytes, count)| {
+            let second = bytes.split_off(bytes.len() / 2);
+            [(bytes, count), (second, 0)]
+        });
+        let (found, fine) = counts(halves);
+        assert_eq!(
+            (found, fine),
+            (pieces.map(|(_, count)| count).to_vec(), true)
+        );
+    }
+
+    #[test]
+    fn another_number_of_descriptors_is_an_error() {
+        assert_eq!(counts([piece(3, 2, 1)]), (vec![], false));
+        assert_eq!(counts([piece(3, 1, 2)]), (vec![1], false));
+        assert_eq!(counts([piece(3, 0, 1)]), (vec![0], false));
+        // What is too much for one frame is not there for the next.
+        let (found, fine) = counts([piece(3, 1, 2), piece(3, 2, 1)]);
+        assert_eq!((found, fine), (vec![1], false));
+        // Bytes that come one by one, each with many.
+        let (bytes, _) = piece(3, 0, 0);
+        let drops = bytes.iter().map(|&byte| (vec![byte], 200));
+        assert_eq!(counts(drops), (vec![], false));
+    }
+
     #[test]
     fn a_false_length_costs_no_memory() {
         let mut bytes = Vec::new();
-        encode_head(&"m", MAX_PAYLOAD, &mut bytes).expect("at the limit");
+        encode_head(&"m", MAX_PAYLOAD, 0, &mut bytes).expect("at the limit");
         let mut decoder = Decoder::<String>::default();
         decoder
             .read_from(&mut Dripping {
@@ -400,12 +572,16 @@ mod tests {
     #[test]
     fn lengths_beyond_the_limits_are_refused() {
         let mut bytes = vec![1];
-        let refused = encode_head(&"m", MAX_PAYLOAD + 1, &mut bytes);
+        let refused = encode_head(&"m", MAX_PAYLOAD + 1, 0, &mut bytes);
         assert!(matches!(refused, Err(WireError::TooLong { .. })));
         let long = "x".repeat(MAX_MESSAGE as usize + 1);
         assert!(matches!(
-            encode_head(&long, 0, &mut bytes),
+            encode_head(&long, 0, 0, &mut bytes),
             Err(WireError::TooLong { .. })
+        ));
+        assert!(matches!(
+            encode_head(&"m", 0, MAX_DESCRIPTORS + 1, &mut bytes),
+            Err(WireError::Descriptors { .. })
         ));
         assert_eq!(bytes, [1]);
     }

@@ -21,4 +21,4 @@ pub mod packet;
 
 /// The version of everything in this crate. Both ends come from one installed package, so a difference means that the
 /// package was replaced under a running queue; it is reported, never bridged.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;

@@ -150,10 +150,21 @@ impl StartPhase {
     }
 }
 
+/// What a message says of one of the payloads that come with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// How many bytes it has.
+    pub len: u64,
+    /// Whether they are in a memory file, whose descriptor comes with the frame. Otherwise they follow the message.
+    pub in_file: bool,
+    /// So many memory files that they refer to come with the frame, too, behind that one.
+    pub attached: u8,
+}
+
 /// Host to the R thread of a session, each in a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToSession {
-    /// Run this attempt. The payload is the serialized function, then the serialized rest of the call.
+    /// Run this attempt. Two payloads come with it.
     Run {
         /// The attempt.
         attempt: AttemptId,
@@ -161,8 +172,10 @@ pub enum ToSession {
         label: String,
         /// How often the task has begun, this time included.
         tries: u32,
-        /// How many bytes of the payload are the function.
-        fun_len: u64,
+        /// The serialized function.
+        fun: Part,
+        /// The serialized rest of the call.
+        call: Part,
     },
     /// No more tasks will come: leave.
     Retire,
@@ -180,7 +193,7 @@ pub enum FromSession {
         /// The error, in words.
         message: String,
     },
-    /// An attempt has ended by itself. The payload is the serialized outcome.
+    /// An attempt has ended by itself. One payload comes with it.
     Finished(Finished),
 }
 
@@ -204,6 +217,8 @@ pub struct Finished {
     pub stdout_end: u64,
     /// The same for standard error.
     pub stderr_end: u64,
+    /// The serialized outcome.
+    pub outcome: Part,
 }
 
 /// What came of an attempt that ended by itself.

@@ -28,7 +28,7 @@ fn packet_is<M: Serialize + DeserializeOwned + PartialEq + Debug>(message: &M, g
 #[track_caller]
 fn frame_is<M: Serialize + DeserializeOwned + PartialEq + Debug>(message: &M, golden: &str) {
     let mut bytes = Vec::new();
-    encode_head(message, 3, &mut bytes).expect("short");
+    encode_head(message, 3, 0, &mut bytes).expect("short");
     assert_eq!(hex(&bytes), golden, "the bytes of {message:?}");
     bytes.extend_from_slice(b"abc");
     let mut decoder = Decoder::<M>::default();
@@ -38,8 +38,8 @@ fn frame_is<M: Serialize + DeserializeOwned + PartialEq + Debug>(message: &M, go
 }
 
 #[test]
-fn these_bytes_belong_to_version_1() {
-    assert_eq!(VERSION, 1);
+fn these_bytes_belong_to_version_2() {
+    assert_eq!(VERSION, 2);
 }
 
 #[test]
@@ -60,35 +60,35 @@ fn packets_to_and_from_the_nursery() {
             worker: WORKER,
             slot: SlotId(5),
         },
-        "0100ac0205",
+        "0200ac0205",
     );
-    packet_is(&ToNursery::Kill { worker: WORKER }, "0101ac02");
-    packet_is(&ToNursery::Shutdown, "0102");
+    packet_is(&ToNursery::Kill { worker: WORKER }, "0201ac02");
+    packet_is(&ToNursery::Shutdown, "0202");
     packet_is(
         &FromNursery::Up {
             forks: false,
             reason: "x".to_owned(),
         },
-        "0100000178",
+        "0200000178",
     );
     let failed = FromNursery::Failed {
         phase: StartPhase::Preload,
         message: "no".to_owned(),
     };
-    packet_is(&failed, "010103026e6f");
+    packet_is(&failed, "020103026e6f");
     packet_is(
         &FromNursery::Launched {
             worker: WORKER,
             pid: 1000,
         },
-        "0102ac02d00f",
+        "0202ac02d00f",
     );
     packet_is(
         &FromNursery::LaunchFailed {
             worker: WORKER,
             errno: 11,
         },
-        "0103ac0216",
+        "0203ac0216",
     );
     let end = ProcessEnd::Signaled {
         signal: 9,
@@ -100,7 +100,7 @@ fn packets_to_and_from_the_nursery() {
             end,
             max_rss: 4096,
         },
-        "0104ac020112018020",
+        "0204ac020112018020",
     );
     let end = ProcessEnd::Exited { code: 3 };
     packet_is(
@@ -109,7 +109,7 @@ fn packets_to_and_from_the_nursery() {
             end,
             max_rss: 1,
         },
-        "0104ac02000601",
+        "0204ac02000601",
     );
     let end = ProcessEnd::Unknown;
     packet_is(
@@ -118,7 +118,7 @@ fn packets_to_and_from_the_nursery() {
             end,
             max_rss: 1,
         },
-        "0104ac020201",
+        "0204ac020201",
     );
 }
 
@@ -128,15 +128,22 @@ fn packets_to_and_from_a_control_thread() {
         &ToControl::Recall {
             attempts: vec![ATTEMPT],
         },
-        "010001f0a20402",
+        "020001f0a20402",
     );
-    packet_is(&ToControl::Interrupt { attempt: ATTEMPT }, "0101f0a20402");
+    packet_is(&ToControl::Interrupt { attempt: ATTEMPT }, "0201f0a20402");
     packet_is(
         &FromControl::Returned {
             attempts: vec![ATTEMPT],
         },
-        "010001f0a20402",
+        "020001f0a20402",
     );
+}
+
+#[test]
+fn the_header_counts_the_descriptors() {
+    let mut bytes = Vec::new();
+    encode_head(&ToSession::Retire, 0, 253, &mut bytes).expect("as many as there may be");
+    assert_eq!(hex(&bytes), "747102fd01000000000000000000000001");
 }
 
 #[test]
@@ -145,16 +152,28 @@ fn frames_to_and_from_a_session() {
         attempt: ATTEMPT,
         label: ".1".to_owned(),
         tries: 1,
-        fun_len: 2,
+        fun: Part {
+            len: 2,
+            in_file: false,
+            attached: 0,
+        },
+        call: Part {
+            len: 300,
+            in_file: true,
+            attached: 200,
+        },
     };
-    frame_is(&run, "747101000a000000030000000000000000f0a20402022e310102");
-    frame_is(&ToSession::Retire, "7471010001000000030000000000000001");
-    frame_is(&FromSession::Ready, "7471010001000000030000000000000000");
+    frame_is(
+        &run,
+        "7471020010000000030000000000000000f0a20402022e3101020000ac0201c8",
+    );
+    frame_is(&ToSession::Retire, "7471020001000000030000000000000001");
+    frame_is(&FromSession::Ready, "7471020001000000030000000000000000");
     let failed = FromSession::Failed {
         phase: StartPhase::Init,
         message: "no".to_owned(),
     };
-    frame_is(&failed, "747101000500000003000000000000000104026e6f");
+    frame_is(&failed, "747102000500000003000000000000000104026e6f");
     let finished = Finished {
         attempt: ATTEMPT,
         verdict: Verdict::Interrupted,
@@ -164,9 +183,14 @@ fn frames_to_and_from_a_session() {
         max_rss: 4,
         stdout_end: 5,
         stderr_end: 6,
+        outcome: Part {
+            len: 7,
+            in_file: true,
+            attached: 1,
+        },
     };
     frame_is(
         &FromSession::Finished(finished),
-        "747101000c000000030000000000000002f0a2040202010203040506",
+        "747102000f000000030000000000000002f0a2040202010203040506070101",
     );
 }

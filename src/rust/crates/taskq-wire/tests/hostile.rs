@@ -7,8 +7,8 @@ mod harness;
 use taskq_core::id::{AttemptId, TaskId, WorkerId};
 use taskq_wire::frame::encode_head;
 use taskq_wire::message::{
-    Finished, FromControl, FromSession, Setup, SlotId, StartPhase, ToControl, ToNursery, ToSession,
-    Verdict,
+    Finished, FromControl, FromSession, Part, Setup, SlotId, StartPhase, ToControl, ToNursery,
+    ToSession, Verdict,
 };
 use taskq_wire::packet;
 
@@ -28,7 +28,7 @@ impl Numbers {
 
 fn framed(message: &impl serde::Serialize, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    encode_head(message, payload.len() as u64, &mut bytes).expect("short");
+    encode_head(message, payload.len() as u64, 0, &mut bytes).expect("short");
     bytes.extend_from_slice(payload);
     bytes
 }
@@ -48,11 +48,25 @@ fn real_messages() -> Vec<Vec<u8>> {
         max_rss: 1 << 40,
         stdout_end: 7,
         stderr_end: 0,
+        outcome: Part {
+            len: 100,
+            in_file: false,
+            attached: 0,
+        },
     };
     let run = ToSession::Run {
         attempt,
         label: "a label".into(),
-        fun_len: 3,
+        fun: Part {
+            len: 3,
+            in_file: false,
+            attached: 0,
+        },
+        call: Part {
+            len: 1 << 40,
+            in_file: true,
+            attached: 255,
+        },
         tries: 1,
     };
     let setup = Setup {

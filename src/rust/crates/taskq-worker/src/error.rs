@@ -99,14 +99,9 @@ pub enum SessionError {
     /// What arrived is no frame.
     #[error("the host sent something that makes no sense")]
     Frame(#[from] WireError),
-    /// The host says that the function is longer than the whole payload.
-    #[error("the function has {fun_len} bytes in a payload of {payload_len}")]
-    FunctionLength {
-        /// The function's length.
-        fun_len: u64,
-        /// The payload's.
-        payload_len: usize,
-    },
+    /// A payload cannot be had: what arrived is not what its message says, or there is no memory.
+    #[error("a payload cannot be read")]
+    Payload(#[source] io::Error),
     /// A task has closed or replaced one of the session's own descriptors.
     #[error("the task closed the session's {what}")]
     Descriptors {

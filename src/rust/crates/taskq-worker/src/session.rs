@@ -10,11 +10,13 @@ mod ledger;
 mod output;
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use taskq_sys::board::OwnSlot;
-use taskq_sys::socket::set_nonblocking;
+use taskq_sys::payload::{Arrived, Payload};
+use taskq_sys::socket::{is_too_many_under_way, set_nonblocking};
 use taskq_sys::wait::{own_usage, Usage};
 use taskq_sys::{clock, fault, oom, pipe, process, signals};
 use taskq_wire::frame::{encode_head, Decoder, Progress};
@@ -25,7 +27,7 @@ use crate::nursery::shortened;
 use crate::random;
 use crate::seed::Seed;
 use control::Shared;
-use job::{job, write_all, Stream};
+use job::{write_all, Stream};
 use output::{Identity, Output};
 
 pub use job::Job;
@@ -106,14 +108,14 @@ impl Session {
     /// # Errors
     /// [`SessionError`].
     pub fn ready(&mut self) -> Result<(), SessionError> {
-        self.send(&FromSession::Ready, &[])
+        self.send(&FromSession::Ready, &[], &[])
     }
 
     /// Tells the host that the session cannot come up; the process should exit after this. A failure that cannot be told is
     /// seen as that exit.
     pub fn failed(&mut self, phase: StartPhase, message: &str) {
         let message = shortened(message).to_owned();
-        let _ = self.send(&FromSession::Failed { phase, message }, &[]);
+        let _ = self.send(&FromSession::Failed { phase, message }, &[], &[]);
     }
 
     /// Waits for the next attempt that was not recalled, and makes it the [`current`](Session::current) one. It has begun
@@ -134,9 +136,18 @@ impl Session {
                         attempt,
                         label,
                         tries,
-                        fun_len,
+                        fun,
+                        call,
                     } => {
-                        let job = job(attempt, label, tries, fun_len, frame.payload)?;
+                        let mut arrived = Arrived::new(frame.payload, frame.descriptors);
+                        let job = Job {
+                            attempt,
+                            label,
+                            tries,
+                            fun: arrived.take(&fun).map_err(SessionError::Payload)?,
+                            call: arrived.take(&call).map_err(SessionError::Payload)?,
+                        };
+                        arrived.finish().map_err(SessionError::Payload)?;
                         if self.begin(job) {
                             return Ok(true);
                         }
@@ -213,7 +224,7 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionError`]. The result must then be taken as not sent.
-    pub fn finish(&mut self, verdict: Verdict, payload: &[u8]) -> Result<(), SessionError> {
+    pub fn finish(&mut self, verdict: Verdict, outcome: &Payload) -> Result<(), SessionError> {
         self.own()?;
         self.disarm();
         let Some(current) = self.current.take() else {
@@ -237,13 +248,13 @@ impl Session {
             max_rss: usage.max_rss,
             stdout_end: written.stdout,
             stderr_end: written.stderr,
+            outcome: outcome.part(),
         };
-        let finished = FromSession::Finished(finished);
         if fault::is_on("die-before-result") {
-            self.send_all_but_the_last_byte(&finished, payload)?;
+            self.send_all_but_the_last_byte(finished, outcome)?;
             self.die();
         }
-        self.send(&finished, payload)?;
+        self.send_finished(finished, outcome)?;
         if fault::is_on("die-after-result") {
             self.die();
         }
@@ -267,6 +278,14 @@ impl Session {
     #[must_use]
     pub fn current(&self) -> Option<&Job> {
         self.current.as_ref().map(|current| &current.job)
+    }
+
+    /// The payloads of the current attempt were read: what they hold of memory and files is given back.
+    pub fn spent(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.job.fun = Payload::default();
+            current.job.call = Payload::default();
+        }
     }
 
     /// A seed for the random numbers of the current attempt, which no other attempt of the queue has.
@@ -323,30 +342,62 @@ impl Session {
         true
     }
 
+    /// The kernel bounds how many descriptors of a user are unread in sockets. A result in a file that comes too late for that goes
+    /// through the socket; one that refers to other files has to wait, and nothing tells when there is room.
+    fn send_finished(&mut self, finished: Finished, outcome: &Payload) -> Result<(), SessionError> {
+        const ASK_AGAIN: Duration = Duration::from_millis(10);
+        loop {
+            let descriptors: Vec<_> = outcome.descriptors().collect();
+            let message = FromSession::Finished(finished.clone());
+            match self.send(&message, outcome.stream(), &descriptors) {
+                Err(SessionError::Socket(error)) if is_too_many_under_way(&error) => {}
+                other => return other,
+            }
+            if outcome.attached().is_empty() {
+                let mut finished = finished;
+                finished.outcome.in_file = false;
+                let bytes = outcome.bytes().map_err(SessionError::Payload)?;
+                return self.send(&FromSession::Finished(finished), bytes, &[]);
+            }
+            std::thread::sleep(ASK_AGAIN);
+        }
+    }
+
     /// Writes a whole frame, however long it takes.
-    fn send(&mut self, message: &FromSession, payload: &[u8]) -> Result<(), SessionError> {
-        self.encode(message, payload)?;
-        write_all(&self.task, &self.head, payload)?;
+    fn send(
+        &mut self,
+        message: &FromSession,
+        payload: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), SessionError> {
+        self.encode(message, payload, descriptors)?;
+        write_all(&self.task, &self.head, payload, descriptors)?;
         Ok(())
     }
 
     /// For a fault on purpose.
     fn send_all_but_the_last_byte(
         &mut self,
-        message: &FromSession,
-        payload: &[u8],
+        finished: Finished,
+        outcome: &Payload,
     ) -> Result<(), SessionError> {
-        self.encode(message, payload)?;
+        let (payload, descriptors) = (outcome.stream(), outcome.descriptors().collect::<Vec<_>>());
+        self.encode(&FromSession::Finished(finished), payload, &descriptors)?;
         let (head, payload) = match payload.split_last() {
             Some((_, rest)) => (&self.head[..], rest),
             None => (&self.head[..self.head.len() - 1], payload),
         };
-        write_all(&self.task, head, payload)?;
+        write_all(&self.task, head, payload, &descriptors)?;
         Ok(())
     }
 
     /// The head of a frame, when there is somebody to send it to.
-    fn encode(&mut self, message: &FromSession, payload: &[u8]) -> Result<(), SessionError> {
+    fn encode(
+        &mut self,
+        message: &FromSession,
+        payload: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), SessionError> {
         self.own()?;
         if !self.task_identity.is_of(&self.task) {
             return Err(SessionError::Descriptors {
@@ -354,7 +405,12 @@ impl Session {
             });
         }
         self.head.clear();
-        encode_head(message, payload.len() as u64, &mut self.head)?;
+        encode_head(
+            message,
+            payload.len() as u64,
+            descriptors.len(),
+            &mut self.head,
+        )?;
         Ok(())
     }
 

@@ -73,7 +73,7 @@ mod tests {
             dir: "/d".into(),
         };
         let mut bytes = Vec::new();
-        encode_head(&setup, 200_000, &mut bytes).expect("small");
+        encode_head(&setup, 200_000, 0, &mut bytes).expect("small");
         bytes.resize(bytes.len() + 200_000, 7);
         let whole = file(&bytes);
         for _ in 0..2 {

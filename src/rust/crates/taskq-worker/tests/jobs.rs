@@ -2,10 +2,14 @@
 
 mod common;
 
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use common::{attempt, eventually, open_fds, Host};
-use taskq_wire::message::{ToControl, Verdict};
+use common::{attempt, eventually, in_memory, open_fds, run, Host};
+use rustix::fs::{fcntl_add_seals, memfd_create, MemfdFlags, SealFlags};
+use rustix::io::pwrite;
+use taskq_sys::sealed::is_sealed;
+use taskq_wire::message::{Part, ProcessEnd, ToControl, Verdict};
 
 #[test]
 fn three_sessions_run_tasks_and_retire() {
@@ -199,5 +203,74 @@ fn a_large_output_and_a_large_payload_arrive_whole() {
     worker.result();
     let text = "y".repeat(150_000);
     assert_eq!(worker.run(2, &format!("ok {text}")), text);
+    host.finish();
+}
+
+/// A file of the host's that a session gets.
+fn file(content: &[u8]) -> OwnedFd {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file = memfd_create("test", flags).expect("memory files");
+    assert_eq!(pwrite(&file, content, 0).expect("memory"), content.len());
+    file
+}
+
+#[test]
+fn a_payload_in_a_file_runs_as_any_other_and_large_results_come_in_one() {
+    let mut host = Host::up("");
+    let mut worker = host.launch();
+    let before = worker.run(1, "fds");
+    let mut large = file(b"large 200000");
+    for sealed in [false, true] {
+        if sealed {
+            let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+            fcntl_add_seals(&large, seals).expect("seals");
+        }
+        worker.send_file(2, &large, 12);
+        let frame = worker.next_frame().expect("a message");
+        assert_eq!((frame.payload.len(), frame.descriptors.len()), (0, 1));
+        assert!(is_sealed(frame.descriptors[0].as_fd()));
+        let mut letters = vec![0; 200_001];
+        let read = rustix::io::pread(&frame.descriptors[0], &mut letters, 0).expect("memory");
+        assert!(read == 200_000 && letters[..read].iter().all(|&letter| letter == b'x'));
+    }
+    large = file(b"fds");
+    worker.send_file(3, &large, 3);
+    assert_eq!(worker.result().1, before);
+    host.finish();
+}
+
+#[test]
+fn a_session_that_is_sent_something_else_than_was_said_ends() {
+    let large = file(b"ok");
+    let in_file = |len: usize, attached| Part {
+        in_file: true,
+        attached,
+        ..in_memory(len)
+    };
+    let nothing = in_memory(0);
+    let cases = [
+        ("the file is shorter", run(1, nothing, in_file(3, 0)), 1),
+        ("there is no file", run(1, nothing, in_file(2, 0)), 0),
+        ("there are two", run(1, nothing, in_file(2, 0)), 2),
+        (
+            "what it refers to is missing",
+            run(1, nothing, in_file(2, 1)),
+            1,
+        ),
+        (
+            "what it refers to may change",
+            run(1, nothing, in_file(2, 1)),
+            2,
+        ),
+        ("bytes are missing", run(1, in_memory(1), nothing), 0),
+    ];
+    let mut host = Host::up("");
+    for (what, message, count) in cases {
+        let mut worker = host.launch();
+        worker.send_frame(&message, b"", &vec![large.as_fd(); count]);
+        let end = host.expect_exit(&worker);
+        assert_eq!(end, ProcessEnd::Exited { code: 1 }, "{what}");
+        assert!(worker.next_frame().is_none(), "{what}");
+    }
     host.finish();
 }

@@ -105,8 +105,8 @@ impl Fixture {
     /// Pushes commands of the fake worker, with options.
     pub fn submit(&self, task: Submission, commands: &str) -> String {
         let payload = TaskPayload {
-            fun: Arc::new(Vec::new()),
-            call: Arc::new(commands.as_bytes().to_vec()),
+            fun: Arc::default(),
+            call: Arc::new(commands.as_bytes().to_vec().into()),
         };
         self.queue()
             .push(task, payload)
@@ -205,7 +205,7 @@ pub fn text(task: &DoneTask) -> String {
         .outcome
         .as_deref()
         .expect("the session has answered");
-    String::from_utf8(bytes.clone()).expect("text")
+    String::from_utf8(bytes.bytes().expect("bytes").to_vec()).expect("text")
 }
 
 pub fn stdout(task: &DoneTask) -> String {

@@ -1,14 +1,17 @@
 //! What must hold for any bytes: an error or a message, no panic, and no more memory than bytes came. Shared with the fuzz
 //! target in `src/rust/fuzz`.
 
+use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 use taskq_wire::board::Slot;
-use taskq_wire::frame::{encode_head, Decoder, Progress};
+use taskq_wire::frame::{encode_head, Decoder, Progress, Source, MAX_DESCRIPTORS};
 use taskq_wire::message::{
     FromControl, FromNursery, FromSession, Setup, ToControl, ToNursery, ToSession,
 };
@@ -19,6 +22,7 @@ pub(crate) fn everything(bytes: &[u8]) {
     frames::<ToSession>(bytes);
     frames::<FromSession>(bytes);
     frames::<Setup>(bytes);
+    with_descriptors(bytes);
     a_packet::<ToNursery>(bytes);
     a_packet::<FromNursery>(bytes);
     a_packet::<ToControl>(bytes);
@@ -52,7 +56,7 @@ fn frames<M: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) {
     );
     for (message, payload) in &whole {
         let mut again = Vec::new();
-        if encode_head(message, payload.len() as u64, &mut again).is_ok() {
+        if encode_head(message, payload.len() as u64, 0, &mut again).is_ok() {
             again.extend_from_slice(payload);
             let once_more = decoded::<M>(&mut &again[..], again.len());
             assert_eq!(once_more.len(), 1);
@@ -82,6 +86,58 @@ fn decoded<M: DeserializeOwned>(source: &mut impl Read, length: usize) -> Vec<(M
             _ => return found,
         }
     }
+}
+
+/// Comes with descriptors as the bytes themselves determine: none, some, or more than anybody may send.
+struct Handing<'a> {
+    bytes: InPortions<'a>,
+    given: &'a UnixStream,
+}
+
+impl Source for Handing<'_> {
+    fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        descriptors: &mut VecDeque<OwnedFd>,
+    ) -> io::Result<usize> {
+        let before = self.bytes.at;
+        let size = self.bytes.read(buffer)?;
+        let sum = self.bytes.bytes[before..before + size]
+            .iter()
+            .fold(0u8, |sum, byte| sum.wrapping_add(*byte));
+        for _ in 0..sum % 8 {
+            descriptors.push_back(self.given.try_clone()?.into());
+        }
+        Ok(size)
+    }
+}
+
+/// However many descriptors come, and whatever the frames say of them: each frame has as many as it says, and none stays open.
+fn with_descriptors(bytes: &[u8]) {
+    let (given, witness) = UnixStream::pair().expect("a pair");
+    let mut source = Handing {
+        bytes: InPortions { bytes, at: 0 },
+        given: &given,
+    };
+    let mut decoder = Decoder::<FromSession>::default();
+    loop {
+        match decoder.next_frame() {
+            Ok(Some(frame)) => {
+                assert!(frame.descriptors.len() <= MAX_DESCRIPTORS);
+                continue;
+            }
+            Ok(None) => {}
+            Err(_) => break,
+        }
+        if !matches!(decoder.read_from(&mut source), Ok(Progress::Read(_))) {
+            break;
+        }
+    }
+    drop(decoder);
+    drop(given);
+    witness.set_nonblocking(true).expect("a flag");
+    let end = (&witness).read(&mut [0]);
+    assert_eq!(end.ok(), Some(0), "a descriptor is still open");
 }
 
 fn a_packet<M: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) {

@@ -1,15 +1,16 @@
 //! An attempt as it travels: taken out of a frame, and its result put on the socket.
 
-use std::io::{self, IoSlice, Read};
-use std::os::fd::OwnedFd;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use taskq_core::id::AttemptId;
-use taskq_sys::socket::{recv_stream, send_stream, set_nonblocking};
-
-use crate::error::SessionError;
+use taskq_sys::payload::Payload;
+use taskq_sys::socket::{recv_stream_with, send_stream_with, set_nonblocking};
+use taskq_wire::frame::Source;
 
 /// An attempt that has begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Job {
     /// Which attempt it is.
     pub attempt: AttemptId,
@@ -17,45 +18,29 @@ pub struct Job {
     pub label: String,
     /// How often the task has begun, this time included.
     pub tries: u32,
-    /// The serialized function, then the serialized rest of the call.
-    pub payload: Vec<u8>,
-    /// How many bytes of the payload are the function.
-    pub fun_len: usize,
+    /// The serialized function.
+    pub fun: Payload,
+    /// The serialized rest of the call.
+    pub call: Payload,
 }
 
-/// Makes a job of what a frame holds.
-pub(super) fn job(
-    attempt: AttemptId,
-    label: String,
-    tries: u32,
-    fun_len: u64,
-    payload: Vec<u8>,
-) -> Result<Job, SessionError> {
-    match usize::try_from(fun_len) {
-        Ok(len) if len <= payload.len() => Ok(Job {
-            attempt,
-            label,
-            tries,
-            payload,
-            fun_len: len,
-        }),
-        _ => Err(SessionError::FunctionLength {
-            fun_len,
-            payload_len: payload.len(),
-        }),
-    }
-}
-
-/// Sends both, one after the other.
-pub(super) fn write_all(socket: &OwnedFd, mut head: &[u8], mut payload: &[u8]) -> io::Result<()> {
+/// Sends both, one after the other, and the descriptors with the first byte.
+pub(super) fn write_all(
+    socket: &OwnedFd,
+    mut head: &[u8],
+    mut payload: &[u8],
+    mut descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
     while !head.is_empty() || !payload.is_empty() {
-        match send_stream(socket, &[IoSlice::new(head), IoSlice::new(payload)]) {
+        let parts = [IoSlice::new(head), IoSlice::new(payload)];
+        match send_stream_with(socket, &parts, descriptors) {
             // The socket waits, unless somebody has set it not to.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 set_nonblocking(socket, false)?;
             }
             sent => {
                 let sent = sent?;
+                descriptors = &[];
                 let of_head = sent.min(head.len());
                 head = &head[of_head..];
                 payload = &payload[sent - of_head..];
@@ -65,11 +50,15 @@ pub(super) fn write_all(socket: &OwnedFd, mut head: &[u8], mut payload: &[u8]) -
     Ok(())
 }
 
-/// The task socket as a source of bytes.
+/// The task socket as a source of frames.
 pub(super) struct Stream<'a>(pub(super) &'a OwnedFd);
 
-impl Read for Stream<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        recv_stream(self.0, buffer)
+impl Source for Stream<'_> {
+    fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        descriptors: &mut VecDeque<OwnedFd>,
+    ) -> io::Result<usize> {
+        recv_stream_with(self.0, buffer, descriptors)
     }
 }

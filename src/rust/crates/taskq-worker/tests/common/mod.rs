@@ -22,7 +22,7 @@ use taskq_wire::frame::encode_head;
 use taskq_wire::message::{FromNursery, ProcessEnd, Setup, SlotId, ToNursery};
 use taskq_wire::packet::{self, MAX_PACKET};
 
-pub(crate) use worker::{attempt, Worker};
+pub(crate) use worker::{attempt, in_memory, run, Worker};
 
 /// No test waits longer for anything.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
@@ -55,7 +55,7 @@ impl Host {
             dir: dir.to_str().expect("a plain path").into(),
         };
         let mut frame = Vec::new();
-        encode_head(&setup, text.len() as u64, &mut frame).expect("small");
+        encode_head(&setup, text.len() as u64, 0, &mut frame).expect("small");
         frame.extend_from_slice(text.as_bytes());
         let mut setup_file = memory::file("setup").expect("memory");
         setup_file.write_all(&frame).expect("write");

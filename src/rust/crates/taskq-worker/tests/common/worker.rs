@@ -1,14 +1,16 @@
 //! The host's side of one session.
 
-use std::io::{self, IoSlice, Read};
-use std::os::fd::OwnedFd;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use taskq_core::id::{AttemptId, TaskId, WorkerId};
-use taskq_sys::socket::{recv_packet, recv_stream, send_packet, send_stream, RecvFlags};
-use taskq_wire::frame::{encode_head, Decoder, Frame, Progress};
+use taskq_sys::payload::Arrived;
+use taskq_sys::socket::{recv_packet, recv_stream_with, send_packet, send_stream_with, RecvFlags};
+use taskq_wire::frame::{encode_head, Decoder, Frame, Progress, Source};
 use taskq_wire::message::{
-    Finished, FromControl, FromSession, SlotId, ToControl, ToSession, Verdict,
+    Finished, FromControl, FromSession, Part, SlotId, ToControl, ToSession, Verdict,
 };
 use taskq_wire::packet::{self, MAX_PACKET};
 
@@ -48,24 +50,28 @@ impl Worker {
     /// Sends a task; its function is the word `fun`.
     pub(crate) fn send(&self, task: u64, text: &str) {
         let payload = [b"fun", text.as_bytes()].concat();
-        let message = ToSession::Run {
-            attempt: attempt(task),
-            label: "a".into(),
-            tries: 1,
-            fun_len: 3,
+        let call = in_memory(text.len());
+        self.send_frame(&run(task, in_memory(3), call), &payload, &[]);
+    }
+
+    /// Sends a task whose call is in this file.
+    pub(crate) fn send_file(&self, task: u64, file: &OwnedFd, len: usize) {
+        let call = Part {
+            in_file: true,
+            ..in_memory(len)
         };
-        self.send_frame(&message, &payload);
+        self.send_frame(&run(task, in_memory(0), call), b"", &[file.as_fd()]);
     }
 
     pub(crate) fn retire(&self) {
-        self.send_frame(&ToSession::Retire, b"");
+        self.send_frame(&ToSession::Retire, b"", &[]);
     }
 
-    fn send_frame(&self, message: &ToSession, payload: &[u8]) {
+    pub(crate) fn send_frame(&self, message: &ToSession, payload: &[u8], fds: &[BorrowedFd<'_>]) {
         let mut bytes = Vec::new();
-        encode_head(message, payload.len() as u64, &mut bytes).expect("small");
+        encode_head(message, payload.len() as u64, fds.len(), &mut bytes).expect("small");
         bytes.extend_from_slice(payload);
-        let sent = send_stream(&self.task, &[IoSlice::new(&bytes)]).expect("send");
+        let sent = send_stream_with(&self.task, &[IoSlice::new(&bytes)], fds).expect("send");
         assert_eq!(sent, bytes.len());
     }
 
@@ -100,7 +106,11 @@ impl Worker {
         let FromSession::Finished(finished) = frame.message else {
             panic!("{:?} instead of a result", frame.message)
         };
-        (finished, String::from_utf8(frame.payload).expect("text"))
+        let mut arrived = Arrived::new(frame.payload, frame.descriptors);
+        let outcome = arrived.take(&finished.outcome).expect("a payload");
+        arrived.finish().expect("no more");
+        let said = outcome.bytes().expect("bytes").to_vec();
+        (finished, String::from_utf8(said).expect("text"))
     }
 
     /// Runs one task that must succeed, and returns what it says.
@@ -152,6 +162,24 @@ impl Worker {
     }
 }
 
+/// What is said of a payload of so many bytes that is in no file.
+pub(crate) fn in_memory(len: usize) -> Part {
+    Part {
+        len: len as u64,
+        ..Part::default()
+    }
+}
+
+pub(crate) fn run(task: u64, fun: Part, call: Part) -> ToSession {
+    ToSession::Run {
+        attempt: attempt(task),
+        label: "a".into(),
+        tries: 1,
+        fun,
+        call,
+    }
+}
+
 /// The first attempt at a task.
 pub(crate) fn attempt(task: u64) -> AttemptId {
     AttemptId {
@@ -162,8 +190,8 @@ pub(crate) fn attempt(task: u64) -> AttemptId {
 
 struct Stream<'a>(&'a OwnedFd);
 
-impl Read for Stream<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        recv_stream(self.0, buffer)
+impl Source for Stream<'_> {
+    fn receive(&mut self, buffer: &mut [u8], fds: &mut VecDeque<OwnedFd>) -> io::Result<usize> {
+        recv_stream_with(self.0, buffer, fds)
     }
 }

@@ -1,0 +1,346 @@
+//! What travels with a frame: bytes in memory, or in a memory file that is passed along. The bytes are opaque here.
+//!
+//! | made from | as | on its way |
+//! | --- | --- | --- |
+//! | few bytes | memory | follows its message on the stream |
+//! | many bytes | a [sealed file](crate::sealed) | its descriptor comes with the frame |
+//! | a frame that came | a part of what came, or the content of its file | |
+//!
+//! A file that came is mapped at once and closed, so that results in wait hold no descriptors. Beside its bytes a payload may have
+//! [segments](crate::segment) to which its bytes refer, by their places in a list.
+
+use std::io;
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, OnceLock};
+
+use taskq_wire::message::Part;
+
+use crate::sealed::{Content, Sealed};
+use crate::segment::Segment;
+
+/// So many segments a payload may have. Two payloads with their files fit into a frame.
+pub const MAX_ATTACHED: usize = 125;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Payload {
+    body: Body,
+    attached: Vec<Arc<Segment>>,
+}
+
+#[derive(Debug)]
+enum Body {
+    Own(Vec<u8>),
+    /// A part of the bytes that came with a frame.
+    Slice(Arc<Vec<u8>>, Range<usize>),
+    /// To be sent. Its content is mapped when somebody wants to see it here.
+    File(Box<(Sealed, OnceLock<Content>)>),
+    Content(Box<Content>),
+}
+
+impl Default for Payload {
+    fn default() -> Payload {
+        Payload::from(Vec::new())
+    }
+}
+
+impl From<Vec<u8>> for Payload {
+    fn from(bytes: Vec<u8>) -> Payload {
+        Payload {
+            body: Body::Own(bytes),
+            attached: Vec::new(),
+        }
+    }
+}
+
+impl From<Sealed> for Payload {
+    fn from(file: Sealed) -> Payload {
+        Payload {
+            body: Body::File(Box::new((file, OnceLock::new()))),
+            attached: Vec::new(),
+        }
+    }
+}
+
+impl Payload {
+    /// How many bytes it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.body {
+            Body::Own(bytes) => bytes.len(),
+            Body::Slice(_, range) => range.len(),
+            Body::File(file) => usize::try_from(file.0.len()).unwrap_or(usize::MAX),
+            Body::Content(content) => content.len(),
+        }
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The same with what its bytes refer to: at most [`MAX_ATTACHED`], each with a descriptor.
+    #[must_use]
+    pub fn with_attached(mut self, attached: Vec<Arc<Segment>>) -> Payload {
+        debug_assert!(attached.len() <= MAX_ATTACHED);
+        self.attached = attached;
+        self
+    }
+
+    /// What its bytes refer to.
+    #[must_use]
+    pub fn attached(&self) -> &[Arc<Segment>] {
+        &self.attached
+    }
+
+    /// How many bytes it keeps from being freed.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let segments = self.attached.iter().map(|segment| segment.bytes().len());
+        segments.fold(self.len(), usize::saturating_add)
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// The file can neither be mapped nor be read into memory.
+    pub fn bytes(&self) -> io::Result<&[u8]> {
+        match &self.body {
+            Body::File(file) => {
+                let (file, content) = &**file;
+                if content.get().is_none() {
+                    // Should another thread have been faster, its mapping is as good.
+                    let _ = content.set(file.content()?);
+                }
+                Ok(content.get().map_or(&[], |content| content))
+            }
+            _ => Ok(self.stream()),
+        }
+    }
+
+    /// As [`bytes`](Payload::bytes), for someone who reads all of it now.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn bytes_at_hand(&self) -> io::Result<&[u8]> {
+        let bytes = self.bytes()?;
+        let content = match &self.body {
+            Body::File(file) => file.1.get(),
+            Body::Content(content) => Some(&**content),
+            Body::Own(_) | Body::Slice(..) => None,
+        };
+        if let Some(Content::Mapped(mapping)) = content {
+            mapping.populate();
+        }
+        Ok(bytes)
+    }
+
+    /// Those of its bytes that follow the message on the stream: all or none.
+    #[must_use]
+    pub fn stream(&self) -> &[u8] {
+        match &self.body {
+            Body::Own(bytes) => bytes,
+            Body::Slice(whole, range) => whole.get(range.clone()).unwrap_or_default(),
+            Body::File(..) => &[],
+            Body::Content(content) => content,
+        }
+    }
+
+    /// The descriptors that go with the frame, in their order.
+    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let file = match &self.body {
+            Body::File(file) => Some(file.0.as_fd()),
+            _ => None,
+        };
+        let attached = self
+            .attached
+            .iter()
+            .filter_map(|segment| segment.descriptor());
+        file.into_iter().chain(attached)
+    }
+
+    /// What the message says of it.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        Part {
+            len: self.len() as u64,
+            in_file: matches!(self.body, Body::File(..)),
+            attached: u8::try_from(self.attached.len()).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// It will not be sent any more: a file keeps its content and gives its descriptor back. Where that is not possible nothing
+    /// changes.
+    pub fn retire(&mut self) {
+        if let Body::File(file) = &mut self.body {
+            let (file, content) = &mut **file;
+            if let Some(content) = content.take().or_else(|| file.content().ok()) {
+                self.body = Body::Content(Box::new(content));
+            }
+        }
+    }
+}
+
+/// The bytes and descriptors of a frame that came, from which its payloads are taken in the order of its message.
+#[derive(Debug)]
+pub struct Arrived {
+    bytes: Arc<Vec<u8>>,
+    taken: usize,
+    descriptors: std::vec::IntoIter<OwnedFd>,
+}
+
+impl Arrived {
+    /// What came.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>, descriptors: Vec<OwnedFd>) -> Arrived {
+        Arrived {
+            bytes: Arc::new(bytes),
+            taken: 0,
+            descriptors: descriptors.into_iter(),
+        }
+    }
+
+    /// The next payload, of which the message says this.
+    ///
+    /// # Errors
+    /// `InvalidData` when there is less than was said; or there is no memory for it.
+    pub fn take(&mut self, part: &Part) -> io::Result<Payload> {
+        let body = if part.in_file {
+            let file = self
+                .descriptors
+                .next()
+                .ok_or_else(|| invalid("a payload came without its file"))?;
+            Body::Content(Box::new(Content::of(file.as_fd(), part.len)?))
+        } else {
+            let end = usize::try_from(part.len)
+                .ok()
+                .and_then(|len| self.taken.checked_add(len))
+                .filter(|end| *end <= self.bytes.len())
+                .ok_or_else(|| invalid("a payload is longer than what came"))?;
+            let range = self.taken..end;
+            self.taken = end;
+            Body::Slice(Arc::clone(&self.bytes), range)
+        };
+        let files = self.descriptors.by_ref().take(usize::from(part.attached));
+        let attached = files
+            .map(Segment::receive)
+            .collect::<io::Result<Vec<_>>>()?;
+        if attached.len() < usize::from(part.attached) {
+            return Err(invalid("a payload came without what it refers to"));
+        }
+        Ok(Payload { body, attached })
+    }
+
+    /// Everything was taken.
+    ///
+    /// # Errors
+    /// `InvalidData` when something is left.
+    pub fn finish(mut self) -> io::Result<()> {
+        if self.taken < self.bytes.len() || self.descriptors.next().is_some() {
+            return Err(invalid("more came than the message says"));
+        }
+        Ok(())
+    }
+}
+
+fn invalid(message: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sealed::Growing;
+
+    fn file(bytes: &[u8]) -> Payload {
+        let mut file = Growing::create("test").expect("memory files");
+        file.write(bytes).expect("memory");
+        file.seal().expect("sealed").into()
+    }
+
+    /// As if it had been sent and received.
+    fn sent(payloads: &[&Payload]) -> io::Result<Vec<Payload>> {
+        let bytes = payloads.iter().flat_map(|p| p.stream().to_vec()).collect();
+        let copy = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().expect("a descriptor");
+        let descriptors = payloads.iter().flat_map(|p| p.descriptors().map(copy));
+        let mut arrived = Arrived::new(bytes, descriptors.collect());
+        let taken = payloads.iter().map(|p| arrived.take(&p.part())).collect();
+        arrived.finish()?;
+        taken
+    }
+
+    #[test]
+    fn payloads_of_both_kinds_arrive_beside_each_other() {
+        let (memory, large) = (Payload::from(b"abc".to_vec()), file(&[7; 300_000]));
+        for order in [[&memory, &large], [&large, &memory]] {
+            for (came, original) in sent(&order).expect("arrives").iter().zip(order) {
+                assert_eq!(
+                    came.bytes().expect("bytes"),
+                    original.bytes().expect("bytes")
+                );
+                assert_eq!(came.descriptors().count(), 0);
+            }
+        }
+        assert!(sent(&[&Payload::default()]).expect("arrives")[0].is_empty());
+    }
+
+    #[test]
+    fn what_a_payload_refers_to_comes_with_it() {
+        let mut large = Growing::create("test").expect("memory files");
+        large.write(b"xyz").expect("memory");
+        let segment = Segment::new(large.seal().expect("sealed")).expect("mapped");
+        let memory = Payload::from(b"abc".to_vec()).with_attached(vec![Arc::clone(&segment)]);
+        let large = file(&[7; 300_000]).with_attached(vec![Arc::clone(&segment), segment]);
+        assert_eq!(large.descriptors().count(), 3);
+        assert_eq!((memory.weight(), large.weight()), (6, 300_006));
+        for (came, count) in sent(&[&large, &memory])
+            .expect("arrives")
+            .iter()
+            .zip([2, 1])
+        {
+            assert_eq!(came.attached().len(), count);
+            assert_eq!(came.attached()[count - 1].bytes(), b"xyz");
+        }
+        let part = Part {
+            attached: 2,
+            ..memory.part()
+        };
+        let fds = memory
+            .descriptors()
+            .map(|fd| fd.try_clone_to_owned().expect("fd"));
+        let mut arrived = Arrived::new(b"abc".to_vec(), fds.collect());
+        assert!(arrived.take(&part).is_err());
+    }
+
+    #[test]
+    fn a_false_description_is_an_error() {
+        let part = |len, in_file| Part {
+            len,
+            in_file,
+            attached: 0,
+        };
+        let fd = || OwnedFd::from(crate::memory::file("test").expect("memory"));
+        let mut arrived = Arrived::new(vec![0; 3], vec![]);
+        assert!(arrived.take(&part(4, false)).is_err());
+        assert!(arrived.take(&part(u64::MAX, false)).is_err());
+        assert!(arrived.take(&part(0, true)).is_err());
+        arrived.take(&part(2, false)).expect("there");
+        assert!(arrived.finish().is_err());
+        assert!(Arrived::new(vec![], vec![fd()]).finish().is_err());
+        assert!(Arrived::new(vec![], vec![fd()])
+            .take(&part(1, true))
+            .is_err());
+    }
+
+    #[test]
+    fn a_payload_that_was_sent_keeps_its_bytes_without_its_descriptor() {
+        let mut payload = file(b"abc");
+        assert_eq!(payload.descriptors().count(), 1);
+        payload.retire();
+        assert_eq!(payload.descriptors().count(), 0);
+        assert_eq!(payload.bytes().expect("bytes"), b"abc");
+        assert!(!payload.part().in_file);
+    }
+}

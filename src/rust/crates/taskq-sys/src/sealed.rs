@@ -1,0 +1,444 @@
+//! Memory files that are written once, sealed, and handed to another process, which maps them.
+//!
+//! They are written by `pwrite` alone: a page that was written is there, so that no later access can be a `SIGBUS`, and want of
+//! memory is an error of the call and not a signal. The seals say that neither content nor size will change. Who receives a file
+//! does not believe that: it looks ([`Content::of`]), and copies by reading what is not sealed.
+//!
+//! Descriptors are scarce, so files that wait in this process are counted: beyond a [share of what the process may have
+//! open](budget) there is none, and the caller keeps its bytes in memory.
+
+use std::fmt;
+use std::io;
+use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::fs::{fcntl_add_seals, fcntl_get_seals, fstat, memfd_create, MemfdFlags, SealFlags};
+use rustix::io::{pread, pwrite, retry_on_intr, Errno};
+use rustix::mm::{mmap, munmap, MapFlags, ProtFlags};
+use rustix::process::{getrlimit, Resource};
+
+use crate::feature::{available, Feature};
+
+/// Writes are put together up to this size. Larger ones go to the file as they are.
+const STAGE: usize = 64 * 1024;
+/// Above this size a mapping is filled by one call instead of by one fault for each few pages.
+const POPULATE_FROM: usize = 1 << 20;
+
+/// What makes a file safe to map and constant to read.
+const SEALS: SealFlags = SealFlags::SHRINK
+    .union(SealFlags::GROW)
+    .union(SealFlags::WRITE);
+
+/// A memory file that is being written. Only its owner sees it.
+#[derive(Debug)]
+pub struct Growing {
+    file: OwnedFd,
+    permit: Permit,
+    /// What is written, but not to the file yet.
+    staged: Vec<u8>,
+    /// What is in the file.
+    written: u64,
+    /// The file may not be larger: beyond it the kernel would send a signal.
+    limit: u64,
+}
+
+impl Growing {
+    /// A new file; `name` is only for whoever looks into `/proc`. `None` when the kernel has or gives none, or when this process
+    /// holds as many as it may.
+    #[must_use]
+    pub fn create(name: &str) -> Option<Growing> {
+        if !available(Feature::Memfd) {
+            return None;
+        }
+        let permit = Permit::take()?;
+        let file = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).ok()?;
+        Some(Growing {
+            file,
+            permit,
+            staged: Vec::new(),
+            written: 0,
+            limit: getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX),
+        })
+    }
+
+    /// How many bytes were written.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.written + self.staged.len() as u64
+    }
+
+    /// Whether nothing was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// There is no memory for them. Nothing of them was appended then, and what was before is whole.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.staged.len() + bytes.len() > STAGE {
+            self.write_staged()?;
+        }
+        if bytes.len() < STAGE {
+            self.staged
+                .try_reserve(bytes.len())
+                .map_err(|_| io::ErrorKind::OutOfMemory)?;
+            self.staged.extend_from_slice(bytes);
+            return Ok(());
+        }
+        self.put(bytes)?;
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// The file, which nobody can change from now on.
+    ///
+    /// # Errors
+    /// There is no memory for the last bytes; the file is given back as it was.
+    pub fn seal(mut self) -> Result<Sealed, Growing> {
+        if self.write_staged().is_err() || fcntl_add_seals(&self.file, SEALS).is_err() {
+            return Err(self);
+        }
+        Ok(Sealed {
+            file: self.file,
+            len: self.written,
+            permit: self.permit,
+        })
+    }
+
+    /// What was written, in memory. `None` when there is none.
+    #[must_use]
+    pub fn into_memory(self) -> Option<Vec<u8>> {
+        let mut bytes = read_all(self.file.as_fd(), self.written).ok()?;
+        bytes.try_reserve(self.staged.len()).ok()?;
+        bytes.extend_from_slice(&self.staged);
+        Some(bytes)
+    }
+
+    fn write_staged(&mut self) -> io::Result<()> {
+        self.put(&self.staged)?;
+        self.written += self.staged.len() as u64;
+        self.staged.clear();
+        Ok(())
+    }
+
+    /// Writes behind what is in the file.
+    fn put(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut at = self.written;
+        if at.saturating_add(bytes.len() as u64) > self.limit {
+            return Err(Errno::FBIG.into());
+        }
+        while !bytes.is_empty() {
+            match retry_on_intr(|| pwrite(&self.file, bytes, at))? {
+                0 => return Err(Errno::NOSPC.into()),
+                count => {
+                    at += count as u64;
+                    bytes = &bytes[count..];
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A memory file that cannot change any more.
+#[derive(Debug)]
+pub struct Sealed {
+    file: OwnedFd,
+    len: u64,
+    permit: Permit,
+}
+
+impl Sealed {
+    /// Its size.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it is of size 0.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Its content, to be read; the file may go then.
+    ///
+    /// # Errors
+    /// It can neither be mapped nor be read into memory.
+    pub fn content(&self) -> io::Result<Content> {
+        Content::of(self.file.as_fd(), self.len)
+    }
+
+    pub(crate) fn into_parts(self) -> (OwnedFd, Permit) {
+        (self.file, self.permit)
+    }
+}
+
+impl AsFd for Sealed {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// What is in a file: mapped, or a copy of it.
+#[derive(Debug)]
+pub enum Content {
+    /// The pages of the file themselves.
+    Mapped(Mapping),
+    /// A copy.
+    Read(Vec<u8>),
+}
+
+impl Content {
+    /// The first `len` bytes of a file of whatever origin.
+    ///
+    /// # Errors
+    /// `InvalidData` when the file is shorter; or there is no memory for a copy of what cannot be mapped.
+    pub fn of(file: BorrowedFd<'_>, len: u64) -> io::Result<Content> {
+        let size = fstat(file)?.st_size;
+        if u64::try_from(size).unwrap_or(0) < len {
+            return Err(invalid("a memory file is shorter than it was said to be"));
+        }
+        if is_sealed(file) {
+            if let Ok(mapping) = Mapping::shared(file, len) {
+                return Ok(Content::Mapped(mapping));
+            }
+        }
+        Ok(Content::Read(read_all(file, len)?))
+    }
+}
+
+impl Deref for Content {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Content::Mapped(mapping) => mapping,
+            Content::Read(bytes) => bytes,
+        }
+    }
+}
+
+/// Whether nobody can change or shorten the file.
+#[must_use]
+pub fn is_sealed(file: BorrowedFd<'_>) -> bool {
+    fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS))
+}
+
+/// The start of a sealed file in the memory of this process.
+pub struct Mapping {
+    address: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the mapping belongs to no thread, and nothing of it is written through this type.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// The pages of the file themselves, to be read. The caller has looked for the seals and at the size.
+    pub(crate) fn shared(file: BorrowedFd<'_>, len: u64) -> io::Result<Mapping> {
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        if len == 0 {
+            return Ok(Mapping {
+                address: NonNull::dangling(),
+                len,
+            });
+        }
+        // SAFETY: the kernel chooses a free place, so no other memory is touched.
+        let address = unsafe {
+            mmap(
+                ptr::null_mut(),
+                len,
+                ProtFlags::READ,
+                MapFlags::SHARED,
+                file,
+                0,
+            )?
+        };
+        let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Mapping { address, len })
+    }
+
+    /// Has all pages of a large mapping at hand: it is about to be read from end to end.
+    pub fn populate(&self) {
+        if self.len < POPULATE_FROM {
+            return;
+        }
+        // SAFETY: the range is mapped, and the call changes nothing in it. Kernels that do not know the advice say so; the
+        // pages come one by one then.
+        unsafe {
+            libc::madvise(
+                self.address.as_ptr().cast(),
+                self.len,
+                libc::MADV_POPULATE_READ,
+            );
+        }
+    }
+}
+
+impl Deref for Mapping {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: so many bytes are mapped as long as `self` lives, in a file that can neither shrink nor change.
+        unsafe { std::slice::from_raw_parts(self.address.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        if self.len > 0 {
+            // SAFETY: it was mapped by us, and what was borrowed of it is gone.
+            let _ = unsafe { munmap(self.address.as_ptr().cast(), self.len) };
+        }
+    }
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mapping({} bytes)", self.len)
+    }
+}
+
+/// How many memory files this process may hold for others: a quarter of the descriptors that it may have open.
+#[must_use]
+pub fn budget() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX) / 4;
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// The right to hold one more file. Giving it back is dropping it.
+#[derive(Debug)]
+pub(crate) struct Permit(());
+
+impl Permit {
+    pub(crate) fn take() -> Option<Permit> {
+        // Made at once, so that one too many is given back.
+        let permit = (HELD.fetch_add(1, Ordering::Relaxed), Permit(()));
+        (permit.0 < budget()).then_some(permit.1)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        HELD.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn read_all(file: BorrowedFd<'_>, len: u64) -> io::Result<Vec<u8>> {
+    let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(len)
+        .map_err(|_| io::ErrorKind::OutOfMemory)?;
+    bytes.resize(len, 0);
+    let mut filled = 0;
+    while filled < len {
+        match retry_on_intr(|| pread(file, &mut bytes[filled..], filled as u64))? {
+            0 => return Err(invalid("a memory file was cut off")),
+            count => filled += count,
+        }
+    }
+    Ok(bytes)
+}
+
+fn invalid(message: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(len: usize) -> Vec<u8> {
+        (0..len).map(|i| (i % 251) as u8).collect()
+    }
+
+    #[test]
+    fn what_is_written_in_any_pieces_is_what_is_mapped() {
+        let bytes = pattern(1_000_000);
+        let mut file = Growing::create("test").expect("memory files");
+        let mut at = 0;
+        for size in [1, 0, 8, 70_000, 3, STAGE, STAGE - 1, 2, 200_000]
+            .into_iter()
+            .cycle()
+        {
+            let end = bytes.len().min(at + size);
+            file.write(&bytes[at..end]).expect("memory");
+            at = end;
+            if at == bytes.len() {
+                break;
+            }
+        }
+        assert_eq!(file.len(), bytes.len() as u64);
+        let sealed = file.seal().expect("sealed");
+        let content = sealed.content().expect("content");
+        assert!(matches!(content, Content::Mapped(_)));
+        drop(sealed);
+        assert!(*content == *bytes, "bytes differ");
+    }
+
+    #[test]
+    fn a_file_that_cannot_grow_gives_back_what_it_has() {
+        let mut file = Growing::create("test").expect("memory files");
+        let first = pattern(200_003);
+        file.write(&first[..200_000]).expect("memory");
+        file.write(&first[200_000..]).expect("memory");
+        fcntl_add_seals(&file.file, SealFlags::GROW).expect("a seal");
+        let refused = file.write(&pattern(100_000)).expect_err("sealed");
+        assert_eq!(refused.raw_os_error(), Some(libc::EPERM));
+        assert!(file.into_memory().expect("memory") == first);
+
+        let mut file = Growing::create("test").expect("memory files");
+        file.limit = 100_000;
+        file.write(&first[..90_000]).expect("memory");
+        let refused = file.write(&first[..90_000]).expect_err("a limit");
+        assert_eq!(refused.raw_os_error(), Some(libc::EFBIG));
+        file.write(&first[..20_000]).expect("staged");
+        let file = file.seal().expect_err("a limit");
+        assert_eq!(file.into_memory().expect("memory").len(), 110_000);
+    }
+
+    #[test]
+    fn a_sealed_file_cannot_change_and_a_file_without_seals_is_copied() {
+        let mut file = Growing::create("test").expect("memory files");
+        file.write(&pattern(10_000)).expect("memory");
+        let sealed = file.seal().expect("sealed");
+        assert!(pwrite(&sealed, b"x", 0).is_err());
+        assert!(rustix::fs::ftruncate(&sealed, 1).is_err());
+
+        for seals in [SealFlags::empty(), SealFlags::GROW | SealFlags::WRITE] {
+            let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+            let loose = memfd_create("test", flags).expect("memory files");
+            pwrite(&loose, &pattern(5000), 0).expect("memory");
+            fcntl_add_seals(&loose, seals).expect("seals");
+            let content = Content::of(loose.as_fd(), 5000).expect("content");
+            assert!(matches!(content, Content::Read(_)));
+            rustix::fs::ftruncate(&loose, 0).expect("shrinks");
+            assert!(*content == *pattern(5000));
+            let short = Content::of(loose.as_fd(), 5000).expect_err("shorter");
+            assert_eq!(short.kind(), io::ErrorKind::InvalidData);
+        }
+    }
+
+    #[test]
+    fn what_is_no_memory_file_is_copied_or_refused() {
+        let (read, write) = crate::pipe::pair().expect("a pipe");
+        assert!(Content::of(read.as_fd(), 1).is_err());
+        assert!(Content::of(write.as_fd(), 1).is_err());
+        let mut file = crate::memory::file("test").expect("memory");
+        std::io::Write::write_all(&mut file, b"abc").expect("memory");
+        let content = Content::of(file.as_fd(), 3).expect("content");
+        assert!(matches!(content, Content::Read(_)) && *content == *b"abc");
+        assert!(Content::of(file.as_fd(), 0).expect("nothing").is_empty());
+    }
+}
