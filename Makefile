@@ -1,8 +1,8 @@
 # Everything a developer does. "make help" lists the targets.
-.PHONY: help run test document install bench check-newer vendor clean
+.PHONY: help run test document install bench bench-readme check-newer vendor clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 run: install ## install into build/library and run the example
 	@. tools/env.sh && Rscript inst/examples/main.R
@@ -18,8 +18,12 @@ document: ## regenerate the wrappers, man/ and NAMESPACE
 	@tools/install-deps.sh test
 	@tools/document.sh
 
-bench: install ## run the benchmarks
-	@. tools/env.sh && Rscript bench/run.R
+bench: install ## run the benchmarks (10 minutes); the table and two pictures are left in build/bench
+	@. tools/env.sh && mkdir -p build/bench && Rscript bench/run.R $(BENCH) --json build/bench/results.json
+	@Rscript bench/plot.R build/bench/results.json
+
+bench-readme: bench ## the same, then the table and the pictures into README.md
+	@Rscript bench/readme.R build/bench/results.json README.md
 
 check-newer: ## build and test with newer versions of R (needs root)
 	@tools/check-newer-r.sh

@@ -1,149 +1,33 @@
-# What is measured. A row is one figure of the table; a measure yields one or more rows for every
-# rival, and names the limits that stand beside them.
+# What the files of measures/ have in common. harness.R says what a measure is.
 
-# | unit      | what it is                                    |
-# | --------- | --------------------------------------------- |
-# | `seconds` | less is better                                |
-# | `tasks/s` | more is better                                |
-# | `bytes`   | less is better                                |
-rows <- list(
-  latency = list(title = "push + pop of one empty task", unit = "seconds"),
-  throughput = list(title = "20 000 empty tasks pushed one by one, popped", unit = "tasks/s"),
-  first_result = list(title = "new queue to first result, in a fresh R process", unit = "seconds"),
-  second_queue = list(title = "new queue to first result, once more", unit = "seconds"),
-  whole_process = list(title = "Rscript: library, queue, one task, end", unit = "seconds"),
-  workers_ready = list(title = "100 workers ready", unit = "seconds"),
-  workers_memory = list(title = "100 workers idle, all their memory", unit = "bytes"),
-  worker_memory = list(title = "one of them", unit = "bytes"),
-  big_argument = list(title = "task with an 80 MB argument", unit = "seconds"),
-  big_result = list(title = "task with an 80 MB result", unit = "seconds")
-)
-
-# The first marks to reach. `than` is a number in the row's unit, or a row and who reached it there.
-goals <- list(
-  list(row = "latency", at = "most", than = 150e-6),
-  list(row = "latency", at = "most", than = c("latency", "parallel PSOCK")),
-  list(row = "throughput", at = "least", than = 30000),
-  list(row = "first_result", at = "most", than = c("first_result", "Rscript -e 1"), times = 1.5),
-  list(row = "workers_ready", at = "most", than = 0.5),
-  list(row = "workers_memory", at = "most", than = 400e6)
-)
-
-# | field          | what it is                                                                  |
-# | -------------- | --------------------------------------------------------------------------- |
-# | `prepare(peer)`| once before the repeats: what `once` gets                                   |
-# | `once(state)`  | one repeat: a named vector, row = figure                                    |
-# | `finish(state)`| once after them                                                             |
-# | `limits`       | named functions: each a repeat as `once`, of what the machine or R allows   |
-measures <- function(settings) {
-  empty <- as_task(function(...) NULL)
-  length_of <- as_task(function(x) length(x))
-  zeros <- as_task(function(n) numeric(n))
-  big_n <- 1e7
-  big <- as.numeric(seq_len(big_n)) + 0.5
-  big_bytes <- 8 * big_n
-
-  with_pool <- function(n, once) {
-    list(
-      prepare = function(peer) {
-        pool <- open_pool(peer, n)
-        tryCatch(for (i in 1:10) run_task(pool, empty, list()), error = function(e) {
-          close_pool(pool)
-          stop(e)
-        })
-        pool
-      },
-      once = once,
-      finish = close_pool
-    )
-  }
-
-  list(
-    latency = c(
-      with_pool(1, function(pool) {
-        c(latency = per_call(function() run_task(pool, empty, list()), settings$block))
-      }),
-      list(limits = list(
-        "Unix socket ping-pong" = function() c(latency = c_limit("ping", 20000)),
-        "serialize + unserialize, twice" = function() {
-          task <- list(fun = empty, args = list())
-          c(latency = per_call(function() {
-            unserialize(serialize(task, NULL, xdr = FALSE))
-            unserialize(serialize(list(NULL), NULL, xdr = FALSE))
-          }, settings$block))
-        }
-      ))
-    ),
-
-    throughput = with_pool(settings$workers, function(pool) {
-      n <- min(settings$tasks, pool$peer$most)
-      c(throughput = n / timed(pool$peer$many(pool$handle, empty, n)))
-    }),
-
-    first = list(
-      prepare = identity,
-      once = function(peer) {
-        run <- rscript(c("first.R", ".", file.path("peers", basename(peer$file))))
-        c(first_result = as.numeric(run$output), whole_process = run$seconds)
-      },
-      limits = list("Rscript -e 1" = function() {
-        seconds <- rscript(c("-e", "1"))$seconds
-        c(first_result = seconds, whole_process = seconds)
-      })
-    ),
-
-    second = list(
-      prepare = function(peer) {
-        close_pool(open_pool(peer, 1))
-        peer
-      },
-      once = function(peer) {
-        seconds <- timed({
-          pool <- open_pool(peer, 1, wait = FALSE)
-          run_task(pool, empty, list())
-        })
-        close_pool(pool)
-        c(second_queue = seconds)
-      }
-    ),
-
-    workers = list(
-      prepare = identity,
-      once = function(peer) {
-        pool <- open_pool(peer, 100)
-        on.exit(close_pool(pool))
-        bytes <- pss_of(pool_pids(pool))
-        c(workers_ready = pool$seconds, workers_memory = bytes, worker_memory = bytes / 100)
-      },
-      limits = list("fork of a bare process" = function() {
-        c(workers_ready = c_limit("fork", 100))
-      })
-    ),
-
-    big_argument = c(
-      with_pool(1, function(pool) {
-        c(big_argument = timed(stopifnot(run_task(pool, length_of, list(big)) == big_n)))
-      }),
-      list(limits = big_limits("big_argument", big, big_bytes))
-    ),
-
-    big_result = c(
-      with_pool(1, function(pool) {
-        c(big_result = timed(stopifnot(length(run_task(pool, zeros, list(big_n))) == big_n)))
-      }),
-      list(limits = big_limits("big_result", big, big_bytes))
-    )
+all_measures <- function(settings) {
+  c(
+    task_measures(settings), map_measures(settings), start_measures(settings),
+    fresh_measures(settings), data_measures(settings), waiting_measures(settings),
+    scaling_measures(settings)
   )
 }
 
-big_limits <- function(row, big, bytes) {
-  figure <- function(seconds) stats::setNames(seconds, row)
+only_taskq <- function(peers) Filter(is_taskq, peers)
+
+where_installed <- function(package, fun) {
+  if (requireNamespace(package, quietly = TRUE)) fun
+}
+
+# A measure of a warm pool.
+with_pool <- function(n, once) {
+  warm_up <- as_task(function() NULL)
   list(
-    "memfd: write, map, copy" = function() figure(c_limit("memfd", bytes)),
-    "Unix socket, one way" = function() figure(c_limit("socket", bytes)),
-    "serialize + unserialize" = function() {
-      figure(timed(unserialize(serialize(big, NULL, xdr = FALSE))))
-    }
+    prepare = function(peer) {
+      pool <- open_pool(peer, n)
+      tryCatch(for (i in 1:10) run_task(pool, warm_up, list()), error = function(e) {
+        close_pool(pool)
+        stop(e)
+      })
+      pool
+    },
+    once = once,
+    finish = close_pool
   )
 }
 
@@ -170,15 +54,33 @@ per_call <- function(f, block) {
   timed(for (i in seq_len(n)) f()) / n
 }
 
+# Waits for what it can only look at; never within a time that is measured.
+await <- function(condition, patience = 20) {
+  look <- substitute(condition)
+  place <- parent.frame()
+  deadline <- Sys.time() + patience
+  while (!eval(look, place)) {
+    if (Sys.time() > deadline) stop("waited in vain for ", deparse1(look))
+    Sys.sleep(0.001)
+  }
+}
+
+# A script of scripts/ in a fresh R process. Its output is lines of a name and a figure.
+script <- function(file, peer = NULL, ...) {
+  output <- rscript(c(file.path("scripts", file), peer$file, format_number(...)))
+  words <- strsplit(grep("^[a-z_0-9]+ [-0-9.e+]+$", output, value = TRUE), " ")
+  stats::setNames(as.numeric(vapply(words, `[`, "", 2)), vapply(words, `[`, "", 1))
+}
+
 # Runs Rscript in the folder of the benchmarks.
 rscript <- function(arguments) {
   program <- file.path(R.home("bin"), "Rscript")
-  seconds <- timed({
-    output <- system2(program, shQuote(arguments), stdout = TRUE, stderr = FALSE)
-  })
+  output <- suppressWarnings(system2(program, shQuote(arguments), stdout = TRUE, stderr = FALSE))
   if (!is.null(attr(output, "status"))) stop("Rscript ended with ", attr(output, "status"))
-  list(output = output, seconds = seconds)
+  output
 }
+
+format_number <- function(...) vapply(list(...), format, "", scientific = FALSE, digits = 15)
 
 # The program of limits/, compiled at its first use.
 c_limit <- local({
@@ -192,6 +94,6 @@ c_limit <- local({
       if (system2(words[1], arguments) != 0) stop("limits.c does not compile")
       program <<- built
     }
-    as.numeric(system2(program, c(command, format(n, scientific = FALSE)), stdout = TRUE))
+    as.numeric(system2(program, c(command, format_number(n)), stdout = TRUE))
   }
 })

@@ -10,9 +10,18 @@
 # | `pop(h)`            | waits for the next task that is done and returns its value            |
 # | `many(h, fun, n)`   | n tasks in the rival's own way; left out: n times push, n times pop   |
 # | `stop(h)`           | ends the workers                                                      |
-# | `most`              | the most tasks it gets in the throughput measure; left out: no limit  |
+# | `most`              | the most tasks it gets in measures of many; left out: no limit        |
+# | `several`           | FALSE: there is only one pool at a time                               |
+# | `own_sessions`      | FALSE: its sessions are started like those of another rival           |
+# | `settle(h)`         | waits until all tasks are done, where it has a queue that can wait    |
+# | `maps`              | its ways of map: named functions of the handle, `x` and `fun`         |
+# | `slow_maps`         | the most trivial elements that some of them get                       |
+# | `share(h, x, f, n)` | n tasks `f(x, i)`, in a way that sends x less than n times            |
+# | `in_curves`         | TRUE: it takes part in the curves over workers and payload            |
 
 peer_names <- c("taskq", "article", "psock", "mirai", "mirai-direct", "crew", "future")
+
+is_taskq <- function(peer) "taskq" %in% peer$packages
 
 # Each file has its own place, because all of them make a `peer`.
 load_peer <- function(file) {
@@ -20,6 +29,7 @@ load_peer <- function(file) {
   sys.source(file, place)
   peer <- place$peer
   peer$file <- file
+  if (is.null(peer$most)) peer$most <- Inf
   if (is.null(peer$many)) {
     peer$many <- function(h, fun, n) {
       for (i in seq_len(n)) peer$push(h, fun, list())
@@ -43,44 +53,63 @@ as_task <- function(fun) {
 
 # Tasks that a rival without a queue keeps until they are asked for.
 fifo <- function() {
-  list2env(list(items = list(), first = 1L, last = 0L), parent = emptyenv())
+  list2env(list(items = new.env(), first = 1L, last = 0L), parent = emptyenv())
 }
 
+# An environment, because a list in one would be copied by each of many tasks.
 fifo_put <- function(queue, item) {
   queue$last <- queue$last + 1L
-  queue$items[[queue$last]] <- item
+  assign(as.character(queue$last), item, queue$items)
 }
 
 fifo_take <- function(queue) {
-  item <- queue$items[[queue$first]]
+  key <- as.character(queue$first)
+  item <- get(key, queue$items)
+  rm(list = key, envir = queue$items)
   queue$first <- queue$first + 1L
-  if (queue$first > queue$last) {
-    queue$items <- list()
-    queue$first <- 1L
-    queue$last <- 0L
-  }
   item
 }
 
-# mirai has one switch that changes what it is, so it is two rivals.
+fifo_all <- function(queue) as.list(queue$items)
+
+# mirai has one switch that changes what it is, so it is two rivals. Each pool has a profile of its
+# own.
 mirai_peer <- function(name, dispatcher) {
-  profile <- if (dispatcher) "bench" else "bench-direct"
-  list(
+  pools <- 0L
+  submit <- function(pool, fun, args) {
+    if (length(args)) return(mirai::mirai(do.call(f, a), f = fun, a = args, .compute = pool$profile))
+    mirai::mirai(f(), f = fun, .compute = pool$profile)
+  }
+  value_of <- function(task) {
+    value <- task[]
+    if (mirai::is_error_value(value)) stop(format(value))
+    value
+  }
+  peer <- list(
     name = name,
     packages = "mirai",
     start = function(n) {
+      pools <<- pools + 1L
+      profile <- paste0(if (dispatcher) "bench-" else "bench-direct-", pools)
       mirai::daemons(n, dispatcher = dispatcher, .compute = profile)
-      list(n = n, waiting = fifo())
+      list(n = n, profile = profile, waiting = fifo())
     },
-    is_ready = function(pool) mirai::status(.compute = profile)$connections >= pool$n,
-    push = function(pool, fun, args) {
-      fifo_put(pool$waiting, mirai::mirai(do.call(f, a), f = fun, a = args, .compute = profile))
+    is_ready = function(pool) mirai::status(.compute = pool$profile)$connections >= pool$n,
+    push = function(pool, fun, args) fifo_put(pool$waiting, submit(pool, fun, args)),
+    pop = function(pool) value_of(fifo_take(pool$waiting)),
+    many = function(pool, fun, n) {
+      tasks <- vector("list", n)
+      for (i in seq_len(n)) tasks[[i]] <- submit(pool, fun, list())
+      for (task in tasks) value_of(task)
     },
-    pop = function(pool) {
-      value <- fifo_take(pool$waiting)[]
-      if (mirai::is_error_value(value)) stop(format(value))
-      value
-    },
-    stop = function(pool) mirai::daemons(0, .compute = profile)
+    stop = function(pool) mirai::daemons(0, .compute = pool$profile)
   )
+  if (!dispatcher) return(c(peer, list(own_sessions = FALSE)))
+  c(peer, list(
+    in_curves = TRUE,
+    most = 1e5,
+    settle = function(pool) mirai::call_mirai(fifo_all(pool$waiting)),
+    maps = list(mirai_map = function(pool, x, fun) mirai::mirai_map(x, fun, .compute = pool$profile)[]),
+    slow_maps = list(mirai_map = 10000)
+  ))
 }

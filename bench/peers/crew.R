@@ -21,5 +21,6 @@ peer <- list(
     if (!identical(task$status, "success")) stop(task$error)
     task$result[[1]]
   },
+  settle = function(x) x$controller$wait(mode = "all"),
   stop = function(x) x$controller$terminate()
 )

@@ -5,6 +5,8 @@ peer <- list(
   name = "future multisession",
   packages = "future",
   most = 100,
+  own_sessions = FALSE,
+  several = FALSE, # the plan is one for the session
   start = function(n) {
     # It refuses more than a few workers for each core unless it is told.
     options(parallelly.maxWorkers.localhost = Inf)

@@ -3,6 +3,7 @@
 peer <- list(
   name = "taskq",
   packages = "taskq",
+  in_curves = TRUE,
   start = function(n) taskq::task_q$new(n),
   is_ready = function(q) all(q$list_workers()$state == "idle"),
   push = function(q, fun, args) q$push(fun, args),
@@ -11,5 +12,10 @@ peer <- list(
     if (!is.null(result$error)) stop(result$error)
     result$result
   },
+  settle = function(q) q$wait(progress = FALSE),
+  maps = list(taskq = function(q, x, fun) {
+    if (!is.function(q$map)) not_here("not in this version: q$map()")
+    q$map(x, fun, progress = FALSE)
+  }),
   stop = function(q) q$close()
 )
