@@ -251,6 +251,8 @@ test_that("a map sees the session as any task does, and leaves nothing in it", {
   }, chunk = 1)
   expect_identical(seen, rep(list("home"), 3L))
   expect_identical(run_task(q, function() c(getOption("marker"), exists("left_behind")))$result, c("home", "FALSE"))
+  # The function that was pushed last is kept: one with the source of a long file would keep a descriptor.
+  run_task(q, sum)
 })
 
 test_that("long elements that come together are shared out among workers", {
