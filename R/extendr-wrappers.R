@@ -48,6 +48,9 @@ rs_inline_random <- function(token, serial) .Call(wrap__rs_inline_random, token,
 # The state of L'Ecuyer's generator after `set.seed(seed)`, so many streams ahead.
 rs_random_stream <- function(seed, streams) .Call(wrap__rs_random_stream, seed, streams)
 
+# The state of the same generator that is so many streams, and in the last of these so many substreams, ahead of `state`.
+rs_random_ahead <- function(state, streams, substreams) .Call(wrap__rs_random_ahead, state, streams, substreams)
+
 # Whether this process is a session of a queue.
 rs_is_worker <- function() .Call(wrap__rs_is_worker)
 

@@ -22,6 +22,11 @@ tq_inline <- function(session) {
 # What would run in a worker's global environment runs above ours, where `globals` are.
 tq_inline_function <- function(fun, frame) {
   if (is.null(fun)) return(NULL)
+  # The work of a map.
+  if (is.list(fun)) {
+    fun$fun <- tq_inline_function(fun$fun, frame)
+    return(fun)
+  }
   fun <- tq_portable_function(fun)
   if (identical(environment(fun), globalenv())) environment(fun) <- frame
   fun

@@ -25,8 +25,9 @@ tq_task_objects <- function(serial, handle) {
   done <- tryCatch(.External(C_tq_outcome, handle, serial), error = function(cnd) NULL)
   if (inherits(sent, "tq_failure")) sent <- NULL
   if (inherits(done, "tq_failure")) done <- NULL
+  fun <- if (is.null(sent$call$batch)) sent$fun else sent$fun$fun
   result <- if (!is.null(done)) tq_result(done, rs_queue_failure(handle))
-  list(fun = sent$fun, args = if (!is.null(sent)) sent$call$args %||% list(), result = result)
+  list(fun = fun, args = if (!is.null(sent)) sent$call$args %||% list(), result = result)
 }
 
 tq_list_workers <- function(private, call) {

@@ -16,7 +16,7 @@ tq_push <- function(private, fun, args, id, options, call) {
   while (is.list(pushed)) {
     if (!identical(pushed$code, "full")) tq_push_refused(private$handle, pushed, call)
     if (identical(options$block, FALSE)) return(invisible(NULL))
-    tq_checked(.External(C_tq_wait_room, private$handle, Inf), call)
+    tq_checked(.External(C_tq_wait_room, private$handle, 1, Inf), call)
     pushed <- .External(C_tq_push, private$handle, id, fun, rest, options$near)
   }
   if (!is.null(private$inline)) tq_inline_run(private$inline, private$handle, call)

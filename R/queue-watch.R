@@ -32,11 +32,11 @@ tq_progress_state <- function(handle, tasks) {
 }
 
 # A bar that is drawn by cli where that is installed; `update(done, total)` and `end()`.
-tq_progress_bar <- function(total) {
+tq_progress_bar <- function(total, what = "Tasks") {
   if (requireNamespace("cli", quietly = TRUE)) {
     # cli looks for its functions from here.
     env <- new.env(parent = baseenv())
-    bar <- cli::cli_progress_bar("Tasks", total = total, clear = TRUE, .envir = env, auto_terminate = FALSE)
+    bar <- cli::cli_progress_bar(what, total = total, clear = TRUE, .envir = env, auto_terminate = FALSE)
     return(list(
       update = function(done, total) cli::cli_progress_update(set = done, total = total, id = bar, .envir = env),
       end = function() cli::cli_progress_done(id = bar, .envir = env)

@@ -156,6 +156,86 @@ task_q <- R6Class("task_q",
     },
 
     #' @description
+    #' Queues many tasks of one function at once: `do.call(fun, args)` for each `args` in `args_list`.
+    #' All of them are queued or none. Never waits for a worker.
+    #'
+    #' The options are those of `push()`, the same for all tasks, with three differences. With `seed`
+    #' each task has a random stream of its own: the k-th is k - 1 times [parallel::nextRNGStream()]
+    #' ahead of what `push()` would begin with. `replace` is a key for each task, different strings.
+    #' With `max_waiting`, `block` waits for room for all of them, or returns `NULL` at once; more than
+    #' may ever wait are refused with a `taskq_error_input`.
+    #' @param args_list A list with one element a task, each a list of the arguments of `fun`.
+    #' @param ids As many strings, the ids of the tasks, see `id` of `push()`; or `NULL`.
+    #' @param fun,...,timeout,tries,retry_on,backoff,priority,after,isolate,packages,globals,tag As those
+    #'   of `push()`.
+    #' @param seed,block,replace As those of `push()`, with the differences above.
+    #' @return The ids, a character vector in the order of `args_list`, invisibly. Throws as `push()`;
+    #'   an error means that none of them was queued.
+    push_many = function(fun, args_list, ids = NULL, ..., timeout = NULL, tries = NULL,
+                         retry_on = "crash", backoff = 0, priority = 0L, after = NULL, isolate = NULL,
+                         packages = character(), globals = list(), tag = NULL, seed = NULL,
+                         block = TRUE, replace = NULL) {
+      call <- sys.call()
+      tq_check_dots(..., owner = task_q$public_methods$push_many, call = call)
+      options <- tq_task_options(timeout, tries, retry_on, backoff, priority, after, isolate, packages,
+        globals, tag, seed, block, NULL, call)
+      tq_push_many(private, fun, args_list, ids, options, replace, call)
+    },
+
+    #' @description
+    #' The results of `fun(x[[i]], ...)` for all elements of `x`, as [lapply()] gives them, computed by
+    #' all workers. Waits until all are done; while the queue is paused nothing is begun.
+    #'
+    #' The function and `args` are sent once for all, the elements in batches. A batch is a task that
+    #' `pop()` and its like do not see. It ends when a time is over that adapts to what is left, 0.1
+    #' seconds at most, and an element that it did not come to is sent again; so elements may take
+    #' any time, short or long, even or not. Each element is evaluated once. Only a crash, or a
+    #' timeout, can be tried again, with `tries` of the queue: that evaluates all elements of the
+    #' batch anew. `timeout` of the queue is for each element: a batch has as much longer as its
+    #' elements are given. Elements of the same batch run in one task: what one leaves behind in its
+    #' session, the next may find; after the batch the session is put back.
+    #'
+    #' Tasks that wait already come first. In a queue with a `seed`, a map counts as one task, and the
+    #' k-th element has a random stream of its own, the k-th substream (see
+    #' [parallel::nextRNGSubStream()]) of the stream of that task: the same for any number of workers.
+    #'
+    #' What elements write to stdout and stderr and their messages and warnings are passed on when
+    #' `map()` ends, also with an error, in the order of the batches: first what was written, then
+    #' messages and warnings, as conditions. 1000 of each are kept of a batch; a warning says when some
+    #' are lost.
+    #' @param x A vector or list, or something that [as.list()] makes a list of, as for `lapply()`.
+    #' @param fun A function. It is called with an element as its first argument.
+    #' @param args A list of more arguments, the same for all elements.
+    #' @param names Names of the results, as many strings as there are elements. Default `NULL`: those
+    #'   of `x`, if it has any.
+    #' @param on_error With "stop", the default, the first error ends the others and is thrown. With
+    #'   "keep" the error object is the result of its element, and the others go on.
+    #' @param progress Whether to show a progress bar, by cli where that is installed; default
+    #'   `interactive()`.
+    #' @param chunk A whole number: so many elements are in each batch, whatever time they take. Default
+    #'   `NULL`: as many as fit into its time.
+    #' @return A list of the results in the order of `x`. `NULL` is a result as any other.
+    #'
+    #'   Throws the error of the first element that fails (first in time), a `taskq_error_task` with
+    #'   the fields of such an error of a result, and `index` and `name` of the element. One that crashes
+    #'   its worker gives a `taskq_error_crash`, one that is out of time a `taskq_error_timeout`. With
+    #'   a worker that dies, the results of the elements before it in its batch are lost: with "keep"
+    #'   they have the same error, unless `chunk = 1`. Throws also `taskq_error_closed`, `taskq_error_cancelled` when the
+    #'   queue is closed meanwhile, and `taskq_error_start`. After an error or Ctrl-C what is under way
+    #'   is cancelled, as by `cancel()`.
+    #' @examples
+    #' q <- task_q$new(2)
+    #' q$map(1:3, function(x, power) x^power, list(power = 2))
+    #' results <- q$map(c(a = 1, b = -1), function(x) if (x < 0) stop("negative") else sqrt(x),
+    #'   on_error = "keep")
+    #' results$b
+    #' q$close()
+    map = function(x, fun, args = list(), names = NULL, on_error = c("stop", "keep"),
+                   progress = interactive(), chunk = NULL) {
+      tq_map(private, x, fun, args, names, on_error, progress, chunk, call = sys.call())
+    },
+
+    #' @description
     #' Which tasks are done. Waits until there is one, the queue is empty, or the time is over.
     #' @param timeout A duration; default 0.
     #' @return The ids of all tasks that are done, oldest push first, a character vector, possibly

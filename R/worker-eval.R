@@ -6,7 +6,8 @@
 # gives the outcome to report.
 #
 # An outcome is a list; what is absent is empty:
-#   value, error, trace, warnings, messages, dropped (number of conditions), phase
+#   value, error, trace, warnings, messages, dropped (number of conditions), phase; of a batch of a
+#   map that did not come to its end also element (where it stopped) and batch (what it has done)
 
 # `globals`: where the objects go that a task brings along.
 tq_evaluator <- function(globals = globalenv()) {
@@ -14,6 +15,7 @@ tq_evaluator <- function(globals = globalenv()) {
   phase <- "idle"  # idle, receive, packages, globals, run, reply
   first <- 0L      # frame of the function of the task
   calls <- NULL
+  batch <- NULL    # of tq_evaluate_batch(), while one is evaluated
   warnings <- list()
   messages <- list()
   dropped <- 0L
@@ -30,7 +32,7 @@ tq_evaluator <- function(globals = globalenv()) {
     tq_attach_missing(call$packages)
     phase <<- "globals"
     if (!is.null(call$globals)) list2env(call$globals, envir = globals)
-    if (!is.null(call$seed)) tq_random_give(call$seed)
+    if (!is.null(call$seed)) tq_random_give(call$seed, call$streams %||% 0)
   }
 
   # Both arguments are promises: reading what was sent is part of the task. `task_call` is a list of what
@@ -42,6 +44,10 @@ tq_evaluator <- function(globals = globalenv()) {
     begin_below(sys.nframe())
     .External(C_tq_evaluate, self, task_call)
   }
+
+  # Called where a task's function would be, for a batch of a map. `work`: its function with its constant
+  # arguments.
+  run_batch <- function(work, batch) tq_evaluate_batch(self, work, batch)
 
   # Adds the collected conditions to an outcome, and forgets them.
   record <- function(outcome) {
@@ -66,6 +72,11 @@ tq_evaluator <- function(globals = globalenv()) {
   leave <- function(outcome) {
     fun <<- NULL
     calls <<- NULL
+    if (!is.null(batch)) {
+      outcome$element <- batch$first + batch$at[[1L]] + 1
+      outcome$batch <- tq_batch_value(batch)
+      batch <<- NULL
+    }
     record(outcome)
   }
 
@@ -95,7 +106,8 @@ tq_evaluator <- function(globals = globalenv()) {
     }
     restart <- findRestart("muffleMessage", cnd)
     if (!is.null(restart)) {
-      cat(conditionMessage(cnd), file = stderr())
+      # Those of a batch are passed on by map().
+      if (is.null(batch)) cat(conditionMessage(cnd), file = stderr())
       invokeRestart(restart)
     }
   }

@@ -6,7 +6,9 @@
 # | ------------------------ | ------------- | ---------------------------------------------------------- |
 # | a number                 | anything      | set.seed(number, "L'Ecuyer-CMRG")                          |
 # | a state                  | anything      | that state                                                 |
+# | either, by push_many()   | anything      | there, as many streams ahead as tasks were before it       |
 # | nothing                  | a seed        | set.seed(seed, "L'Ecuyer-CMRG"), as many streams ahead as its push was |
+# | nothing: an element of a map | a seed    | the stream of the task that the map counts as, as many substreams ahead as its index |
 # | nothing                  | nothing       | set.seed() with a number that no other attempt has         |
 #
 # The generators (see RNGkind()) are those of the session after `init`; but for "L'Ecuyer-CMRG" in the first
@@ -48,21 +50,31 @@ tq_random_start <- function(task) {
   tq_put_seed(tq_random$base)
   set.seed(task$seed)
   if (!is.null(task) && !is.null(tq_random$seed)) {
-    tq_put_seed(tq_stream(tq_random$seed, task$serial))
+    tq_put_seed(tq_random_own(task$serial, tq_random$element))
   }
 }
 
+# Where a task starts, or an element of a map: list(whole, index), of which `index` is a function.
+tq_random_own <- function(serial, element) {
+  if (is.null(element)) return(tq_stream(tq_random$seed, serial))
+  tq_stream_ahead(tq_stream(tq_random$seed, element$whole), 0, element$index())
+}
+
 # A task that was pushed with a seed.
-tq_random_give <- function(seed) {
+tq_random_give <- function(seed, streams = 0) {
   tq_forget_seed()
   tq_random_start(NULL)
-  tq_put_seed(if (length(seed) == 1L) tq_stream(seed, 0) else as.integer(seed))
+  tq_put_seed(if (length(seed) == 1L) tq_stream(seed, streams) else tq_stream_ahead(seed, streams))
 }
 
 tq_put_seed <- function(state) assign(".Random.seed", state, envir = globalenv())
 
 tq_stream <- function(seed, streams) {
   c(tq_random$base[[1L]] %/% 100L * 100L + 7L, rs_random_stream(as.integer(seed), streams))
+}
+
+tq_stream_ahead <- function(state, streams, substreams = 0) {
+  c(state[[1L]], rs_random_ahead(state[-1L], streams, substreams))
 }
 
 # For an inline queue: begins, and returns the function that leaves all as it was. A queue may be used by

@@ -8,7 +8,8 @@
 #include <R_ext/GraphicsEngine.h> /* R_interrupts_suspended, R_interrupts_pending */
 #include <string.h>
 
-static SEXP phase_symbol, fun_symbol, enter_symbol, prepare_symbol, warnings_symbol, messages_symbol, record_symbol;
+static SEXP phase_symbol, fun_symbol, enter_symbol, prepare_symbol, warnings_symbol, messages_symbol, record_symbol,
+  batch_symbol;
 static SEXP quote_function, value_name;
 
 void tq_evaluate_begin(void) {
@@ -19,6 +20,7 @@ void tq_evaluate_begin(void) {
   warnings_symbol = Rf_install("warnings");
   messages_symbol = Rf_install("messages");
   record_symbol = Rf_install("record");
+  batch_symbol = Rf_install("run_batch");
   /* The function itself: whoever evaluates may have another one of this name. */
   quote_function = Rf_eval(Rf_install("quote"), R_BaseEnv);
   value_name = Rf_mkString("value");
@@ -77,12 +79,13 @@ static SEXP args_of(SEXP task_call) {
 static int is_noted(SEXP evaluator, SEXP conditions) { return Rf_xlength(Rf_eval(conditions, evaluator)) > 0; }
 
 SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded) {
-  SEXP args = args_of(task_call);
+  SEXP args = args_of(task_call), batch = tq_batch_of(task_call);
   Rf_defineVar(fun_symbol, fun, evaluator);
   /* A special function gets the arguments as they are: there is no frame of ours in between. */
-  SEXP call = PROTECT(call_with(TYPEOF(fun) == SPECIALSXP ? fun : enter_symbol, args));
+  SEXP call = batch != R_NilValue ? Rf_lang3(batch_symbol, fun, batch) : call_with(TYPEOF(fun) == SPECIALSXP ? fun : enter_symbol, args);
+  PROTECT(call);
   SEXP prepare = R_NilValue;
-  if (Rf_xlength(task_call) > (args != R_NilValue)) prepare = Rf_lang2(prepare_symbol, task_call);
+  if (batch == R_NilValue && Rf_xlength(task_call) > (args != R_NilValue)) prepare = Rf_lang2(prepare_symbol, task_call);
   PROTECT(prepare);
   if (guarded) {
     tq_session_arm();

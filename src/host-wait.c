@@ -27,13 +27,23 @@ SEXP tq_r_wait_done(SEXP args) {
   return answer == TQ_FAILED ? tq_tell_failure(queue) : Rf_ScalarLogical(answer == TQ_DONE);
 }
 
-/* (handle, ms): TRUE when the queue takes one more task, or refuses for another reason; FALSE when the time is over; a failure as
- * above. */
+struct wait_room {
+  void *queue;
+  double count;
+};
+
+static int wait_for_room(void *wait, double ms) {
+  return tq_wait_for_room(((struct wait_room *) wait)->queue, ((struct wait_room *) wait)->count, ms);
+}
+
+/* (handle, count, ms): TRUE when the queue takes so many tasks more, or refuses for another reason; FALSE when the time is over; a
+ * failure as above. */
 SEXP tq_r_wait_room(SEXP args) {
   SEXP refusal;
   void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
-  int answer = tq_wait_in_slices(queue, Rf_asReal(tq_argument(args, 2)), tq_wait_for_room);
+  struct wait_room wait = {queue, Rf_asReal(tq_argument(args, 2))};
+  int answer = tq_wait_in_slices(&wait, Rf_asReal(tq_argument(args, 3)), wait_for_room);
   return answer == TQ_FAILED ? tq_tell_failure(queue) : Rf_ScalarLogical(answer == TQ_DONE);
 }
 

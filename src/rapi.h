@@ -57,10 +57,21 @@ SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded);
 /* Makes what it needs; once. */
 void tq_evaluate_begin(void);
 
+/* ---- batch.c ---- */
+
+/* The batch of a map in what a task has beside its function, or NULL of R. */
+SEXP tq_batch_of(SEXP task_call);
+/* The function of a map with its constant arguments, read once for all its batches: it may be large, and R compiles a function when it
+ * has been called twice. */
+SEXP tq_batch_work(SEXP batch, const void *payload);
+/* Lets go of it: the next task is another one. */
+void tq_batch_forget(void);
+
 /* ---- the routines, each described where it is written ---- */
 
 SEXP tq_r_push_plain(SEXP args);
 SEXP tq_r_push(SEXP args);
+SEXP tq_r_push_many(SEXP args);
 SEXP tq_r_wait_done(SEXP args);
 SEXP tq_r_wait_room(SEXP args);
 SEXP tq_r_wait_all(SEXP args);
@@ -71,6 +82,17 @@ SEXP tq_r_outcome(SEXP args);
 SEXP tq_r_commit(SEXP args);
 SEXP tq_r_commit_all(SEXP args);
 SEXP tq_r_payload(SEXP args);
+SEXP tq_r_map_begin(SEXP args);
+SEXP tq_r_map_feed(SEXP args);
+SEXP tq_r_map_wait(SEXP args);
+SEXP tq_r_map_batch(SEXP args);
+SEXP tq_r_map_put(SEXP args);
+SEXP tq_r_map_settle(SEXP args);
+SEXP tq_r_map_results(SEXP args);
+SEXP tq_r_map_end(SEXP args);
+SEXP tq_r_batch_run(SEXP args);
+SEXP tq_r_batch_clock(SEXP args);
+SEXP tq_r_batch_pack(SEXP args);
 SEXP tq_r_evaluate(SEXP args);
 SEXP tq_r_share(SEXP args);
 SEXP tq_r_is_shared(SEXP args);

@@ -77,8 +77,10 @@ static void run(SEXP evaluator) {
   const void *call_payload;
   tq_set_phase(evaluator, TQ_PHASE_RECEIVE);
   if (!tq_session_task(&task_fun, &call_payload)) Rf_error("no task is running");
-  SEXP fun = PROTECT(function_of(&task_fun));
   SEXP call = PROTECT(tq_unserialize(call_payload));
+  SEXP batch = tq_batch_of(call);
+  if (batch == R_NilValue) tq_batch_forget();
+  SEXP fun = PROTECT(batch == R_NilValue ? function_of(&task_fun) : tq_batch_work(batch, task_fun.payload));
   tq_session_spent();
   SEXP outcome = PROTECT(tq_evaluate(evaluator, fun, call, 1));
   send_reply(TQ_SUCCESS, outcome);

@@ -12,7 +12,7 @@
 #define R_NO_REMAP
 #include <Rinternals.h>
 
-enum { TQ_DONE = 0, TQ_EMPTY = 1, TQ_FAILED = 2, TQ_TIMED_OUT = 3 };
+enum { TQ_DONE = 0, TQ_EMPTY = 1, TQ_FAILED = 2, TQ_TIMED_OUT = 3, TQ_AGAIN = 4 };
 enum { TQ_SUCCESS = 0, TQ_ERROR = 1, TQ_INTERRUPTED = 2 };
 
 struct tq_bytes {
@@ -96,11 +96,17 @@ int tq_is_inline(void *queue);
 /* Shares `fun` and takes the buffer `call`. NULL, and the task's id, which is valid until the next push; or a failure. `options` is the
  * list that R/task-options.R makes, or NULL of R. */
 SEXP tq_push(void *queue, const char *id, void *fun, void *call, SEXP options, struct tq_bytes *pushed);
+/* Many tasks that have `fun`, which is shared, and `options` in common. Each has an id and a key of its own, or NULL, and takes the
+ * buffer `call`; 0 when there is no memory. Pushing them all or none empties the batch, and answers with the ids, or a failure. Freeing NULL does nothing. */
+void *tq_batch_new(void *queue, void *fun, SEXP options, size_t count);
+int tq_batch_add(void *batch, const char *id, const char *key, void *call);
+SEXP tq_batch_push(void *queue, void *batch);
+void tq_batch_free(void *batch);
 /* TQ_FAILED only until tq_tell_failure() has told R why. */
 int tq_wait_for_done(void *queue, double ms);
 SEXP tq_tell_failure(void *queue);
 int tq_wait_for_end(void *queue, double ms);
-int tq_wait_for_room(void *queue, double ms);
+int tq_wait_for_room(void *queue, double count, double ms);
 /* Which tasks are waited for, by serial number; NULL for all. It remembers which of them are done. */
 void *tq_awaited_new(const double *tasks, size_t count);
 int tq_wait_for_all(void *queue, void *awaited, double ms);
@@ -122,6 +128,30 @@ void tq_inline_done(void *queue, double serial, int verdict, void *outcome, cons
 
 /* Whether something comes within this time. */
 int tq_session_wait(double ms);
+
+/* A map: batches of its elements, each a task that only the map sees. `first` counts from 0; `budget_ms` is infinite for none. */
+struct tq_batch_info {
+  double first, count, budget_ms;
+};
+
+/* Shares `work`, what all batches have in common. R_NilValue and a map in `into`, which belongs to the caller, or a failure. */
+SEXP tq_map_new(void *queue, void *work, double length, double fixed, void **into);
+/* The number of the task that the map counts as. */
+double tq_map_number(const void *map);
+/* Whether there is a batch to be pushed now. */
+int tq_map_next(void *map, struct tq_batch_info *batch);
+/* Pushes it and takes the buffer `call`. R_NilValue, or a failure. */
+SEXP tq_map_push(void *map, void *call);
+/* TQ_DONE: this one is done. TQ_AGAIN: there is something to push. */
+int tq_map_wait(void *map, double *serial, double ms);
+int tq_map_batch(void *map, double serial, struct tq_batch_info *batch);
+/* How many of its elements had begun, where its session died. */
+double tq_map_begun(void *map, double serial);
+/* Takes it out of the queue: so many of its elements, from the first, need not be sent again. Times below zero are not known. */
+void tq_map_settle(void *map, double serial, double settled, double all_ms, double last_ms);
+/* Cancels what is under way. Freeing NULL does nothing. */
+void tq_map_free(void *map);
+
 int tq_session_receive(void);
 const char *tq_session_problem(void);
 /* The current task's function, whose number no other has; `place`: where what was read of it may be kept for the next task that has it,
@@ -136,6 +166,9 @@ int tq_session_task(struct tq_fun *fun, const void **call);
 /* The current task's payloads are not needed any more. */
 void tq_session_spent(void);
 int tq_session_reply(int verdict, void *outcome);
+/* The current task is a batch of so many elements. Where to count them before they begin, or NULL outside a session: see
+ * taskq-wire/src/board/elements.rs. */
+unsigned long long *tq_session_elements(double count);
 void tq_session_arm(void);
 void tq_session_disarm(void);
 /* Ends the process with status 0. */

@@ -3,8 +3,10 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
+mod batch;
 mod host;
 mod inline;
+mod map;
 pub(crate) mod options;
 mod session;
 mod share;
@@ -36,6 +38,7 @@ const DONE: i32 = 0;
 const EMPTY: i32 = 1;
 const FAILED: i32 = 2;
 const TIMED_OUT: i32 = 3;
+const AGAIN: i32 = 4;
 
 const SUCCESS: i32 = 0;
 const ERROR: i32 = 1;

@@ -197,6 +197,17 @@ fn rs_random_stream(seed: i32, streams: f64) -> Vec<i32> {
     state.map(|number| number as i32).to_vec()
 }
 
+/// The state of the same generator that is so many streams, and in the last of these so many substreams, ahead of `state`.
+#[extendr]
+fn rs_random_ahead(state: Vec<i32>, streams: f64, substreams: f64) -> Vec<i32> {
+    let mut numbers = [0; 6];
+    for (number, given) in numbers.iter_mut().zip(state) {
+        *number = given as u32;
+    }
+    let state = random::ahead(numbers, streams as u64, substreams as u64);
+    state.map(|number| number as i32).to_vec()
+}
+
 /// Notes how far the running task is. Outside a task it does nothing.
 #[extendr]
 fn rs_task_progress(fraction: Rfloat, message: &str) {
@@ -260,5 +271,6 @@ extendr_module! {
     fn rs_task_random;
     fn rs_inline_random;
     fn rs_random_stream;
+    fn rs_random_ahead;
     fn rs_is_worker;
 }

@@ -74,6 +74,15 @@ pub(crate) unsafe fn at<'a>(address: *mut c_void) -> &'a Queue {
     unsafe { &*address.cast::<Arc<Queue>>() }
 }
 
+/// Another hold on it.
+///
+/// # Safety
+/// As [`at`].
+pub(crate) unsafe fn hold(address: *mut c_void) -> Arc<Queue> {
+    // SAFETY: see above.
+    Arc::clone(unsafe { &*address.cast::<Arc<Queue>>() })
+}
+
 /// Why the queue at this address must not be used, if so.
 pub(crate) fn refuse(address: *mut c_void) -> Option<Robj> {
     if address.is_null() {

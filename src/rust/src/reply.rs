@@ -37,6 +37,9 @@ pub(crate) fn push_failure(error: &PushError) -> Robj {
         }
         PushError::Refused(SubmitError::Unknown { label }) => unknown(std::slice::from_ref(label)),
         PushError::Refused(SubmitError::Full) => failure("full", &message, &[]),
+        PushError::Refused(SubmitError::TooMany { limit }) => {
+            failure("too-many", &message, &[("limit", (*limit as f64).into())])
+        }
         PushError::Refused(SubmitError::Closed) => failure("closed", &message, &[]),
         PushError::Refused(SubmitError::Failed) => failure("failed", &message, &[]),
         // The scheduler's reasons may become more; each has its words.

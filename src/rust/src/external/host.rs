@@ -150,10 +150,12 @@ unsafe extern "C" fn tq_wait_for_done(queue: *mut c_void, ms: f64) -> c_int {
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_wait_for_room(queue: *mut c_void, ms: f64) -> c_int {
+unsafe extern "C" fn tq_wait_for_room(queue: *mut c_void, count: f64, ms: f64) -> c_int {
     // SAFETY: the C side has checked the handle.
     let queue = unsafe { handle::at(queue) };
-    border(FAILED, || code(queue.wait_for_room(milliseconds(ms))))
+    border(FAILED, || {
+        code(queue.wait_for_room(count as usize, milliseconds(ms)))
+    })
 }
 
 #[no_mangle]
@@ -351,7 +353,7 @@ fn code(outcome: WaitOutcome) -> c_int {
 }
 
 /// The length of one turn of waiting, which the C side keeps short and above zero.
-fn milliseconds(ms: f64) -> Duration {
+pub(super) fn milliseconds(ms: f64) -> Duration {
     Duration::from_secs_f64(ms / 1e3)
 }
 
@@ -396,7 +398,7 @@ fn describe_cause(outcome: &Outcome) -> (&'static CStr, c_int, c_int) {
 }
 
 /// The object itself: R has nothing between here and its own protection of the answer that could collect it.
-fn into_sexp(object: Robj) -> SEXP {
+pub(super) fn into_sexp(object: Robj) -> SEXP {
     // SAFETY: on the R thread. The object is given back to R before anything is allocated.
     unsafe { object.get() }
 }

@@ -112,6 +112,7 @@ unsafe extern "C" fn tq_inline_done(
             cpu_us: Some((cpu.max(0.0) * 1e6) as u64),
             max_rss: Some(taskq_sys::wait::own_usage().max_rss),
             progress: None,
+            elements: 0,
             oom: false,
         };
         let verdict = if verdict == SUCCESS && ending.outcome.is_some() {

@@ -112,6 +112,18 @@ extern "C" fn tq_session_disarm() {
     with_session((), Session::disarm);
 }
 
+/// NULL outside a session.
+#[no_mangle]
+extern "C" fn tq_session_elements(count: f64) -> *mut u64 {
+    border(std::ptr::null_mut(), || {
+        with_far(|far| match far {
+            Far::Session(session) => session.open_elements(count as u64),
+            _ => None,
+        })
+        .unwrap_or(std::ptr::null_mut())
+    })
+}
+
 #[no_mangle]
 extern "C" fn tq_leave() {
     std::process::exit(0);

@@ -56,6 +56,13 @@ pub enum Action {
         /// The task.
         task: TaskId,
     },
+    /// A task was done, and is not in the queue any more, because it was
+    /// [disowned](crate::Scheduler::disown): all that is kept of it can go. There was no
+    /// [`Action::Done`] for it, unless it was done before.
+    Forget {
+        /// The task.
+        task: TaskId,
+    },
     /// The pool has failed: no task can run any more.
     Failed,
 }

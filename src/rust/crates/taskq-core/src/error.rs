@@ -26,6 +26,11 @@ pub enum SubmitError {
     },
     /// As many tasks wait as may wait.
     Full,
+    /// These are more tasks at once than may ever wait.
+    TooMany {
+        /// How many may wait.
+        limit: usize,
+    },
     /// The queue is closing or closed.
     Closed,
     /// The pool has failed; nothing would run the task.
@@ -48,6 +53,9 @@ impl fmt::Display for SubmitError {
                 write!(f, "there is no task with the id {label:?} in the queue")
             }
             SubmitError::Full => f.write_str("as many tasks wait in the queue as may wait"),
+            SubmitError::TooMany { limit } => {
+                write!(f, "at most {limit} tasks may wait in the queue")
+            }
             SubmitError::Closed => f.write_str("the queue is closed"),
             SubmitError::Failed => f.write_str("the workers of the queue cannot be started"),
         }

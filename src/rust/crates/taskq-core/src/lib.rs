@@ -37,6 +37,7 @@
 //! session unnoticed. A session that hangs while it starts is waited for.
 #![forbid(unsafe_code)]
 
+pub mod batches;
 pub mod id;
 
 mod action;

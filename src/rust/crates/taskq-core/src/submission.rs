@@ -23,6 +23,15 @@ pub struct Submission {
     pub key: Option<Box<str>>,
     /// A name that it shares with others, see [`Scheduler::tagged`](crate::Scheduler::tagged).
     pub tag: Option<Arc<str>>,
+    /// Its result is for the one who submits it, and for nobody else: when it is done it is not
+    /// among the [done tasks](crate::Scheduler::done) and does not count as one. Its claimant looks
+    /// at it and takes it by its number, or [disowns](crate::Scheduler::disown) it.
+    pub claimed: bool,
+    /// It is a part of something that counts as one task, see
+    /// [`Scheduler::number`](crate::Scheduler::number): it takes no number from those that count, nor
+    /// an automatic label (but the next free of `.part-1`, `.part-2`, ...), ranks behind those of its
+    /// priority, and there is always room for it. Who submits parts limits their number.
+    pub part: bool,
 }
 
 /// How a task is to be run.

@@ -31,8 +31,22 @@ pub(crate) struct Extras {
     pub(crate) options: TaskOptions,
     pub(crate) tag: Option<Arc<str>>,
     pub(crate) key: Option<Arc<str>>,
+    /// Whose result it is.
+    pub(crate) claim: Claim,
     /// Where and since when its last attempt but the present one ran.
     pub(crate) ran: Option<(WorkerId, Time)>,
+}
+
+/// Whose the result of a task is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// His who comes first.
+    #[default]
+    Open,
+    /// Theirs who submitted it.
+    Claimed,
+    /// Theirs who submitted it, and they do not want it any more.
+    Disowned,
 }
 
 /// Where a task is.
@@ -92,12 +106,15 @@ impl Extras {
         options: TaskOptions,
         tag: Option<Arc<str>>,
         key: Option<Arc<str>>,
+        claim: Claim,
     ) -> Option<Box<Extras>> {
         let usual = options == TaskOptions::default() && tag.is_none() && key.is_none();
+        let usual = usual && claim == Claim::Open;
         let extras = || Extras {
             options,
             tag,
             key,
+            claim,
             ran: None,
         };
         (!usual).then(|| Box::new(extras()))
@@ -128,6 +145,13 @@ impl Task {
     /// The name that it shares with others.
     pub(crate) fn tag(&self) -> Option<&Arc<str>> {
         self.extras.as_ref()?.tag.as_ref()
+    }
+
+    /// Whose its result is.
+    pub(crate) fn claim(&self) -> Claim {
+        self.extras
+            .as_ref()
+            .map_or(Claim::Open, |extras| extras.claim)
     }
 
     /// The key by which another can take its place.

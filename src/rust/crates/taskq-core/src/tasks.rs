@@ -15,13 +15,14 @@
 //! | Ahead, Running      | `again`     | Held(Backoff)     | it failed, and is to be tried again     |
 //! | Ahead, Running      | `stop`      | same, stopping    | its end is asked for                    |
 //! | any but Done        | `finish`    | Done              | it has an outcome                       |
-//! | Done                | `remove`    | -                 | taken                                   |
+//! | Done                | `remove`    | -                 | taken; disowned                         |
 //!
 //! An Ahead task becomes Done without having been Running when it was cancelled and given back, when
 //! its session died in it, and when its `Finished` overtook the `Returned` of the task before it.
 //!
-//! Invariants: `waiting` and `done` hold exactly the tasks of these phases; `running` counts the
-//! Running ones; labels and tasks are one to one; a key names the youngest task that has it
+//! Invariants: `waiting` holds exactly the tasks of this phase, `done` those of this phase that
+//! nobody has claimed, and `kept` counts the others of these; none that is disowned is done;
+//! `running` counts the Running ones; labels and tasks are one to one; a key names the youngest task that has it
 //! until that has ended, and older ones are asked to end; a task is held by others exactly when it
 //! is Held(After). Memory of a waiting task: less than 300 bytes and its label; with options, 150
 //! bytes more.
@@ -33,7 +34,7 @@ use crate::dependencies::Dependencies;
 use crate::error::SubmitError;
 use crate::id::{AttemptId, TaskId, Time, WorkerId};
 use crate::submission::Submission;
-use crate::task::{End, Extras, Hold, Phase, Stopping, Task};
+use crate::task::{Claim, End, Extras, Hold, Phase, Stopping, Task};
 use crate::view::Counts;
 use crate::waiting::Waiting;
 
@@ -41,6 +42,10 @@ mod check;
 
 /// Labels that begin so are the names of seats.
 const RESERVED: &str = ".idle-";
+
+/// The numbers of parts begin above this: far from the others, also modulo 2^32, by which the random
+/// numbers of tasks differ, and such that floating point numbers still tell them apart.
+const PARTS: u64 = (1 << 52) + (1 << 31);
 
 /// The table of tasks.
 #[derive(Debug, Default)]
@@ -51,9 +56,13 @@ pub(crate) struct Tasks {
     waiting: Waiting,
     dependencies: Dependencies,
     done: BTreeSet<TaskId>,
+    /// How many are done and claimed.
+    kept: usize,
     running: usize,
     last_id: u64,
+    last_part: u64,
     last_automatic: u64,
+    last_part_label: u64,
 }
 
 impl Tasks {
@@ -80,10 +89,19 @@ impl Tasks {
     pub(crate) fn add(&mut self, now: Time, task: Submission, after: &[TaskId]) -> TaskId {
         let label: Arc<str> = match task.label {
             Some(label) => label.into(),
-            None => self.automatic_label(),
+            None => self.automatic_label(task.part, |_| false).into(),
         };
-        self.last_id += 1;
-        let id = TaskId(self.last_id);
+        let id = if task.part {
+            self.last_part += 1;
+            TaskId(PARTS + self.last_part)
+        } else {
+            self.number()
+        };
+        let claim = if task.claimed {
+            Claim::Claimed
+        } else {
+            Claim::Open
+        };
         self.labels.insert(Arc::clone(&label), id);
         let key: Option<Arc<str>> = task.key.map(Into::into);
         if let Some(key) = &key {
@@ -105,13 +123,19 @@ impl Tasks {
             } else {
                 Phase::Waiting
             },
-            extras: Extras::of(task.options, task.tag, key),
+            extras: Extras::of(task.options, task.tag, key, claim),
         };
         if !held {
             self.waiting.insert(id, &task);
         }
         self.table.insert(id, task);
         id
+    }
+
+    /// The next number; a task that gets none of its own may stand for it.
+    pub(crate) fn number(&mut self) -> TaskId {
+        self.last_id += 1;
+        TaskId(self.last_id)
     }
 
     /// Lets a held task wait.
@@ -214,6 +238,22 @@ impl Tasks {
         task.tries == 1
     }
 
+    /// Nobody wants the result of this task any more. False, and no change, when nobody had claimed it.
+    pub(crate) fn disown(&mut self, id: TaskId) -> bool {
+        let extras = self
+            .table
+            .get_mut(&id)
+            .and_then(|task| task.extras.as_mut());
+        let claim = extras.map(|extras| &mut extras.claim);
+        match claim {
+            Some(claim) if *claim != Claim::Open => {
+                *claim = Claim::Disowned;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Gives a task its outcome. False, and no change, when it has one.
     pub(crate) fn finish(&mut self, id: TaskId, mut end: End) -> bool {
         let Some(task) = self.table.get_mut(&id) else {
@@ -229,7 +269,12 @@ impl Tasks {
         let before = task.extras.as_ref().and_then(|extras| extras.ran);
         end.ran = end.ran.or(before);
         task.phase = Phase::Done(end);
-        self.done.insert(id);
+        match task.claim() {
+            Claim::Open => {
+                self.done.insert(id);
+            }
+            Claim::Claimed | Claim::Disowned => self.kept += 1,
+        }
         if let Some(key) = task.key() {
             if self.keys.get(key) == Some(&id) {
                 self.keys.remove(key);
@@ -250,8 +295,11 @@ impl Tasks {
 
     /// Removes a done task, whose label is free from then on. False when it is not done.
     pub(crate) fn remove(&mut self, id: TaskId) -> bool {
-        if !self.done.remove(&id) {
+        if !self.is_done(id) {
             return false;
+        }
+        if !self.done.remove(&id) {
+            self.kept -= 1;
         }
         if let Some(task) = self.table.remove(&id) {
             self.labels.remove(&task.label);
@@ -264,9 +312,11 @@ impl Tasks {
         self.table.get(&id)
     }
 
-    /// The task with this label.
+    /// The task with this label, unless it is disowned: that may be gone at any time.
     pub(crate) fn find(&self, label: &str) -> Option<TaskId> {
-        self.labels.get(label).copied()
+        let id = self.labels.get(label).copied()?;
+        let claim = self.table.get(&id).map(Task::claim);
+        (claim != Some(Claim::Disowned)).then_some(id)
     }
 
     /// The unfinished task that was last submitted with this key.
@@ -298,7 +348,7 @@ impl Tasks {
 
     /// How many tasks have no outcome.
     pub(crate) fn unfinished(&self) -> usize {
-        self.table.len() - self.done.len()
+        self.table.len() - self.done.len() - self.kept
     }
 
     /// How many there are in each of the states that users see.
@@ -311,7 +361,8 @@ impl Tasks {
     }
 
     fn is_done(&self, id: TaskId) -> bool {
-        self.done.contains(&id)
+        let phase = self.table.get(&id).map(|task| &task.phase);
+        matches!(phase, Some(Phase::Done(_)))
     }
 
     /// A task that was sent is at no session any more. False when it was not sent.
@@ -328,11 +379,21 @@ impl Tasks {
         true
     }
 
-    fn automatic_label(&mut self) -> Arc<str> {
+    /// The next label, for a part or not, that neither a task has nor `is_taken` says is another's.
+    pub(crate) fn automatic_label(
+        &mut self,
+        part: bool,
+        is_taken: impl Fn(&str) -> bool,
+    ) -> Box<str> {
         loop {
-            self.last_automatic += 1;
-            let label = format!(".{}", self.last_automatic);
-            if !self.labels.contains_key(label.as_str()) {
+            let label = if part {
+                self.last_part_label += 1;
+                format!(".part-{}", self.last_part_label)
+            } else {
+                self.last_automatic += 1;
+                format!(".{}", self.last_automatic)
+            };
+            if !self.labels.contains_key(label.as_str()) && !is_taken(&label) {
                 return label.into();
             }
         }

@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 pub struct Totals {
     /// Tasks that were accepted.
     pub submitted: u64,
-    /// Tasks that were done and taken.
+    /// Tasks that were done and taken, or left because nobody wanted them.
     pub taken: u64,
     /// Tasks that ended so, taken or not.
     pub success: u64,

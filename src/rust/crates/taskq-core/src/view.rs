@@ -16,7 +16,7 @@ pub struct Counts {
     pub waiting: usize,
     /// Tasks that run.
     pub running: usize,
-    /// Tasks that are done and have not been taken.
+    /// Tasks that are done and have not been taken; not those that are claimed.
     pub done: usize,
 }
 
@@ -56,6 +56,8 @@ pub struct TaskView<'a> {
     pub tag: Option<&'a str>,
     /// Whether it runs in a session of its own.
     pub isolate: bool,
+    /// Whether its result is for the one who submitted it only.
+    pub claimed: bool,
     /// When it was pushed.
     pub queued: Time,
     /// When it was begun: estimated while it runs, none when it never was.

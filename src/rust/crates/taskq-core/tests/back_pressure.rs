@@ -20,9 +20,9 @@ fn when_as_many_wait_as_may_the_next_is_refused_until_one_runs() {
     driver.push();
     let (worker, attempt) = driver.sent();
     driver.push();
-    assert!(driver.scheduler.has_room());
+    assert!(driver.scheduler.has_room(1));
     driver.push();
-    assert!(!driver.scheduler.has_room());
+    assert!(!driver.scheduler.has_room(1));
     let refused = driver
         .scheduler
         .submit(driver.now, Submission::labelled("a"));
@@ -31,7 +31,7 @@ fn when_as_many_wait_as_may_the_next_is_refused_until_one_runs() {
     driver.finish(worker, attempt);
     driver.done(attempt.task, Outcome::Success);
     driver.sent();
-    assert!(driver.scheduler.has_room());
+    assert!(driver.scheduler.has_room(1));
     driver.push_labelled("a");
 }
 
@@ -48,7 +48,7 @@ fn what_lies_ahead_and_what_is_held_waits_too() {
     driver.push();
     driver.sent();
     driver.push_after("b", &["a"]);
-    assert!(!driver.scheduler.has_room());
+    assert!(!driver.scheduler.has_room(1));
 }
 
 #[test]

@@ -36,5 +36,8 @@ pub use config::Config;
 pub use error::{PushError, StartFailure};
 pub use function::Function;
 pub use output::Captured;
-pub use queue::{Awaited, InlineStep, InlineTask, Queue, SeatRow, TaskRow, WaitOutcome};
+pub use queue::{
+    Awaited, ClaimOutcome, Claims, InlineStep, InlineTask, Queue, SeatRow, TakeBack, TaskRow,
+    WaitOutcome,
+};
 pub use record::{DoneTask, Ending, TaskPayload};

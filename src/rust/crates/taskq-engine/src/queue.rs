@@ -20,12 +20,14 @@ use crate::error::{PushError, StartFailure};
 use crate::record::{DoneTask, Record, TaskPayload};
 use crate::state::{Shared, State};
 
+mod claims;
 mod inline;
 mod steer;
 mod tables;
 mod thread;
 mod watch;
 
+pub use claims::{ClaimOutcome, Claims, TakeBack};
 pub use inline::{InlineStep, InlineTask};
 pub use tables::{SeatRow, TaskRow};
 pub use watch::{Awaited, WaitOutcome};
@@ -104,6 +106,26 @@ impl Queue {
         })
     }
 
+    /// Queues tasks, all or none, and returns the user's names of them.
+    ///
+    /// # Errors
+    /// As [`push`](Queue::push).
+    pub fn push_many(
+        &self,
+        tasks: Vec<(Submission, TaskPayload)>,
+    ) -> Result<Vec<String>, PushError> {
+        let (tasks, payloads): (Vec<Submission>, Vec<TaskPayload>) = tasks.into_iter().unzip();
+        self.shared.step(|state, now| {
+            let timeouts: Vec<_> = tasks.iter().map(|task| task.options.timeout).collect();
+            let tasks = state.sched.submit_all(now, tasks)?;
+            let records = payloads.into_iter().zip(timeouts);
+            let records = records.map(|(payload, timeout)| Record::new(payload, timeout));
+            state.records.extend(tasks.iter().copied().zip(records));
+            let label = |task: &TaskId| state.sched.task(*task).map(|view| view.label.to_owned());
+            Ok(tasks.iter().filter_map(label).collect())
+        })
+    }
+
     /// The names of all done tasks, oldest push first.
     #[must_use]
     pub fn done(&self) -> Vec<String> {
@@ -177,6 +199,12 @@ impl Queue {
     #[must_use]
     pub fn totals(&self) -> Totals {
         *self.shared.lock().sched.totals()
+    }
+
+    /// How many sessions there will be at once when there is enough to do.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.shared.lock().sched.capacity()
     }
 
     /// How many tasks wait, run and are done.

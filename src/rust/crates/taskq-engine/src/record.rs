@@ -61,6 +61,8 @@ pub struct Ending {
     pub max_rss: Option<u64>,
     /// What it had last told of its progress.
     pub progress: Option<Progress>,
+    /// How many elements of a batch had begun, where the session died.
+    pub elements: u64,
     /// Whether the session was killed because memory was short.
     pub oom: bool,
 }

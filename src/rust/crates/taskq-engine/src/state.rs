@@ -89,8 +89,8 @@ pub(crate) enum Wanted {
     Done,
     /// That no task waits or runs.
     Quiet,
-    /// Room for one more task.
-    Room,
+    /// Room for so many tasks more.
+    Room(usize),
     /// That any task is done which was not.
     Change,
 }
@@ -259,6 +259,9 @@ impl State {
                     }
                     is_done = true;
                 }
+                Action::Forget { task } => {
+                    self.records.remove(&task);
+                }
                 Action::Failed => has_failed = true,
                 Action::Boot
                 | Action::Launch { .. }
@@ -283,7 +286,7 @@ impl State {
                 counts.done > 0 || is_quiet(counts)
             }
             Wanted::Quiet => is_quiet(self.sched.counts()),
-            Wanted::Room => self.sched.has_room(),
+            Wanted::Room(count) => self.sched.has_room(count),
             Wanted::Change => is_done,
         }
     }
@@ -362,6 +365,7 @@ impl State {
             cpu_us: Some(finished.cpu_us),
             max_rss: Some(finished.max_rss),
             progress,
+            elements: 0,
             oom: false,
         };
         let verdict = match finished.verdict {

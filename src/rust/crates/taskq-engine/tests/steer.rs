@@ -253,9 +253,9 @@ fn who_waits_for_room_is_woken_when_a_task_begins() {
     fixture.push(Some("a"), "sleep 60000");
     fixture.pid_of_running("a");
     fixture.push(Some("b"), "sleep 60000");
-    assert_eq!(queue.wait_for_room(GRACE), WaitOutcome::TimedOut);
+    assert_eq!(queue.wait_for_room(1, GRACE), WaitOutcome::TimedOut);
     std::thread::scope(|scope| {
-        let waiter = scope.spawn(|| queue.wait_for_room(SOON));
+        let waiter = scope.spawn(|| queue.wait_for_room(1, SOON));
         cancel(&fixture, "a");
         assert_eq!(waiter.join().expect("no panic"), WaitOutcome::Done);
     });

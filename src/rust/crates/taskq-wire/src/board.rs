@@ -1,6 +1,6 @@
 //! The status board: shared memory in which each session has a slot.
 //!
-//! It answers three questions without a message, and exactly:
+//! It answers four questions without a message, and exactly:
 //!
 //! 1. *Had this attempt begun when its session died?* The session notes the attempt before it calls the function and wipes
 //!    the note after the last byte of the result is written. The host reads the note after the session's death, when
@@ -10,8 +10,11 @@
 //!    it has read. The sum is the position at which the task's output ends; the host cuts its stream there. A sequence
 //!    number, odd while the host reads, tells the session to look again.
 //! 3. *How far is this attempt?* The session notes what its task says of its [progress]; the host looks whenever it wants to know.
+//! 4. *Which [elements] of its batch has the session begun, and which may the host take back?* Both sides change one number, so
+//!    that each element is begun by one session, and the host knows what a session had begun when it died.
 //!
-//! Layout: [`SLOTS`] slots of 640 bytes, all zero at first, of which the host writes the second part only, and the session the rest.
+//! Layout: [`SLOTS`] slots of 640 bytes, all zero at first, of which the host writes the second part, and the session the rest;
+//! both write the elements, which stand in the first part behind the attempt (offset 24).
 //!
 //! | offset | length | what |
 //! | --- | --- | --- |
@@ -21,6 +24,7 @@
 //!
 //! A slot that is not used costs no memory.
 
+pub mod elements;
 pub mod progress;
 
 use std::hint;
@@ -29,6 +33,7 @@ use std::thread;
 
 use taskq_core::id::{AttemptId, TaskId};
 
+use elements::Elements;
 use progress::{Progress, Told};
 
 /// How many sessions can exist at once, the dying ones included.
@@ -55,6 +60,8 @@ struct Begun {
     at_ns: AtomicU64,
     /// Which attempt it is.
     number: AtomicU32,
+    /// The elements of its batch; none while it is no batch.
+    elements: Elements,
 }
 
 /// Written by the host.
@@ -83,6 +90,7 @@ pub struct Positions {
 impl Slot {
     /// Session: `attempt` begins now.
     pub fn begin(&self, attempt: AttemptId, now_ns: u64) {
+        self.begun.elements.close();
         self.begun.number.store(attempt.number, Ordering::Relaxed);
         self.begun.at_ns.store(now_ns, Ordering::Relaxed);
         self.begun.task.store(attempt.task.0, Ordering::Release);
@@ -159,9 +167,15 @@ impl Slot {
         self.told.get()
     }
 
+    /// The elements of the batch that has begun.
+    pub fn elements(&self) -> &Elements {
+        &self.begun.elements
+    }
+
     /// Host: makes the slot new for another session. The previous one must be gone.
     pub fn reset(&self) {
         self.begun.task.store(0, Ordering::Relaxed);
+        self.begun.elements.close();
         self.told.reset();
         self.output.stdout.store(0, Ordering::Relaxed);
         self.output.stderr.store(0, Ordering::Relaxed);

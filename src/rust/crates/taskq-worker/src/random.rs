@@ -2,7 +2,8 @@
 //!
 //! A queue with a seed: the k-th task has the k-th stream of the generator MRG32k3a (P. L'Ecuyer, *Operations Research* 47,
 //! 1999), which R calls "L'Ecuyer-CMRG". Streams are 2^127 numbers apart; the one that is k streams ahead of a state is that state
-//! times the k-th power of a matrix, modulo two primes: what `parallel::nextRNGStream()` gives when it is called k times.
+//! times the k-th power of a matrix, modulo two primes: what `parallel::nextRNGStream()` gives when it is called k times. A stream
+//! has substreams, 2^76 numbers apart: one for each element of a map, which counts as one task.
 //!
 //! A queue without a seed: each attempt has a seed of its own for whatever generator its user prefers.
 
@@ -31,13 +32,36 @@ const JUMP_2: Matrix = [
     [2_824_425_944, 32_183_930, 2_093_834_863],
 ];
 
+/// The 2^76th powers, by which a substream is left for the next.
+const STEP_1: Matrix = [
+    [82_758_667, 1_871_391_091, 4_127_413_238],
+    [3_672_831_523, 69_195_019, 1_871_391_091],
+    [3_672_091_415, 3_528_743_235, 69_195_019],
+];
+
+/// That of the second half.
+const STEP_2: Matrix = [
+    [1_511_326_704, 3_759_209_742, 1_610_795_712],
+    [4_292_754_251, 1_511_326_704, 3_889_917_532],
+    [3_859_662_829, 4_292_754_251, 3_708_466_080],
+];
+
 /// The state after R's `set.seed(seed, "L'Ecuyer-CMRG")`, `streams` streams ahead.
 #[must_use]
 pub fn stream(seed: i32, streams: u64) -> Stream {
-    let state = first(seed);
+    ahead(first(seed), streams, 0)
+}
+
+/// The state that is so many streams, and in that stream so many substreams, ahead of this one.
+#[must_use]
+pub fn ahead(state: Stream, streams: u64, substreams: u64) -> Stream {
     let half = |at: usize| [0, 1, 2].map(|i| u64::from(state[at + i]));
-    let one = times(&power(JUMP_1, streams, M1), &half(0), M1);
-    let two = times(&power(JUMP_2, streams, M2), &half(3), M2);
+    let jump = |state: Vector, base: [Matrix; 2], modulus: u64| {
+        let state = times(&power(base[0], streams, modulus), &state, modulus);
+        times(&power(base[1], substreams, modulus), &state, modulus)
+    };
+    let one = jump(half(0), [JUMP_1, STEP_1], M1);
+    let two = jump(half(3), [JUMP_2, STEP_2], M2);
     // All are below the primes.
     [one[0], one[1], one[2], two[0], two[1], two[2]].map(|number| number as u32)
 }
@@ -163,6 +187,13 @@ mod tests {
         let far = product(&power(JUMP_1, half, M1), &power(JUMP_1, half, M1), M1);
         assert_eq!(power(JUMP_1, half * 2, M1), far);
         assert_ne!(stream(1, u64::MAX), stream(1, u64::MAX - 1));
+    }
+
+    #[test]
+    fn there_are_as_many_substreams_in_a_stream_as_there_should_be() {
+        let start = first(7);
+        assert_eq!(ahead(start, 0, 1 << 51), ahead(start, 1, 0));
+        assert_ne!(ahead(start, 0, 1), start);
     }
 
     #[test]

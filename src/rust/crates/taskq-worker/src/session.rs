@@ -325,6 +325,16 @@ impl Session {
         }
     }
 
+    /// The current attempt is a batch of so many elements. Where the session counts them as it begins them, see
+    /// [`taskq_wire::board::elements`]; valid as long as the session.
+    #[must_use]
+    pub fn open_elements(&self, count: u64) -> Option<*mut u64> {
+        let current = self.current.as_ref()?;
+        self.own().ok()?;
+        self.slot.elements().open(current.job.attempt, count);
+        Some(self.slot.elements().as_ptr())
+    }
+
     /// Ends this process at once, by `SIGKILL`: for a session that cannot tell its host what happened. The nursery kills
     /// what it had started. In a fork of the session it ends only the fork.
     pub fn die(&self) -> ! {

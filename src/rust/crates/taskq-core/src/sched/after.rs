@@ -7,7 +7,7 @@
 use crate::action::Action;
 use crate::id::TaskId;
 use crate::outcome::Outcome;
-use crate::task::{End, Hold, Phase};
+use crate::task::{Claim, End, Hold, Phase, Task};
 use crate::timers::Timer;
 
 use super::machine::Scheduler;
@@ -64,7 +64,10 @@ impl Scheduler {
             return;
         }
         self.totals.count(&end.outcome);
-        self.act(Action::Done { task });
+        let wanted = self.tasks.get(task).map(Task::claim) != Some(Claim::Disowned);
+        if wanted {
+            self.act(Action::Done { task });
+        }
         for held in self.tasks.held_by(task) {
             if end.outcome == Outcome::Success {
                 self.tasks.release(held);
@@ -72,6 +75,9 @@ impl Scheduler {
                 let after = task;
                 skipped.push((held, self.end_now(Outcome::Skipped { after })));
             }
+        }
+        if !wanted {
+            self.forget(task);
         }
     }
 

@@ -11,6 +11,9 @@
 //! |           | is held or skipped;   |                 |                        |              |
 //! |           | refused when full     |                 |                        |              |
 //! | take      | only a done task      | same            | same                   | same         |
+//! | disown    | only a claimed task:  | same            | same                   | it leaves    |
+//! |           | `Cancel`, and when it |                 |                        |              |
+//! |           | is done, it leaves    |                 |                        |              |
 //! | `Cancel`  | see below             | same            | same                   | all are done |
 //! | `Resize`  | seats come and go     | ignored         | ignored                | ignored      |
 //! | `Pause`   | nothing is sent, what | noted, without  | ignored                | ignored      |

@@ -1,12 +1,16 @@
 //! Tasks come in, and leave for good.
 //!
-//! Owns who is refused and why, and what a key does. A refused submission, like a refused take, has
-//! changed nothing.
+//! Owns who is refused and why, what a key does, and what becomes of what nobody wants. A refused submission, of one task or of many,
+//! has changed nothing, and neither has a refused take.
 
+use std::collections::HashSet;
+
+use crate::action::Action;
 use crate::error::SubmitError;
 use crate::id::{TaskId, Time};
 use crate::outcome::Outcome;
 use crate::submission::Submission;
+use crate::task::Phase;
 
 use super::machine::{Mode, Scheduler};
 
@@ -20,27 +24,112 @@ impl Scheduler {
     /// In this order: when the queue is closing, closed, failed, or full; when the label is reserved
     /// or in use; when one of those that it is to run after is not in the queue.
     pub fn submit(&mut self, now: Time, task: Submission) -> Result<TaskId, SubmitError> {
-        if self.mode != Mode::Open {
-            return Err(SubmitError::Closed);
-        }
-        if self.starts.given_up {
-            return Err(SubmitError::Failed);
-        }
-        if !self.has_room() {
-            return Err(SubmitError::Full);
-        }
+        self.admit(usize::from(!task.part))?;
         let after = self.tasks.admit(&task)?;
         self.advance_clock(now);
+        let id = self.enter(task, &after);
+        self.go_on();
+        Ok(id)
+    }
+
+    /// Adds tasks, as if they were submitted one after the other, but all of them or none. None may
+    /// be to run after another one of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Scheduler::submit). Full is a queue without room for all of them; when it can
+    /// never have so much, these are too many. A label that two of them have is in use.
+    pub fn submit_all(
+        &mut self,
+        now: Time,
+        tasks: Vec<Submission>,
+    ) -> Result<Vec<TaskId>, SubmitError> {
+        let count = tasks.iter().filter(|task| !task.part).count();
+        let full = self.admit(count);
+        let limit = self.config.max_waiting;
+        if full == Err(SubmitError::Full) && count > limit {
+            return Err(SubmitError::TooMany { limit });
+        }
+        full?;
+        let mut labels: HashSet<Box<str>> = HashSet::new();
+        let mut admitted = Vec::with_capacity(tasks.len());
+        for task in &tasks {
+            admitted.push(self.tasks.admit(task)?);
+            if let Some(label) = task.label.clone() {
+                if !labels.insert(label.clone()) {
+                    return Err(SubmitError::Duplicate { label });
+                }
+            }
+        }
+        self.advance_clock(now);
+        let mut ids = Vec::with_capacity(tasks.len());
+        for (mut task, after) in tasks.into_iter().zip(admitted) {
+            if task.label.is_none() && !labels.is_empty() {
+                task.label = Some(
+                    self.tasks
+                        .automatic_label(task.part, |label| labels.contains(label)),
+                );
+            }
+            ids.push(self.enter(task, &after));
+        }
+        self.go_on();
+        Ok(ids)
+    }
+
+    /// A number for something that counts as one task, but consists of [parts](Submission::part).
+    pub fn number(&mut self) -> TaskId {
+        self.tasks.number()
+    }
+
+    /// The claimant of a task does not want its result any more: it is cancelled, and leaves the queue
+    /// as soon as it is done. Nothing happens to a task that nobody has claimed.
+    pub fn disown(&mut self, now: Time, task: TaskId) {
+        if !self.tasks.disown(task) {
+            return;
+        }
+        self.advance_clock(now);
+        if matches!(
+            self.tasks.get(task).map(|task| &task.phase),
+            Some(Phase::Done(_))
+        ) {
+            self.forget(task);
+        } else {
+            self.cancel_one(task, None);
+        }
+        self.go_on();
+        self.wind_down();
+    }
+
+    /// Removes a done task that nobody wants.
+    pub(super) fn forget(&mut self, task: TaskId) {
+        if self.take(task) {
+            self.act(Action::Forget { task });
+        }
+    }
+
+    /// Whether the queue takes so many tasks.
+    fn admit(&self, count: usize) -> Result<(), SubmitError> {
+        if self.mode != Mode::Open {
+            Err(SubmitError::Closed)
+        } else if self.starts.given_up {
+            Err(SubmitError::Failed)
+        } else if count > 0 && !self.has_room(count) {
+            Err(SubmitError::Full)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn enter(&mut self, task: Submission, after: &[TaskId]) -> TaskId {
         if let Some(previous) = task.key.as_ref().and_then(|key| self.tasks.keyed(key)) {
             self.cancel_one(previous, None);
         }
-        let id = self.tasks.add(self.now, task, &after);
+        let id = self.tasks.add(self.now, task, after);
         self.totals.submitted += 1;
-        if let Some(after) = self.first_failed(&after) {
+        if let Some(after) = self.first_failed(after) {
             self.conclude_now(id, Outcome::Skipped { after });
         }
-        self.go_on();
-        Ok(id)
+        id
     }
 
     /// Removes a done task for good; its label is free again. False, and no change, for any other.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::id::{AttemptId, TaskId};
 use crate::pool::Seat;
-use crate::task::{Phase, Task};
+use crate::task::{Claim, Phase, Task};
 use crate::totals::Totals;
 use crate::view::{Counts, QueueState, SeatState, SeatView, TaskPhase, TaskView};
 use crate::worker::Stage;
@@ -14,13 +14,13 @@ use crate::worker::Stage;
 use super::machine::{Mode, Scheduler};
 
 impl Scheduler {
-    /// The oldest push among the tasks that are done.
+    /// The oldest push among the tasks that are done and not claimed.
     #[must_use]
     pub fn oldest_done(&self) -> Option<TaskId> {
         self.tasks.done().next()
     }
 
-    /// The tasks that are done, oldest push first.
+    /// The tasks that are done and not claimed, oldest push first.
     pub fn done(&self) -> impl Iterator<Item = TaskId> + '_ {
         self.tasks.done()
     }
@@ -40,7 +40,7 @@ impl Scheduler {
         self.mean_run_time.of(ahead)
     }
 
-    /// The task with this label that has not been taken.
+    /// The task with this label that has not been taken and is not disowned.
     #[must_use]
     pub fn find(&self, label: &str) -> Option<TaskId> {
         self.tasks.find(label)
@@ -69,10 +69,16 @@ impl Scheduler {
         tagged.map(|(id, _)| id).collect()
     }
 
-    /// Whether fewer tasks wait than may wait.
+    /// Whether so many tasks more may wait.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.counts().waiting < self.config.max_waiting
+    pub fn has_room(&self, count: usize) -> bool {
+        self.counts().waiting.saturating_add(count) <= self.config.max_waiting
+    }
+
+    /// How many sessions there will be at once when there is enough to do.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.seats_wanted().1
     }
 
     /// What the queue has done since its start.
@@ -146,6 +152,7 @@ fn task_view(id: TaskId, task: &Task) -> TaskView<'_> {
         priority: task.priority(),
         tag: task.tag().map(|tag| &**tag),
         isolate: task.isolate(),
+        claimed: task.claim() != Claim::Open,
         queued: task.queued,
         started: None,
         finished: None,

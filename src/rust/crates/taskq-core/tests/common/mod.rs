@@ -124,6 +124,12 @@ impl Driver {
         task
     }
 
+    pub(crate) fn submit_all(&mut self, submissions: Vec<Submission>) -> Vec<TaskId> {
+        let tasks = self.scheduler.submit_all(self.now, submissions).unwrap();
+        self.drain();
+        tasks
+    }
+
     /// The attempt succeeds; it has run since it was sent.
     pub(crate) fn finish(&mut self, worker: WorkerId, attempt: AttemptId) {
         self.finish_with(worker, attempt, Verdict::Success);
@@ -194,6 +200,11 @@ impl Driver {
     }
 
     /// The next action is this one.
+    pub(crate) fn disown(&mut self, task: TaskId) {
+        self.scheduler.disown(self.now, task);
+        self.drain();
+    }
+
     pub(crate) fn expect(&mut self, action: Action) {
         assert_eq!(self.actions.pop_front(), Some(action));
     }

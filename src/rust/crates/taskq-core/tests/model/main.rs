@@ -37,7 +37,9 @@ fn cases(usual: u32) -> ProptestConfig {
 #[derive(Clone, Debug)]
 enum Op {
     Push(Push),
+    PushAll(Vec<Push>),
     Take(TaskId),
+    Disown(TaskId),
     Wait(Duration),
     Input(Input),
 }
@@ -47,6 +49,12 @@ fn attempt() -> impl Strategy<Value = AttemptId> {
         task: TaskId(task),
         number,
     })
+}
+
+/// A number up to this, or one of the first parts.
+fn some_task(last: u64) -> impl Strategy<Value = TaskId> {
+    let part = (1..9_u64).prop_map(|part| (1 << 52) + (1 << 31) + part);
+    prop_oneof![3 => 1..last, 1 => part].prop_map(TaskId)
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
@@ -113,10 +121,14 @@ fn push() -> impl Strategy<Value = Push> {
     let label = proptest::option::of(1..6_u8);
     let after = prop_oneof![2 => Just(vec![]), 1 => proptest::collection::vec(1..9_u8, 1..3)];
     let key = proptest::option::weighted(0.2, 1..3_u8);
-    (label, after, key, options()).prop_map(|(label, after, key, options)| Push {
+    let claim = proptest::option::weighted(0.25, any::<bool>());
+    let made = (label, after, key, claim, options());
+    made.prop_map(|(label, after, key, claim, options)| Push {
         label,
         after,
         key,
+        claimed: claim.is_some(),
+        part: claim == Some(true),
         options,
     })
 }
@@ -129,6 +141,8 @@ fn submission(push: Push) -> Submission {
         key: push.key.map(name),
         options: push.options,
         tag: None,
+        claimed: push.claimed,
+        part: push.part,
     }
 }
 
@@ -170,12 +184,14 @@ impl ReferenceStateMachine for Model {
         let unfinished: Vec<TaskId> = unfinished.chain([TaskId(last)]).collect();
         let usual = prop_oneof![
             8 => push().prop_map(Op::Push),
-            4 => (1..last).prop_map(|task| Op::Take(TaskId(task))),
+            2 => proptest::collection::vec(push(), 0..5).prop_map(Op::PushAll),
+            4 => some_task(last).prop_map(Op::Take),
+            2 => some_task(last).prop_map(Op::Disown),
             2 => (0..400_u64).prop_map(|ms| Op::Wait(Duration::from_millis(ms))),
             16 => real.prop_map(Op::Input),
             4 => anything.prop_map(Op::Input),
             3 => cancel(proptest::sample::select(unfinished)).prop_map(Op::Input),
-            1 => cancel((1..last).prop_map(TaskId)).prop_map(Op::Input),
+            1 => cancel(some_task(last)).prop_map(Op::Input),
             1 => Just(Op::Input(Input::Pause)),
             2 => Just(Op::Input(Input::Resume)),
             2 => Just(Op::Input(Input::NurseryUp)),
@@ -187,9 +203,11 @@ impl ReferenceStateMachine for Model {
     fn apply(mut model: Model, op: &Op) -> Model {
         match op {
             Op::Push(push) => model.last_push = Some(model.push(push)),
+            Op::PushAll(pushes) => model.last_batch = Some(model.push_all(pushes)),
             Op::Take(task) => {
                 model.take(*task);
             }
+            Op::Disown(task) => model.disown(*task),
             Op::Wait(duration) => {
                 model.now = model.now.after(*duration);
                 model.input(&Input::Tick);
@@ -197,6 +215,7 @@ impl ReferenceStateMachine for Model {
             Op::Input(input) => model.input(input),
         }
         model.go_on();
+        model.sweep();
         model
     }
 }
@@ -233,10 +252,17 @@ impl StateMachineTest for Real {
                 let pushed = real.scheduler.submit(real.now, submission(push));
                 assert_eq!(Some(pushed), model.last_push);
             }
+            Op::PushAll(pushes) => {
+                let tasks = pushes.into_iter().map(submission).collect();
+                let pushed = real.scheduler.submit_all(real.now, tasks);
+                assert_eq!(Some(pushed.ok()), model.last_batch);
+            }
             Op::Take(task) => {
-                let was_done = real.scheduler.done().any(|done| done == task);
+                let view = real.scheduler.task(task);
+                let was_done = view.is_some_and(|view| view.outcome.is_some());
                 assert_eq!(real.scheduler.take(task), was_done);
             }
+            Op::Disown(task) => real.scheduler.disown(real.now, task),
             Op::Wait(duration) => {
                 real.now = real.now.after(duration);
                 real.scheduler.handle(real.now, Input::Tick);
@@ -256,12 +282,20 @@ impl StateMachineTest for Real {
 
         let tasks: Vec<_> = scheduler.tasks().collect();
         assert_eq!(tasks.len(), model.tasks.len());
-        let mut counts = Counts::default();
+        let (mut counts, mut kept) = (Counts::default(), 0);
         for (view, task) in tasks.iter().zip(&model.tasks) {
             assert_eq!((view.id, view.label), (task.id, task.label.as_str()));
-            assert_eq!(scheduler.find(&task.label), Some(task.id));
+            assert_eq!(view.claimed, task.claimed);
+            let found = (!task.disowned).then_some(task.id);
+            assert_eq!(scheduler.find(&task.label), found);
+            let done = matches!(task.state, State::Done(_));
+            let listed = scheduler.done().any(|done| done == task.id);
+            assert_eq!(listed, done && !task.claimed, "{:?} is listed", task.id);
             let (state, count) = match task.state {
                 State::Held | State::Waiting => ((TaskPhase::Waiting, None), &mut counts.waiting),
+                State::Done(outcome) if task.claimed => {
+                    ((TaskPhase::Done, Some(outcome)), &mut kept)
+                }
                 State::Done(outcome) => ((TaskPhase::Done, Some(outcome)), &mut counts.done),
                 State::Running {
                     worker,
@@ -330,10 +364,10 @@ fn any_input() -> impl Strategy<Value = Input> {
 }
 
 /// An input, or a task is pushed.
-fn any_step() -> impl Strategy<Value = Result<Input, Submission>> {
+fn any_step() -> impl Strategy<Value = Result<Input, Box<Submission>>> {
     let delayed = (push(), 0..300_u64).prop_map(|(mut push, backoff)| {
         push.options.backoff = Duration::from_millis(backoff);
-        Err(submission(push))
+        Err(Box::new(submission(push)))
     });
     prop_oneof![4 => any_input().prop_map(Ok), 1 => delayed]
 }
@@ -375,11 +409,18 @@ proptest! {
         let mut outcomes = std::collections::BTreeMap::new();
         for (now, input) in steps {
             match input {
+                Ok(Input::Cancel { tasks, .. }) if now.0 % 2 == 0 => {
+                    let disown = |task| scheduler.disown(now, task);
+                    tasks.into_iter().for_each(disown);
+                }
                 Ok(input) => scheduler.handle(now, input),
-                Err(submission) => drop(scheduler.submit(now, submission)),
+                Err(submission) => drop(scheduler.submit(now, *submission)),
             }
             scheduler.check_invariants();
             while let Some(action) = scheduler.next_action() {
+                if let Action::Forget { task } = action {
+                    prop_assert!(scheduler.task(task).is_none());
+                }
                 if let Action::Done { task } = action {
                     let outcome = scheduler.task(task).and_then(|view| view.outcome.copied());
                     prop_assert!(outcome.is_some());

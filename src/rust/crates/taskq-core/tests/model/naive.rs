@@ -18,6 +18,8 @@ pub(crate) struct Push {
     pub(crate) label: Option<u8>,
     pub(crate) after: Vec<u8>,
     pub(crate) key: Option<u8>,
+    pub(crate) claimed: bool,
+    pub(crate) part: bool,
     pub(crate) options: TaskOptions,
 }
 
@@ -52,6 +54,8 @@ pub(crate) struct Task {
     /// What it is still to run after.
     after: Vec<TaskId>,
     key: Option<u8>,
+    pub(crate) claimed: bool,
+    pub(crate) disowned: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +73,10 @@ pub(crate) struct Model {
     pub(crate) tasks: Vec<Task>,
     pub(crate) pushed: u64,
     automatic: u64,
+    parts: u64,
+    part_labels: u64,
     pub(crate) last_push: Option<Result<TaskId, SubmitError>>,
+    pub(crate) last_batch: Option<Option<Vec<TaskId>>>,
     pub(crate) seats: [Seat; SEATS],
     /// Sessions without a seat that are not gone.
     leaving: Vec<WorkerId>,
@@ -88,7 +95,10 @@ impl Model {
             tasks: Vec::new(),
             pushed: 0,
             automatic: 0,
+            parts: 0,
+            part_labels: 0,
             last_push: None,
+            last_batch: None,
             seats: [Seat::Vacant; SEATS],
             leaving: Vec::new(),
             killed: Vec::new(),
@@ -101,14 +111,20 @@ impl Model {
     }
 
     pub(crate) fn push(&mut self, push: &Push) -> Result<TaskId, SubmitError> {
+        self.push_beside(push, &[])
+    }
+
+    /// Automatic labels are none of `taken`.
+    fn push_beside(&mut self, push: &Push, taken: &[String]) -> Result<TaskId, SubmitError> {
         if self.state != QueueState::Open {
             return Err(SubmitError::Closed);
         }
         let waits = |task: &&Task| matches!(task.state, State::Waiting | State::Held);
-        if self.tasks.iter().filter(waits).count() >= MAX_WAITING {
+        if self.tasks.iter().filter(waits).count() >= MAX_WAITING && !push.part {
             return Err(SubmitError::Full);
         }
         let find = |label: &str| self.tasks.iter().find(|task| task.label == label);
+        let wanted = |label: &str| find(label).filter(|task| !task.disowned);
         let given = push.label.map(|number| format!(".{number}"));
         if let Some(label) = given.as_ref().filter(|label| find(label).is_some()) {
             let label = label.as_str().into();
@@ -117,7 +133,7 @@ impl Model {
         let mut after = Vec::new();
         for number in &push.after {
             let label = format!(".{number}");
-            match find(&label) {
+            match wanted(&label) {
                 Some(task) => after.push(task.id),
                 None => {
                     return Err(SubmitError::Unknown {
@@ -127,9 +143,14 @@ impl Model {
             }
         }
         let label = given.unwrap_or_else(|| loop {
-            self.automatic += 1;
-            let label = format!(".{}", self.automatic);
-            if self.tasks.iter().all(|task| task.label != label) {
+            let label = if push.part {
+                self.part_labels += 1;
+                format!(".part-{}", self.part_labels)
+            } else {
+                self.automatic += 1;
+                format!(".{}", self.automatic)
+            };
+            if self.tasks.iter().all(|task| task.label != label) && !taken.contains(&label) {
                 break label;
             }
         });
@@ -141,8 +162,13 @@ impl Model {
                 self.cancel(&[previous], GRACE);
             }
         }
-        self.pushed += 1;
-        let id = TaskId(self.pushed);
+        let id = if push.part {
+            self.parts += 1;
+            TaskId((1 << 52) + (1 << 31) + self.parts)
+        } else {
+            self.pushed += 1;
+            TaskId(self.pushed)
+        };
         let ends: Vec<(TaskId, State)> = after
             .iter()
             .map(|&id| (id, self.tasks[self.place(id)].state))
@@ -171,8 +197,58 @@ impl Model {
             queued: self.now,
             after,
             key: push.key,
+            claimed: push.claimed,
+            disowned: false,
         });
+        // Parts come last.
+        self.tasks.sort_by_key(|task| task.id);
         Ok(id)
+    }
+
+    /// One after the other, on a copy that counts only if all are taken.
+    pub(crate) fn push_all(&mut self, pushes: &[Push]) -> Option<Vec<TaskId>> {
+        if self.state != QueueState::Open {
+            return None;
+        }
+        let labels = pushes.iter().filter_map(|push| push.label);
+        let labels: Vec<String> = labels.map(|number| format!(".{number}")).collect();
+        let here = |number: &u8| {
+            let label = format!(".{number}");
+            let same = |task: &Task| task.label == label && !task.disowned;
+            self.tasks.iter().any(same)
+        };
+        if !pushes.iter().flat_map(|push| &push.after).all(here) {
+            return None;
+        }
+        let waits = |task: &&Task| matches!(task.state, State::Waiting | State::Held);
+        let count = pushes.iter().filter(|push| !push.part).count();
+        if count > 0 && self.tasks.iter().filter(waits).count() + count > MAX_WAITING {
+            return None;
+        }
+        let mut copy = self.clone();
+        let mut ids = Vec::new();
+        for push in pushes {
+            ids.push(copy.push_beside(push, &labels).ok()?);
+        }
+        *self = copy;
+        Some(ids)
+    }
+
+    pub(crate) fn disown(&mut self, id: TaskId) {
+        let claimed = self
+            .tasks
+            .iter_mut()
+            .find(|task| task.id == id && task.claimed);
+        if let Some(task) = claimed {
+            task.disowned = true;
+            self.cancel(&[id], GRACE);
+        }
+    }
+
+    /// What is done and nobody wants is not there.
+    pub(crate) fn sweep(&mut self) {
+        let dropped = |task: &Task| task.disowned && matches!(task.state, State::Done(_));
+        self.tasks.retain(|task| !dropped(task));
     }
 
     pub(crate) fn take(&mut self, id: TaskId) -> bool {

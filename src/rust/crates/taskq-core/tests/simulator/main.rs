@@ -120,13 +120,18 @@ fn user(world: &mut World, tasks: &mut Vec<TaskId>) {
                 push(world, tasks);
             }
         }
-        45..=59 => {
+        45..=47 => {
+            if let Some(task) = world.random.pick(tasks) {
+                disown(world, tasks, task);
+            }
+        }
+        48..=59 => {
             let some = 1 + world.random.below(4) * world.random.below(2);
             let some: Vec<TaskId> = (0..some).filter_map(|_| world.random.pick(tasks)).collect();
             cancel(world, some);
         }
         60..=74 => {
-            let done: Vec<TaskId> = world.scheduler.done().collect();
+            let done = done(world);
             if world.random.permille(700) {
                 done.into_iter().for_each(|task| take(world, tasks, task));
             } else if let Some(task) = world.random.pick(&done) {
@@ -151,11 +156,15 @@ fn user(world: &mut World, tasks: &mut Vec<TaskId>) {
 
 fn push(world: &mut World, tasks: &mut Vec<TaskId>) {
     let state = world.scheduler.state();
-    let has_room = world.scheduler.has_room();
+    let has_room = world.scheduler.has_room(1);
     let key = world.random.permille(100).then(|| world.random.below(3));
     let after = after(world, tasks);
     let label = |&task: &TaskId| Some(world.scheduler.task(task)?.label.into());
+    let claimed = world.random.permille(300);
+    let part = claimed && world.random.permille(500);
     let submission = Submission {
+        claimed,
+        part,
         after: after.iter().filter_map(label).collect(),
         key: key.map(|key| key.to_string().into()),
         options: options(world),
@@ -164,11 +173,11 @@ fn push(world: &mut World, tasks: &mut Vec<TaskId>) {
     let options = submission.options.clone();
     match world.scheduler.submit(world.now, submission) {
         Ok(task) => {
-            world.truth.pushed(task, options, after, key);
+            world.truth.pushed(task, options, after, key, claimed);
             tasks.push(task);
             world.input(Input::Tick);
         }
-        Err(SubmitError::Full) => assert!(!has_room, "a queue with room is full"),
+        Err(SubmitError::Full) => assert!(!has_room && !part, "a queue with room is full"),
         Err(_) => assert_ne!(state, QueueState::Open, "an open queue refused a task"),
     }
 }
@@ -219,6 +228,30 @@ fn cancel(world: &mut World, tasks: Vec<TaskId>) {
     world.input(Input::Cancel { tasks, grace });
 }
 
+/// What can be taken, by whoever has a right to it.
+fn done(world: &World) -> Vec<TaskId> {
+    let listed: Vec<TaskId> = world.scheduler.done().collect();
+    let all = world
+        .scheduler
+        .tasks()
+        .filter(|task| task.outcome.is_some());
+    let (claimed, open): (Vec<_>, Vec<_>) = all.partition(|task| task.claimed);
+    assert!(open.iter().map(|task| task.id).eq(listed.iter().copied()));
+    let claimed = claimed.into_iter().map(|task| task.id);
+    listed.into_iter().chain(claimed).collect()
+}
+
+fn disown(world: &mut World, tasks: &mut Vec<TaskId>, task: TaskId) {
+    let claimed = world.scheduler.task(task).is_some_and(|view| view.claimed);
+    world.truth.disowned(task);
+    let now = world.now;
+    world.scheduler.disown(now, task);
+    world.input(Input::Tick);
+    if claimed {
+        tasks.retain(|&other| other != task);
+    }
+}
+
 fn take(world: &mut World, tasks: &mut Vec<TaskId>, task: TaskId) {
     if let Some(view) = world.scheduler.task(task) {
         world.truth.taken(&view);
@@ -244,7 +277,7 @@ fn finish(world: &mut World, tasks: &mut Vec<TaskId>) {
     assert_eq!(world.scheduler.state(), QueueState::Closed);
     assert!(!world.anybody_alive(), "a process is left");
     assert_eq!(world.scheduler.next_wakeup(), None);
-    for task in world.scheduler.done().collect::<Vec<_>>() {
+    for task in done(world) {
         take(world, tasks, task);
     }
     world.truth.check_end();

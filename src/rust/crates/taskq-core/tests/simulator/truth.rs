@@ -13,6 +13,8 @@ struct Fact {
     verdict: Option<Verdict>,
     died: bool,
     cancelled: bool,
+    claimed: bool,
+    disowned: bool,
     outcome: Option<Outcome>,
     taken: bool,
 }
@@ -30,6 +32,7 @@ impl Truth {
         options: TaskOptions,
         after: Vec<TaskId>,
         key: Option<u64>,
+        claimed: bool,
     ) {
         for fact in self.facts.values_mut() {
             // It has been replaced.
@@ -43,6 +46,8 @@ impl Truth {
             verdict: None,
             died: false,
             cancelled: false,
+            claimed,
+            disowned: false,
             outcome: None,
             taken: false,
         };
@@ -52,6 +57,21 @@ impl Truth {
 
     pub(crate) fn cancelled(&mut self, task: TaskId) {
         self.fact(task).cancelled = true;
+    }
+
+    /// Its claimant does not want it any more, or gives it up although nobody has claimed it.
+    pub(crate) fn disowned(&mut self, task: TaskId) {
+        let fact = self.fact(task);
+        fact.disowned |= fact.claimed;
+        fact.cancelled |= fact.claimed;
+    }
+
+    /// It was done, and has left the queue for good.
+    pub(crate) fn forgotten(&mut self, task: TaskId) {
+        let fact = self.fact(task);
+        assert!(fact.disowned && !fact.taken, "{task:?} has got lost");
+        fact.outcome.get_or_insert(Outcome::Cancelled);
+        fact.taken = true;
     }
 
     pub(crate) fn is_isolated(&self, task: TaskId) -> bool {
@@ -105,6 +125,8 @@ impl Truth {
         let failed = self.failed;
         let fact = self.fact(task);
         assert_eq!(fact.outcome, None, "{task:?} has a second outcome");
+        assert!(!fact.disowned, "{task:?} is done for nobody");
+        assert_eq!(view.claimed, fact.claimed, "whose {task:?} is");
         fact.outcome = Some(outcome);
         let truthful = match outcome {
             Outcome::Success => fact.verdict == Some(Verdict::Success),

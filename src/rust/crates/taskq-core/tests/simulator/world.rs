@@ -223,6 +223,13 @@ impl World {
                 let view = view.unwrap_or_else(|| panic!("{task:?} is done and not there"));
                 self.truth.done(&view, self.scheduler.state());
             }
+            Action::Forget { task } => {
+                assert!(
+                    self.scheduler.task(task).is_none(),
+                    "{task:?} is still there"
+                );
+                self.truth.forgotten(task);
+            }
             Action::Failed => self.truth.pool_failed(),
         }
     }

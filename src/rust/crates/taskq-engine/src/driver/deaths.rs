@@ -103,6 +103,7 @@ impl Driver {
             max_rss,
             progress: progress
                 .filter(|told| begun.is_some_and(|begun| begun.attempt == told.attempt)),
+            elements: slot.elements().begun(),
             oom: is_victim && self.oom.was_oom(),
         };
         self.forget(worker);

@@ -54,7 +54,7 @@ pub struct SeatRow {
 }
 
 impl Queue {
-    /// All tasks, oldest push first.
+    /// All tasks, oldest push first, but for those that are done and claimed.
     #[must_use]
     pub fn tasks(&self) -> Vec<TaskRow> {
         let state = self.shared.lock();
@@ -75,7 +75,8 @@ impl Queue {
             started: view.started.map(|at| self.shared.epoch.calendar(at)),
             finished: view.finished.map(|at| self.shared.epoch.calendar(at)),
         };
-        state.sched.tasks().map(row).collect()
+        let is_shown = |view: &TaskView<'_>| !view.claimed || view.outcome.is_none();
+        state.sched.tasks().filter(is_shown).map(row).collect()
     }
 
     /// All workers, by number. A queue without sessions has none.

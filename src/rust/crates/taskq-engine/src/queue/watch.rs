@@ -90,11 +90,11 @@ impl Queue {
         })
     }
 
-    /// Waits until the queue takes one more task, or will never, but no longer than `timeout`.
+    /// Waits until the queue takes so many tasks more, or will never, but no longer than `timeout`.
     #[must_use]
-    pub fn wait_for_room(&self, timeout: Duration) -> WaitOutcome {
-        self.wait(Wanted::Room, timeout, |state| {
-            state.sched.has_room().then_some(WaitOutcome::Done)
+    pub fn wait_for_room(&self, count: usize, timeout: Duration) -> WaitOutcome {
+        self.wait(Wanted::Room(count), timeout, |state| {
+            state.sched.has_room(count).then_some(WaitOutcome::Done)
         })
     }
 
@@ -226,7 +226,7 @@ impl Queue {
     }
 
     /// Waits until `is_there` answers, or the pool has failed and nobody was told.
-    fn wait(
+    pub(super) fn wait(
         &self,
         wanted: Wanted,
         timeout: Duration,

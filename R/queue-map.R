@@ -1,0 +1,186 @@
+# map(): hands out batches of elements, and puts their results together. Which elements are sent next and for how
+# long is decided in taskq-core (batches.rs); the batches are tasks that nobody else sees. However this ends, by an
+# error or by Ctrl-C, what is under way is cancelled, and the queue is as it was.
+
+tq_map <- function(private, x, fun, args, names, on_error, progress, chunk, call) {
+  x <- tq_map_elements(if (missing(x)) NULL else x, missing(x), call)
+  fun <- tq_portable_function(tq_check_function(if (missing(fun)) NULL else fun, "fun", call))
+  args <- tq_check_args(args, call)
+  names <- tq_check_map_names(names, x, call)
+  keep <- tq_check_on_error(on_error, call) == "keep"
+  progress <- tq_check_flag(progress, "progress", call)
+  chunk <- tq_check_chunk(chunk, call)
+  handle <- tq_handle(private, call)
+  if (!is.null(private$inline)) tq_inline_start(private$inline, call)
+
+  token <- paste0(Sys.getpid(), tempfile(""))
+  map <- .External(C_tq_map_begin, handle, x, list(fun = fun, args = args), token, keep, chunk)
+  if (is.list(map)) tq_push_refused(handle, map, call)
+  # What elements have written and signalled, until it is passed on.
+  notes <- new.env(parent = emptyenv())
+  on.exit({
+    .External(C_tq_map_end, map)
+    tq_relay(notes)
+  })
+  bar <- if (progress) tq_progress_bar(length(x), "Elements")
+  if (progress) on.exit(bar$end(), add = TRUE, after = FALSE)
+  collect <- function(task) {
+    done <- .External(C_tq_outcome, handle, task)
+    tq_note(notes, .External(C_tq_map_batch, map, task)[[1L]], done)
+    tq_map_collect(map, done, keep, names, handle, call)
+  }
+  tq_map_run(private, handle, map, collect, bar, length(x), call)
+  results <- .External(C_tq_map_results, map)
+  names(results) <- names
+  results
+}
+
+# Until all elements are done.
+tq_map_run <- function(private, handle, map, collect, bar, total, call) {
+  slice <- if (is.null(bar)) Inf else tq_limits$redraw_ms
+  done <- 0
+  repeat {
+    refusal <- .External(C_tq_map_feed, map)
+    if (!is.null(refusal)) tq_push_refused(handle, refusal, call)
+    if (!is.null(private$inline)) tq_inline_run(private$inline, handle, call)
+    # What an inline queue does not run at once, it does when it is resumed.
+    runs_inline <- !is.null(private$inline) && !identical(rs_queue_state(handle), "paused")
+    task <- .External(C_tq_map_wait, handle, map, if (runs_inline) 0 else slice)
+    if (is.null(task)) return()
+    if (is.list(task)) tq_checked(task, call)
+    if (is.numeric(task)) {
+      done <- done + collect(task)
+    } else if (runs_inline) {
+      tq_map_inside_task(call)
+    }
+    if (!is.null(bar)) bar$update(done, total)
+  }
+}
+
+# A batch of an inline queue that was not run at once: a task of this queue has called map().
+tq_map_inside_task <- function(call) {
+  message <- paste(
+    "map() was called by a task of the same inline queue (`num_workers = 0`),",
+    "which runs one task at a time: use lapply() here, or another queue"
+  )
+  tq_throw(tq_condition("input", message, call, arg = "x", value = NULL, remedy = "lapply()"))
+}
+
+# The results of a batch. Returns how many elements are settled by it.
+tq_map_collect <- function(map, done, keep, names, handle, call) {
+  range <- .External(C_tq_map_batch, map, done$serial)
+  begun <- min(range[[3L]], range[[2L]])
+  value <- if (done$status == "success") done$outcome$value else if (keep) done$outcome$batch
+  if (done$status != "success" && (!keep || !done$status %in% c("error", "crash", "timeout"))) {
+    if (begun > 0) range <- c(range[[1L]] + begun - 1, 1)
+    tq_throw(tq_map_error(done, range, names, handle, call))
+  }
+  settled <- 0
+  if (!is.null(value)) {
+    .External(C_tq_map_put, map, range[[1L]], value$values)
+    for (failure in value$failures) {
+      place <- range[[1L]] + failure$place
+      error <- tq_element_error(place + 1, names, done$id, failure$error, failure$trace)
+      .External(C_tq_map_put, map, place, list(error))
+    }
+    settled <- value$done
+  }
+  if (done$status != "success") {
+    # Where it is known which element it was, those behind it go on.
+    lost <- if (!is.null(value)) min(settled + 1, range[[2L]]) else if (begun > 0) begun else range[[2L]]
+    for (place in seq(settled, length.out = lost - settled)) {
+      where <- c(range[[1L]] + place, 1)
+      .External(C_tq_map_put, map, where[[1L]], list(tq_map_error(done, where, names, handle, NULL)))
+    }
+    settled <- lost
+  }
+  .External(C_tq_map_settle, map, done$serial, settled, value$all_ms %||% -1, value$last_ms %||% -1)
+  settled
+}
+
+# Why the elements in `range`, first and number, have no results.
+tq_map_error <- function(done, range, names, handle, call) {
+  outcome <- done$outcome
+  if (done$status == "error" && !is.null(outcome$element)) {
+    return(tq_element_error(outcome$element, names, done$id, outcome$error, outcome$trace, call))
+  }
+  cnd <- tq_result_error(done, outcome, rs_queue_failure(handle))
+  first <- outcome$element %||% (range[[1L]] + 1)
+  last <- outcome$element %||% (range[[1L]] + range[[2L]])
+  what <- if (last > first) sprintf("elements %.0f to %.0f", first, last) else tq_element_text(first, names)
+  cnd$message <- paste0(what, ": ", conditionMessage(cnd))
+  cnd$index <- as.double(seq(first, last))
+  cnd$name <- names[cnd$index]
+  cnd["call"] <- list(call)
+  cnd
+}
+
+tq_element_error <- function(index, names, id, parent, trace, call = NULL) {
+  reason <- tq_message_of(parent)
+  message <- sprintf("%s failed: %s", tq_element_text(index, names), reason)
+  message <- paste(c(message, tq_missing_hint(reason)), collapse = "\n")
+  tq_condition("task", message, call, task_id = id, parent = parent, trace = trace, phase = "run",
+    index = index, name = names[index])
+}
+
+tq_element_text <- function(index, names) {
+  text <- sprintf("element %.0f", index)
+  if (is.null(names) || !nzchar(names[[index]])) text else sprintf("%s ('%s')", text, names[[index]])
+}
+
+# ---- what elements write and signal ----
+
+tq_note <- function(notes, first, done) {
+  note <- done$result[c("stdout", "stderr", "messages", "warnings")]
+  note$first <- first
+  note$lost <- any(c(done$dropped, done$outcome$dropped) > 0)
+  said <- nzchar(note$stdout) || nzchar(note$stderr) || length(note$warnings) || length(note$messages)
+  if (said || note$lost) notes$all[[length(notes$all) + 1L]] <- note
+}
+
+# In the order of the elements, batch by batch.
+tq_relay <- function(notes) {
+  all <- notes$all
+  notes$all <- NULL
+  for (note in all[order(vapply(all, `[[`, 0, "first"))]) {
+    cat(note$stdout)
+    cat(note$stderr, file = stderr())
+    for (cnd in note$messages) message(cnd)
+    for (cnd in note$warnings) warning(cnd)
+    if (note$lost) {
+      warning("output, messages or warnings of elements were more than is kept; some are lost", call. = FALSE)
+    }
+  }
+}
+
+# ---- arguments ----
+
+# As lapply() sees it.
+tq_map_elements <- function(x, is_missing, call) {
+  if (is_missing) tq_input_error("x", NULL, "a vector or a list", call)
+  if (is.vector(x) && !is.object(x)) return(x)
+  tryCatch(as.list(x), error = function(cnd) {
+    tq_input_error("x", x, paste0("what as.list() makes a list of (", tq_message_of(cnd), ")"), call)
+  })
+}
+
+tq_check_map_names <- function(names, x, call) {
+  if (is.null(names)) return(names(x))
+  if (is.character(names) && length(names) == length(x) && !anyNA(names)) return(names)
+  tq_input_error("names", names, sprintf("%d strings, one for each element, or NULL", length(x)), call)
+}
+
+tq_check_on_error <- function(on_error, call) {
+  choices <- c("stop", "keep")
+  if (identical(on_error, choices)) return("stop")
+  if (tq_is_string(on_error) && on_error %in% choices) return(on_error)
+  tq_input_error("on_error", on_error, "\"stop\" or \"keep\"", call)
+}
+
+# 0 stands for a number that adapts.
+tq_check_chunk <- function(chunk, call) {
+  if (is.null(chunk)) return(0)
+  valid <- is.numeric(chunk) && length(chunk) == 1L && is.finite(chunk) && chunk >= 1 && chunk == trunc(chunk)
+  if (valid) return(as.double(chunk))
+  tq_input_error("chunk", chunk, "a whole number of 1 or more, or NULL", call)
+}

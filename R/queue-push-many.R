@@ -1,0 +1,75 @@
+# push_many(): as push(), for many tasks of one function. All of them are queued, or none.
+
+# `options`: of tq_task_options(), whose `replace` is absent: `replace` is a key for each task, or NULL.
+tq_push_many <- function(private, fun, args_list, ids, options, replace, call) {
+  fun <- tq_portable_function(tq_check_function(if (missing(fun)) NULL else fun, "fun", call))
+  args_list <- tq_check_args_list(if (missing(args_list)) NULL else args_list, call)
+  ids <- tq_check_ids(ids, length(args_list), call)
+  keys <- tq_check_keys(replace, length(args_list), call)
+  handle <- tq_handle(private, call)
+  if (!is.null(private$inline)) tq_inline_start(private$inline, call)
+
+  calls <- tq_many_calls(args_list, options$far)
+  repeat {
+    pushed <- .External(C_tq_push_many, handle, ids, fun, calls, options$near, keys)
+    if (!is.list(pushed)) break
+    tq_refuse_many(handle, pushed, args_list, call)
+    if (!options$block) return(invisible(NULL))
+    tq_checked(.External(C_tq_wait_room, handle, as.double(length(calls)), Inf), call)
+  }
+  if (!is.null(private$inline)) tq_inline_run(private$inline, handle, call)
+  invisible(pushed)
+}
+
+# Returns only for a queue that is full.
+tq_refuse_many <- function(handle, refusal, args_list, call) {
+  if (identical(refusal$code, "full")) return(invisible())
+  if (identical(refusal$code, "too-many")) {
+    remedy <- sprintf("a list of at most %s elements, because no more tasks may wait (`max_waiting`)",
+      format(refusal$limit, scientific = FALSE))
+    tq_input_error("args_list", args_list, remedy, call)
+  }
+  tq_push_refused(handle, refusal, call)
+}
+
+# What each task has beside its function; NULL where that is nothing.
+tq_many_calls <- function(args_list, far) {
+  calls <- if (length(far)) {
+    lapply(args_list, function(args) c(list(args = args), far))
+  } else {
+    lapply(args_list, function(args) if (length(args)) list(args = args))
+  }
+  # The random numbers of one task are not those of another.
+  if (!is.null(far$seed)) for (i in seq_along(calls)) calls[[i]]$streams <- i - 1
+  unname(calls)
+}
+
+tq_check_args_list <- function(x, call) {
+  if (is.list(x) && !is.object(x)) {
+    plain <- vapply(x, function(args) is.list(args) && !is.object(args), NA)
+    if (all(plain)) return(x)
+    lists <- vapply(x, function(args) is.list(args) || is.pairlist(args), NA)
+    if (all(lists)) return(lapply(x, as.list))
+  }
+  remedy <- "a list in which each element is a list of the arguments of one task, e.g. `list(list(1), list(2))`"
+  tq_input_error("args_list", x, remedy, call)
+}
+
+tq_check_ids <- function(x, count, call) {
+  if (is.null(x)) return(NULL)
+  valid <- is.character(x) && length(x) == count && !anyNA(x) && all(nzchar(x)) && !any(startsWith(x, ".idle-"))
+  if (!valid) {
+    remedy <- sprintf("%d non-empty strings that do not start with \".idle-\", one for each task, or NULL", count)
+    tq_input_error("ids", x, remedy, call)
+  }
+  enc2utf8(x)
+}
+
+tq_check_keys <- function(x, count, call) {
+  if (is.null(x)) return(NULL)
+  valid <- is.character(x) && length(x) == count && !anyNA(x) && all(nzchar(x)) && !anyDuplicated(x)
+  if (!valid) {
+    tq_input_error("replace", x, sprintf("%d different strings, one for each task, or NULL", count), call)
+  }
+  enc2utf8(x)
+}

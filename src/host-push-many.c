@@ -1,0 +1,57 @@
+/* Handing in many tasks at once. */
+
+#include "rapi.h"
+
+struct many {
+  void *queue;
+  SEXP ids, fun, calls, options, keys;
+  void *fun_bytes, *function, *call_bytes, *batch;
+};
+
+static const char *text_at(SEXP strings, R_xlen_t i) {
+  return strings == R_NilValue ? NULL : Rf_translateCharUTF8(STRING_ELT(strings, i));
+}
+
+/* Serializing may collect garbage, and a finalizer may push, too: nothing of ours is in the queue before all are. */
+static SEXP many_body(void *data) {
+  struct many *many = data;
+  unsigned long before = tq_references_written;
+  many->fun_bytes = tq_buffer_new(TQ_SEGMENTS_OF_FUNCTION, 1);
+  tq_serialize(many->fun_bytes, many->fun);
+  many->function = tq_function(many->fun_bytes, tq_references_written == before);
+  many->fun_bytes = NULL;
+  if (!many->function) Rf_error("out of memory while serializing: the object is too large");
+  R_xlen_t count = XLENGTH(many->calls);
+  many->batch = tq_batch_new(many->queue, many->function, many->options, (size_t) count);
+  for (R_xlen_t i = 0; i < count; i++) {
+    const void *top = vmaxget();
+    SEXP call = VECTOR_ELT(many->calls, i);
+    many->call_bytes = tq_buffer_new(TQ_SEGMENTS, 0);
+    if (call != R_NilValue) tq_serialize(many->call_bytes, call);
+    const char *id = text_at(many->ids, i), *key = text_at(many->keys, i);
+    void *bytes = many->call_bytes;
+    many->call_bytes = NULL;
+    if (!tq_batch_add(many->batch, id, key, bytes)) Rf_error("out of memory while serializing: the object is too large");
+    vmaxset(top);
+  }
+  return tq_batch_push(many->queue, many->batch);
+}
+
+static void many_cleanup(void *data) {
+  struct many *many = data;
+  tq_buffer_free(many->fun_bytes);
+  tq_function_free(many->function);
+  tq_buffer_free(many->call_bytes);
+  tq_batch_free(many->batch);
+}
+
+/* (handle, ids or NULL, fun, list of calls, options or NULL, keys or NULL): the ids, or a failure. A call is NULL where there is
+ * nothing to say. Nothing is queued when an object cannot be serialized. */
+SEXP tq_r_push_many(SEXP args) {
+  SEXP refusal;
+  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  struct many data = {queue, tq_argument(args, 2), tq_argument(args, 3), tq_argument(args, 4), tq_argument(args, 5),
+                      tq_argument(args, 6), NULL, NULL, NULL, NULL};
+  return R_ExecWithCleanup(many_body, &data, many_cleanup, &data);
+}

@@ -1,0 +1,89 @@
+//! The part of `taskq.h` for many tasks at once.
+
+use std::ffi::CStr;
+use std::os::raw::{c_char, c_int, c_void};
+use std::sync::Arc;
+
+use extendr_ffi::{R_NilValue, SEXP};
+use taskq_core::Submission;
+use taskq_engine::{Function, TaskPayload};
+
+use super::host::into_sexp;
+use super::{border, options};
+use crate::{buffer, functions, handle, reply};
+
+/// Tasks on their way into a queue: what they have in common, and what each has of its own.
+struct Batch {
+    common: Submission,
+    fun: Arc<Function>,
+    tasks: Vec<(Submission, TaskPayload)>,
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_batch_new(
+    queue: *mut c_void,
+    fun: *mut c_void,
+    options: SEXP,
+    count: usize,
+) -> *mut c_void {
+    // SAFETY: the C side has checked the handle, and holds the others: shared bytes, the list that R/task-options.R has made.
+    let (common, fun) = unsafe {
+        let defaults = handle::at(queue).default_options();
+        (options::read(options, defaults), functions::hold(fun))
+    };
+    let tasks = Vec::with_capacity(count);
+    Box::into_raw(Box::new(Batch { common, fun, tasks })).cast()
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_batch_add(
+    batch: *mut c_void,
+    id: *const c_char,
+    key: *const c_char,
+    call: *mut c_void,
+) -> c_int {
+    // SAFETY: one of `tq_batch_new`'s; the C side gives the buffer away; null or a string of R's.
+    let (batch, call, label, key) = unsafe {
+        let text = |text: *const c_char| {
+            (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into())
+        };
+        let batch = &mut *batch.cast::<Batch>();
+        (batch, buffer::take(call), text(id), text(key))
+    };
+    border(0, || {
+        let Some(call) = call.finish() else { return 0 };
+        let task = Submission {
+            label,
+            key,
+            ..batch.common.clone()
+        };
+        let (fun, call) = (Arc::clone(&batch.fun), Arc::new(call));
+        batch.tasks.push((task, TaskPayload { fun, call }));
+        1
+    })
+}
+
+/// Empties the batch.
+#[no_mangle]
+unsafe extern "C" fn tq_batch_push(queue: *mut c_void, batch: *mut c_void) -> SEXP {
+    // SAFETY: the C side has checked the handle; the other is one of `tq_batch_new`'s; R's constant.
+    let (queue, batch, fault) = unsafe {
+        let batch = &mut *batch.cast::<Batch>();
+        (handle::at(queue), batch, R_NilValue)
+    };
+    border(fault, || {
+        let tasks = std::mem::take(&mut batch.tasks);
+        match queue.push_many(tasks) {
+            Ok(labels) => into_sexp(labels.into()),
+            Err(error) => into_sexp(reply::push_failure(&error)),
+        }
+    })
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_batch_free(batch: *mut c_void) {
+    if !batch.is_null() {
+        // SAFETY: one of `tq_batch_new`'s, freed once.
+        drop(unsafe { Box::from_raw(batch.cast::<Batch>()) });
+    }
+}
