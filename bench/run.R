@@ -52,8 +52,10 @@ main <- function(arguments) {
 
   figures <- summarise(samples, rows)
   table <- goal_table(figures, rows, all = is.null(chosen$only))
-  cat("\nThe goals. \"cost / goal\": up to 1 it is reached. \"= k x\": it costs k times what taskq costs.\n\n")
-  print_table(table)
+  if (nrow(table$cells)) {
+    cat("\nThe goals. \"cost / goal\": up to 1 it is reached. \"= k x\": it costs k times what taskq costs.\n\n")
+    print_table(table)
+  }
   if (is.null(json)) return(invisible())
   result <- list(
     machine = facts,
@@ -78,7 +80,7 @@ settings_for <- function(chosen) {
     block = if (quick) 0.1 else 0.3, # seconds of one repeat of the latency
     budget = if (quick) 1 else 8,    # seconds for one rival in one measure
     turn = if (quick) 3 else 20,     # the same, for one repeat at one place of a curve
-    patience = 180,                  # seconds after which one repeat has failed
+    patience = 600,                  # seconds after which one repeat has failed
     part = if (quick) 0.25 else 1,   # of the tasks that a slow rival gets
     workers = max(2L, parallel::detectCores()),
     tasks = 20000,                   # of the throughput
