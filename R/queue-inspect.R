@@ -15,19 +15,25 @@ tq_list_tasks <- function(private, idle, payload, call) {
   handle <- tq_handle(private, call)
   view <- tq_checked(rs_queue_tasks(handle), call)
   seats <- if (idle) tq_checked(rs_queue_seats(handle), call)
-  objects <- if (payload) lapply(view$serial, tq_task_objects, handle = handle)
+  objects <- if (payload) tq_task_objects(handle, view$serial)
   tq_task_frame(view, seats, objects)
 }
 
-# Function, arguments and result of one task. What was freed, or cannot be read here, is NULL.
-tq_task_objects <- function(serial, handle) {
-  sent <- tryCatch(.External(C_tq_payload, handle, serial), error = function(cnd) NULL)
-  done <- tryCatch(.External(C_tq_outcome, handle, serial), error = function(cnd) NULL)
-  if (inherits(sent, "tq_failure")) sent <- NULL
-  if (inherits(done, "tq_failure")) done <- NULL
-  fun <- if (is.null(sent$call$batch)) sent$fun else sent$fun$fun
-  result <- if (!is.null(done)) tq_result(done, rs_queue_failure(handle))
-  list(fun = fun, args = if (!is.null(sent)) sent$call$args %||% list(), result = result)
+# Functions, arguments and results of tasks: a list of each. What was freed, or cannot be read here, is NULL.
+tq_task_objects <- function(handle, serials) {
+  n <- length(serials)
+  lists <- list(fun = vector("list", n), args = vector("list", n), done = vector("list", n), at = numeric(1L))
+  # It fills these lists, and goes on behind what cannot be read.
+  while (lists$at < n) {
+    refusal <- tryCatch(.External(C_tq_objects, handle, serials, lists), error = function(cnd) NULL)
+    tq_checked(refusal, NULL)
+  }
+  failure <- NULL
+  delayedAssign("failure", rs_queue_failure(handle))
+  is_done <- which(lengths(lists$done) > 0L)
+  result <- vector("list", n)
+  result[is_done] <- lapply(lists$done[is_done], function(done) tq_result(done, failure))
+  list(fun = lists$fun, args = lists$args, result = result)
 }
 
 tq_list_workers <- function(private, call) {

@@ -13,7 +13,7 @@ tq_task_prototype <- function() {
 }
 
 # `view`: columns of rs_queue_tasks(); `seats`: of rs_queue_seats(), or NULL for no idle rows;
-# `objects`: list(fun, args, result) of each task, or NULL for none of them.
+# `objects`: a list each of fun, args, result of the tasks, or NULL for none of them.
 tq_task_frame <- function(view, seats = NULL, objects = NULL) {
   tasks <- length(view$id)
   idle <- length(seats$seat)
@@ -38,7 +38,7 @@ tq_task_frame <- function(view, seats = NULL, objects = NULL) {
   columns$started_at[here] <- .POSIXct(view$started)
   columns$finished_at[here] <- .POSIXct(view$finished)
   if (!is.null(objects)) {
-    for (name in c("fun", "args", "result")) columns[[name]][here] <- lapply(objects, `[[`, name)
+    for (name in c("fun", "args", "result")) columns[[name]][here] <- objects[[name]]
   }
 
   columns$id[there] <- paste0(rep(".idle-", idle), seats$seat)

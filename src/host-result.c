@@ -27,7 +27,7 @@ void tq_result_begin(void) {
   empty_string = KEEP_STRINGS("");
 }
 
-static SEXP element(SEXP list, const char *name) {
+SEXP tq_element(SEXP list, const char *name) {
   SEXP names = Rf_getAttrib(list, R_NamesSymbol);
   for (R_xlen_t i = 0; i < Rf_xlength(names); i++)
     if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0) return VECTOR_ELT(list, i);
@@ -37,7 +37,7 @@ static SEXP element(SEXP list, const char *name) {
 static SEXP text(struct tq_bytes bytes) { return bytes.length ? tq_string(bytes) : empty_string; }
 
 static SEXP conditions(SEXP outcome, const char *name) {
-  SEXP list = element(outcome, name);
+  SEXP list = tq_element(outcome, name);
   return list == R_NilValue ? Rf_allocVector(VECSXP, 0) : list;
 }
 
@@ -55,7 +55,7 @@ static SEXP make_result(const struct tq_done *done, SEXP outcome) {
   Rf_setAttrib(times, R_NamesSymbol, times_names);
   Rf_setAttrib(times, R_ClassSymbol, times_class);
   int i = 0;
-  SET_VECTOR_ELT(result, i++, element(outcome, "value"));
+  SET_VECTOR_ELT(result, i++, tq_element(outcome, "value"));
   SET_VECTOR_ELT(result, i++, text(done->out));
   SET_VECTOR_ELT(result, i++, text(done->err));
   i++;
@@ -97,7 +97,7 @@ static SEXP make_task(const struct tq_done *done, SEXP outcome) {
   return task;
 }
 
-static SEXP task_body(void *data) {
+SEXP tq_describe_done(void *data) {
   struct tq_done done;
   tq_done_read(data, &done);
   SEXP outcome = PROTECT(tq_unserialize(done.outcome));
@@ -107,7 +107,7 @@ static SEXP task_body(void *data) {
 }
 
 static SEXP describe_done(void *done) {
-  return done ? R_ExecWithCleanup(task_body, done, tq_done_free, done) : R_NilValue;
+  return done ? R_ExecWithCleanup(tq_describe_done, done, tq_done_free, done) : R_NilValue;
 }
 
 /* ---- pop ---- */
@@ -129,7 +129,7 @@ static SEXP pop_body(void *data) {
   tq_done_read(pop->done, &done);
   if (!done.succeeded || done.dropped > 0) return NULL;
   SEXP outcome = PROTECT(tq_unserialize(done.outcome));
-  int is_whole = Rf_xlength(element(outcome, "dropped")) == 0;
+  int is_whole = Rf_xlength(tq_element(outcome, "dropped")) == 0;
   SEXP result = PROTECT(is_whole ? make_result(&done, outcome) : R_NilValue);
   /* Nothing is allocated from here on. */
   int is_taken = is_whole && tq_take(pop->queue, done.serial);

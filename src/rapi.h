@@ -82,6 +82,7 @@ SEXP tq_r_outcome(SEXP args);
 SEXP tq_r_commit(SEXP args);
 SEXP tq_r_commit_all(SEXP args);
 SEXP tq_r_payload(SEXP args);
+SEXP tq_r_objects(SEXP args);
 SEXP tq_r_map_begin(SEXP args);
 SEXP tq_r_map_feed(SEXP args);
 SEXP tq_r_map_wait(SEXP args);
@@ -109,6 +110,10 @@ SEXP tq_state_save(SEXP args);
 SEXP tq_state_changed(SEXP args);
 SEXP tq_state_restore(SEXP args);
 
+/* A done task as a list: its result, and what its error is made of. */
+SEXP tq_describe_done(void *done);
+/* The element of this name, or NULL of R. */
+SEXP tq_element(SEXP list, const char *name);
 /* Makes what results are made with; once. */
 void tq_result_begin(void);
 

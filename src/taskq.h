@@ -111,6 +111,7 @@ int tq_wait_for_room(void *queue, double count, double ms);
 void *tq_awaited_new(const double *tasks, size_t count);
 int tq_wait_for_all(void *queue, void *awaited, double ms);
 void tq_awaited_free(void *awaited);
+/* A task and what came of it. Freeing NULL does nothing, here and below. */
 void *tq_oldest_done(void *queue);
 void *tq_done_task(void *queue, double serial);
 void tq_done_read(void *done, struct tq_done *into);

@@ -35,7 +35,7 @@ test_that("the columns have their names, order and types, with and without rows"
 })
 
 test_that("tasks come first, then a row for each worker", {
-  objects <- list(list(fun = sum, args = list(1), result = NULL), list(fun = NULL))
+  objects <- list(fun = list(sum, NULL), args = list(list(1), NULL), result = list(NULL, NULL))
   frame <- tq_task_frame(some_view(), some_seats(), objects)
   expect_identical(frame$id, c("a", ".1", ".idle-1", ".idle-2", ".idle-3"))
   expect_identical(frame$idle, c(FALSE, FALSE, TRUE, TRUE, TRUE))
@@ -47,7 +47,7 @@ test_that("tasks come first, then a row for each worker", {
 })
 
 test_that("the table prints with and without tibble", {
-  objects <- list(list(fun = function(x) x, args = list(mtcars)), list(fun = NULL))
+  objects <- list(fun = list(function(x) x, NULL), args = list(list(mtcars), NULL), result = list(NULL, NULL))
   frame <- tq_task_frame(some_view(), some_seats(), objects)
   cells <- vapply(list(sum, NULL, list(1, 2), 12L, mtcars), tq_format_cell, "")
   expect_identical(cells, c("<fn>", "", "<list [2]>", "12", "<data.frame [11]>"))

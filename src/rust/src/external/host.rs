@@ -283,8 +283,10 @@ unsafe extern "C" fn tq_done_read(done: *const c_void, into: *mut Done) {
 
 #[no_mangle]
 unsafe extern "C" fn tq_done_free(done: *mut c_void) {
-    // SAFETY: one of `hold`'s, freed once.
-    drop(unsafe { Box::from_raw(done.cast::<Held>()) });
+    if !done.is_null() {
+        // SAFETY: one of `hold`'s, freed once.
+        drop(unsafe { Box::from_raw(done.cast::<Held>()) });
+    }
 }
 
 #[no_mangle]
@@ -339,8 +341,10 @@ unsafe extern "C" fn tq_task_read(
 
 #[no_mangle]
 unsafe extern "C" fn tq_task_free(task: *mut c_void) {
-    // SAFETY: one of `tq_task`'s, freed once.
-    drop(unsafe { Box::from_raw(task.cast::<TaskPayload>()) });
+    if !task.is_null() {
+        // SAFETY: one of `tq_task`'s, freed once.
+        drop(unsafe { Box::from_raw(task.cast::<TaskPayload>()) });
+    }
 }
 
 fn code(outcome: WaitOutcome) -> c_int {

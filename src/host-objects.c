@@ -1,0 +1,77 @@
+/* What list_tasks() shows of tasks: their functions, arguments and results, of many tasks at once. */
+
+#include "rapi.h"
+
+/* The places in the list that R keeps; the first three are as long as there are tasks. */
+enum { FUNS, ARGS, DONE, AT };
+
+struct objects {
+  void *queue;
+  SEXP serials, lists;
+  /* The task whose function was read last, which keeps that alive, and what was read. */
+  void *known;
+  const void *known_payload;
+  SEXP last;
+  void *task, *done;
+};
+
+static void read_sent(struct objects *objects, R_xlen_t i) {
+  const void *fun_payload, *call_payload;
+  tq_task_read(objects->task, &fun_payload, &call_payload);
+  if (fun_payload != objects->known_payload) {
+    objects->known_payload = NULL;
+    SET_VECTOR_ELT(objects->last, 0, tq_unserialize(fun_payload));
+    /* Held from here on, so that no other function has its address. */
+    tq_task_free(objects->known);
+    objects->known = objects->task;
+    objects->known_payload = fun_payload;
+    objects->task = NULL;
+  }
+  SET_VECTOR_ELT(VECTOR_ELT(objects->lists, FUNS), i, VECTOR_ELT(objects->last, 0));
+  SEXP call = PROTECT(tq_unserialize(call_payload));
+  SEXP args = tq_element(call, "args");
+  SET_VECTOR_ELT(VECTOR_ELT(objects->lists, ARGS), i, args == R_NilValue ? Rf_allocVector(VECSXP, 0) : args);
+  UNPROTECT(1);
+}
+
+static SEXP objects_body(void *data) {
+  struct objects *objects = data;
+  double *at = REAL(VECTOR_ELT(objects->lists, AT));
+  objects->last = PROTECT(Rf_allocVector(VECSXP, 1));
+  while (at[0] < (double) XLENGTH(objects->serials)) {
+    R_xlen_t i = (R_xlen_t) at[0]++;
+    double serial = REAL(objects->serials)[i];
+    objects->task = tq_task(objects->queue, serial);
+    if (objects->task) {
+      read_sent(objects, i);
+      tq_task_free(objects->task);
+      objects->task = NULL;
+    }
+    objects->done = tq_done_task(objects->queue, serial);
+    if (objects->done) {
+      SET_VECTOR_ELT(VECTOR_ELT(objects->lists, DONE), i, tq_describe_done(objects->done));
+      tq_done_free(objects->done);
+      objects->done = NULL;
+    }
+    if (i % 1000 == 999) R_CheckUserInterrupt();
+  }
+  UNPROTECT(1);
+  return R_NilValue;
+}
+
+static void objects_cleanup(void *data) {
+  struct objects *objects = data;
+  tq_task_free(objects->known);
+  tq_task_free(objects->task);
+  tq_done_free(objects->done);
+}
+
+/* (handle, serials, lists): fills list(fun, args, done, at), from the place in `at` on. Where something cannot be read it jumps, and
+ * `at` is behind that: calling it again goes on there. What was freed stays NULL. */
+SEXP tq_r_objects(SEXP args) {
+  SEXP refusal;
+  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  struct objects objects = {queue, tq_argument(args, 2), tq_argument(args, 3), NULL, NULL, NULL, NULL, NULL};
+  return R_ExecWithCleanup(objects_body, &objects, objects_cleanup, &objects);
+}
