@@ -30,7 +30,8 @@ pub struct Submission {
     /// It is a part of something that counts as one task, see
     /// [`Scheduler::number`](crate::Scheduler::number): it takes no number from those that count, nor
     /// an automatic label (but the next free of `.part-1`, `.part-2`, ...), ranks behind those of its
-    /// priority, and there is always room for it. Who submits parts limits their number.
+    /// priority, and there is always room for it. Who submits parts limits their number. No task can
+    /// be to run after a part: it would be older than that.
     pub part: bool,
 }
 

@@ -80,7 +80,8 @@ impl Tasks {
             let unknown = || SubmitError::Unknown {
                 label: label.into(),
             };
-            self.find(label).ok_or_else(unknown)
+            let found = self.find(label).filter(|id| id.0 <= PARTS);
+            found.ok_or_else(unknown)
         };
         task.after.iter().map(|label| find(label)).collect()
     }

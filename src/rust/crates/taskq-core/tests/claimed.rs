@@ -183,6 +183,16 @@ fn parts_rank_behind_what_counts_but_only_within_their_priority() {
 }
 
 #[test]
+fn no_task_runs_after_a_part() {
+    let mut driver = Driver::new(plain(1));
+    driver.submit(part());
+    let late = common::after_these("a", &[".part-1"]);
+    let label = ".part-1".into();
+    let refused = driver.scheduler.submit(driver.now, late);
+    assert_eq!(refused, Err(SubmitError::Unknown { label }));
+}
+
+#[test]
 fn there_is_always_room_for_a_part() {
     let mut driver = Driver::new(Config {
         max_waiting: 1,

@@ -58,6 +58,13 @@ pub(crate) struct Task {
     pub(crate) disowned: bool,
 }
 
+impl Task {
+    /// No part, and wanted.
+    fn can_be_waited_for(&self) -> bool {
+        !self.disowned && self.id < TaskId(1 << 52)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seat {
     Vacant,
@@ -124,7 +131,7 @@ impl Model {
             return Err(SubmitError::Full);
         }
         let find = |label: &str| self.tasks.iter().find(|task| task.label == label);
-        let wanted = |label: &str| find(label).filter(|task| !task.disowned);
+        let wanted = |label: &str| find(label).filter(|task| task.can_be_waited_for());
         let given = push.label.map(|number| format!(".{number}"));
         if let Some(label) = given.as_ref().filter(|label| find(label).is_some()) {
             let label = label.as_str().into();
@@ -214,7 +221,7 @@ impl Model {
         let labels: Vec<String> = labels.map(|number| format!(".{number}")).collect();
         let here = |number: &u8| {
             let label = format!(".{number}");
-            let same = |task: &Task| task.label == label && !task.disowned;
+            let same = |task: &Task| task.label == label && task.can_be_waited_for();
             self.tasks.iter().any(same)
         };
         if !pushes.iter().flat_map(|push| &push.after).all(here) {

@@ -159,6 +159,7 @@ fn push(world: &mut World, tasks: &mut Vec<TaskId>) {
     let has_room = world.scheduler.has_room(1);
     let key = world.random.permille(100).then(|| world.random.below(3));
     let after = after(world, tasks);
+    let after: Vec<TaskId> = after.into_iter().filter(|task| task.0 < 1 << 52).collect();
     let label = |&task: &TaskId| Some(world.scheduler.task(task)?.label.into());
     let claimed = world.random.permille(300);
     let part = claimed && world.random.permille(500);
