@@ -80,6 +80,10 @@ tq_leave_no_trace <- function() {
 # What every session does first is done here once: R reads functions of packages, and compiles them, when
 # they are first used, and a fork has them then. Without an `init`, what tasks find is known here, too.
 tq_rehearse <- function(init, seed) {
+  list(
+    tq_session_begin, tq_session_run, tq_serve_tasks, tq_serve_until_failure, tq_go_home, tq_reply_failure,
+    tq_leave, tempdir, Sys.unsetenv, suspendInterrupts, rs_session_start, rs_session_ready
+  )
   evaluator <- tq_evaluator()
   for (i in 1:3) tq_guarded(evaluator, evaluator$evaluate(function() NULL, list()))
   home <- tq_home(seed)
