@@ -176,7 +176,7 @@ test_that("A2: a large result that is never popped leaves nothing, nor does a se
   expect_identical(q$get_num_done(), 2L)
 })
 
-test_that("I7: a function travels once, and each task finds it as it was pushed", {
+test_that("a function travels once, and each task finds it as it was pushed", {
   q <- local_queue(1)
   # It holds an environment of its own, which a task changes.
   counter <- local({
@@ -201,7 +201,7 @@ test_that("I7: a function travels once, and each task finds it as it was pushed"
   for (i in 1:3) expect_true(run_task(q, own)$result)
 })
 
-test_that("I7: a function that looks like the last one is not taken for it", {
+test_that("a function that looks like the last one is not taken for it", {
   q <- local_queue(1)
   make <- function(value) {
     fun <- function() attr(sys.function(), "value")
