@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use taskq_core::id::{AttemptId, TaskId, WorkerId};
@@ -170,14 +171,15 @@ pub(crate) fn in_memory(len: usize) -> Part {
     }
 }
 
+/// Each time with another function.
 pub(crate) fn run(task: u64, fun: Part, call: Part) -> ToSession {
+    static FUNCTIONS: AtomicU64 = AtomicU64::new(1);
     ToSession::Run {
         attempt: attempt(task),
         label: "a".into(),
         tries: 1,
         fun: FunctionRef {
-            // A number of its own: it comes with the frame.
-            id: task + 1,
+            id: FUNCTIONS.fetch_add(1, Ordering::Relaxed),
             is_pure: false,
             part: fun,
         },
