@@ -84,10 +84,11 @@ test_that("D3: a late interrupt hits neither the next task nor the session", {
   rounds <- 2000L
   statuses <- character(rounds)
   victims <- 0L
-  # The moment of the cancel moves over the whole life of the task.
+  # The moment of the cancel moves over the whole life of the task, and to 2 ms after its push.
   for (i in seq_len(rounds)) {
     id <- q$push(function(n) for (k in seq_len(n)) NULL, list(i %% 300L))
-    for (k in seq_len((i * 7L) %% 900L)) NULL
+    moment <- Sys.time() + (i * 7L) %% 100L * 2e-5
+    while (Sys.time() < moment) NULL
     q$cancel(id, grace = 20000)
     follower <- q$push(function() "fine")
     statuses[i] <- q$pop(20000)$status
