@@ -15,7 +15,7 @@ nursery_main <- function() {
     tq_session_run(objects$init, setup$seed, home)
   }
   on.exit()
-  tq_leave()
+  quit("no", status = 0L, runLast = FALSE)
 }
 
 # Entry point of a session that was started, not forked.
@@ -28,13 +28,7 @@ session_main <- function() {
   objects <- tq_prepare(setup, rs_session_failed)
   tq_session_run(objects$init, setup$seed)
   on.exit()
-  tq_leave()
-}
-
-# Devices may hold back what was drawn.
-tq_leave <- function() {
-  if (length(tq_devices())) grDevices::graphics.off()
-  .External(C_tq_leave)
+  quit("no", status = 0L, runLast = FALSE)
 }
 
 tq_read_setup <- function(bytes, failed) {
@@ -82,7 +76,7 @@ tq_leave_no_trace <- function() {
 tq_rehearse <- function(init, seed) {
   list(
     tq_session_begin, tq_session_run, tq_serve_tasks, tq_serve_until_failure, tq_go_home, tq_reply_failure,
-    tq_leave, tempdir, Sys.unsetenv, suspendInterrupts, rs_session_start, rs_session_ready
+    quit, tempdir, Sys.unsetenv, suspendInterrupts, rs_session_start, rs_session_ready
   )
   evaluator <- tq_evaluator()
   for (i in 1:3) tq_guarded(evaluator, evaluator$evaluate(function() NULL, list()))

@@ -101,7 +101,6 @@ SEXP tq_r_segments(SEXP args);
 SEXP tq_r_serve(SEXP args);
 SEXP tq_r_reply(SEXP args);
 SEXP tq_r_disarm(SEXP args);
-SEXP tq_r_leave(SEXP args);
 SEXP tq_r_inline_next(SEXP args);
 SEXP tq_r_inline_done(SEXP args);
 SEXP tq_state_begin(SEXP args);

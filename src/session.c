@@ -3,7 +3,6 @@
 #include "rapi.h"
 
 #include <R_ext/GraphicsEngine.h> /* R_interrupts_pending */
-#include <Rinterface.h>           /* R_RunExitFinalizers */
 
 #include <string.h>
 
@@ -100,16 +99,6 @@ SEXP tq_r_serve(SEXP args) {
     Rf_eval(call, R_GlobalEnv);
     UNPROTECT(2);
   }
-  return R_NilValue;
-}
-
-/* Ends this process, which has nothing to hand over any more. As quit() does: finalizers that asked for it run, then what the C library
- * was asked to run. What quit() does besides takes longer than all of a short session: it starts a program to remove the temporary
- * directory, which the nursery removes anyway. */
-SEXP tq_r_leave(SEXP args) {
-  (void) args;
-  R_RunExitFinalizers();
-  tq_leave();
   return R_NilValue;
 }
 

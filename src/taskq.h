@@ -172,8 +172,6 @@ int tq_session_reply(int verdict, void *outcome);
 unsigned long long *tq_session_elements(double count);
 void tq_session_arm(void);
 void tq_session_disarm(void);
-/* Ends the process with status 0. */
-void tq_leave(void);
 
 /* The state of the process: what differs from the saved one as bits, and NULL or why these could not be put back. */
 void tq_process_save(int bare);

@@ -24,7 +24,7 @@ link_flags <- switch(
   # Nothing but R_init_taskq is exported; the code stays mapped when R unloads
   # the package, because a thread of ours may still be returning from it.
   Linux = c(
-    "-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-z,nodelete",
+    "-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-z,nodelete -Wl,--strip-debug",
     "-lutil -lrt -lpthread -ldl -lm"
   ),
   Darwin = "-Wl,-exported_symbol,_R_init_taskq -Wl,-dead_strip",

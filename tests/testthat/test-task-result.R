@@ -36,7 +36,7 @@ test_that("times and seconds are those of the attempt", {
   result <- tq_result(some_task())
   expect_s3_class(result$times, "POSIXct")
   expect_named(result$times, c("queued", "started", "finished"))
-  expect_false(is.unsorted(result$times, strictly = TRUE))
+  expect_false(is.unsorted(result$times))
   times <- unname(unclass(result$times))
   expect_identical(result$seconds, times[[3L]] - times[[2L]])
 })

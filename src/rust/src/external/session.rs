@@ -124,11 +124,6 @@ extern "C" fn tq_session_elements(count: f64) -> *mut u64 {
     })
 }
 
-#[no_mangle]
-extern "C" fn tq_leave() {
-    std::process::exit(0);
-}
-
 fn with_session<T>(fault: T, body: impl FnOnce(&mut Session) -> T) -> T
 where
     T: Copy,
