@@ -26,7 +26,8 @@ pub struct Config {
     /// Decides by how much the delays of retries differ.
     pub jitter_seed: u64,
     /// How many sessions in a row, with no task finished in between, may die right after they became
-    /// ready and before they have begun a task, until the pool is given up. 0 means 1. Default 10.
+    /// ready and before they have begun a task, until the pool is given up; sessions that were there at
+    /// the same time and die together count once. 0 means 1. Default 10.
     pub idle_death_limit: u32,
     /// How much is sent to a busy worker.
     pub look_ahead: LookAhead,

@@ -41,6 +41,26 @@ fn after_so_many_of_them_in_a_row_the_pool_is_given_up() {
 }
 
 #[test]
+fn those_that_are_killed_together_count_once() {
+    let (mut driver, workers) = Driver::ready(Config {
+        idle_death_limit: 2,
+        ..plain(3)
+    });
+    for worker in workers {
+        driver.dies(worker);
+    }
+    let replacements = [next(&mut driver), next(&mut driver), next(&mut driver)];
+    assert_eq!(driver.state(), QueueState::Open);
+    driver.dies(replacements[2]);
+    for worker in [replacements[1], replacements[0]] {
+        driver.expect(taskq_core::Action::Retire { worker });
+    }
+    driver.expect(taskq_core::Action::Failed);
+    driver.expect(taskq_core::Action::Shutdown);
+    assert_eq!(driver.state(), QueueState::Failed);
+}
+
+#[test]
 fn a_finished_task_sets_the_count_back() {
     let (mut driver, workers) = Driver::ready(limit(2));
     let mut worker = workers[0];

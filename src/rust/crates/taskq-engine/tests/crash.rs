@@ -128,17 +128,18 @@ fn all_sessions_killed_at_once_are_replaced() {
         ..Options::default()
     });
     for i in 0..8 {
-        fixture.push(Some(&format!("victim-{i}")), "stubborn 60000");
+        fixture.push(Some(&format!("victim-{i}")), "print go;stubborn 60000");
     }
-    // A session that dies before its task has begun is not to blame, and the task runs again: so the killing goes on until
-    // each has had its turn.
-    wait_for("every victim to die", || {
-        let rows = fixture.queue().tasks();
-        for pid in rows.iter().filter_map(|row| row.pid) {
-            let _ = taskq_sys::process::kill(pid, 9);
-        }
-        rows.iter().all(|row| row.outcome.is_some()).then_some(())
-    });
+    // Only a session that dies in a task takes that with it: so all are to have begun.
+    for row in fixture.queue().tasks() {
+        wait_for("the victim to begin", || {
+            let (stdout, _) = fixture.queue().output(row.id)?;
+            (stdout.bytes == b"go").then_some(())
+        });
+    }
+    for pid in fixture.queue().tasks().iter().filter_map(|row| row.pid) {
+        taskq_sys::process::kill(pid, 9).expect("it lives");
+    }
     for _ in 0..8 {
         let cause = GoneCause::Signaled { signal: 9 };
         assert_eq!(fixture.pop().outcome, Outcome::Crash { cause });

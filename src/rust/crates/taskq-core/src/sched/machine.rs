@@ -87,6 +87,9 @@ pub(super) struct Starts {
     pub(super) failures: u32,
     /// How many sessions died right after they became ready since a task was last finished.
     pub(super) young_deaths: u32,
+    /// The worker launched last when such a death was last counted: deaths of older ones are part of
+    /// it.
+    pub(super) deaths_counted_up_to: u64,
     /// The worker launched last when a failure was last counted: failures of older ones are part of
     /// it.
     pub(super) counted_up_to: u64,

@@ -61,7 +61,8 @@
 //!
 //! A session that dies, idle or before it has begun what it was sent, within a second after it
 //! became ready, and not with its nursery, is counted until a task is finished; `idle_death_limit`
-//! of them fail the pool, as `start_limit` failed starts do.
+//! of them fail the pool, as `start_limit` failed starts do. Sessions that lived at the same time and
+//! die one after the other count once.
 //!
 //! # What becomes of an attempt
 //!

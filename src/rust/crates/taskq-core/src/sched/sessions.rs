@@ -106,11 +106,8 @@ impl Scheduler {
             }
         } else if starting {
             self.session_failed_to_start(worker);
-        } else if died_young {
-            self.starts.young_deaths = self.starts.young_deaths.saturating_add(1);
-            if self.starts.young_deaths >= self.config.idle_death_limit {
-                self.give_up();
-            }
+        } else if died_young && worker.0 > self.starts.deaths_counted_up_to {
+            self.count_young_death();
         }
     }
 
@@ -230,6 +227,14 @@ impl Scheduler {
         self.starts.counted_up_to = self.pool.last_worker().0;
         self.starts.failures = self.starts.failures.saturating_add(1);
         if self.starts.failures >= self.config.start_limit {
+            self.give_up();
+        }
+    }
+
+    fn count_young_death(&mut self) {
+        self.starts.deaths_counted_up_to = self.pool.last_worker().0;
+        self.starts.young_deaths = self.starts.young_deaths.saturating_add(1);
+        if self.starts.young_deaths >= self.config.idle_death_limit {
             self.give_up();
         }
     }
