@@ -50,7 +50,8 @@ tq_inline_start <- function(inline, call) {
 # Runs what waits. What a task pushes into the queue that it is in runs after it.
 tq_inline_run <- function(inline, handle, call) {
   while (!is.null(task <- tq_checked(.External(C_tq_inline_next, handle), call))) {
-    # A number: so many milliseconds later a task is to be tried again.
+    # A number: so many milliseconds later a task is to be tried again. Nothing else happens in a queue without workers meanwhile,
+    # and an interrupt ends the sleep.
     if (is.list(task)) tq_inline_one(inline, handle, task) else Sys.sleep(task / 1000)
   }
 }

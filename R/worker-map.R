@@ -20,7 +20,7 @@ tq_evaluate_batch <- function(evaluator, work, batch) {
   state <- new.env(parent = emptyenv())
   state$first <- batch$first
   state$values <- vector("list", length(batch$x))
-  state$at <- numeric(3L)  # place, when it began, how long the last element took
+  state$at <- numeric(4L)  # place, when it began, how long the last element took, whether elements are counted
   state$failures <- list()
   frame <- tq_batch_frame(work, batch$x)
   renew <- tq_batch_random(batch$whole, state)

@@ -10,14 +10,6 @@ enum { TOKEN = 4 };
 
 static SEXP known_token = NULL, known_work = NULL;
 
-SEXP tq_batch_of(SEXP task_call) {
-  static const char batch[] = "batch";
-  if (Rf_xlength(task_call) != 1) return R_NilValue;
-  SEXP names = Rf_getAttrib(task_call, R_NamesSymbol);
-  int is_batch = names != R_NilValue && strcmp(CHAR(STRING_ELT(names, 0)), batch) == 0;
-  return is_batch ? VECTOR_ELT(task_call, 0) : R_NilValue;
-}
-
 SEXP tq_batch_work(SEXP batch, const void *payload) {
   SEXP token = STRING_ELT(VECTOR_ELT(batch, TOKEN), 0);
   if (known_token && strcmp(CHAR(known_token), CHAR(token)) == 0) return known_work;
@@ -37,17 +29,15 @@ void tq_batch_forget(void) {
   known_token = known_work = NULL;
 }
 
-/* What the R code reads when an element has failed: its place in the batch, and times. */
-enum { PLACE, STARTED, LAST, PLACES };
+/* Where a batch stands, of which the R code reads the first three when an element has failed: its place in the batch, when the batch
+ * began, how long the last element took; and whether the host may take back what has not begun. */
+enum { PLACE, STARTED, LAST, COUNTED };
 
 /* How long nobody looks at the clock, where elements are short, and for how many elements at most. */
 #define UNSEEN_MS 0.005
 #define UNSEEN 16
 /* So many bytes of results are enough for one batch. */
 #define ENOUGH_BYTES (16.0 * 1024 * 1024)
-
-/* Where the elements of the present batch are counted. */
-static unsigned long long *elements = NULL;
 
 /* About: what is at least there, two levels deep. */
 static double bytes_of(SEXP value, int depth) {
@@ -74,20 +64,9 @@ static double bytes_of(SEXP value, int depth) {
   }
 }
 
-/* One more element begins; 0 when the host has taken back what is left. As Elements::begin_one() in
- * taskq-wire/src/board/elements.rs. */
-static int begin_one(unsigned long long *word) {
-  const unsigned long long mask = (1 << 24) - 1;
-  unsigned long long seen = __atomic_load_n(word, __ATOMIC_ACQUIRE);
-  do {
-    if ((seen & mask) >= (seen >> 24 & mask)) return 0;
-  } while (!__atomic_compare_exchange_n(word, &seen, seen + 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
-  return 1;
-}
-
 /* (frame, values, state, milliseconds, renew): evaluates FUN(X[[i]], ...) in `frame` from the place in `state` on, puts the results
- * into `values`, and counts the place up. Ends when all are done that are not taken back, or when no element may be begun any more. Before an element
- * renew(), if it is a function, is called when the one before has used random numbers. */
+ * into `values`, and counts the place up. Ends when all are done that are not taken back, or when no element may be begun any more.
+ * Before an element renew(), if it is a function, is called when the one before has used random numbers. */
 SEXP tq_r_batch_run(SEXP args) {
   SEXP frame = tq_argument(args, 1), values = tq_argument(args, 2), state = tq_argument(args, 3);
   double budget = Rf_asReal(tq_argument(args, 4));
@@ -95,11 +74,7 @@ SEXP tq_r_batch_run(SEXP args) {
   double *at = REAL(state);
   R_xlen_t length = XLENGTH(values);
   SEXP i_symbol = Rf_install("i"), seed = Rf_install(".Random.seed");
-  SEXP place = PROTECT(Rf_allocVector(REALSXP, 1));
-  if (length <= INT_MAX) {
-    UNPROTECT(1);
-    place = PROTECT(Rf_allocVector(INTSXP, 1));
-  }
+  SEXP place = PROTECT(Rf_allocVector(length <= INT_MAX ? INTSXP : REALSXP, 1));
   Rf_defineVar(i_symbol, place, frame);
   MARK_NOT_MUTABLE(place);
   SEXP element = PROTECT(Rf_lang3(R_Bracket2Symbol, Rf_install("X"), i_symbol));
@@ -110,10 +85,10 @@ SEXP tq_r_batch_run(SEXP args) {
   int unseen = 0, most = 1;
   if (at[STARTED] == 0) {
     at[STARTED] = seen;
-    elements = tq_session_elements((double) length);
+    at[COUNTED] = tq_session_open_elements((double) length);
   }
   for (R_xlen_t i = (R_xlen_t) at[PLACE]; i < length; i++) {
-    if (elements && !begin_one(elements)) break;
+    if (at[COUNTED] != 0 && !tq_session_begin_element()) break;
     if (renewal != R_NilValue && !(R_existsVarInFrame(R_GlobalEnv, seed) && R_BindingIsActive(seed, R_GlobalEnv)))
       Rf_eval(renewal, R_BaseEnv);
     if (TYPEOF(place) == INTSXP)

@@ -6,7 +6,6 @@
 #include "rapi.h"
 
 #include <R_ext/GraphicsEngine.h> /* R_interrupts_suspended, R_interrupts_pending */
-#include <string.h>
 
 static SEXP phase_symbol, fun_symbol, enter_symbol, prepare_symbol, warnings_symbol, messages_symbol, record_symbol,
   batch_symbol;
@@ -69,17 +68,10 @@ static SEXP call_with(SEXP function, SEXP args) {
   return call;
 }
 
-static SEXP args_of(SEXP task_call) {
-  SEXP names = Rf_getAttrib(task_call, R_NamesSymbol);
-  for (R_xlen_t i = 0; i < Rf_xlength(names); i++)
-    if (strcmp(CHAR(STRING_ELT(names, i)), "args") == 0) return VECTOR_ELT(task_call, i);
-  return R_NilValue;
-}
-
 static int is_noted(SEXP evaluator, SEXP conditions) { return Rf_xlength(Rf_eval(conditions, evaluator)) > 0; }
 
 SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded) {
-  SEXP args = args_of(task_call), batch = tq_batch_of(task_call);
+  SEXP args = tq_element(task_call, "args"), batch = tq_element(task_call, "batch");
   Rf_defineVar(fun_symbol, fun, evaluator);
   /* A special function gets the arguments as they are: there is no frame of ours in between. */
   SEXP call = batch != R_NilValue ? Rf_lang3(batch_symbol, fun, batch) : call_with(TYPEOF(fun) == SPECIALSXP ? fun : enter_symbol, args);

@@ -32,11 +32,8 @@ struct begin {
 static SEXP begin_body(void *data) {
   struct begin *begin = data;
   SEXP elements = tq_argument(begin->args, 2), work = tq_argument(begin->args, 3);
-  begin->buffer = tq_buffer_new(TQ_SEGMENTS_OF_FUNCTION, 1);
-  tq_serialize(begin->buffer, work);
-  begin->function = tq_function(begin->buffer, 0);
-  begin->buffer = NULL;
-  if (!begin->function) Rf_error("out of memory while serializing: the object is too large");
+  int is_pure;
+  begin->function = tq_serialize_function(work, &begin->buffer, &is_pure);
   SEXP parts = PROTECT(Rf_allocVector(VECSXP, PARTS));
   SET_VECTOR_ELT(parts, ELEMENTS, elements);
   SET_VECTOR_ELT(parts, RESULTS, Rf_allocVector(VECSXP, XLENGTH(elements)));
@@ -124,8 +121,8 @@ static int wait_for_batch(void *wait, double ms) {
   return tq_map_wait(((struct wait_map *) wait)->map, &((struct wait_map *) wait)->serial, ms);
 }
 
-/* (handle, map, ms): the number of a batch that is done; FALSE when the time is over, or there is something to push; NULL when nothing is under way; a failure when
- * the pool has failed and nobody was told yet. */
+/* (handle, map, ms): the number of a batch that is done; FALSE when the time is over, or there is something to push; NULL when
+ * nothing is under way; a failure when the pool has failed and nobody was told yet. */
 SEXP tq_r_map_wait(SEXP args) {
   SEXP refusal;
   void *queue = tq_queue_of(tq_argument(args, 1), &refusal);

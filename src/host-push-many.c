@@ -5,7 +5,7 @@
 struct many {
   void *queue;
   SEXP ids, fun, calls, options, keys;
-  void *fun_bytes, *function, *call_bytes, *batch;
+  void *fun_bytes, *function, *call_bytes, *tasks;
 };
 
 static const char *text_at(SEXP strings, R_xlen_t i) {
@@ -15,14 +15,10 @@ static const char *text_at(SEXP strings, R_xlen_t i) {
 /* Serializing may collect garbage, and a finalizer may push, too: nothing of ours is in the queue before all are. */
 static SEXP many_body(void *data) {
   struct many *many = data;
-  unsigned long before = tq_references_written;
-  many->fun_bytes = tq_buffer_new(TQ_SEGMENTS_OF_FUNCTION, 1);
-  tq_serialize(many->fun_bytes, many->fun);
-  many->function = tq_function(many->fun_bytes, tq_references_written == before);
-  many->fun_bytes = NULL;
-  if (!many->function) Rf_error("out of memory while serializing: the object is too large");
+  int is_pure;
+  many->function = tq_serialize_function(many->fun, &many->fun_bytes, &is_pure);
   R_xlen_t count = XLENGTH(many->calls);
-  many->batch = tq_batch_new(many->queue, many->function, many->options, (size_t) count);
+  many->tasks = tq_many_new(many->queue, many->function, many->options, (size_t) count);
   for (R_xlen_t i = 0; i < count; i++) {
     const void *top = vmaxget();
     SEXP call = VECTOR_ELT(many->calls, i);
@@ -31,10 +27,10 @@ static SEXP many_body(void *data) {
     const char *id = text_at(many->ids, i), *key = text_at(many->keys, i);
     void *bytes = many->call_bytes;
     many->call_bytes = NULL;
-    if (!tq_batch_add(many->batch, id, key, bytes)) Rf_error("out of memory while serializing: the object is too large");
+    if (!tq_many_add(many->tasks, id, key, bytes)) tq_no_memory();
     vmaxset(top);
   }
-  return tq_batch_push(many->queue, many->batch);
+  return tq_many_push(many->queue, many->tasks);
 }
 
 static void many_cleanup(void *data) {
@@ -42,7 +38,7 @@ static void many_cleanup(void *data) {
   tq_buffer_free(many->fun_bytes);
   tq_function_free(many->function);
   tq_buffer_free(many->call_bytes);
-  tq_batch_free(many->batch);
+  tq_many_free(many->tasks);
 }
 
 /* (handle, ids or NULL, fun, list of calls, options or NULL, keys or NULL): the ids, or a failure. A call is NULL where there is

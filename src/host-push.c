@@ -42,13 +42,8 @@ static SEXP push_body(void *data) {
   if (is_same(push->fun, last_fun)) {
     push->function = tq_function_hold(last_function);
   } else {
-    unsigned long before = tq_references_written;
-    push->fun_bytes = tq_buffer_new(TQ_SEGMENTS_OF_FUNCTION, 1);
-    tq_serialize(push->fun_bytes, push->fun);
-    int is_pure = tq_references_written == before;
-    push->function = tq_function(push->fun_bytes, is_pure);
-    push->fun_bytes = NULL;
-    if (!push->function) Rf_error("out of memory while serializing: the object is too large");
+    int is_pure;
+    push->function = tq_serialize_function(push->fun, &push->fun_bytes, &is_pure);
     /* What is shared is freed when its last holder lets go of it; this must not be one. */
     if (is_pure && !tq_function_has_files(push->function)) remember_function(push->fun, push->function);
   }

@@ -27,13 +27,6 @@ void tq_result_begin(void) {
   empty_string = KEEP_STRINGS("");
 }
 
-SEXP tq_element(SEXP list, const char *name) {
-  SEXP names = Rf_getAttrib(list, R_NamesSymbol);
-  for (R_xlen_t i = 0; i < Rf_xlength(names); i++)
-    if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0) return VECTOR_ELT(list, i);
-  return R_NilValue;
-}
-
 static SEXP text(struct tq_bytes bytes) { return bytes.length ? tq_string(bytes) : empty_string; }
 
 static SEXP conditions(SEXP outcome, const char *name) {
@@ -191,24 +184,4 @@ SEXP tq_r_commit_all(SEXP args) {
   SEXP tasks = tq_argument(args, 2);
   if (tq_take_all(queue, REAL(tasks), (size_t) XLENGTH(tasks))) return tq_argument(args, 3);
   return evaluate(tq_argument(args, 4));
-}
-
-static SEXP payload_body(void *data) {
-  static const char *names[] = {"fun", "call", ""};
-  const void *fun, *call;
-  tq_task_read(data, &fun, &call);
-  SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
-  SET_VECTOR_ELT(list, 0, tq_unserialize(fun));
-  SET_VECTOR_ELT(list, 1, tq_unserialize(call));
-  UNPROTECT(1);
-  return list;
-}
-
-/* (handle, serial): list(fun, call), or NULL when it is gone or was freed. */
-SEXP tq_r_payload(SEXP args) {
-  SEXP refusal;
-  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
-  if (!queue) return refusal;
-  void *held = tq_task(queue, Rf_asReal(tq_argument(args, 2)));
-  return held ? R_ExecWithCleanup(payload_body, held, tq_task_free, held) : R_NilValue;
 }

@@ -37,6 +37,26 @@ SEXP tq_r_inline_next(SEXP args) {
   return next.about.ms < 0 ? R_NilValue : Rf_ScalarReal(next.about.ms);
 }
 
+static SEXP payload_body(void *data) {
+  static const char *names[] = {"fun", "call", ""};
+  const void *fun, *call;
+  tq_task_read(data, &fun, &call);
+  SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(list, 0, tq_unserialize(fun));
+  SET_VECTOR_ELT(list, 1, tq_unserialize(call));
+  UNPROTECT(1);
+  return list;
+}
+
+/* (handle, serial): list(fun, call), or NULL when it is gone or was freed. */
+SEXP tq_r_payload(SEXP args) {
+  SEXP refusal;
+  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  if (!queue) return refusal;
+  void *held = tq_task(queue, Rf_asReal(tq_argument(args, 2)));
+  return held ? R_ExecWithCleanup(payload_body, held, tq_task_free, held) : R_NilValue;
+}
+
 struct inline_done {
   void *queue;
   SEXP args;

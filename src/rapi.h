@@ -23,6 +23,8 @@ SEXP tq_argument(SEXP args, int n);
 /* The queue behind a handle, or NULL after an answer for R was put into `refusal`. */
 void *tq_queue_of(SEXP handle, SEXP *refusal);
 SEXP tq_string(struct tq_bytes text);
+/* The element of this name, or NULL of R. */
+SEXP tq_element(SEXP list, const char *name);
 
 /* ---- serialize.c ---- */
 
@@ -30,8 +32,11 @@ SEXP tq_string(struct tq_bytes text);
 void tq_serialize(void *buffer, SEXP object);
 /* An empty payload, or none, stands for NULL. */
 SEXP tq_unserialize(const void *payload);
-/* How often something was written that may change while the object that holds it stays the same. */
-extern unsigned long tq_references_written;
+/* A function that can be pushed, which belongs to the caller. `is_pure`: it refers to nothing that may change while it stays the same.
+ * Should R jump, the caller frees what is in `buffer` then. */
+void *tq_serialize_function(SEXP fun, void **buffer, int *is_pure);
+/* The error of everybody for whose bytes there is no memory. */
+void NORET tq_no_memory(void);
 
 /* ---- share.c ---- */
 
@@ -59,8 +64,6 @@ void tq_evaluate_begin(void);
 
 /* ---- batch.c ---- */
 
-/* The batch of a map in what a task has beside its function, or NULL of R. */
-SEXP tq_batch_of(SEXP task_call);
 /* The function of a map with its constant arguments, read once for all its batches: it may be large, and R compiles a function when it
  * has been called twice. */
 SEXP tq_batch_work(SEXP batch, const void *payload);
@@ -111,8 +114,6 @@ SEXP tq_state_restore(SEXP args);
 
 /* A done task as a list: its result, and what its error is made of. */
 SEXP tq_describe_done(void *done);
-/* The element of this name, or NULL of R. */
-SEXP tq_element(SEXP list, const char *name);
 /* Makes what results are made with; once. */
 void tq_result_begin(void);
 

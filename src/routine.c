@@ -2,6 +2,8 @@
 
 #include "rapi.h"
 
+#include <string.h>
+
 SEXP tq_argument(SEXP args, int n) {
   while (n-- > 0) args = CDR(args);
   return CAR(args);
@@ -19,4 +21,11 @@ void *tq_queue_of(SEXP handle, SEXP *refusal) {
 
 SEXP tq_string(struct tq_bytes text) {
   return Rf_ScalarString(Rf_mkCharLenCE(text.bytes, (int) text.length, CE_UTF8));
+}
+
+SEXP tq_element(SEXP list, const char *name) {
+  SEXP names = Rf_getAttrib(list, R_NamesSymbol);
+  for (R_xlen_t i = 0; i < Rf_xlength(names); i++)
+    if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0) return VECTOR_ELT(list, i);
+  return R_NilValue;
 }

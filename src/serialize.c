@@ -4,9 +4,10 @@
 
 #include <string.h>
 
+void tq_no_memory(void) { Rf_error("out of memory while serializing: the object is too large"); }
+
 static void out_bytes(R_outpstream_t stream, void *bytes, int length) {
-  if (!tq_buffer_write(stream->data, bytes, (size_t) length))
-    Rf_error("out of memory while serializing: the object is too large");
+  if (!tq_buffer_write(stream->data, bytes, (size_t) length)) tq_no_memory();
 }
 
 static void out_char(R_outpstream_t stream, int c) {
@@ -17,11 +18,11 @@ static void out_char(R_outpstream_t stream, int c) {
 /* R asks this for every environment, external pointer and weak reference that it writes; packages and the global environment
  * aside. It only notes that there is something that may change while the object stays the same. Where source is kept
  * is such an environment, too, but nobody changes it. */
-unsigned long tq_references_written;
+static unsigned long references_written;
 
 static SEXP note_reference(SEXP object, SEXP data) {
   (void) data;
-  if (!Rf_inherits(object, "srcfile")) tq_references_written++;
+  if (!Rf_inherits(object, "srcfile")) references_written++;
   return R_NilValue;
 }
 
@@ -36,6 +37,17 @@ void tq_serialize(void *buffer, SEXP object) {
     tq_with_handles_written(buffer, object, write_object);
   else
     write_object(buffer, object);
+}
+
+void *tq_serialize_function(SEXP fun, void **buffer, int *is_pure) {
+  unsigned long before = references_written;
+  *buffer = tq_buffer_new(TQ_SEGMENTS_OF_FUNCTION, 1);
+  tq_serialize(*buffer, fun);
+  *is_pure = references_written == before;
+  void *function = tq_function(*buffer, *is_pure);
+  *buffer = NULL;
+  if (!function) tq_no_memory();
+  return function;
 }
 
 struct source {

@@ -77,7 +77,7 @@ static void run(SEXP evaluator) {
   tq_set_phase(evaluator, TQ_PHASE_RECEIVE);
   if (!tq_session_task(&task_fun, &call_payload)) Rf_error("no task is running");
   SEXP call = PROTECT(tq_unserialize(call_payload));
-  SEXP batch = tq_batch_of(call);
+  SEXP batch = tq_element(call, "batch");
   if (batch == R_NilValue) tq_batch_forget();
   SEXP fun = PROTECT(batch == R_NilValue ? function_of(&task_fun) : tq_batch_work(batch, task_fun.payload));
   tq_session_spent();

@@ -36,7 +36,8 @@ struct tq_done {
   double queued, started, finished, cpu, max_rss;
 };
 
-/* A task that R runs itself. `ms`: how long it may run, below zero for ever; without a task: when one will come, below zero never. */
+/* A task that R runs itself. `ms`: how long it may run, below zero for ever; without a task: when one will come, below zero
+ * never. */
 struct tq_inline {
   double serial, ms;
   int tries;
@@ -93,15 +94,16 @@ SEXP tq_refuse_handle(void *queue);
 int tq_take_notice(void *queue, struct tq_bytes *notice);
 /* Whether R runs the tasks itself. */
 int tq_is_inline(void *queue);
-/* Shares `fun` and takes the buffer `call`. NULL, and the task's id, which is valid until the next push; or a failure. `options` is the
- * list that R/task-options.R makes, or NULL of R. */
+/* Shares `fun` and takes the buffer `call`. NULL, and the task's id, which is valid until the next push; or a failure. `options`
+ * is the list that R/task-options.R makes, or NULL of R. */
 SEXP tq_push(void *queue, const char *id, void *fun, void *call, SEXP options, struct tq_bytes *pushed);
 /* Many tasks that have `fun`, which is shared, and `options` in common. Each has an id and a key of its own, or NULL, and takes the
- * buffer `call`; 0 when there is no memory. Pushing them all or none empties the batch, and answers with the ids, or a failure. Freeing NULL does nothing. */
-void *tq_batch_new(void *queue, void *fun, SEXP options, size_t count);
-int tq_batch_add(void *batch, const char *id, const char *key, void *call);
-SEXP tq_batch_push(void *queue, void *batch);
-void tq_batch_free(void *batch);
+ * buffer `call`; 0 when there is no memory. Pushing all or none of them answers with the ids, or a failure. Freeing NULL does
+ * nothing. */
+void *tq_many_new(void *queue, void *fun, SEXP options, size_t count);
+int tq_many_add(void *many, const char *id, const char *key, void *call);
+SEXP tq_many_push(void *queue, void *many);
+void tq_many_free(void *many);
 /* TQ_FAILED only until tq_tell_failure() has told R why. */
 int tq_wait_for_done(void *queue, double ms);
 SEXP tq_tell_failure(void *queue);
@@ -155,8 +157,8 @@ void tq_map_free(void *map);
 
 int tq_session_receive(void);
 const char *tq_session_problem(void);
-/* The current task's function, whose number no other has; `place`: where what was read of it may be kept for the next task that has it,
- * below TQ_PLACES, or below zero; and its call. 0: there is no task. */
+/* The current task's function, whose number no other has; `place`: where what was read of it may be kept for the next task that has
+ * it, below TQ_PLACES, or below zero; and its call. 0: there is no task. */
 struct tq_fun {
   const void *payload;
   double id;
@@ -167,9 +169,10 @@ int tq_session_task(struct tq_fun *fun, const void **call);
 /* The current task's payloads are not needed any more. */
 void tq_session_spent(void);
 int tq_session_reply(int verdict, void *outcome);
-/* The current task is a batch of so many elements. Where to count them before they begin, or NULL outside a session: see
- * taskq-wire/src/board/elements.rs. */
-unsigned long long *tq_session_elements(double count);
+/* The current task is a batch of so many elements; 0 when nobody counts them: outside a session, and inside an element. Where they
+ * are counted, each has to begin first; 0 when the host has taken back what is left. */
+int tq_session_open_elements(double count);
+int tq_session_begin_element(void);
 void tq_session_arm(void);
 void tq_session_disarm(void);
 

@@ -1,11 +1,11 @@
-//! What the C side (`src/rapi.h`) call, declared there in `taskq.h`. None of it may jump or unwind into C: each function is a few lines that
+//! What the C side (`src/rapi.h`) calls, declared there in `taskq.h`. None of it may jump or unwind into C: each function is a few lines that
 //! call the engine, which reports failures as values, inside a border that catches panics.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-mod batch;
 mod host;
 mod inline;
+mod many;
 mod map;
 pub(crate) mod options;
 mod session;

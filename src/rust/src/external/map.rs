@@ -1,32 +1,16 @@
-//! The part of `taskq.h` for maps: batches of elements as claimed tasks.
+//! The part of `taskq.h` for maps.
 
-use std::collections::HashMap;
 use std::os::raw::{c_int, c_void};
-use std::sync::Arc;
 use std::time::Duration;
 
 use extendr_ffi::{R_NilValue, SEXP};
-use taskq_core::batches::{Batch, Batches, Took};
+use taskq_core::batches::{Batch, Took};
 use taskq_core::id::TaskId;
-use taskq_core::Submission;
-use taskq_engine::{ClaimOutcome, Claims, Function, TakeBack, TaskPayload};
+use taskq_engine::{Map, MapOutcome};
 
 use super::host::{into_sexp, milliseconds};
 use super::{border, AGAIN, DONE, EMPTY, FAILED, TIMED_OUT};
 use crate::{buffer, functions, handle, reply};
-
-/// A map on its way.
-struct Map {
-    claims: Claims,
-    /// The number of the task that it counts as.
-    number: TaskId,
-    batches: Batches,
-    /// Function and constant arguments, serialized.
-    work: Arc<Function>,
-    under_way: HashMap<TaskId, Batch>,
-    /// What was handed out to be serialized, and is not pushed.
-    planned: Option<Batch>,
-}
 
 /// See `taskq.h`.
 #[repr(C)]
@@ -60,18 +44,10 @@ unsafe extern "C" fn tq_map_new(
     // SAFETY: the C side has checked the handle, and holds the shared bytes; R's constant.
     let (queue, work, fine) = unsafe { (handle::hold(queue), functions::hold(work), R_NilValue) };
     border(fine, || {
-        let (claims, number) = match Claims::new(&queue) {
-            Ok(made) => made,
-            Err(error) => return into_sexp(reply::push_failure(&error)),
-        };
         let fixed = (fixed > 0.0).then_some(fixed as u64);
-        let map = Map {
-            claims,
-            number,
-            batches: Batches::new(length as u64, fixed),
-            work,
-            under_way: HashMap::new(),
-            planned: None,
+        let map = match Map::new(&queue, work, length as u64, fixed) {
+            Ok(map) => map,
+            Err(error) => return into_sexp(reply::push_failure(&error)),
         };
         // SAFETY: on the caller's stack.
         unsafe { into.write(Box::into_raw(Box::new(map)).cast()) };
@@ -82,7 +58,7 @@ unsafe extern "C" fn tq_map_new(
 #[no_mangle]
 unsafe extern "C" fn tq_map_number(map: *const c_void) -> f64 {
     // SAFETY: one of `tq_map_new`'s.
-    unsafe { &*map.cast::<Map>() }.number.0 as f64
+    unsafe { &*map.cast::<Map>() }.number().0 as f64
 }
 
 /// Plans the next batch. 0: there is none, for now or ever.
@@ -91,78 +67,28 @@ unsafe extern "C" fn tq_map_next(map: *mut c_void, into: *mut BatchInfo) -> c_in
     // SAFETY: one of `tq_map_new`'s; the other is on the caller's stack.
     let map = unsafe { map_at(map) };
     border(0, || {
-        let workers = map.claims.queue().capacity();
-        map.planned = map.batches.send(workers);
-        let Some(batch) = map.planned else {
-            return 0;
-        };
+        let Some(batch) = map.plan() else { return 0 };
         // SAFETY: see above.
         unsafe { into.write(batch.into()) };
         1
     })
 }
 
-/// Pushes the planned batch. An element never begins after the budget, so that with as much more time the last one has its own.
+/// Pushes the planned batch.
 #[no_mangle]
 unsafe extern "C" fn tq_map_push(map: *mut c_void, call: *mut c_void) -> SEXP {
     // SAFETY: one of `tq_map_new`'s; the C side gives the buffer away; R's constant.
     let (map, call, fine) = unsafe { (map_at(map), buffer::take(call), R_NilValue) };
     border(fine, || {
-        let Some(batch) = map.planned.take() else {
-            return fine;
-        };
-        let Some(call) = call.finish().map(Arc::new) else {
+        let Some(call) = call.finish() else {
             let message = "there is no memory for the elements";
             return into_sexp(reply::failure("system", message, &[]));
         };
-        map.batches.weigh(batch.count, call.len() as u64);
-        let mut options = map.claims.queue().default_options().clone();
-        options.timeout = options.timeout.map(|timeout| match batch.budget {
-            Some(budget) => timeout.saturating_add(budget),
-            None => timeout.saturating_mul(u32::try_from(batch.count).unwrap_or(u32::MAX)),
-        });
-        let task = Submission {
-            options,
-            ..Submission::default()
-        };
-        let fun = Arc::clone(&map.work);
-        match map.claims.push(task, TaskPayload { fun, call }) {
-            Ok(task) => {
-                map.under_way.insert(task, batch);
-                fine
-            }
+        match map.push(call) {
+            Ok(()) => fine,
             Err(error) => into_sexp(reply::push_failure(&error)),
         }
     })
-}
-
-/// A batch is left alone for so long: most are over sooner.
-const UNDISTURBED: Duration = Duration::from_millis(2);
-
-impl Map {
-    /// When a worker has nothing to do, takes elements back from another one. Whether there are some; when to look again.
-    fn balance(&mut self) -> (bool, Option<Duration>) {
-        let queue = self.claims.queue();
-        // A batch that is tried again begins with all its elements.
-        let is_tried_again = queue.default_options().tries > 1;
-        if is_tried_again || !self.batches.are_short(queue.capacity()) {
-            return (false, None);
-        }
-        let mut look_again: Option<Duration> = None;
-        for (&task, batch) in &mut self.under_way {
-            match self.claims.take_back(task, UNDISTURBED) {
-                TakeBack::Left(count) => {
-                    self.batches.take_back(batch, count);
-                    return (true, None);
-                }
-                TakeBack::Later(time) => {
-                    look_again = Some(look_again.map_or(time, |before| before.min(time)));
-                }
-                TakeBack::Nothing => {}
-            }
-        }
-        (false, look_again)
-    }
 }
 
 /// Waits until a batch is done, whose number is then in `serial`. AGAIN: there are elements to send.
@@ -170,25 +96,16 @@ impl Map {
 unsafe extern "C" fn tq_map_wait(map: *mut c_void, serial: *mut f64, ms: f64) -> c_int {
     // SAFETY: one of `tq_map_new`'s; the other is on the caller's stack.
     let map = unsafe { map_at(map) };
-    border(FAILED, || {
-        let (has_more, look_again) = map.balance();
-        if has_more {
-            return AGAIN;
+    border(FAILED, || match map.wait(milliseconds(ms)) {
+        MapOutcome::Done(task) => {
+            // SAFETY: see above.
+            unsafe { serial.write(task.0 as f64) };
+            DONE
         }
-        let time = milliseconds(ms);
-        match map
-            .claims
-            .wait(look_again.map_or(time, |again| again.min(time)))
-        {
-            ClaimOutcome::Done(task) => {
-                // SAFETY: see above.
-                unsafe { serial.write(task.0 as f64) };
-                DONE
-            }
-            ClaimOutcome::Empty => EMPTY,
-            ClaimOutcome::Failed => FAILED,
-            ClaimOutcome::TimedOut => TIMED_OUT,
-        }
+        MapOutcome::More => AGAIN,
+        MapOutcome::Empty => EMPTY,
+        MapOutcome::Failed => FAILED,
+        MapOutcome::TimedOut => TIMED_OUT,
     })
 }
 
@@ -198,7 +115,7 @@ unsafe extern "C" fn tq_map_batch(map: *mut c_void, serial: f64, into: *mut Batc
     // SAFETY: one of `tq_map_new`'s; the other is on the caller's stack.
     let map = unsafe { map_at(map) };
     border(0, || {
-        let Some(&batch) = map.under_way.get(&TaskId(serial as u64)) else {
+        let Some(batch) = map.batch(TaskId(serial as u64)) else {
             return 0;
         };
         // SAFETY: see above.
@@ -212,7 +129,7 @@ unsafe extern "C" fn tq_map_batch(map: *mut c_void, serial: f64, into: *mut Batc
 unsafe extern "C" fn tq_map_begun(map: *mut c_void, serial: f64) -> f64 {
     // SAFETY: one of `tq_map_new`'s.
     let map = unsafe { map_at(map) };
-    border(0.0, || map.claims.begun(TaskId(serial as u64)) as f64)
+    border(0.0, || map.begun(TaskId(serial as u64)) as f64)
 }
 
 /// Takes a batch that is done, of which so many elements are settled. Times below zero are not known.
@@ -227,16 +144,11 @@ unsafe extern "C" fn tq_map_settle(
     // SAFETY: one of `tq_map_new`'s.
     let map = unsafe { map_at(map) };
     border((), || {
-        let task = TaskId(serial as u64);
-        let Some(batch) = map.under_way.remove(&task) else {
-            return;
-        };
         let took = (all_ms >= 0.0).then(|| Took {
             all: milliseconds(all_ms),
             last: milliseconds(last_ms.max(0.0)),
         });
-        map.batches.settle(batch, settled as u64, took);
-        map.claims.take(task);
+        map.settle(TaskId(serial as u64), settled as u64, took);
     });
 }
 
@@ -246,7 +158,7 @@ unsafe extern "C" fn tq_map_free(map: *mut c_void) {
         // SAFETY: one of `tq_map_new`'s, freed once.
         let map = unsafe { Box::from_raw(map.cast::<Map>()) };
         border((), || {
-            if map.claims.queue().is_ours() {
+            if map.queue().is_ours() {
                 drop(map);
             } else {
                 // In a fork the locks inside may be held for ever.

@@ -112,16 +112,16 @@ extern "C" fn tq_session_disarm() {
     with_session((), Session::disarm);
 }
 
-/// NULL outside a session.
 #[no_mangle]
-extern "C" fn tq_session_elements(count: f64) -> *mut u64 {
-    border(std::ptr::null_mut(), || {
-        with_far(|far| match far {
-            Far::Session(session) => session.open_elements(count as u64),
-            _ => None,
-        })
-        .unwrap_or(std::ptr::null_mut())
+extern "C" fn tq_session_open_elements(count: f64) -> c_int {
+    with_session(0, |session| {
+        c_int::from(session.open_elements(count as u64))
     })
+}
+
+#[no_mangle]
+extern "C" fn tq_session_begin_element() -> c_int {
+    with_session(0, |session| c_int::from(session.begin_element()))
 }
 
 fn with_session<T>(fault: T, body: impl FnOnce(&mut Session) -> T) -> T

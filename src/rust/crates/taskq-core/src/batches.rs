@@ -38,6 +38,25 @@ pub struct Took {
     pub last: Duration,
 }
 
+/// A batch is left alone for so long: most are over sooner. After that, elements may be
+/// [taken back](Batches::take_back).
+pub const UNDISTURBED: Duration = Duration::from_millis(2);
+
+/// No batch has more elements, whatever its number is fixed to.
+pub const MOST_ELEMENTS: u64 = (1 << 24) - 1;
+
+impl Batch {
+    /// How long the batch may run when each element may run for `each`. No element begins after the
+    /// budget, so with as much more time the last one has its own.
+    #[must_use]
+    pub fn time_limit(&self, each: Duration) -> Duration {
+        match self.budget {
+            Some(budget) => each.saturating_add(budget),
+            None => each.saturating_mul(u32::try_from(self.count).unwrap_or(u32::MAX)),
+        }
+    }
+}
+
 /// The elements of a map.
 #[derive(Debug)]
 pub struct Batches {
@@ -45,6 +64,8 @@ pub struct Batches {
     left: BTreeMap<u64, u64>,
     unsent: u64,
     under_way: usize,
+    /// Nothing is taken back.
+    whole: bool,
     /// So many elements in each batch, whatever they take.
     fixed: Option<u64>,
     speed: Speed,
@@ -81,8 +102,6 @@ const RESERVE: f64 = 1.25;
 const GROWTH: u64 = 16;
 /// What is measured loses this part of its weight with each batch that is measured after it.
 const FORGETTING: f64 = 0.3;
-/// No batch has more elements, whatever its number is fixed to.
-const MOST_ELEMENTS: u64 = (1 << 24) - 1;
 /// A batch of more than one element has no more bytes than this, as far as that can be foreseen.
 const MOST_BYTES: f64 = 8.0 * 1024.0 * 1024.0;
 
@@ -94,11 +113,22 @@ impl Batches {
             left: (length > 0).then_some((0, length)).into_iter().collect(),
             unsent: length,
             under_way: 0,
+            whole: false,
             fixed: fixed.map(|count| count.max(1)),
             speed: Speed::default(),
             most: 1,
             bytes: 0.0,
             spent: Duration::ZERO,
+        }
+    }
+
+    /// Batches from which nothing is taken back: one that may be tried again begins with all its
+    /// elements.
+    #[must_use]
+    pub fn kept_whole(self) -> Self {
+        Batches {
+            whole: true,
+            ..self
         }
     }
 
@@ -159,7 +189,7 @@ impl Batches {
     /// that have not begun can be [taken back](Batches::take_back).
     #[must_use]
     pub fn are_short(&self, workers: usize) -> bool {
-        self.unsent == 0 && self.under_way > 0 && self.under_way < workers
+        !self.whole && self.unsent == 0 && self.under_way > 0 && self.under_way < workers
     }
 
     /// Only the first so many elements of this batch are under way any more.

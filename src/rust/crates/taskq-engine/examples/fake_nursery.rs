@@ -27,6 +27,7 @@
 //! | `misfired` | says how many interrupts came while none should |
 //! | `tries` | says how often the task has begun |
 //! | `large <bytes>` | says so many letters; what is large goes in a memory file |
+//! | `elements <n> <ms>` | a batch of so many elements, each of which takes so long; says how many began |
 //! | `crash-until <n>` | exits with status 9 before the n-th try |
 //! | `progress <percent>` | tells how far it is |
 #![allow(clippy::print_stderr)] // It is a program, and this is how its failures get to whoever runs a test.
@@ -190,6 +191,14 @@ fn run(session: &Session, call: &[u8], tries: u32, answer: &mut String) -> Verdi
             "crash-until" if u64::from(tries) < number => std::process::exit(9),
             "crash-until" => {}
             "large" => answer.extend(std::iter::repeat('x').take(number as usize)),
+            "elements" => {
+                let (count, ms) = rest.split_once(' ').unwrap_or((&rest, "0"));
+                assert!(session.open_elements(count.parse().unwrap_or(0)));
+                let each = Duration::from_millis(ms.parse().unwrap_or(0));
+                let begun =
+                    std::iter::from_fn(|| session.begin_element().then(|| pass(each, true)));
+                answer.push_str(&begun.count().to_string());
+            }
             "progress" => session.progress(number as f64 / 100.0, &rest),
             "misfired" => answer.push_str(&MISFIRED.load(Ordering::SeqCst).to_string()),
             _ => {

@@ -37,7 +37,6 @@ pub use error::{PushError, StartFailure};
 pub use function::Function;
 pub use output::Captured;
 pub use queue::{
-    Awaited, ClaimOutcome, Claims, InlineStep, InlineTask, Queue, SeatRow, TakeBack, TaskRow,
-    WaitOutcome,
+    Awaited, InlineStep, InlineTask, Map, MapOutcome, Queue, SeatRow, TaskRow, WaitOutcome,
 };
 pub use record::{DoneTask, Ending, TaskPayload};

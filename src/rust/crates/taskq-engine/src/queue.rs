@@ -22,13 +22,14 @@ use crate::state::{Shared, State};
 
 mod claims;
 mod inline;
+mod map;
 mod steer;
 mod tables;
 mod thread;
 mod watch;
 
-pub use claims::{ClaimOutcome, Claims, TakeBack};
 pub use inline::{InlineStep, InlineTask};
+pub use map::{Map, MapOutcome};
 pub use tables::{SeatRow, TaskRow};
 pub use watch::{Awaited, WaitOutcome};
 

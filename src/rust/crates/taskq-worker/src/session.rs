@@ -325,14 +325,18 @@ impl Session {
         }
     }
 
-    /// The current attempt is a batch of so many elements. Where the session counts them as it begins them, see
-    /// [`taskq_wire::board::elements`]; valid as long as the session.
+    /// The current attempt is a batch of so many elements, each of which has to [begin](Session::begin_element). False when there is
+    /// no attempt, or it has elements already, or this is a fork of the session: nothing is counted then.
     #[must_use]
-    pub fn open_elements(&self, count: u64) -> Option<*mut u64> {
-        let current = self.current.as_ref()?;
-        self.own().ok()?;
-        self.slot.elements().open(current.job.attempt, count);
-        Some(self.slot.elements().as_ptr())
+    pub fn open_elements(&self, count: u64) -> bool {
+        let current = self.current.as_ref().filter(|_| self.own().is_ok());
+        current.is_some_and(|current| self.slot.elements().open(current.job.attempt, count))
+    }
+
+    /// One more element begins; false when the host has taken back what is left. See [`taskq_wire::board::elements`].
+    #[must_use]
+    pub fn begin_element(&self) -> bool {
+        self.slot.elements().begin_one()
     }
 
     /// Ends this process at once, by `SIGKILL`: for a session that cannot tell its host what happened. The nursery kills

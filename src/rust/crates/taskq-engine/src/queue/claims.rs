@@ -11,18 +11,18 @@ use taskq_core::{Submission, TaskPhase};
 use super::{Queue, WaitOutcome};
 use crate::error::PushError;
 use crate::record::{Record, TaskPayload};
-use crate::state::{now, Wanted};
+use crate::state::Wanted;
 
 /// The tasks of one claimant. Dropping it disowns those that were not taken.
 #[derive(Debug)]
-pub struct Claims {
+pub(super) struct Claims {
     queue: Arc<Queue>,
     tasks: Vec<TaskId>,
 }
 
 /// Why a wait for claimed tasks ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClaimOutcome {
+pub(super) enum ClaimOutcome {
     /// This one is done.
     Done(TaskId),
     /// There is no task to wait for.
@@ -33,23 +33,12 @@ pub enum ClaimOutcome {
     TimedOut,
 }
 
-/// What came of [`Claims::take_back`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TakeBack {
-    /// There is nothing to take.
-    Nothing,
-    /// It has not run for long enough, but will have after this time.
-    Later(Duration),
-    /// So many elements are left to it.
-    Left(u64),
-}
-
 impl Claims {
     /// A claimant without tasks, which counts as one task: with the number of it.
     ///
     /// # Errors
     /// [`PushError`] when the queue takes no tasks.
-    pub fn new(queue: &Arc<Queue>) -> Result<(Claims, TaskId), PushError> {
+    pub(super) fn new(queue: &Arc<Queue>) -> Result<(Claims, TaskId), PushError> {
         let number = queue.shared.step(|state, now| {
             state.sched.submit_all(now, Vec::new())?;
             Ok::<_, PushError>(state.sched.number())
@@ -63,7 +52,7 @@ impl Claims {
 
     /// The queue that the tasks are in.
     #[must_use]
-    pub fn queue(&self) -> &Queue {
+    pub(super) fn queue(&self) -> &Queue {
         &self.queue
     }
 
@@ -71,7 +60,11 @@ impl Claims {
     ///
     /// # Errors
     /// [`PushError`] when it is not taken; nothing has changed then.
-    pub fn push(&mut self, task: Submission, payload: TaskPayload) -> Result<TaskId, PushError> {
+    pub(super) fn push(
+        &mut self,
+        task: Submission,
+        payload: TaskPayload,
+    ) -> Result<TaskId, PushError> {
         let task = Submission {
             claimed: true,
             part: true,
@@ -89,7 +82,7 @@ impl Claims {
 
     /// Waits until one of the tasks is done, but no longer than `timeout`.
     #[must_use]
-    pub fn wait(&self, timeout: Duration) -> ClaimOutcome {
+    pub(super) fn wait(&self, timeout: Duration) -> ClaimOutcome {
         if self.tasks.is_empty() {
             return ClaimOutcome::Empty;
         }
@@ -109,44 +102,8 @@ impl Claims {
         }
     }
 
-    /// Takes elements back from a batch that has run for `after` or longer, see [`elements`](taskq_wire::board::elements).
-    #[must_use]
-    pub fn take_back(&self, task: TaskId, after: Duration) -> TakeBack {
-        let state = self.queue.shared.lock();
-        let view = state.sched.task(task);
-        let running = view.and_then(|view| match (view.phase, view.attempt) {
-            (TaskPhase::Running { worker, since }, Some(attempt)) => Some((worker, since, attempt)),
-            _ => None,
-        });
-        let Some((worker, since, attempt)) = running else {
-            return TakeBack::Nothing;
-        };
-        let ran = now().since(since);
-        if ran < after {
-            return TakeBack::Later(after - ran);
-        }
-        let slot = state
-            .outgoing
-            .get(&worker)
-            .map(|outgoing| outgoing.link.slot);
-        let slot = slot.and_then(|slot| self.queue.shared.board.slot(slot));
-        match slot.and_then(|slot| slot.elements().take_back(attempt)) {
-            Some(left) => TakeBack::Left(left),
-            None => TakeBack::Nothing,
-        }
-    }
-
-    /// How many elements a batch had begun whose session died in it.
-    #[must_use]
-    pub fn begun(&self, task: TaskId) -> u64 {
-        let state = self.queue.shared.lock();
-        let record = state.records.get(&task);
-        let ending = record.and_then(|record| record.ending.as_ref());
-        ending.map_or(0, |ending| ending.elements)
-    }
-
     /// Takes a task that is done out of the queue.
-    pub fn take(&mut self, task: TaskId) {
+    pub(super) fn take(&mut self, task: TaskId) {
         self.tasks.retain(|&other| other != task);
         self.queue.take(task);
     }

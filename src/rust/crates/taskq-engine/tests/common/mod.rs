@@ -20,7 +20,7 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A queue under test. Dropping it ends the queue and checks that nothing of it is left.
 pub struct Fixture {
-    queue: Option<Queue>,
+    queue: Option<Arc<Queue>>,
     dir: PathBuf,
 }
 
@@ -84,12 +84,12 @@ impl Fixture {
             },
         };
         Fixture {
-            queue: Some(Queue::start(config).expect("a queue")),
+            queue: Some(Arc::new(Queue::start(config).expect("a queue"))),
             dir,
         }
     }
 
-    pub fn queue(&self) -> &Queue {
+    pub fn queue(&self) -> &Arc<Queue> {
         self.queue.as_ref().expect("there until the end")
     }
 

@@ -8,11 +8,11 @@
 //! | 24-47 | how many there are for the session to begin |
 //! | 48-63 | which attempt it is: a mark, so that the host cannot take elements of the next batch for those of this one |
 //!
-//! The session begins an element only after it has counted it here. `src/batch.c` does that itself, in the same way as
-//! [`Elements::begin_one`].
+//! The session begins an element only after it has counted it here.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use taskq_core::batches::MOST_ELEMENTS;
 use taskq_core::id::AttemptId;
 
 /// No batch has more elements.
@@ -21,26 +21,25 @@ pub const MOST: u64 = MASK;
 const BITS: u32 = 24;
 const MASK: u64 = (1 << BITS) - 1;
 
+const _: () = assert!(MOST_ELEMENTS <= MOST, "a batch must fit into the number");
+
 /// See the module.
 #[derive(Debug, Default)]
 #[repr(transparent)]
 pub struct Elements(AtomicU64);
 
 impl Elements {
-    /// Session: this attempt is a batch of so many elements.
-    pub fn open(&self, attempt: AttemptId, count: u64) {
+    /// Session: this attempt is a batch of so many elements. False when there is one already: this is a map inside of it.
+    pub fn open(&self, attempt: AttemptId, count: u64) -> bool {
         let word = mark(attempt) << (2 * BITS) | count.min(MOST) << BITS;
-        self.0.store(word, Ordering::Release);
+        self.0
+            .compare_exchange(0, word, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Session: no elements.
     pub(super) fn close(&self) {
         self.0.store(0, Ordering::Release);
-    }
-
-    /// Session: where the number stands.
-    pub fn as_ptr(&self) -> *mut u64 {
-        self.0.as_ptr()
     }
 
     /// Session: one more element begins; false when there is none.
@@ -105,7 +104,8 @@ mod tests {
     fn the_host_takes_half_of_what_has_not_begun_and_nothing_of_another_batch() {
         let elements = Elements::default();
         assert!(!elements.begin_one());
-        elements.open(attempt(1), 10);
+        assert!(elements.open(attempt(1), 10));
+        assert!(!elements.open(attempt(1), 3), "a map inside of it");
         assert!(elements.begin_one());
         assert_eq!(elements.take_back(attempt(2)), None);
         assert_eq!(elements.take_back(attempt(1)), Some(5));
@@ -121,7 +121,7 @@ mod tests {
     fn every_element_is_begun_or_taken_back_whoever_is_faster() {
         const COUNT: u64 = 200_000;
         let elements = Elements::default();
-        elements.open(attempt(1), COUNT);
+        assert!(elements.open(attempt(1), COUNT));
         let done = AtomicBool::new(false);
         let (begun, left) = std::thread::scope(|scope| {
             let session = scope.spawn(|| {

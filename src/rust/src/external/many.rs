@@ -13,14 +13,14 @@ use super::{border, options};
 use crate::{buffer, functions, handle, reply};
 
 /// Tasks on their way into a queue: what they have in common, and what each has of its own.
-struct Batch {
+struct Many {
     common: Submission,
     fun: Arc<Function>,
     tasks: Vec<(Submission, TaskPayload)>,
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_batch_new(
+unsafe extern "C" fn tq_many_new(
     queue: *mut c_void,
     fun: *mut c_void,
     options: SEXP,
@@ -32,47 +32,47 @@ unsafe extern "C" fn tq_batch_new(
         (options::read(options, defaults), functions::hold(fun))
     };
     let tasks = Vec::with_capacity(count);
-    Box::into_raw(Box::new(Batch { common, fun, tasks })).cast()
+    Box::into_raw(Box::new(Many { common, fun, tasks })).cast()
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_batch_add(
-    batch: *mut c_void,
+unsafe extern "C" fn tq_many_add(
+    many: *mut c_void,
     id: *const c_char,
     key: *const c_char,
     call: *mut c_void,
 ) -> c_int {
-    // SAFETY: one of `tq_batch_new`'s; the C side gives the buffer away; null or a string of R's.
-    let (batch, call, label, key) = unsafe {
+    // SAFETY: one of `tq_many_new`'s; the C side gives the buffer away; null or a string of R's.
+    let (many, call, label, key) = unsafe {
         let text = |text: *const c_char| {
             (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into())
         };
-        let batch = &mut *batch.cast::<Batch>();
-        (batch, buffer::take(call), text(id), text(key))
+        let many = &mut *many.cast::<Many>();
+        (many, buffer::take(call), text(id), text(key))
     };
     border(0, || {
         let Some(call) = call.finish() else { return 0 };
         let task = Submission {
             label,
             key,
-            ..batch.common.clone()
+            ..many.common.clone()
         };
-        let (fun, call) = (Arc::clone(&batch.fun), Arc::new(call));
-        batch.tasks.push((task, TaskPayload { fun, call }));
+        let (fun, call) = (Arc::clone(&many.fun), Arc::new(call));
+        many.tasks.push((task, TaskPayload { fun, call }));
         1
     })
 }
 
-/// Empties the batch.
+/// Takes what was added.
 #[no_mangle]
-unsafe extern "C" fn tq_batch_push(queue: *mut c_void, batch: *mut c_void) -> SEXP {
-    // SAFETY: the C side has checked the handle; the other is one of `tq_batch_new`'s; R's constant.
-    let (queue, batch, fault) = unsafe {
-        let batch = &mut *batch.cast::<Batch>();
-        (handle::at(queue), batch, R_NilValue)
+unsafe extern "C" fn tq_many_push(queue: *mut c_void, many: *mut c_void) -> SEXP {
+    // SAFETY: the C side has checked the handle; the other is one of `tq_many_new`'s; R's constant.
+    let (queue, many, fault) = unsafe {
+        let many = &mut *many.cast::<Many>();
+        (handle::at(queue), many, R_NilValue)
     };
     border(fault, || {
-        let tasks = std::mem::take(&mut batch.tasks);
+        let tasks = std::mem::take(&mut many.tasks);
         match queue.push_many(tasks) {
             Ok(labels) => into_sexp(labels.into()),
             Err(error) => into_sexp(reply::push_failure(&error)),
@@ -81,9 +81,9 @@ unsafe extern "C" fn tq_batch_push(queue: *mut c_void, batch: *mut c_void) -> SE
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_batch_free(batch: *mut c_void) {
-    if !batch.is_null() {
-        // SAFETY: one of `tq_batch_new`'s, freed once.
-        drop(unsafe { Box::from_raw(batch.cast::<Batch>()) });
+unsafe extern "C" fn tq_many_free(many: *mut c_void) {
+    if !many.is_null() {
+        // SAFETY: one of `tq_many_new`'s, freed once.
+        drop(unsafe { Box::from_raw(many.cast::<Many>()) });
     }
 }

@@ -1,0 +1,219 @@
+//! A map on its way through a queue: its elements go out in batches, each a claimed task, and come back in any order.
+//!
+//! Which elements go together, and for how long, is [`Batches`]'s decision; this keeps what was decided together with the tasks
+//! that carry it. What elements are, and how they are evaluated, only the sessions know.
+//!
+//! The owner goes round: [`plan`](Map::plan) and [`push`](Map::push) until nothing is to be sent, [`wait`](Map::wait),
+//! [`settle`](Map::settle), until [`wait`](Map::wait) says [`Empty`](MapOutcome::Empty).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use taskq_core::batches::{Batch, Batches, Took, UNDISTURBED};
+use taskq_core::id::TaskId;
+use taskq_core::{Submission, TaskPhase};
+use taskq_sys::payload::Payload;
+
+use super::claims::{ClaimOutcome, Claims};
+use super::Queue;
+use crate::error::PushError;
+use crate::function::Function;
+use crate::record::TaskPayload;
+use crate::state::now;
+
+/// A map. Dropping it cancels what is under way.
+#[derive(Debug)]
+pub struct Map {
+    claims: Claims,
+    number: TaskId,
+    batches: Batches,
+    work: Arc<Function>,
+    under_way: HashMap<TaskId, Batch>,
+    planned: Option<Batch>,
+}
+
+/// Why a wait for a map ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapOutcome {
+    /// This batch is done.
+    Done(TaskId),
+    /// There are elements to send.
+    More,
+    /// Nothing is under way.
+    Empty,
+    /// See [`WaitOutcome::Failed`](super::WaitOutcome::Failed).
+    Failed,
+    /// The time is over.
+    TimedOut,
+}
+
+/// What came of taking elements back from a batch.
+enum TakeBack {
+    /// There is nothing to take.
+    Nothing,
+    /// It has not run for long enough, but will have after this time.
+    Later(Duration),
+    /// So many elements are left to it.
+    Left(u64),
+}
+
+impl Map {
+    /// A map of so many elements. `work`: the function and what all elements have in common; `fixed`: how many elements each batch
+    /// has, or as many as are worth while.
+    ///
+    /// # Errors
+    /// [`PushError`] when the queue takes no tasks.
+    pub fn new(
+        queue: &Arc<Queue>,
+        work: Arc<Function>,
+        length: u64,
+        fixed: Option<u64>,
+    ) -> Result<Map, PushError> {
+        let (claims, number) = Claims::new(queue)?;
+        let batches = Batches::new(length, fixed);
+        let is_tried_again = queue.default_options().tries > 1;
+        Ok(Map {
+            claims,
+            number,
+            batches: if is_tried_again {
+                batches.kept_whole()
+            } else {
+                batches
+            },
+            work,
+            under_way: HashMap::new(),
+            planned: None,
+        })
+    }
+
+    /// The number of the task that the map counts as.
+    #[must_use]
+    pub fn number(&self) -> TaskId {
+        self.number
+    }
+
+    /// The queue that it goes through.
+    #[must_use]
+    pub fn queue(&self) -> &Queue {
+        self.claims.queue()
+    }
+
+    /// Plans the next batch, which is to be pushed before the next is planned; none when there is none, for now or ever.
+    pub fn plan(&mut self) -> Option<Batch> {
+        let workers = self.queue().capacity();
+        self.planned = self.batches.send(workers);
+        self.planned
+    }
+
+    /// Pushes the planned batch, whose elements are in `call`.
+    ///
+    /// # Errors
+    /// [`PushError`] when it is not taken; the map cannot go on then.
+    pub fn push(&mut self, call: Payload) -> Result<(), PushError> {
+        let Some(batch) = self.planned.take() else {
+            return Ok(());
+        };
+        self.batches.weigh(batch.count, call.len() as u64);
+        let mut options = self.queue().default_options().clone();
+        options.timeout = options.timeout.map(|each| batch.time_limit(each));
+        let task = Submission {
+            options,
+            ..Submission::default()
+        };
+        let payload = TaskPayload {
+            fun: Arc::clone(&self.work),
+            call: Arc::new(call),
+        };
+        let task = self.claims.push(task, payload)?;
+        self.under_way.insert(task, batch);
+        Ok(())
+    }
+
+    /// Waits until a batch is done or there are elements to send, but no longer than `timeout`, which should be short: elements are
+    /// taken back only at the begin of a wait, and it ends early when some can be taken back then that cannot yet.
+    pub fn wait(&mut self, timeout: Duration) -> MapOutcome {
+        let (has_more, look_again) = self.balance();
+        if has_more {
+            return MapOutcome::More;
+        }
+        let timeout = look_again.map_or(timeout, |again| again.min(timeout));
+        match self.claims.wait(timeout) {
+            ClaimOutcome::Done(task) => MapOutcome::Done(task),
+            ClaimOutcome::Empty => MapOutcome::Empty,
+            ClaimOutcome::Failed => MapOutcome::Failed,
+            ClaimOutcome::TimedOut => MapOutcome::TimedOut,
+        }
+    }
+
+    /// The batch that this task is.
+    #[must_use]
+    pub fn batch(&self, task: TaskId) -> Option<Batch> {
+        self.under_way.get(&task).copied()
+    }
+
+    /// How many elements a batch had begun whose session died in it.
+    #[must_use]
+    pub fn begun(&self, task: TaskId) -> u64 {
+        let state = self.queue().shared.lock();
+        let record = state.records.get(&task);
+        let ending = record.and_then(|record| record.ending.as_ref());
+        ending.map_or(0, |ending| ending.elements)
+    }
+
+    /// Takes a batch that is done; so many of its elements, from the first, are settled, the others are sent again. `took`: how
+    /// long these took, where that is known.
+    pub fn settle(&mut self, task: TaskId, settled: u64, took: Option<Took>) {
+        if let Some(batch) = self.under_way.remove(&task) {
+            self.batches.settle(batch, settled, took);
+            self.claims.take(task);
+        }
+    }
+
+    /// When a worker has nothing to do, takes elements back from another one. Whether there are some to send; when to look again.
+    fn balance(&mut self) -> (bool, Option<Duration>) {
+        if !self.batches.are_short(self.queue().capacity()) {
+            return (false, None);
+        }
+        let mut look_again: Option<Duration> = None;
+        for (&task, batch) in &mut self.under_way {
+            match take_back(self.claims.queue(), task) {
+                TakeBack::Left(count) => {
+                    self.batches.take_back(batch, count);
+                    return (true, None);
+                }
+                TakeBack::Later(time) => {
+                    look_again = Some(look_again.map_or(time, |before| before.min(time)));
+                }
+                TakeBack::Nothing => {}
+            }
+        }
+        (false, look_again)
+    }
+}
+
+/// Takes elements back from a batch that has run for a while, see [`elements`](taskq_wire::board::elements).
+fn take_back(queue: &Queue, task: TaskId) -> TakeBack {
+    let state = queue.shared.lock();
+    let view = state.sched.task(task);
+    let running = view.and_then(|view| match (view.phase, view.attempt) {
+        (TaskPhase::Running { worker, since }, Some(attempt)) => Some((worker, since, attempt)),
+        _ => None,
+    });
+    let Some((worker, since, attempt)) = running else {
+        return TakeBack::Nothing;
+    };
+    let ran = now().since(since);
+    if ran < UNDISTURBED {
+        return TakeBack::Later(UNDISTURBED - ran);
+    }
+    let slot = state
+        .outgoing
+        .get(&worker)
+        .map(|outgoing| outgoing.link.slot);
+    let slot = slot.and_then(|slot| queue.shared.board.slot(slot));
+    match slot.and_then(|slot| slot.elements().take_back(attempt)) {
+        Some(left) => TakeBack::Left(left),
+        None => TakeBack::Nothing,
+    }
+}
