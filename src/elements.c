@@ -3,16 +3,6 @@
 
 #include "elements.h"
 
-#include <Rversion.h>
-
-static int has_attributes(SEXP x) {
-#if R_VERSION >= R_Version(4, 5, 0)
-  return ANY_ATTRIB(x);
-#else
-  return ATTRIB(x) != R_NilValue;
-#endif
-}
-
 SEXP tq_slice(SEXP x, R_xlen_t first, R_xlen_t count) {
   SEXP slice = PROTECT(Rf_allocVector(TYPEOF(x), count));
   switch (TYPEOF(x)) {
@@ -42,7 +32,7 @@ SEXP tq_slice(SEXP x, R_xlen_t first, R_xlen_t count) {
 }
 
 static int is_plain(SEXP x, SEXPTYPE type) {
-  return TYPEOF(x) == type && XLENGTH(x) == 1 && !has_attributes(x);
+  return TYPEOF(x) == type && XLENGTH(x) == 1 && !tq_has_attributes(x);
 }
 
 SEXP tq_pack(SEXP list, R_xlen_t count) {

@@ -48,6 +48,7 @@ static const R_ExternalMethodDef external[] = {
   {"C_tq_state_save", (DL_FUNC) &tq_state_save, 1},
   {"C_tq_state_changed", (DL_FUNC) &tq_state_changed, 0},
   {"C_tq_state_restore", (DL_FUNC) &tq_state_restore, 1},
+  {"C_tq_plain", (DL_FUNC) &tq_r_plain, 1},
   {"C_tq_share", (DL_FUNC) &tq_r_share, 1},
   {"C_tq_is_shared", (DL_FUNC) &tq_r_is_shared, 1},
   {"C_tq_segments", (DL_FUNC) &tq_r_segments, 0},
@@ -58,6 +59,7 @@ void attribute_visible R_init_taskq(DllInfo *dll) {
   R_init_taskq_extendr(dll);
   tq_result_begin();
   tq_share_begin(dll);
+  tq_plain_begin();
   tq_evaluate_begin();
   /* R keeps a table for each kind of routine: this leaves extendr's .Call table alone. */
   R_registerRoutines(dll, NULL, NULL, NULL, external);

@@ -25,6 +25,7 @@ void *tq_queue_of(SEXP handle, SEXP *refusal);
 SEXP tq_string(struct tq_bytes text);
 /* The element of this name, or NULL of R. */
 SEXP tq_element(SEXP list, const char *name);
+int tq_has_attributes(SEXP x);
 
 /* ---- serialize.c ---- */
 
@@ -37,6 +38,15 @@ SEXP tq_unserialize(const void *payload);
 void *tq_serialize_function(SEXP fun, void **buffer, int *is_pure);
 /* The error of everybody for whose bytes there is no memory. */
 void NORET tq_no_memory(void);
+
+/* ---- plain.c ---- */
+
+/* Appends an object to a buffer, as R would; 0 when it is not plain, and nothing was written. */
+int tq_write_plain(void *buffer, SEXP x);
+/* The object that has these bytes; NULL when it is not plain. */
+SEXP tq_read_plain(const char *bytes, size_t length);
+/* Learns how this R begins its bytes; once. Nothing is plain before. */
+void tq_plain_begin(void);
 
 /* ---- share.c ---- */
 
@@ -98,6 +108,7 @@ SEXP tq_r_batch_run(SEXP args);
 SEXP tq_r_batch_clock(SEXP args);
 SEXP tq_r_batch_pack(SEXP args);
 SEXP tq_r_evaluate(SEXP args);
+SEXP tq_r_plain(SEXP args);
 SEXP tq_r_share(SEXP args);
 SEXP tq_r_is_shared(SEXP args);
 SEXP tq_r_segments(SEXP args);

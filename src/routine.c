@@ -2,6 +2,7 @@
 
 #include "rapi.h"
 
+#include <Rversion.h>
 #include <string.h>
 
 SEXP tq_argument(SEXP args, int n) {
@@ -28,4 +29,12 @@ SEXP tq_element(SEXP list, const char *name) {
   for (R_xlen_t i = 0; i < Rf_xlength(names); i++)
     if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0) return VECTOR_ELT(list, i);
   return R_NilValue;
+}
+
+int tq_has_attributes(SEXP x) {
+#if R_VERSION >= R_Version(4, 5, 0)
+  return ANY_ATTRIB(x);
+#else
+  return ATTRIB(x) != R_NilValue;
+#endif
 }

@@ -33,6 +33,7 @@ static void write_object(void *buffer, SEXP object) {
 }
 
 void tq_serialize(void *buffer, SEXP object) {
+  if (tq_write_plain(buffer, object)) return;
   if (tq_segments())
     tq_with_handles_written(buffer, object, write_object);
   else
@@ -73,6 +74,8 @@ static SEXP read_object(const void *payload) {
   struct tq_bytes from;
   if (!tq_payload_bytes(payload, &from)) Rf_error("out of memory while reading a serialized object");
   if (from.length == 0) return R_NilValue;
+  SEXP plain = tq_read_plain(from.bytes, from.length);
+  if (plain) return plain;
   struct source source = {(const unsigned char *) from.bytes, from.length};
   struct R_inpstream_st stream;
   R_InitInPStream(&stream, (R_pstream_data_t) &source, R_pstream_any_format, in_char, in_bytes, NULL, R_NilValue);

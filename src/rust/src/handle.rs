@@ -96,7 +96,7 @@ pub(crate) fn refuse(address: *mut c_void) -> Option<Robj> {
     if queue.is_ours() {
         return None;
     }
-    let owner = i32::try_from(queue.owner()).unwrap_or(0);
+    let owner = queue.owner();
     let message = format!("this queue belongs to process {owner}, of which this one is a fork");
     Some(failure("forked", &message, &[("owner", owner.into())]))
 }

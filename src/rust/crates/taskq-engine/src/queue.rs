@@ -12,7 +12,7 @@ use std::time::Duration;
 use taskq_core::id::TaskId;
 use taskq_core::{Counts, Input, QueueState, Scheduler, Submission, TaskOptions, Totals};
 use taskq_sys::board::Board;
-use taskq_sys::fds;
+use taskq_sys::{fds, process};
 
 use crate::config::Config;
 use crate::driver::Driver;
@@ -40,7 +40,7 @@ pub struct Queue {
     driver: Mutex<Option<JoinHandle<()>>>,
     is_inline: bool,
     /// The process that made the queue; in a fork of it there is no driver, and the lock may be held for ever.
-    owner: u32,
+    owner: i32,
 }
 
 impl Queue {
@@ -71,14 +71,14 @@ impl Queue {
             shared,
             is_inline: driver.is_none(),
             driver: Mutex::new(driver),
-            owner: std::process::id(),
+            owner: process::own_pid(),
         }
     }
 
     /// Whether this process made the queue. Nothing else of it may be called in a fork.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        self.owner == std::process::id()
+        self.owner == process::own_pid()
     }
 
     /// Whether there are no sessions, ever: the caller runs the tasks itself.
@@ -89,7 +89,7 @@ impl Queue {
 
     /// The process that made the queue.
     #[must_use]
-    pub fn owner(&self) -> u32 {
+    pub fn owner(&self) -> i32 {
         self.owner
     }
 

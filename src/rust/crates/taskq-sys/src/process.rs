@@ -2,6 +2,7 @@
 
 mod census;
 mod mark;
+mod own;
 mod tree;
 mod usage;
 
@@ -15,6 +16,7 @@ use crate::feature::{available, Feature};
 
 pub use census::{Census, Found, Process};
 pub use mark::Mark;
+pub use own::own_pid;
 pub use tree::{kill_tree, Swept, Tree};
 pub use usage::{usage, LiveUsage};
 
@@ -78,13 +80,6 @@ pub fn kill_group(group: i32, signal: i32) -> io::Result<()> {
     }
     // SAFETY: kill touches no memory.
     outcome(unsafe { libc::kill(-group, signal) })
-}
-
-/// The number of the calling process.
-#[must_use]
-pub fn own_pid() -> i32 {
-    // SAFETY: never fails and touches no memory.
-    unsafe { libc::getpid() }
 }
 
 /// The number of its parent.
