@@ -16,7 +16,7 @@ use crate::feature::{available, Feature};
 
 pub use census::{Census, Found, Process};
 pub use mark::Mark;
-pub use own::own_pid;
+pub use own::{own_children, own_pid};
 pub use tree::{kill_tree, Swept, Tree};
 pub use usage::{usage, LiveUsage};
 

@@ -34,15 +34,18 @@ pub(super) struct Children {
     token: String,
     queue_dir: PathBuf,
     own: i32,
+    /// Whether the nursery is the parent of what its sessions leave behind.
+    adopts: bool,
     sessions: HashMap<i32, Child>,
 }
 
 impl Children {
-    pub(super) fn new(inherited: &Inherited) -> Children {
+    pub(super) fn new(inherited: &Inherited, adopts: bool) -> Children {
         Children {
             token: inherited.setup.token.clone(),
             queue_dir: PathBuf::from(&inherited.setup.dir),
             own: process::own_pid(),
+            adopts,
             sessions: HashMap::new(),
         }
     }
@@ -108,6 +111,32 @@ impl Children {
 
     /// Kills what belongs to these sessions, and reaps those of them that are dead then.
     fn sweep(&mut self, pids: &[i32]) -> Vec<FromNursery> {
+        if !self.have_left_nothing(pids) {
+            self.kill_kin(pids);
+        }
+        let mut messages = Vec::new();
+        for pid in pids {
+            // `None` is a session that the kernel holds back; its end will be told like any other.
+            if let Ok(Some(reaped)) = wait::reap(*pid, false) {
+                messages.extend(self.bury_one(*pid, reaped.end, reaped.max_rss));
+            }
+        }
+        messages
+    }
+
+    /// Whether these sessions are dead, and nobody lives who descends from them: the nursery has adopted their orphans by then, so
+    /// every stray is a child of its own or descends from one, and all its children are sessions. This is one look at one list, where
+    /// looking at all processes of the machine takes a millisecond and more.
+    fn have_left_nothing(&self, pids: &[i32]) -> bool {
+        let is_dead = |pid: &i32| matches!(wait::ended(Some(*pid)), Ok(Some(_)));
+        let is_known = |pid: &i32| self.sessions.contains_key(pid);
+        self.adopts
+            && pids.iter().all(is_dead)
+            && process::own_children().is_ok_and(|children| children.iter().all(is_known))
+    }
+
+    /// Kills these sessions with all that belongs to them.
+    fn kill_kin(&self, pids: &[i32]) {
         let children = || pids.iter().filter_map(|pid| self.sessions.get(pid));
         let others = self.sessions.keys().filter(|pid| !pids.contains(pid));
         let tree = Tree {
@@ -129,14 +158,6 @@ impl Children {
                 let _ = process::kill(*pid, libc::SIGKILL);
             }
         }
-        let mut messages = Vec::new();
-        for pid in pids {
-            // `None` is a session that the kernel holds back; its end will be told like any other.
-            if let Ok(Some(reaped)) = wait::reap(*pid, false) {
-                messages.extend(self.bury_one(*pid, reaped.end, reaped.max_rss));
-            }
-        }
-        messages
     }
 
     fn bury_one(&mut self, pid: i32, end: ProcessEnd, max_rss: u64) -> Option<FromNursery> {

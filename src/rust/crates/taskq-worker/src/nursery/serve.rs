@@ -38,9 +38,9 @@ enum Step {
 
 /// See [`Nursery::serve`](super::Nursery::serve).
 pub(super) fn serve(inherited: Inherited, exec: ExecSession) -> Result<Role, ServeError> {
-    process::set_subreaper().map_err(ServeError::system("adopt orphans"))?;
+    let adopts = process::set_subreaper().map_err(ServeError::system("adopt orphans"))?;
     let ends = ChildEnds::watch().map_err(ServeError::system("take over SIGCHLD"))?;
-    let children = Children::new(&inherited);
+    let children = Children::new(&inherited, adopts);
     let outbox = VecDeque::new();
     let mut serving = Serving {
         inherited,
