@@ -22,9 +22,10 @@ vendored <- file.exists("src/rust/vendor.tar.xz")
 link_flags <- switch(
   Sys.info()[["sysname"]],
   # Nothing but R_init_taskq is exported; the code stays mapped when R unloads
-  # the package, because a thread of ours may still be returning from it.
+  # the package, because a thread of ours may still be returning from it. What is
+  # called is looked up once, when it is loaded, and not in every session.
   Linux = c(
-    "-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-z,nodelete -Wl,--strip-debug",
+    "-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-z,nodelete -Wl,-z,now -Wl,--strip-debug",
     "-lutil -lrt -lpthread -ldl -lm"
   ),
   Darwin = "-Wl,-exported_symbol,_R_init_taskq -Wl,-dead_strip",

@@ -103,10 +103,12 @@ struct Control {
 impl Control {
     /// Returns when the nursery is gone, or a descriptor of this thread is not what it was.
     fn run(mut self) -> io::Result<()> {
-        let mut buffer = vec![0; MAX_PACKET];
+        let mut buffer = Vec::new();
         while !self.shared.lineage.nursery.is_gone()? {
             self.flush()?;
             let woken = self.wait()?;
+            // Most sessions are never told anything here.
+            buffer.resize(MAX_PACKET, 0);
             if woken {
                 let mut bytes = [0; 64];
                 rustix::io::read(&self.wake, &mut bytes)?;
