@@ -57,7 +57,8 @@ void attribute_visible R_init_taskq(DllInfo *dll) {
   register_extendr_panic_hook();
   R_init_taskq_extendr(dll);
   tq_result_begin();
-  tq_share_begin(dll);
+  tq_shared_begin(dll);
+  tq_share_begin();
   tq_evaluate_begin();
   /* R keeps a table for each kind of routine: this leaves extendr's .Call table alone. */
   R_registerRoutines(dll, NULL, NULL, NULL, external);

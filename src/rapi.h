@@ -33,13 +33,18 @@ SEXP tq_unserialize(const void *payload);
 /* How often something was written that may change while the object that holds it stays the same. */
 extern unsigned long tq_references_written;
 
-/* ---- share.c ---- */
+/* ---- shared.c ---- */
 
 /* Calls `write` such that it writes shared vectors as handles, and `read` such that it reads them. */
 void tq_with_handles_written(void *buffer, SEXP object, void (*write)(void *, SEXP));
 SEXP tq_with_handles_read(const void *payload, SEXP (*read)(const void *));
 /* Makes the classes of shared vectors; once. */
-void tq_share_begin(DllInfo *dll);
+void tq_shared_begin(DllInfo *dll);
+
+/* ---- share.c ---- */
+
+/* Makes what it needs; once. */
+void tq_share_begin(void);
 
 /* ---- host-wait.c ---- */
 
