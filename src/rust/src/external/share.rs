@@ -6,8 +6,9 @@
 use std::os::raw::{c_int, c_void};
 use std::sync::Arc;
 
+use taskq_sys::mapping::PrivateMapping;
 use taskq_sys::payload::Payload;
-use taskq_sys::sealed::{Growing, PrivateMapping};
+use taskq_sys::sealed::Growing;
 use taskq_sys::segment::{self, Segment};
 
 use super::{border, Bytes};

@@ -5,6 +5,7 @@
 //! | [`socket`], [`pipe`] | pairs without names, descriptors sent along, how much is unread |
 //! | [`memory`], [`board`] | nameless files in memory, and the status board mapped from one |
 //! | [`sealed`], [`segment`] | memory files that are handed over, and those that hold shared vectors |
+//! | [`mapping`] | what is in such a file, in the memory of this process |
 //! | [`payload`] | what travels with a frame, in a memory file or without |
 //! | [`process`] | who descends from whom, who carries a queue's tag, and killing exactly those |
 //! | [`tag`] | the environment variables by which strays are found |
@@ -21,6 +22,7 @@ pub mod clock;
 pub mod fault;
 pub mod fds;
 pub mod feature;
+pub mod mapping;
 pub mod memory;
 pub mod oom;
 pub mod payload;

@@ -16,7 +16,8 @@ use std::sync::{Arc, OnceLock};
 
 use taskq_wire::message::Part;
 
-use crate::sealed::{Content, Sealed};
+use crate::mapping::Content;
+use crate::sealed::Sealed;
 use crate::segment::Segment;
 
 /// See the module.

@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, Weak};
 
 use rustix::fs::fstat;
 
-use crate::sealed::{is_sealed, Mapping, Permit, PrivateMapping, Sealed};
+use crate::mapping::{Mapping, PrivateMapping};
+use crate::sealed::{is_sealed, Permit, Sealed};
 
 /// A file in the kernel that holds memory files, and its number there.
 type Name = (u64, u64);
