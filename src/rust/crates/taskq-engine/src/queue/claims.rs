@@ -9,9 +9,10 @@ use taskq_core::id::TaskId;
 use taskq_core::{Submission, TaskPhase};
 
 use super::{Queue, WaitOutcome};
+use crate::clock::now;
 use crate::error::PushError;
 use crate::record::{Record, TaskPayload};
-use crate::state::{now, Wanted};
+use crate::state::Wanted;
 
 /// The tasks of one claimant. Dropping it disowns those that were not taken.
 #[derive(Debug)]
