@@ -115,7 +115,7 @@ unsafe extern "C" fn tq_map_push(map: *mut c_void, call: *mut c_void) -> SEXP {
             let message = "there is no memory for the elements";
             return into_sexp(reply::failure("system", message, &[]));
         };
-        map.batches.weigh(batch.count, call.len() as u64);
+        map.batches.weigh(batch.count, call.size() as u64);
         let mut options = map.claims.queue().default_options().clone();
         options.timeout = options.timeout.map(|timeout| match batch.budget {
             Some(budget) => timeout.saturating_add(budget),

@@ -6,7 +6,7 @@
 //! | [`memory`], [`board`] | nameless files in memory, and the status board mapped from one |
 //! | [`sealed`], [`segment`] | memory files that are handed over, and those that hold shared vectors |
 //! | [`mapping`] | what is in such a file, in the memory of this process |
-//! | [`payload`] | what travels with a frame, in a memory file or without |
+//! | [`payload`], [`parcel`] | what travels with a frame, and what of it does so in a memory file |
 //! | [`process`] | who descends from whom, who carries a queue's tag, and killing exactly those |
 //! | [`tag`] | the environment variables by which strays are found |
 //! | [`wait`], [`signals`], [`fds`], [`clock`] | children, masks and handlers, descriptor tables, time |
@@ -25,6 +25,7 @@ pub mod feature;
 pub mod mapping;
 pub mod memory;
 pub mod oom;
+pub mod parcel;
 pub mod payload;
 pub mod pipe;
 pub mod process;

@@ -2,11 +2,12 @@
 //!
 //! | type | what |
 //! | --- | --- |
-//! | [`Content`] | a file of whatever origin, to be read: mapped when it is sealed, else a copy |
-//! | [`Mapping`] | the pages of a sealed file, to be read |
+//! | [`Content`] | a file of whatever origin: mapped when it is sealed, else a copy |
+//! | [`Mapping`] | the pages of a sealed file, to be read; whoever owns it alone may write them for himself |
 //! | [`PrivateMapping`] | a part of them to be written, of which nobody else learns |
 //!
-//! Who maps has looked for the seals and at the size before: what is mapped can neither shrink nor change.
+//! Who maps has looked for the seals and at the size before: what is mapped can neither shrink nor change. All mappings are
+//! private: before Linux 6.7 nothing else could be mapped of a file that is sealed against writing, not even to be read.
 
 use std::fmt;
 use std::io;
@@ -16,7 +17,7 @@ use std::ptr::{self, NonNull};
 
 use rustix::fs::fstat;
 use rustix::io::{pread, retry_on_intr};
-use rustix::mm::{mmap, munmap, MapFlags, ProtFlags};
+use rustix::mm::{mmap, mprotect, munmap, MapFlags, MprotectFlags, ProtFlags};
 
 use crate::sealed::{is_sealed, read_all};
 
@@ -46,11 +47,22 @@ impl Content {
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         if is_sealed(file) {
-            if let Ok(mapping) = Mapping::shared(file, len) {
+            if let Ok(mapping) = Mapping::new(file, len) {
                 return Ok(Content::Mapped(mapping));
             }
         }
         Ok(Content::Read(read_all(file, len)?))
+    }
+
+    /// The same to be written, which changes neither the file nor what others have of it; the address stays as it is.
+    ///
+    /// # Errors
+    /// There is no memory for a copy of all of it.
+    pub fn writable(&mut self) -> io::Result<&mut [u8]> {
+        match self {
+            Content::Mapped(mapping) => mapping.writable(),
+            Content::Read(bytes) => Ok(bytes),
+        }
     }
 }
 
@@ -71,14 +83,14 @@ pub struct Mapping {
     len: usize,
 }
 
-// SAFETY: the mapping belongs to no thread, and nothing of it is written through this type.
+// SAFETY: the mapping belongs to no thread, and nothing of it is written through a shared reference.
 unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// The pages of the file themselves, to be read. The caller has looked for the seals and at the size.
-    pub(crate) fn shared(file: BorrowedFd<'_>, len: u64) -> io::Result<Mapping> {
+    /// The pages of the file themselves. The caller has looked for the seals and at the size.
+    pub(crate) fn new(file: BorrowedFd<'_>, len: u64) -> io::Result<Mapping> {
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
         if len == 0 {
             return Ok(Mapping {
@@ -92,13 +104,24 @@ impl Mapping {
                 ptr::null_mut(),
                 len,
                 ProtFlags::READ,
-                MapFlags::SHARED,
+                MapFlags::PRIVATE,
                 file,
                 0,
             )?
         };
         let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Mapping { address, len })
+    }
+
+    /// The pages to be written: those that are become copies, this mapping's own.
+    fn writable(&mut self) -> io::Result<&mut [u8]> {
+        if self.len > 0 {
+            let access = MprotectFlags::READ | MprotectFlags::WRITE;
+            // SAFETY: the range was mapped by us, and is borrowed by nobody else.
+            unsafe { mprotect(self.address.as_ptr().cast(), self.len, access)? };
+        }
+        // SAFETY: so many bytes are mapped as long as `self` lives, which is borrowed as long as the slice.
+        Ok(unsafe { std::slice::from_raw_parts_mut(self.address.as_ptr(), self.len) })
     }
 
     /// Has all pages of a large mapping at hand: it is about to be read from end to end.
@@ -287,6 +310,27 @@ mod tests {
     use std::os::fd::AsFd;
 
     use super::*;
+    use crate::sealed::Growing;
+
+    #[test]
+    fn what_is_written_is_written_for_oneself() {
+        let bytes: Vec<u8> = (0..100_000).map(|i| (i % 251) as u8).collect();
+        let mut file = Growing::create("test").expect("memory files");
+        file.write(&bytes).expect("memory");
+        let sealed = file.seal().expect("sealed");
+        let mut mapped = sealed.content().expect("content");
+        let mut read = Content::Read(bytes.clone());
+        let other = sealed.content().expect("content");
+        assert!(matches!(mapped, Content::Mapped(_)));
+        for content in [&mut mapped, &mut read] {
+            let address = content.as_ptr();
+            let written = content.writable().expect("memory");
+            assert_eq!(written.as_ptr(), address);
+            written[70_000] = 255;
+            assert_eq!((content[70_000], content[69_999]), (255, bytes[69_999]));
+        }
+        assert!(*other == *bytes && *sealed.content().expect("content") == *bytes);
+    }
 
     #[test]
     fn what_is_no_memory_file_is_copied_or_refused() {

@@ -90,6 +90,27 @@ impl Growing {
         Ok(())
     }
 
+    /// Fills up with zeros to a multiple of `align`, which is 64 at most, and says where that is.
+    ///
+    /// # Errors
+    /// As of [`write`](Growing::write).
+    pub fn align(&mut self, align: u64) -> io::Result<u64> {
+        const PADDING: [u8; 64] = [0; 64];
+        let beyond = self.len() % align.max(1);
+        let padding = if beyond == 0 { 0 } else { align - beyond };
+        let padding = PADDING.get(..padding as usize);
+        self.write(padding.ok_or(io::ErrorKind::InvalidInput)?)?;
+        Ok(self.len())
+    }
+
+    /// Has everything in the file.
+    ///
+    /// # Errors
+    /// There is no memory for it. What was in the file before is whole.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.write_staged()
+    }
+
     /// The file, which nobody can change from now on.
     ///
     /// # Errors
@@ -191,6 +212,12 @@ pub fn is_sealed(file: BorrowedFd<'_>) -> bool {
 pub fn budget() -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX) / 4;
     usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+/// Whether half of these are taken: who has a choice does with fewer.
+#[must_use]
+pub fn are_scarce() -> bool {
+    HELD.load(Ordering::Relaxed) >= budget() / 2
 }
 
 static HELD: AtomicUsize = AtomicUsize::new(0);

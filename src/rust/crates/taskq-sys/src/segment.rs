@@ -41,7 +41,7 @@ impl Segment {
     /// # Errors
     /// There is no room to map it.
     pub fn new(file: Sealed) -> io::Result<Arc<Segment>> {
-        let mapping = Mapping::shared(file.as_fd(), file.len())?;
+        let mapping = Mapping::new(file.as_fd(), file.len())?;
         let name = name_of(file.as_fd())?;
         Ok(hold(Segment {
             name,
@@ -64,7 +64,7 @@ impl Segment {
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         let len = u64::try_from(fstat(&file)?.st_size).unwrap_or(0);
-        let mapping = Mapping::shared(file.as_fd(), len)?;
+        let mapping = Mapping::new(file.as_fd(), len)?;
         Ok(hold(Segment {
             name,
             mapping,
