@@ -5,14 +5,13 @@
  * cannot be shared for want of memory stays as it is. */
 
 #include "shared.h"
+#include "walk.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 /* A smaller vector stays as it is: it costs less than a handle does. */
 static const size_t worth_bytes = 1024;
-
-/* Attributes that may be large. The others stay as they are. */
-static SEXP large_attributes[4];
 
 /* Where in the object one is, from the inside outwards. */
 struct step {
@@ -126,13 +125,6 @@ static void write_vector(struct sharing *sharing, SEXP x) {
   sharing->count++;
 }
 
-static SEXP large_attribute(SEXP x, int which) {
-  if (ATTRIB(x) == R_NilValue) return R_NilValue;
-  SEXP attribute = Rf_getAttrib(x, large_attributes[which]);
-  /* Row names that are only counted come as a sequence. */
-  return TYPEOF(attribute) == STRSXP || TYPEOF(attribute) == VECSXP ? attribute : R_NilValue;
-}
-
 static void write_object(struct sharing *sharing, SEXP x) {
   if (TYPEOF(x) == VECSXP) {
     for (R_xlen_t i = 0; i < XLENGTH(x); i++) write_object(sharing, VECTOR_ELT(x, i));
@@ -141,53 +133,18 @@ static void write_object(struct sharing *sharing, SEXP x) {
   } else {
     return;
   }
-  for (int i = 0; i < 4; i++) {
-    SEXP attribute = PROTECT(large_attribute(x, i));
+  for (int i = 0; i < TQ_LARGE_ATTRIBUTES; i++) {
+    SEXP attribute = PROTECT(tq_large_attribute(x, i));
     write_object(sharing, attribute);
     UNPROTECT(1);
   }
 }
 
-static SEXP make_object(struct sharing *sharing, SEXP x) {
-  PROTECT_INDEX index;
-  SEXP copy = R_NilValue;
-  PROTECT_WITH_INDEX(copy, &index);
-  if (TYPEOF(x) == VECSXP) {
-    R_xlen_t length = XLENGTH(x);
-    for (R_xlen_t i = 0; i < length; i++) {
-      SEXP element = PROTECT(make_object(sharing, VECTOR_ELT(x, i)));
-      if (element != VECTOR_ELT(x, i)) {
-        if (copy == R_NilValue) {
-          REPROTECT(copy = Rf_allocVector(VECSXP, length), index);
-          for (R_xlen_t j = 0; j < length; j++) SET_VECTOR_ELT(copy, j, VECTOR_ELT(x, j));
-        }
-        SET_VECTOR_ELT(copy, i, element);
-      }
-      UNPROTECT(1);
-    }
-  } else if (is_worth(x)) {
-    double *place = sharing->places + 2 * sharing->next++;
-    REPROTECT(copy = tq_make_shared(TYPEOF(x), sharing->pointer, (size_t) place[0], XLENGTH(x), (size_t) place[1]), index);
-  } else {
-    UNPROTECT(1);
-    return x;
-  }
-  SEXP attributes[4];
-  int is_new = 0;
-  for (int i = 0; i < 4; i++) {
-    SEXP attribute = PROTECT(large_attribute(x, i));
-    attributes[i] = PROTECT(make_object(sharing, attribute));
-    is_new |= attributes[i] != attribute;
-    if (attributes[i] == attribute) attributes[i] = R_NilValue;
-  }
-  if (copy == R_NilValue && is_new) REPROTECT(copy = Rf_shallow_duplicate(x), index);
-  if (copy != R_NilValue) {
-    SHALLOW_DUPLICATE_ATTRIB(copy, x);
-    for (int i = 0; i < 4; i++)
-      if (attributes[i] != R_NilValue) Rf_setAttrib(copy, large_attributes[i], attributes[i]);
-  }
-  UNPROTECT(9);
-  return copy == R_NilValue ? x : copy;
+static SEXP shared_vector(SEXP x, void *data) {
+  struct sharing *sharing = data;
+  if (!is_worth(x)) return x;
+  double *place = sharing->places + 2 * sharing->next++;
+  return tq_make_shared(TYPEOF(x), sharing->pointer, (size_t) place[0], XLENGTH(x), (size_t) place[1]);
 }
 
 static SEXP share_body(void *data) {
@@ -204,7 +161,7 @@ static SEXP share_body(void *data) {
   /* Without one, the object is as good as it is. */
   if (sharing->segment) {
     sharing->pointer = PROTECT(tq_segment_pointer(sharing->segment));
-    SET_VECTOR_ELT(answer, 0, make_object(sharing, sharing->x));
+    SET_VECTOR_ELT(answer, 0, tq_with_vectors(sharing->x, INT_MAX, shared_vector, sharing));
     UNPROTECT(1);
   }
   UNPROTECT(1);
@@ -224,11 +181,4 @@ static void share_cleanup(void *data) {
 SEXP tq_r_share(SEXP args) {
   struct sharing sharing = {tq_argument(args, 1), NULL, NULL, NULL, NULL, 0, 0, 0, R_NilValue};
   return R_ExecWithCleanup(share_body, &sharing, share_cleanup, &sharing);
-}
-
-void tq_share_begin(void) {
-  large_attributes[0] = R_NamesSymbol;
-  large_attributes[1] = R_DimNamesSymbol;
-  large_attributes[2] = R_LevelsSymbol;
-  large_attributes[3] = R_RowNamesSymbol;
 }

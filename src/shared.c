@@ -1,13 +1,18 @@
-/* Shared vectors: R's alternative representation (ALTREP) of vectors that lie in a segment, memory that processes have in common.
- * Here is what such a vector does for R, and how it travels; share.c makes segments of objects.
+/* Vectors over mapped memory: R's alternative representation (ALTREP) of vectors that lie in a segment, memory that processes have in
+ * common (shared vectors), or in a parcel, in which they came (arrived vectors). Here is what such a vector does for R, and how shared
+ * ones travel; share.c makes segments of objects, parcels.c sends large vectors and has them arrive.
  *
  * | where | what |
  * | --- | --- |
- * | data1 | an external pointer to a struct vector, which lies in its tag (a raw vector); it protects that of the segment |
+ * | data1 | an external pointer to a struct vector, which lies in its tag (a raw vector); it protects that of segment or parcel |
  * | data2 | NULL, or what this process has of its own: elements of strings, or a place that may be written |
  *
  * Nobody ever writes into a segment: it is mapped read-only, and its file is sealed. Who asks for a place to write gets private
  * pages of the same file, or a copy. A vector that differs from its segment by that is sent and saved as any other vector.
+ *
+ * A parcel belongs to those who hold it: the payload with which it came, and the vectors that were read of that. Who holds it alone
+ * writes into it where it lies, which are private pages; who does not gets a copy. For who sends or saves it an arrived vector is
+ * plain data.
  *
  * Only tq_serialize() writes a shared vector as a handle: which of the segments that go along, and where in it. For everybody
  * else it is plain data. What comes from another process is looked at before it is used. */
@@ -30,6 +35,7 @@ struct vector {
   R_xlen_t length;
   size_t offset, size;
   int is_changed, is_whole; /* of strings: some were set, all were made */
+  int has_arrived, is_mine; /* in a parcel; which nobody else holds */
 };
 
 int tq_kind_of(SEXPTYPE type) {
@@ -56,12 +62,15 @@ size_t tq_element_size(SEXPTYPE type) {
 
 static struct vector *about(SEXP x) { return R_ExternalPtrAddr(R_altrep_data1(x)); }
 
+/* Or the parcel. */
 static void *segment_of(SEXP x) { return R_ExternalPtrAddr(R_ExternalPtrProtected(R_altrep_data1(x))); }
 
-int tq_is_shared(SEXP x) {
+int tq_is_mapped(SEXP x) {
   int kind = ALTREP(x) ? tq_kind_of(TYPEOF(x)) : -1;
   return kind >= 0 && R_altrep_inherits(x, kind_classes[kind]);
 }
+
+int tq_is_shared(SEXP x) { return tq_is_mapped(x) && !about(x)->has_arrived; }
 
 /* ---- making one ---- */
 
@@ -79,17 +88,27 @@ SEXP tq_segment_pointer(const void *segment) {
   return pointer;
 }
 
+/* `all`: what is in the segment or parcel that `holder` holds. */
+static SEXP make_vector(SEXPTYPE type, SEXP holder, const char *all, size_t offset, R_xlen_t length, size_t size, int has_arrived) {
+  SEXP memory = PROTECT(Rf_allocVector(RAWSXP, sizeof(struct vector)));
+  struct vector vector = {all + offset, length, offset, size, 0, 0, has_arrived, 0};
+  memcpy(RAW(memory), &vector, sizeof vector);
+  SEXP data = PROTECT(R_MakeExternalPtr(RAW(memory), memory, holder));
+  SEXP x = R_new_altrep(kind_classes[tq_kind_of(type)], data, R_NilValue);
+  UNPROTECT(2);
+  return x;
+}
+
 SEXP tq_make_shared(SEXPTYPE type, SEXP segment, size_t offset, R_xlen_t length, size_t size) {
   struct tq_bytes all;
   tq_segment_bytes(R_ExternalPtrAddr(segment), &all);
-  SEXP memory = PROTECT(Rf_allocVector(RAWSXP, sizeof(struct vector)));
-  struct vector vector = {all.bytes + offset, length, offset, size, 0, 0};
-  memcpy(RAW(memory), &vector, sizeof vector);
-  SEXP data = PROTECT(R_MakeExternalPtr(RAW(memory), memory, segment));
-  SEXP x = R_new_altrep(kind_classes[tq_kind_of(type)], data, R_NilValue);
+  SEXP x = make_vector(type, segment, all.bytes, offset, length, size, 0);
   MARK_NOT_MUTABLE(x);
-  UNPROTECT(2);
   return x;
+}
+
+SEXP tq_make_arrived(SEXPTYPE type, SEXP parcel, const char *all, size_t offset, R_xlen_t length) {
+  return make_vector(type, parcel, all, offset, length, (size_t) length * tq_element_size(type), 1);
 }
 
 /* ---- what is one's own ---- */
@@ -112,7 +131,10 @@ static void *writable_bytes(SEXP x) {
   SEXP own = R_altrep_data2(x);
   if (own != R_NilValue) return own_bytes(own);
   struct vector *vector = about(x);
-  if (vector->size >= private_from) {
+  if (vector->has_arrived) {
+    if (!vector->is_mine) vector->is_mine = tq_parcel_own(segment_of(x));
+    if (vector->is_mine) return (void *) vector->bytes;
+  } else if (vector->size >= private_from) {
     SEXP holder = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
     SEXP pages = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, holder));
     R_RegisterCFinalizerEx(holder, free_private, FALSE);
@@ -146,7 +168,9 @@ static R_xlen_t get_length(SEXP x) { return about(x)->length; }
 
 static Rboolean inspect(SEXP x, int pre, int deep, int pvec, void (*subtree)(SEXP, int, int, int)) {
   (void) pre, (void) deep, (void) pvec, (void) subtree;
-  Rprintf(" shared by taskq (len=%lld%s)\n", (long long) about(x)->length, tq_is_intact(x) ? "" : ", changed here");
+  int is_shared = tq_is_shared(x);
+  const char *state = is_shared && !tq_is_intact(x) ? ", changed here" : "";
+  Rprintf(" %s by taskq (len=%lld%s)\n", is_shared ? "shared" : "sent", (long long) about(x)->length, state);
   return TRUE;
 }
 
@@ -275,7 +299,7 @@ static int call_depth(void) {
 }
 
 static SEXP serialized_state(SEXP x) {
-  if (!writing || !tq_is_intact(x) || call_depth() != writing->depth) return NULL;
+  if (!writing || !tq_is_shared(x) || !tq_is_intact(x) || call_depth() != writing->depth) return NULL;
   int place = tq_buffer_attach(writing->buffer, segment_of(x));
   if (place < 0) return NULL;
   SEXP state = Rf_allocVector(REALSXP, 4);
@@ -341,6 +365,8 @@ static SEXP read_body(void *data) {
 }
 
 static void read_cleanup(void *data) { reading = ((struct reading *) data)->outer; }
+
+const void *tq_payload_being_read(void) { return reading ? reading->payload : NULL; }
 
 SEXP tq_with_handles_read(const void *payload, SEXP (*read)(const void *)) {
   struct reading now = {payload, R_NilValue, reading, read};
