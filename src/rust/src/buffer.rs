@@ -19,8 +19,9 @@ use crate::parcels::Parcels;
 const LARGE: usize = 256 * 1024;
 /// A function is sent many times and kept for that; its file would be open all the while.
 const LARGE_FUNCTION: usize = 8 << 20;
-/// A vector of so many bytes goes in a parcel: making and mapping a file costs less than to copy it once more.
-const LARGE_VECTOR: usize = 1 << 20;
+/// A vector of so many bytes goes in a parcel. From half of that on, making and mapping a file costs less than to copy it once more;
+/// but it is a descriptor more.
+const LARGE_VECTOR: usize = 512 * 1024;
 
 /// See the module.
 #[derive(Debug, Default)]
