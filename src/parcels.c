@@ -126,7 +126,7 @@ static SEXP read_marker(SEXP class, SEXP state) {
   SEXP holder = PROTECT(R_MakeExternalPtr(NULL, Rf_ScalarReal(size), R_NilValue));
   R_RegisterCFinalizerEx(holder, free_parcel, FALSE);
   void *parcel = tq_payload_parcel(payload, (size_t) place);
-  if (!parcel) Rf_error("a large vector came without its parcel");
+  if (!parcel) Rf_error("a large vector came without its parcel, or there is no memory for it");
   R_SetExternalPtrAddr(holder, parcel);
   held += size;
   struct tq_bytes all;

@@ -14,7 +14,7 @@ threshold <- 512 * 1024
 # A vector of every type that does, with everything special in it, and with attributes.
 large_vectors <- function() {
   at <- function(values, size) rep_len(values, threshold / size)
-  setClass("TaskqNumbers", contains = "numeric", where = globalenv())
+  methods::setClass("TaskqNumbers", contains = "numeric", where = globalenv())
   list(
     logical = at(c(TRUE, NA, FALSE), 4),
     integer = at(c(1L, NA, -.Machine$integer.max, 0L), 4),
@@ -58,6 +58,7 @@ test_that("every type goes and comes back the same, without being copied out", {
   skip_without_parcels()
   q <- local_queue(1)
   all <- large_vectors()
+  on.exit(methods::removeClass("TaskqNumbers", where = globalenv()), add = TRUE)
   for (name in names(all)) {
     x <- all[[name]]
     came <- run_task(q, global(function(x, is_sent) {
@@ -111,6 +112,7 @@ test_that("lists and data frames keep their shape, and what is small or has a sh
 })
 
 test_that("a list of 20 large vectors has 16 files of its own and one in common", {
+  skip_on_cran()
   skip_without_parcels()
   q <- local_queue(1)
   many <- lapply(1:20, function(i) runif(1e5) + i)
@@ -150,6 +152,14 @@ test_that("C code that writes in place writes for itself: not for the host, anot
   expect_identical(result[[1]], original[[2]])
   expect_identical(result[[2]], changed)
   expect_identical(x, original)
+
+  q$pause()
+  q$push(identity, list(x))
+  look <- q$list_tasks(idle = FALSE)$args[[1]][[1]]
+  poke$number(look)
+  expect_identical(look, changed)
+  q$resume()
+  expect_identical(q$pop(20000)$result, original)
 
   # Each look is one of its own, until the last one has it alone.
   q$push(identity, list(x))
@@ -225,10 +235,16 @@ test_that("maps and many pushes send them, too", {
   expect_identical(unname(vapply(pop_all(q)[ids], `[[`, 1, "result")), vapply(elements, sum, 1))
 })
 
-test_that("a queue without workers gives the same", {
+test_that("a queue without workers gives the same, and its results hold no descriptors", {
+  skip_without_parcels()
   q <- local_queue(0)
   x <- runif(1e5)
-  expect_identical(run_task(q, function(x) list(x, rev(x)), list(x))$result, list(x, rev(x)))
+  result <- run_task(q, function(x) list(x, rev(x)), list(x))$result
+  expect_identical(result, list(x, rev(x)))
+  expect_true(is_sent(result[[2]]))
+  q$push(identity, list(x))
+  gc()
+  expect_identical(memory_files("taskq-payload"), 0L)
 })
 
 test_that("without memory files, or with small or few ones, everything goes as data", {
@@ -270,6 +286,7 @@ test_that("J3: tasks that wait share the descriptors that they may have", {
 })
 
 test_that("the memory is freed when nobody has it, on both sides, and without a collection by R", {
+  skip_on_cran()
   skip_without_parcels()
   q <- local_queue(1)
   gc()
@@ -297,6 +314,7 @@ test_that("the memory is freed when nobody has it, on both sides, and without a 
 })
 
 test_that("what is not sent after all leaves nothing", {
+  skip_on_cran()
   skip_without_parcels()
   q <- local_queue(1)
   run_task(q, function() 1)
@@ -338,4 +356,20 @@ test_that("what is not sent after all leaves nothing", {
   expect_error(q$push(identity, list(x)), class = "taskq_error_closed")
   q$collect()
   expect_true(wait_until(parcels() == before))
+})
+
+test_that("R finds nothing to collect too early", {
+  skip_without_parcels()
+  skip_on_cran()
+  q <- local_queue(1)
+  x <- list(structure(runif(7e4), class = "odd", own = list(1)), list(as.raw(1:6e5 %% 256), b = numeric(8e4)))
+  gctorture(TRUE)
+  q$push(identity, list(x))
+  gctorture(FALSE)
+  q$wait(timeout = 20000)
+  gctorture(TRUE)
+  result <- q$pop(20000)$result
+  gctorture(FALSE)
+  expect_identical(result, x)
+  expect_true(is_sent(result[[1]]) && is_sent(result[[2]]$b))
 })

@@ -162,13 +162,20 @@ unsafe extern "C" fn tq_payload_parcels(payload: *const Payload) -> usize {
     unsafe { &*payload }.parcels().len()
 }
 
-/// A hold on one of them; null when there is no such place.
+/// A hold on one of them, or on its bytes where it is to be sent: its descriptor is not held by who looks. Null when there is no such
+/// place, or no memory.
 #[no_mangle]
 unsafe extern "C" fn tq_payload_parcel(payload: *const Payload, place: usize) -> *mut c_void {
     // SAFETY: as above.
     let parcel = unsafe { &*payload }.parcels().get(place);
-    parcel.map_or(std::ptr::null_mut(), |parcel| {
-        Box::into_raw(Box::new(Arc::clone(parcel))).cast()
+    border(std::ptr::null_mut(), || {
+        let held = parcel.and_then(|parcel| match parcel.received() {
+            Some(_) => Some(Arc::clone(parcel)),
+            None => parcel.look().ok().map(Arc::new),
+        });
+        held.map_or(std::ptr::null_mut(), |held| {
+            Box::into_raw(Box::new(held)).cast()
+        })
     })
 }
 

@@ -89,6 +89,19 @@ impl Parcel {
         }
     }
 
+    /// A parcel of the same bytes, without a descriptor: for who wants to see what is to be sent.
+    ///
+    /// # Errors
+    /// As of [`content`](Parcel::content), or it has no file any more.
+    pub fn look(&self) -> io::Result<Parcel> {
+        match &self.body {
+            Body::File(file, _) => Ok(Parcel {
+                body: Body::Content(file.content()?),
+            }),
+            Body::Content(_) => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
     /// Its bytes, unless they are to be sent.
     #[must_use]
     pub fn received(&self) -> Option<&Content> {
@@ -138,7 +151,11 @@ mod tests {
         let copy = parcel.descriptor().expect("open").try_clone_to_owned();
         assert!(parcel.writable().is_none() && parcel.received().is_none());
         assert_eq!(&**parcel.content().expect("content"), b"abc");
+        let mut look = parcel.look().expect("mapped");
+        look.writable().expect("memory")[0] = b'x';
+        assert_eq!(&**look.received().expect("content"), b"xbc");
         parcel.retire();
+        assert!(parcel.look().is_err());
         assert!(parcel.descriptor().is_none());
         parcel.writable().expect("memory")[1] = b'x';
         assert_eq!(&**parcel.received().expect("content"), b"axc");
