@@ -1,12 +1,12 @@
-/* Large vectors travel in parcels, memory files of their own, beside what is serialized, and arrive as vectors over these: they are
- * copied once, by who sends them, and not at all by who gets them.
+/* Large vectors travel in parcels, memory files of their own, beside what is serialized, and arrive as vectors over
+ * these: they are copied once, by who sends them, and not at all by who gets them.
  *
- * Sending: a copy of the object is serialized in which markers stand for its large vectors. A marker is an ALTREP object that nobody
- * but R's serializer ever sees; what this writes of it is the type of the vector, and where in which parcel it lies. Attributes are
- * those of the vector, and travel as always.
+ * Sending: a copy of the object is serialized in which markers stand for its large vectors. A marker is an ALTREP
+ * object that nobody but R's serializer ever sees; what this writes of it is the type of the vector, and where in
+ * which parcel it lies. Attributes are those of the vector, and travel as always.
  *
- * Getting: R asks the class of a marker to read it, and gets a vector (shared.c) over the parcel. What comes from another process is
- * looked at before it is used.
+ * Getting: R asks the class of a marker to read it, and gets a vector (shared.c) over the parcel. What comes from
+ * another process is looked at before it is used.
  *
  * Only vectors that R would write out in any case go in parcels: not what R or a package has its own short form of. */
 
@@ -21,16 +21,16 @@
 enum { DEPTH = 8 };
 /* So many bytes are written between two looks for an interrupt. */
 static const size_t piece = 16 * 1024 * 1024;
-/* R does not count this memory when it decides to collect garbage. So we do: when there is twice as much as after the last time, and
- * at least so much. */
+/* R does not count this memory when it decides to collect garbage. So we do: when there is twice as much as after the
+ * last time, and at least so much. */
 static const double tolerated = 256.0 * 1024 * 1024;
 
 static R_altrep_class_t marker_class;
 
 /* ---- sending ---- */
 
-/* R makes a wrapper where it changes attributes of a large vector; it stands for the vector that is its first part. The second are
- * two numbers about that. */
+/* R makes a wrapper where it changes attributes of a large vector; it stands for the vector that is its first part.
+ * The second are two numbers about that. */
 static int is_wrapper(SEXP x) {
   SEXP inner = R_altrep_data1(x), about = R_altrep_data2(x);
   return TYPEOF(inner) == TYPEOF(x) && TYPEOF(about) == INTSXP && XLENGTH(about) == 2 && XLENGTH(inner) == XLENGTH(x);
@@ -86,7 +86,8 @@ static SEXP marker_for(SEXP x, void *buffer) {
 
 SEXP tq_with_parcels(void *buffer, SEXP object) {
   size_t from = tq_buffer_parcels_from(buffer);
-  return from < SIZE_MAX && has_large(object, DEPTH, from) ? tq_with_vectors(object, DEPTH, marker_for, buffer) : object;
+  if (from == SIZE_MAX || !has_large(object, DEPTH, from)) return object;
+  return tq_with_vectors(object, DEPTH, marker_for, buffer);
 }
 
 /* ---- getting ---- */
@@ -109,16 +110,15 @@ static void make_room(double bytes) {
   most = 2 * (held + bytes);
 }
 
-static int is_number(double number, double limit) { return number >= 0 && number <= limit && number == (double) (size_t) number; }
-
 static SEXP read_marker(SEXP class, SEXP state) {
   (void) class;
   const void *payload = tq_payload_being_read();
   if (!payload) Rf_error("a large vector was saved without its data");
   if (TYPEOF(state) != REALSXP || XLENGTH(state) != 4) Rf_error("a large vector came without its place");
   double number = REAL(state)[0], place = REAL(state)[1], offset = REAL(state)[2], length = REAL(state)[3];
-  SEXPTYPE type = is_number(number, 100) ? (SEXPTYPE) number : NILSXP;
-  int is_sound = tq_kind_of(type) >= 0 && type != STRSXP && is_number(place, 1e6) && is_number(length, R_XLEN_T_MAX);
+  SEXPTYPE type = tq_is_number(number, 100) ? (SEXPTYPE) number : NILSXP;
+  int is_sound = tq_kind_of(type) >= 0 && type != STRSXP;
+  is_sound = is_sound && tq_is_number(place, 1e6) && tq_is_number(length, R_XLEN_T_MAX);
   if (!is_sound) Rf_error("a large vector is not what it was said to be");
   double size = length * (double) tq_element_size(type);
   make_room(size);
@@ -131,7 +131,8 @@ static SEXP read_marker(SEXP class, SEXP state) {
   held += size;
   struct tq_bytes all;
   if (!tq_parcel_bytes(parcel, &all)) Rf_error("out of memory while reading a large vector");
-  is_sound = is_number(offset, (double) all.length) && (size_t) offset % TQ_ALIGN == 0 && size <= (double) all.length - offset;
+  is_sound = tq_is_number(offset, (double) all.length) && size <= (double) all.length - offset;
+  is_sound = is_sound && (size_t) offset % TQ_ALIGN == 0;
   if (!is_sound) Rf_error("a large vector is not where it was said to be");
   SEXP x = tq_make_arrived(type, holder, all.bytes, (size_t) offset, (R_xlen_t) length);
   UNPROTECT(1);

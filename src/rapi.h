@@ -45,8 +45,8 @@ void tq_shared_begin(DllInfo *dll);
 
 /* ---- parcels.c ---- */
 
-/* The object to serialize into a buffer instead of `object`: the same, with its large vectors in parcels that go along, and the places
- * of these instead; or `object` itself. */
+/* The object to serialize into a buffer instead of `object`: the same, with its large vectors in parcels that go
+ * along, and the places of these instead; or `object` itself. */
 SEXP tq_with_parcels(void *buffer, SEXP object);
 /* How many bytes this process has of vectors that came in parcels. */
 double tq_parcels_held(void);

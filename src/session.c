@@ -37,7 +37,8 @@ SEXP tq_r_reply(SEXP args) {
   return R_NilValue;
 }
 
-/* What the last task has used of vectors over mapped memory is kept by garbage. When nothing comes for so long, R collects it. */
+/* What the last task has used of vectors over mapped memory is kept by garbage. When nothing comes for so long, R
+ * collects it. */
 static const double leisure_ms = 300;
 
 /* Waits for a task; 0 when the session is to leave. */

@@ -1,8 +1,8 @@
-/* share(): an object's vectors are copied into a segment, and a copy of the object is made that has shared vectors in their places.
- * What these are to R is in shared.c.
+/* share(): an object's vectors are copied into a segment, and a copy of the object is made that has shared vectors in
+ * their places. What these are to R is in shared.c.
  *
- * All that depends on the object is decided here: what can be shared at all, what is worth it, and which attributes are. What
- * cannot be shared for want of memory stays as it is. */
+ * All that depends on the object is decided here: what can be shared at all, what is worth it, and which attributes
+ * are. What cannot be shared for want of memory stays as it is. */
 
 #include "shared.h"
 #include "walk.h"

@@ -1,21 +1,23 @@
-/* Vectors over mapped memory: R's alternative representation (ALTREP) of vectors that lie in a segment, memory that processes have in
- * common (shared vectors), or in a parcel, in which they came (arrived vectors). Here is what such a vector does for R, and how shared
- * ones travel; share.c makes segments of objects, parcels.c sends large vectors and has them arrive.
+/* Vectors over mapped memory: R's alternative representation (ALTREP) of vectors that lie in a segment, memory that
+ * processes have in common (shared vectors), or in a parcel, in which they came (arrived vectors). Here is what such
+ * a vector does for R, and how shared ones travel; share.c makes segments of objects, parcels.c sends large vectors
+ * and has them arrive.
  *
  * | where | what |
  * | --- | --- |
  * | data1 | an external pointer to a struct vector, which lies in its tag (a raw vector); it protects that of segment or parcel |
  * | data2 | NULL, or what this process has of its own: elements of strings, or a place that may be written |
  *
- * Nobody ever writes into a segment: it is mapped read-only, and its file is sealed. Who asks for a place to write gets private
- * pages of the same file, or a copy. A vector that differs from its segment by that is sent and saved as any other vector.
+ * Nobody ever writes into a segment: it is mapped read-only, and its file is sealed. Who asks for a place to write
+ * gets private pages of the same file, or a copy. A vector that differs from its segment by that is sent and saved as
+ * any other vector.
  *
- * A parcel belongs to those who hold it: the payload with which it came, and the vectors that were read of that. Who holds it alone
- * writes into it where it lies, which are private pages; who does not gets a copy. For who sends or saves it an arrived vector is
- * plain data.
+ * A parcel belongs to those who hold it: the payload with which it came, and the vectors that were read of that. Who
+ * holds it alone writes into it where it lies, which are private pages; who does not gets a copy. For who sends or
+ * saves it an arrived vector is plain data.
  *
- * Only tq_serialize() writes a shared vector as a handle: which of the segments that go along, and where in it. For everybody
- * else it is plain data. What comes from another process is looked at before it is used. */
+ * Only tq_serialize() writes a shared vector as a handle: which of the segments that go along, and where in it. For
+ * everybody else it is plain data. What comes from another process is looked at before it is used. */
 
 #include "shared.h"
 
@@ -219,8 +221,8 @@ static SEXP read_string(const struct vector *vector, R_xlen_t i) {
   return Rf_mkCharLenCE(vector->bytes + table + from, (int) (to - from), (cetype_t) flags);
 }
 
-/* Elements are kept once they were made, so that the vector protects them as any vector does. An empty one may be one that was
- * not made yet. */
+/* Elements are kept once they were made, so that the vector protects them as any vector does. An empty one may be one
+ * that was not made yet. */
 static SEXP string_elt(SEXP x, R_xlen_t i) {
   struct vector *vector = about(x);
   SEXP made = R_altrep_data2(x);
@@ -253,7 +255,8 @@ static void string_set_elt(SEXP x, R_xlen_t i, SEXP value) {
   UNPROTECT(1);
 }
 
-/* Whoever writes strings does it by string_set_elt(): R's collector has to know. Those who sort ask for a place to write, too. */
+/* Whoever writes strings does it by string_set_elt(): R's collector has to know. Those who sort ask for a place to
+ * write, too. */
 static void *string_dataptr(SEXP x, Rboolean writable) {
   (void) writable;
   return (void *) DATAPTR_RO(all_strings(x));
@@ -272,7 +275,8 @@ static SEXP string_duplicate(SEXP x, Rboolean deep) {
 
 /* ---- on the way ---- */
 
-/* What tq_serialize() writes now, and the depth of R's calls around it: a finalizer that saves a vector meanwhile is deeper. */
+/* What tq_serialize() writes now, and the depth of R's calls around it: a finalizer that saves a vector meanwhile is
+ * deeper. */
 static struct writing {
   void *buffer;
   SEXP object;
@@ -310,19 +314,21 @@ static SEXP serialized_state(SEXP x) {
   return state;
 }
 
-static int is_number(double number, double limit) { return number >= 0 && number <= limit && number == (double) (size_t) number; }
+int tq_is_number(double number, double limit) {
+  return number >= 0 && number <= limit && number == (double) (size_t) number;
+}
 
 static SEXP read_handle(int kind, SEXP state) {
   if (!reading) Rf_error("a shared vector was saved without its data");
   if (TYPEOF(state) != REALSXP || XLENGTH(state) != 4) Rf_error("a shared vector came without its place");
   double place = REAL(state)[0], offset = REAL(state)[1], length = REAL(state)[2], size = REAL(state)[3];
-  const void *segment = is_number(place, 1e6) ? tq_payload_segment(reading->payload, (size_t) place) : NULL;
+  const void *segment = tq_is_number(place, 1e6) ? tq_payload_segment(reading->payload, (size_t) place) : NULL;
   if (!segment) Rf_error("a shared vector came without its segment");
   struct tq_bytes all;
   tq_segment_bytes(segment, &all);
   size_t element = tq_element_size(kind_types[kind]);
-  int is_sound = is_number(offset, (double) all.length) && is_number(size, (double) all.length - offset) &&
-                 is_number(length, size) && (size_t) offset % TQ_ALIGN == 0;
+  int is_sound = tq_is_number(offset, (double) all.length) && tq_is_number(size, (double) all.length - offset) &&
+                 tq_is_number(length, size) && (size_t) offset % TQ_ALIGN == 0;
   if (is_sound) {
     size_t least = ((size_t) length + (kind_types[kind] == STRSXP)) * element;
     is_sound = kind_types[kind] == STRSXP ? (size_t) size >= least : (size_t) size == least;

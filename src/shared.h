@@ -1,7 +1,8 @@
 /* Vectors over mapped memory, as share.c and parcels.c make them.
  *
- * Strings lie in a block: for each element, and for the end, where its text begins behind these numbers, and in the four highest
- * bits what it is (tq_string_flags()); then the texts. Everything else lies there as in a vector of R's. */
+ * Strings lie in a block: for each element, and for the end, where its text begins behind these numbers, and in the
+ * four highest bits what it is (tq_string_flags()); then the texts. Everything else lies there as in a vector of R's.
+ * */
 
 #ifndef TASKQ_SHARED_H
 #define TASKQ_SHARED_H
@@ -29,6 +30,9 @@ SEXP tq_make_shared(SEXPTYPE type, SEXP segment, size_t offset, R_xlen_t length,
 
 /* A vector that has arrived in a parcel, which `parcel` holds; `all` are its bytes. Not for strings. */
 SEXP tq_make_arrived(SEXPTYPE type, SEXP parcel, const char *all, size_t offset, R_xlen_t length);
+
+/* Whether it is a whole number up to this: handles and markers have theirs as doubles. */
+int tq_is_number(double number, double limit);
 
 /* What a string is: NA, or its encoding. */
 uint64_t tq_string_flags(SEXP string);

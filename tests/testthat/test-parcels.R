@@ -85,8 +85,9 @@ test_that("what R computes of it is the same", {
   q <- local_queue(1)
   for (original in list(runif(1e5), sample(2e5), as.raw(1:1e6 %% 256))) {
     x <- run_task(q, identity, list(original))$result
-    questions <- list(range = range, sort = sort, unique = unique, head = function(x) x[c(3, 1, NA)], some = function(x) x[-(1:9)],
-      rev = rev, c = function(x) c(x, x), matrix = function(x) { dim(x) <- c(1, length(x)); x }, duplicated = duplicated,
+    questions <- list(range = range, sort = sort, unique = unique, duplicated = duplicated, rev = rev,
+      head = function(x) x[c(3, 1, NA)], some = function(x) x[-(1:9)], c = function(x) c(x, x),
+      matrix = function(x) { dim(x) <- c(1, length(x)); x },
       frame = function(x) data.frame(x)[3:1, ], size = utils::object.size, text = function(x) format(x[1:100]))
     for (name in names(questions)) {
       ask <- function(x) tryCatch(questions[[name]](x), error = conditionMessage)
@@ -99,15 +100,16 @@ test_that("what R computes of it is the same", {
 test_that("lists and data frames keep their shape, and what is small or has a short form stays in them", {
   skip_without_parcels()
   q <- local_queue(1)
-  frame <- data.frame(a = runif(1e5), b = seq_len(1e5), c = sprintf("s%d", 1:1e5), d = as.POSIXct("2026-01-01") + runif(1e5))
+  frame <- data.frame(a = runif(1e5), b = seq_len(1e5), c = sprintf("s%d", 1:1e5))
+  frame$d <- as.POSIXct("2026-01-01") + frame$a
   all <- list(frame = frame, deep = list(list(list(x = numeric(1e5) + 1, y = quote(a + b)))), none = NULL, f = mean,
     where = environment(stats::sd), twice = frame$a)
   came <- run_task(q, global(function(x, is_sent) {
-    list(x, c(is_sent(x$frame$a), is_sent(x$frame$b), is_sent(x$frame$c), is_sent(x$frame$d), is_sent(x$deep[[1]][[1]]$x)))
+    list(x, c(vapply(x$frame, is_sent, NA), is_sent(x$deep[[1]][[1]]$x)))
   }), list(all, is_sent))$result
   expect_identical(came[[1]], all)
   # A sequence needs no file, and strings go as they always did.
-  expect_identical(came[[2]], c(TRUE, FALSE, FALSE, TRUE, TRUE))
+  expect_identical(unname(came[[2]]), c(TRUE, FALSE, FALSE, TRUE, TRUE))
   expect_identical(files_of(q, 1:1e9, list(seq(1, 1e8))), 0L)
 })
 
@@ -191,7 +193,8 @@ test_that("it is saved and sent on as plain data", {
   expect_identical(readRDS(path), x)
   expect_identical(serialize(came, NULL), serialize(x, NULL))
   save(came, file = path)
-  code <- sprintf("load('%s'); stopifnot(!'taskq' %%in%% loadedNamespaces()); cat(length(came), sum(came[[1]]) > 0)", path)
+  code <- "load('%s'); stopifnot(!'taskq' %%in%% loadedNamespaces()); cat(length(came), sum(came[[1]]) > 0)"
+  code <- sprintf(code, path)
   out <- system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", "-e", shQuote(code)), stdout = TRUE)
   expect_identical(out, "2 TRUE")
   expect_identical(run_task(q, identity, list(came))$result, x)
@@ -224,12 +227,14 @@ test_that("maps and many pushes send them, too", {
   skip_without_parcels()
   q <- local_queue(2)
   elements <- lapply(1:6, function(i) runif(1e5) + i)
-  results <- q$map(elements, global(function(x, y, is_sent) list(is_sent(x), is_sent(y), x + y)), list(y = elements[[1]], is_sent = is_sent))
+  both <- global(function(x, y, is_sent) list(is_sent(x), is_sent(y), x + y))
+  results <- q$map(elements, both, list(y = elements[[1]], is_sent = is_sent))
   expect_identical(lapply(results, `[[`, 3), lapply(elements, function(x) x + elements[[1]]))
   expect_true(all(vapply(results, `[[`, NA, 1)))
   # A function is kept where it was sent; what is not very large stays in it.
   expect_false(any(vapply(results, `[[`, NA, 2)))
-  very <- q$map(1:3, global(function(i, y, is_sent) c(is_sent(y), sum(y) + i)), list(y = numeric(1e6 + 5e4), is_sent = is_sent))
+  one <- global(function(i, y, is_sent) c(is_sent(y), sum(y) + i))
+  very <- q$map(1:3, one, list(y = numeric(1e6 + 5e4), is_sent = is_sent))
   expect_identical(very, lapply(1:3, function(i) c(1, i)))
   ids <- q$push_many(function(x) sum(x), lapply(elements, list))
   expect_identical(unname(vapply(pop_all(q)[ids], `[[`, 1, "result")), vapply(elements, sum, 1))

@@ -1,8 +1,8 @@
 //! A growing buffer that R serializes into. Running out of memory is told, so that R can report it; it does not abort.
 //!
-//! It begins in memory. What becomes large goes on in a memory file, which another process can map; and comes back to memory when
-//! the file cannot grow. Shared vectors are not written into it: their segments are attached. Neither are other vectors that are
-//! large: they go along in [parcels](crate::parcels).
+//! It begins in memory. What becomes large goes on in a memory file, which another process can map; and comes back to
+//! memory when the file cannot grow. Shared vectors are not written into it: their segments are attached. Neither are
+//! other vectors that are large: they go along in [parcels](crate::parcels).
 
 use std::os::raw::{c_int, c_void};
 use std::slice;
@@ -19,8 +19,8 @@ use crate::parcels::Parcels;
 const LARGE: usize = 256 * 1024;
 /// A function is sent many times and kept for that; its file would be open all the while.
 const LARGE_FUNCTION: usize = 8 << 20;
-/// A vector of so many bytes goes in a parcel. From half of that on, making and mapping a file costs less than to copy it once more;
-/// but it is a descriptor more.
+/// A vector of so many bytes goes in a parcel. From half of that on, making and mapping a file costs less than to
+/// copy it once more; but it is a descriptor more.
 const LARGE_VECTOR: usize = 512 * 1024;
 
 /// See the module.

@@ -1,8 +1,8 @@
-//! Large vectors that leave what R serializes: each goes into a memory file of its own, so that whoever gets one and lets go of it
-//! frees its memory, and need not unserialize it.
+//! Large vectors that leave what R serializes: each goes into a memory file of its own, so that whoever gets one and
+//! lets go of it frees its memory, and need not unserialize it.
 //!
-//! Descriptors are scarce: where there are many vectors, or few descriptors left, the vectors of one buffer share a file. Where
-//! there is no memory for a file the vector is serialized as any other.
+//! Descriptors are scarce: where there are many vectors, or few descriptors left, the vectors of one buffer share a
+//! file. Where there is no memory for a file the vector is serialized as any other.
 
 use std::sync::Arc;
 
@@ -73,7 +73,8 @@ impl Parcels {
         self.with_open(|file| file.write(bytes).is_ok())
     }
 
-    /// The vector is complete: in which of the files, and where. `None` when there is no memory for the last of it; as above.
+    /// The vector is complete: in which of the files, and where. `None` when there is no memory for the last of it;
+    /// as above.
     pub(crate) fn end(&mut self) -> Option<(usize, u64)> {
         let is_whole = self.with_open(|file| file.flush().is_ok());
         let open = self.open.take().filter(|_| is_whole)?;

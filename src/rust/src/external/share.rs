@@ -1,5 +1,5 @@
-//! The part of `taskq.h` for vectors over mapped memory: segments of shared ones are written, held, attached to what is serialized,
-//! and found again in what has come; so are parcels of others, which [`buffer`](crate::buffer) writes.
+//! The part of `taskq.h` for vectors over mapped memory: segments of shared ones are written, held, attached to what
+//! is serialized, and found again in what has come; so are parcels of others, which [`buffer`](crate::buffer) writes.
 //!
 //! C holds either by a box of a counted reference, one for each holder.
 
@@ -162,8 +162,8 @@ unsafe extern "C" fn tq_payload_parcels(payload: *const Payload) -> usize {
     unsafe { &*payload }.parcels().len()
 }
 
-/// A hold on one of them, or on its bytes where it is to be sent: its descriptor is not held by who looks. Null when there is no such
-/// place, or no memory.
+/// A hold on one of them, or on its bytes where it is to be sent: its descriptor is not held by who looks. Null when
+/// there is no such place, or no memory.
 #[no_mangle]
 unsafe extern "C" fn tq_payload_parcel(payload: *const Payload, place: usize) -> *mut c_void {
     // SAFETY: as above.

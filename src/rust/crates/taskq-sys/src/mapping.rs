@@ -6,8 +6,9 @@
 //! | [`Mapping`] | the pages of a sealed file, to be read; whoever owns it alone may write them for himself |
 //! | [`PrivateMapping`] | a part of them to be written, of which nobody else learns |
 //!
-//! Who maps has looked for the seals and at the size before: what is mapped can neither shrink nor change. All mappings are
-//! private: before Linux 6.7 nothing else could be mapped of a file that is sealed against writing, not even to be read.
+//! Who maps has looked for the seals and at the size before: what is mapped can neither shrink nor change. All
+//! mappings are private: before Linux 6.7 nothing else could be mapped of a file that is sealed against writing, not
+//! even to be read.
 
 use std::fmt;
 use std::io;
@@ -129,8 +130,8 @@ impl Mapping {
         if self.len < POPULATE_FROM {
             return;
         }
-        // SAFETY: the range is mapped, and the call changes nothing in it. Kernels that do not know the advice say so; the
-        // pages come one by one then.
+        // SAFETY: the range is mapped, and the call changes nothing in it. Kernels that do not know the advice say
+        // so; the pages come one by one then.
         unsafe {
             libc::madvise(
                 self.address.as_ptr().cast(),
@@ -165,7 +166,8 @@ impl fmt::Debug for Mapping {
     }
 }
 
-/// A part of a sealed file in memory, to be written: what is written is this mapping's alone, everything else the file's.
+/// A part of a sealed file in memory, to be written: what is written is this mapping's alone, everything else the
+/// file's.
 #[derive(Debug)]
 pub struct PrivateMapping {
     start: NonNull<u8>,
@@ -218,8 +220,8 @@ impl PrivateMapping {
 
     /// The same by the state of each page.
     pub(crate) fn look(&self, pagemap: &std::fs::File) -> io::Result<bool> {
-        /// In an entry of `/proc/self/pagemap`: the page is in memory; it is in the swap space, where no page of a memory file's
-        /// private mapping goes unless it was written; it is the file's.
+        /// In an entry of `/proc/self/pagemap`: the page is in memory; it is in the swap space, where no page of a
+        /// memory file's private mapping goes unless it was written; it is the file's.
         const PRESENT: u64 = 1 << 63;
         const SWAPPED: u64 = 1 << 62;
         const OF_FILE: u64 = 1 << 61;

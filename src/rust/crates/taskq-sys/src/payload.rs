@@ -6,9 +6,9 @@
 //! | many bytes | a [parcel](crate::parcel) | its descriptor comes with the frame |
 //! | a frame that came | a part of what came, or a parcel | |
 //!
-//! A file that came is mapped at once and closed, so that results in wait hold no descriptors. Beside its bytes a payload may
-//! have what these refer to, by places in lists: [segments](crate::segment) of shared vectors, and parcels of large vectors that are
-//! not shared.
+//! A file that came is mapped at once and closed, so that results in wait hold no descriptors. Beside its bytes a
+//! payload may have what these refer to, by places in lists: [segments](crate::segment) of shared vectors, and
+//! parcels of large vectors that are not shared.
 
 use std::io;
 use std::ops::Range;
@@ -207,7 +207,8 @@ impl Payload {
         }
     }
 
-    /// It will not be sent any more: files keep their contents and give their descriptors back. What others hold, too, stays as it is.
+    /// It will not be sent any more: files keep their contents and give their descriptors back. What others hold,
+    /// too, stays as it is.
     pub fn retire(&mut self) {
         if let Body::Parcel(parcel) = &mut self.body {
             parcel.retire();

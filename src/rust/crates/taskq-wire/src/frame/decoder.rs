@@ -49,8 +49,8 @@ pub enum Progress {
 /// Turns a byte stream into frames.
 #[derive(Debug)]
 pub struct Decoder<M> {
-    /// Bytes that came and are not decoded: `staged[start..end]`. What lies behind `end` is room for more, kept as it is so
-    /// that a read does not begin with clearing memory.
+    /// Bytes that came and are not decoded: `staged[start..end]`. What lies behind `end` is room for more, kept as it
+    /// is so that a read does not begin with clearing memory.
     staged: Vec<u8>,
     start: usize,
     end: usize,
