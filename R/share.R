@@ -1,4 +1,4 @@
-# share(): vectors in memory that processes have in common. All of it is native (src/share.c).
+# share(): vectors in memory that processes have in common. All of it is native (src/share.c, src/shared.c).
 
 #' Share a large object with the workers
 #'

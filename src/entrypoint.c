@@ -4,6 +4,7 @@
  * which nothing else refers to. */
 
 #include "rapi.h"
+#include "walk.h"
 
 #include <R_ext/Visibility.h>
 
@@ -58,8 +59,10 @@ void attribute_visible R_init_taskq(DllInfo *dll) {
   register_extendr_panic_hook();
   R_init_taskq_extendr(dll);
   tq_result_begin();
-  tq_share_begin(dll);
   tq_plain_begin();
+  tq_shared_begin(dll);
+  tq_walk_begin();
+  tq_parcels_begin(dll);
   tq_evaluate_begin();
   /* R keeps a table for each kind of routine: this leaves extendr's .Call table alone. */
   R_registerRoutines(dll, NULL, NULL, NULL, external);

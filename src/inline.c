@@ -2,6 +2,8 @@
 
 #include "rapi.h"
 
+#include <R_ext/GraphicsEngine.h> /* R_interrupts_suspended */
+
 #include <string.h>
 
 struct inline_task {
@@ -61,6 +63,7 @@ struct inline_done {
   void *queue;
   SEXP args;
   void *buffer;
+  Rboolean suspended;
 };
 
 static SEXP inline_done_body(void *data) {
@@ -76,6 +79,7 @@ static SEXP inline_done_body(void *data) {
 }
 
 static void inline_done_cleanup(void *data) {
+  R_interrupts_suspended = ((struct inline_done *) data)->suspended;
   tq_buffer_free(((struct inline_done *) data)->buffer);
 }
 
@@ -84,6 +88,8 @@ SEXP tq_r_inline_done(SEXP args) {
   SEXP refusal;
   void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
-  struct inline_done data = {queue, args, tq_buffer_new(TQ_SEGMENTS, 0)};
+  struct inline_done data = {queue, args, tq_buffer_new(TQ_SEGMENTS, 0), R_interrupts_suspended};
+  /* What came of a task must not be lost. */
+  R_interrupts_suspended = TRUE;
   return R_ExecWithCleanup(inline_done_body, &data, inline_done_cleanup, &data);
 }

@@ -48,13 +48,25 @@ SEXP tq_read_plain(const char *bytes, size_t length);
 /* Learns how this R begins its bytes; once. Nothing is plain before. */
 void tq_plain_begin(void);
 
-/* ---- share.c ---- */
+/* ---- shared.c ---- */
 
 /* Calls `write` such that it writes shared vectors as handles, and `read` such that it reads them. */
 void tq_with_handles_written(void *buffer, SEXP object, void (*write)(void *, SEXP));
 SEXP tq_with_handles_read(const void *payload, SEXP (*read)(const void *));
-/* Makes the classes of shared vectors; once. */
-void tq_share_begin(DllInfo *dll);
+/* The payload that `read` is called for now, or NULL. */
+const void *tq_payload_being_read(void);
+/* Makes the classes of vectors over mapped memory; once. */
+void tq_shared_begin(DllInfo *dll);
+
+/* ---- parcels.c ---- */
+
+/* The object to serialize into a buffer instead of `object`: the same, with its large vectors in parcels that go
+ * along, and the places of these instead; or `object` itself. */
+SEXP tq_with_parcels(void *buffer, SEXP object);
+/* How many bytes this process has of vectors that came in parcels. */
+double tq_parcels_held(void);
+/* Makes what it needs; once. */
+void tq_parcels_begin(DllInfo *dll);
 
 /* ---- host-wait.c ---- */
 

@@ -34,10 +34,12 @@ static void write_object(void *buffer, SEXP object) {
 
 void tq_serialize(void *buffer, SEXP object) {
   if (tq_write_plain(buffer, object)) return;
+  PROTECT(object = tq_with_parcels(buffer, object));
   if (tq_segments())
     tq_with_handles_written(buffer, object, write_object);
   else
     write_object(buffer, object);
+  UNPROTECT(1);
 }
 
 void *tq_serialize_function(SEXP fun, void **buffer, int *is_pure) {
@@ -85,5 +87,6 @@ static SEXP read_object(const void *payload) {
 /* An empty payload, or none, stands for NULL. */
 SEXP tq_unserialize(const void *payload) {
   if (!payload) return R_NilValue;
-  return tq_payload_segments(payload) ? tq_with_handles_read(payload, read_object) : read_object(payload);
+  int refers = tq_payload_segments(payload) || tq_payload_parcels(payload);
+  return refers ? tq_with_handles_read(payload, read_object) : read_object(payload);
 }

@@ -37,12 +37,13 @@ SEXP tq_r_reply(SEXP args) {
   return R_NilValue;
 }
 
-/* What the last task has used of shared vectors is kept by garbage. When nothing comes for so long, R collects it. */
+/* What the last task has used of vectors over mapped memory is kept by garbage. When nothing comes for so long, R
+ * collects it. */
 static const double leisure_ms = 300;
 
 /* Waits for a task; 0 when the session is to leave. */
 static int receive(void) {
-  if (tq_segments() && !tq_session_wait(leisure_ms)) R_gc();
+  if ((tq_segments() || tq_parcels_held() > 0) && !tq_session_wait(leisure_ms)) R_gc();
   switch (tq_session_receive()) {
   case TQ_DONE:
     return 1;

@@ -1,363 +1,17 @@
-/* Shared vectors: R's alternative representation (ALTREP) of vectors that lie in a segment, memory that processes have in common.
+/* share(): an object's vectors are copied into a segment, and a copy of the object is made that has shared vectors in
+ * their places. What these are to R is in shared.c.
  *
- * | where | what |
- * | --- | --- |
- * | data1 | an external pointer to a struct vector, which lies in its tag (a raw vector); it protects that of the segment |
- * | data2 | NULL, or what this process has of its own: elements of strings, or a place that may be written |
- *
- * Nobody ever writes into a segment: it is mapped read-only, and its file is sealed. Who asks for a place to write gets private
- * pages of the same file, or a copy. A vector that differs from its segment by that is sent and saved as any other vector.
- *
- * Only tq_serialize() writes a shared vector as a handle: which of the segments that go along, and where in it. For everybody
- * else it is plain data. What comes from another process is looked at before it is used.
- *
- * Strings lie in a block: for each element, and for the end, where its text begins behind these numbers, and in the four highest
- * bits what it is; then the texts. */
+ * All that depends on the object is decided here: what can be shared at all, what is worth it, and which attributes
+ * are. What cannot be shared for want of memory stays as it is. */
 
-#include "rapi.h"
+#include "shared.h"
+#include "walk.h"
 
-#include <R_ext/Altrep.h>
-
-#include <stdint.h>
+#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
-
-enum { KINDS = 6, ALIGN = 64 };
-static const SEXPTYPE kind_types[KINDS] = {LGLSXP, INTSXP, REALSXP, CPLXSXP, RAWSXP, STRSXP};
-static R_altrep_class_t kind_classes[KINDS];
 
 /* A smaller vector stays as it is: it costs less than a handle does. */
 static const size_t worth_bytes = 1024;
-/* A larger one is written in private pages, a smaller one in a copy. */
-static const size_t private_from = 256 * 1024;
-
-struct vector {
-  const char *bytes;
-  R_xlen_t length;
-  size_t offset, size;
-  int is_changed, is_whole; /* of strings: some were set, all were made */
-};
-
-static int kind_of(SEXPTYPE type) {
-  for (int kind = 0; kind < KINDS; kind++)
-    if (kind_types[kind] == type) return kind;
-  return -1;
-}
-
-static size_t element_size(SEXPTYPE type) {
-  switch (type) {
-  case LGLSXP:
-  case INTSXP:
-    return sizeof(int);
-  case REALSXP:
-    return sizeof(double);
-  case CPLXSXP:
-    return sizeof(Rcomplex);
-  case RAWSXP:
-    return 1;
-  default:
-    return sizeof(uint64_t);
-  }
-}
-
-static struct vector *about(SEXP x) { return R_ExternalPtrAddr(R_altrep_data1(x)); }
-
-static void *segment_of(SEXP x) { return R_ExternalPtrAddr(R_ExternalPtrProtected(R_altrep_data1(x))); }
-
-static int is_shared(SEXP x) {
-  int kind = ALTREP(x) ? kind_of(TYPEOF(x)) : -1;
-  return kind >= 0 && R_altrep_inherits(x, kind_classes[kind]);
-}
-
-/* ---- making one ---- */
-
-static void free_segment(SEXP pointer) {
-  tq_segment_free(R_ExternalPtrAddr(pointer));
-  R_ClearExternalPtr(pointer);
-}
-
-/* The pointer is made first: when there is no memory for it, nobody holds the segment. */
-static SEXP segment_pointer(const void *segment) {
-  SEXP pointer = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
-  R_RegisterCFinalizerEx(pointer, free_segment, FALSE);
-  R_SetExternalPtrAddr(pointer, tq_segment_hold(segment));
-  UNPROTECT(1);
-  return pointer;
-}
-
-/* The caller has seen that these bytes are within the segment. */
-static SEXP make_vector(int kind, SEXP segment, size_t offset, R_xlen_t length, size_t size) {
-  struct tq_bytes all;
-  tq_segment_bytes(R_ExternalPtrAddr(segment), &all);
-  SEXP memory = PROTECT(Rf_allocVector(RAWSXP, sizeof(struct vector)));
-  struct vector vector = {all.bytes + offset, length, offset, size, 0, 0};
-  memcpy(RAW(memory), &vector, sizeof vector);
-  SEXP data = PROTECT(R_MakeExternalPtr(RAW(memory), memory, segment));
-  SEXP x = R_new_altrep(kind_classes[kind], data, R_NilValue);
-  MARK_NOT_MUTABLE(x);
-  UNPROTECT(2);
-  return x;
-}
-
-/* ---- what is one's own ---- */
-
-static void free_private(SEXP pointer) {
-  tq_private_free(R_ExternalPtrAddr(pointer));
-  R_ClearExternalPtr(pointer);
-}
-
-static void *own_bytes(SEXP own) {
-  return TYPEOF(own) == EXTPTRSXP ? R_ExternalPtrAddr(own) : (void *) DATAPTR_RO(own);
-}
-
-static const void *bytes_of(SEXP x) {
-  SEXP own = R_altrep_data2(x);
-  return own == R_NilValue ? about(x)->bytes : own_bytes(own);
-}
-
-static void *writable_bytes(SEXP x) {
-  SEXP own = R_altrep_data2(x);
-  if (own != R_NilValue) return own_bytes(own);
-  struct vector *vector = about(x);
-  if (vector->size >= private_from) {
-    SEXP holder = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
-    SEXP pages = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, holder));
-    R_RegisterCFinalizerEx(holder, free_private, FALSE);
-    void *address = NULL;
-    void *held = tq_segment_private(segment_of(x), vector->offset, vector->size, &address);
-    R_SetExternalPtrAddr(holder, held);
-    R_SetExternalPtrAddr(pages, address);
-    if (held) own = pages;
-    UNPROTECT(2);
-  }
-  if (own == R_NilValue) {
-    own = Rf_allocVector(TYPEOF(x), vector->length);
-    memcpy((void *) DATAPTR_RO(own), vector->bytes, vector->size);
-  }
-  R_set_altrep_data2(x, own);
-  return own_bytes(own);
-}
-
-/* Whether it still is what its segment holds. Much of R asks for a place to write and only reads. */
-static int is_intact(SEXP x) {
-  if (TYPEOF(x) == STRSXP) return !about(x)->is_changed;
-  SEXP own = R_altrep_data2(x);
-  if (own == R_NilValue) return 1;
-  if (TYPEOF(own) == EXTPTRSXP && tq_private_is_written(R_ExternalPtrAddr(R_ExternalPtrProtected(own))) == 0) return 1;
-  return memcmp(own_bytes(own), about(x)->bytes, about(x)->size) == 0;
-}
-
-/* ---- methods of all kinds ---- */
-
-static R_xlen_t get_length(SEXP x) { return about(x)->length; }
-
-static Rboolean inspect(SEXP x, int pre, int deep, int pvec, void (*subtree)(SEXP, int, int, int)) {
-  (void) pre, (void) deep, (void) pvec, (void) subtree;
-  Rprintf(" shared by taskq (len=%lld%s)\n", (long long) about(x)->length, is_intact(x) ? "" : ", changed here");
-  return TRUE;
-}
-
-static void *get_dataptr(SEXP x, Rboolean writable) { return writable ? writable_bytes(x) : (void *) bytes_of(x); }
-
-static const void *get_dataptr_or_null(SEXP x) { return bytes_of(x); }
-
-static SEXP duplicate(SEXP x, Rboolean deep) {
-  (void) deep;
-  SEXP copy = Rf_allocVector(TYPEOF(x), about(x)->length);
-  memcpy((void *) DATAPTR_RO(copy), bytes_of(x), about(x)->size);
-  return copy;
-}
-
-#define METHODS(name, type)                                                               \
-  static type name##_elt(SEXP x, R_xlen_t i) { return ((const type *) bytes_of(x))[i]; }  \
-  static R_xlen_t name##_region(SEXP x, R_xlen_t from, R_xlen_t count, type *into) {      \
-    R_xlen_t left = about(x)->length - from, size = count < left ? count : left;          \
-    memcpy(into, (const type *) bytes_of(x) + from, (size_t) size * sizeof(type));        \
-    return size;                                                                          \
-  }
-METHODS(integer, int)
-METHODS(real, double)
-METHODS(complex, Rcomplex)
-METHODS(raw, Rbyte)
-
-/* ---- strings ---- */
-
-static const uint64_t text_mask = ((uint64_t) 1 << 60) - 1;
-enum { STRING_NA = 4 };
-
-static uint64_t string_flags(SEXP string) {
-  if (string == NA_STRING) return STRING_NA;
-  cetype_t encoding = Rf_getCharCE(string);
-  return encoding == CE_UTF8 || encoding == CE_LATIN1 || encoding == CE_BYTES ? (uint64_t) encoding : CE_NATIVE;
-}
-
-/* What was written by another process may be anything. */
-static SEXP read_string(const struct vector *vector, R_xlen_t i) {
-  const uint64_t *starts = (const uint64_t *) vector->bytes;
-  size_t table = sizeof(uint64_t) * ((size_t) vector->length + 1);
-  uint64_t flags = starts[i] >> 60, from = starts[i] & text_mask, to = starts[i + 1] & text_mask;
-  if (from > to || to > vector->size - table || to - from > INT_MAX || flags > STRING_NA)
-    Rf_error("a shared character vector is damaged");
-  if (flags == STRING_NA) return NA_STRING;
-  return Rf_mkCharLenCE(vector->bytes + table + from, (int) (to - from), (cetype_t) flags);
-}
-
-/* Elements are kept once they were made, so that the vector protects them as any vector does. An empty one may be one that was
- * not made yet. */
-static SEXP string_elt(SEXP x, R_xlen_t i) {
-  struct vector *vector = about(x);
-  SEXP made = R_altrep_data2(x);
-  if (made == R_NilValue) {
-    made = Rf_allocVector(STRSXP, vector->length);
-    R_set_altrep_data2(x, made);
-  }
-  SEXP string = STRING_ELT(made, i);
-  if (string == R_BlankString && !vector->is_whole) {
-    string = read_string(vector, i);
-    SET_STRING_ELT(made, i, string);
-  }
-  return string;
-}
-
-static SEXP all_strings(SEXP x) {
-  struct vector *vector = about(x);
-  if (!vector->is_whole) {
-    for (R_xlen_t i = 0; i < vector->length; i++) string_elt(x, i);
-    vector->is_whole = 1;
-  }
-  return R_altrep_data2(x);
-}
-
-static void string_set_elt(SEXP x, R_xlen_t i, SEXP value) {
-  PROTECT(value);
-  SEXP made = all_strings(x);
-  about(x)->is_changed = 1;
-  SET_STRING_ELT(made, i, value);
-  UNPROTECT(1);
-}
-
-/* Whoever writes strings does it by string_set_elt(): R's collector has to know. Those who sort ask for a place to write, too. */
-static void *string_dataptr(SEXP x, Rboolean writable) {
-  (void) writable;
-  return (void *) DATAPTR_RO(all_strings(x));
-}
-
-static const void *string_dataptr_or_null(SEXP x) { return about(x)->is_whole ? DATAPTR_RO(R_altrep_data2(x)) : NULL; }
-
-static SEXP string_duplicate(SEXP x, Rboolean deep) {
-  (void) deep;
-  R_xlen_t length = about(x)->length;
-  SEXP copy = PROTECT(Rf_allocVector(STRSXP, length));
-  for (R_xlen_t i = 0; i < length; i++) SET_STRING_ELT(copy, i, string_elt(x, i));
-  UNPROTECT(1);
-  return copy;
-}
-
-/* ---- on the way ---- */
-
-/* What tq_serialize() writes now, and the depth of R's calls around it: a finalizer that saves a vector meanwhile is deeper. */
-static struct writing {
-  void *buffer;
-  SEXP object;
-  int depth;
-  struct writing *outer;
-  void (*write)(void *, SEXP);
-} *writing = NULL;
-
-/* What tq_unserialize() reads now, and a pointer for each of its segments that was needed. */
-static struct reading {
-  const void *payload;
-  SEXP pointers;
-  struct reading *outer;
-  SEXP (*read)(const void *);
-} *reading = NULL;
-
-static SEXP depth_function = NULL;
-
-static int call_depth(void) {
-  SEXP call = PROTECT(Rf_lang1(depth_function));
-  int depth = Rf_asInteger(Rf_eval(call, R_BaseEnv));
-  UNPROTECT(1);
-  return depth;
-}
-
-static SEXP serialized_state(SEXP x) {
-  if (!writing || !is_intact(x) || call_depth() != writing->depth) return NULL;
-  int place = tq_buffer_attach(writing->buffer, segment_of(x));
-  if (place < 0) return NULL;
-  SEXP state = Rf_allocVector(REALSXP, 4);
-  REAL(state)[0] = place;
-  REAL(state)[1] = (double) about(x)->offset;
-  REAL(state)[2] = (double) about(x)->length;
-  REAL(state)[3] = (double) about(x)->size;
-  return state;
-}
-
-static int is_number(double number, double limit) { return number >= 0 && number <= limit && number == (double) (size_t) number; }
-
-static SEXP read_handle(int kind, SEXP state) {
-  if (!reading) Rf_error("a shared vector was saved without its data");
-  if (TYPEOF(state) != REALSXP || XLENGTH(state) != 4) Rf_error("a shared vector came without its place");
-  double place = REAL(state)[0], offset = REAL(state)[1], length = REAL(state)[2], size = REAL(state)[3];
-  const void *segment = is_number(place, 1e6) ? tq_payload_segment(reading->payload, (size_t) place) : NULL;
-  if (!segment) Rf_error("a shared vector came without its segment");
-  struct tq_bytes all;
-  tq_segment_bytes(segment, &all);
-  size_t element = element_size(kind_types[kind]);
-  int is_sound = is_number(offset, (double) all.length) && is_number(size, (double) all.length - offset) &&
-                 is_number(length, size) && (size_t) offset % ALIGN == 0;
-  if (is_sound) {
-    size_t least = ((size_t) length + (kind_types[kind] == STRSXP)) * element;
-    is_sound = kind_types[kind] == STRSXP ? (size_t) size >= least : (size_t) size == least;
-  }
-  if (!is_sound) Rf_error("a shared vector is not where it was said to be");
-  SEXP pointer = VECTOR_ELT(reading->pointers, (R_xlen_t) place);
-  if (pointer == R_NilValue) {
-    pointer = segment_pointer(segment);
-    SET_VECTOR_ELT(reading->pointers, (R_xlen_t) place, pointer);
-  }
-  return make_vector(kind, pointer, (size_t) offset, (R_xlen_t) length, (size_t) size);
-}
-
-#define READERS(kind) \
-  static SEXP read_kind_##kind(SEXP class, SEXP state) { (void) class; return read_handle(kind, state); }
-READERS(0) READERS(1) READERS(2) READERS(3) READERS(4) READERS(5)
-
-static SEXP write_body(void *data) {
-  struct writing *now = data;
-  now->depth = call_depth();
-  writing = now;
-  now->write(now->buffer, now->object);
-  return R_NilValue;
-}
-
-static void write_cleanup(void *data) { writing = ((struct writing *) data)->outer; }
-
-void tq_with_handles_written(void *buffer, SEXP object, void (*write)(void *, SEXP)) {
-  struct writing now = {buffer, object, 0, writing, write};
-  R_ExecWithCleanup(write_body, &now, write_cleanup, &now);
-}
-
-static SEXP read_body(void *data) {
-  struct reading *now = data;
-  now->pointers = PROTECT(Rf_allocVector(VECSXP, (R_xlen_t) tq_payload_segments(now->payload)));
-  reading = now;
-  SEXP object = now->read(now->payload);
-  UNPROTECT(1);
-  return object;
-}
-
-static void read_cleanup(void *data) { reading = ((struct reading *) data)->outer; }
-
-SEXP tq_with_handles_read(const void *payload, SEXP (*read)(const void *)) {
-  struct reading now = {payload, R_NilValue, reading, read};
-  return R_ExecWithCleanup(read_body, &now, read_cleanup, &now);
-}
-
-/* ---- share() ---- */
-
-/* Attributes that may be large. The others stay as they are. */
-static SEXP large_attributes[4];
 
 /* Where in the object one is, from the inside outwards. */
 struct step {
@@ -376,8 +30,8 @@ struct sharing {
 };
 
 static int is_worth(SEXP x) {
-  if (kind_of(TYPEOF(x)) < 0 || (size_t) XLENGTH(x) * element_size(TYPEOF(x)) < worth_bytes) return 0;
-  return !is_shared(x) || !is_intact(x);
+  if (tq_kind_of(TYPEOF(x)) < 0 || (size_t) XLENGTH(x) * tq_element_size(TYPEOF(x)) < worth_bytes) return 0;
+  return !tq_is_shared(x) || !tq_is_intact(x);
 }
 
 static SEXP refusal(SEXP x, const struct step *way) {
@@ -396,7 +50,7 @@ static SEXP refusal(SEXP x, const struct step *way) {
 static SEXP find_obstacle(SEXP x, const struct step *way) {
   R_CheckStack();
   if (x == R_NilValue) return NULL;
-  if (IS_S4_OBJECT(x) || (TYPEOF(x) != VECSXP && kind_of(TYPEOF(x)) < 0)) return refusal(x, way);
+  if (IS_S4_OBJECT(x) || (TYPEOF(x) != VECSXP && tq_kind_of(TYPEOF(x)) < 0)) return refusal(x, way);
   if (TYPEOF(x) != VECSXP) return NULL;
   for (R_xlen_t i = 0; i < XLENGTH(x); i++) {
     struct step step = {way, i};
@@ -423,11 +77,11 @@ static double put_strings(struct sharing *sharing, SEXP x, size_t *size) {
   if (!starts) Rf_error("out of memory while sharing a character vector");
   for (R_xlen_t i = 0; i < length; i++) {
     SEXP string = STRING_ELT(x, i);
-    starts[i] = at | string_flags(string) << 60;
+    starts[i] = at | tq_string_flags(string) << 60;
     if (string != NA_STRING) at += (uint64_t) XLENGTH(string);
   }
   starts[length] = at;
-  double place = put(sharing, starts, table, ALIGN);
+  double place = put(sharing, starts, table, TQ_ALIGN);
   free(starts);
   sharing->starts = NULL;
   for (R_xlen_t i = 0; i < length && sharing->writer; i++) {
@@ -441,15 +95,15 @@ static double put_strings(struct sharing *sharing, SEXP x, size_t *size) {
 /* One that R has not written out stays so: it is read in pieces. */
 static double put_numbers(struct sharing *sharing, SEXP x, size_t *size) {
   enum { PIECE = 4096 };
-  size_t element = element_size(TYPEOF(x));
+  size_t element = tq_element_size(TYPEOF(x));
   R_xlen_t length = XLENGTH(x);
   *size = (size_t) length * element;
   int is_compact = ALTREP(x) && !DATAPTR_OR_NULL(x) && (TYPEOF(x) == INTSXP || TYPEOF(x) == REALSXP);
-  if (!is_compact) return put(sharing, DATAPTR_RO(x), *size, ALIGN);
+  if (!is_compact) return put(sharing, DATAPTR_RO(x), *size, TQ_ALIGN);
   double place = -1, piece[PIECE];
   for (R_xlen_t i = 0; i < length && (i == 0 || sharing->writer); i += PIECE) {
     R_xlen_t count = TYPEOF(x) == INTSXP ? INTEGER_GET_REGION(x, i, PIECE, (int *) piece) : REAL_GET_REGION(x, i, PIECE, piece);
-    double at = put(sharing, piece, (size_t) count * element, i ? 1 : ALIGN);
+    double at = put(sharing, piece, (size_t) count * element, i ? 1 : TQ_ALIGN);
     if (i == 0) place = at;
   }
   return place;
@@ -471,13 +125,6 @@ static void write_vector(struct sharing *sharing, SEXP x) {
   sharing->count++;
 }
 
-static SEXP large_attribute(SEXP x, int which) {
-  if (ATTRIB(x) == R_NilValue) return R_NilValue;
-  SEXP attribute = Rf_getAttrib(x, large_attributes[which]);
-  /* Row names that are only counted come as a sequence. */
-  return TYPEOF(attribute) == STRSXP || TYPEOF(attribute) == VECSXP ? attribute : R_NilValue;
-}
-
 static void write_object(struct sharing *sharing, SEXP x) {
   if (TYPEOF(x) == VECSXP) {
     for (R_xlen_t i = 0; i < XLENGTH(x); i++) write_object(sharing, VECTOR_ELT(x, i));
@@ -486,53 +133,18 @@ static void write_object(struct sharing *sharing, SEXP x) {
   } else {
     return;
   }
-  for (int i = 0; i < 4; i++) {
-    SEXP attribute = PROTECT(large_attribute(x, i));
+  for (int i = 0; i < TQ_LARGE_ATTRIBUTES; i++) {
+    SEXP attribute = PROTECT(tq_large_attribute(x, i));
     write_object(sharing, attribute);
     UNPROTECT(1);
   }
 }
 
-static SEXP make_object(struct sharing *sharing, SEXP x) {
-  PROTECT_INDEX index;
-  SEXP copy = R_NilValue;
-  PROTECT_WITH_INDEX(copy, &index);
-  if (TYPEOF(x) == VECSXP) {
-    R_xlen_t length = XLENGTH(x);
-    for (R_xlen_t i = 0; i < length; i++) {
-      SEXP element = PROTECT(make_object(sharing, VECTOR_ELT(x, i)));
-      if (element != VECTOR_ELT(x, i)) {
-        if (copy == R_NilValue) {
-          REPROTECT(copy = Rf_allocVector(VECSXP, length), index);
-          for (R_xlen_t j = 0; j < length; j++) SET_VECTOR_ELT(copy, j, VECTOR_ELT(x, j));
-        }
-        SET_VECTOR_ELT(copy, i, element);
-      }
-      UNPROTECT(1);
-    }
-  } else if (is_worth(x)) {
-    double *place = sharing->places + 2 * sharing->next++;
-    REPROTECT(copy = make_vector(kind_of(TYPEOF(x)), sharing->pointer, (size_t) place[0], XLENGTH(x), (size_t) place[1]), index);
-  } else {
-    UNPROTECT(1);
-    return x;
-  }
-  SEXP attributes[4];
-  int is_new = 0;
-  for (int i = 0; i < 4; i++) {
-    SEXP attribute = PROTECT(large_attribute(x, i));
-    attributes[i] = PROTECT(make_object(sharing, attribute));
-    is_new |= attributes[i] != attribute;
-    if (attributes[i] == attribute) attributes[i] = R_NilValue;
-  }
-  if (copy == R_NilValue && is_new) REPROTECT(copy = Rf_shallow_duplicate(x), index);
-  if (copy != R_NilValue) {
-    SHALLOW_DUPLICATE_ATTRIB(copy, x);
-    for (int i = 0; i < 4; i++)
-      if (attributes[i] != R_NilValue) Rf_setAttrib(copy, large_attributes[i], attributes[i]);
-  }
-  UNPROTECT(9);
-  return copy == R_NilValue ? x : copy;
+static SEXP shared_vector(SEXP x, void *data) {
+  struct sharing *sharing = data;
+  if (!is_worth(x)) return x;
+  double *place = sharing->places + 2 * sharing->next++;
+  return tq_make_shared(TYPEOF(x), sharing->pointer, (size_t) place[0], XLENGTH(x), (size_t) place[1]);
 }
 
 static SEXP share_body(void *data) {
@@ -548,8 +160,8 @@ static SEXP share_body(void *data) {
   }
   /* Without one, the object is as good as it is. */
   if (sharing->segment) {
-    sharing->pointer = PROTECT(segment_pointer(sharing->segment));
-    SET_VECTOR_ELT(answer, 0, make_object(sharing, sharing->x));
+    sharing->pointer = PROTECT(tq_segment_pointer(sharing->segment));
+    SET_VECTOR_ELT(answer, 0, tq_with_vectors(sharing->x, INT_MAX, shared_vector, sharing));
     UNPROTECT(1);
   }
   UNPROTECT(1);
@@ -569,63 +181,4 @@ static void share_cleanup(void *data) {
 SEXP tq_r_share(SEXP args) {
   struct sharing sharing = {tq_argument(args, 1), NULL, NULL, NULL, NULL, 0, 0, 0, R_NilValue};
   return R_ExecWithCleanup(share_body, &sharing, share_cleanup, &sharing);
-}
-
-/* (object): whether it is a shared vector that is what its segment holds. */
-SEXP tq_r_is_shared(SEXP args) {
-  SEXP x = tq_argument(args, 1);
-  return Rf_ScalarLogical(is_shared(x) && is_intact(x));
-}
-
-/* How many segments this process has. */
-SEXP tq_r_segments(SEXP args) {
-  (void) args;
-  return Rf_ScalarReal((double) tq_segments());
-}
-
-/* ---- the classes ---- */
-
-static void set_methods(int kind, SEXP (*read)(SEXP, SEXP)) {
-  R_altrep_class_t class = kind_classes[kind];
-  int is_string = kind_types[kind] == STRSXP;
-  R_set_altrep_Length_method(class, get_length);
-  R_set_altrep_Inspect_method(class, inspect);
-  R_set_altrep_Serialized_state_method(class, serialized_state);
-  R_set_altrep_Unserialize_method(class, read);
-  R_set_altrep_Duplicate_method(class, is_string ? string_duplicate : duplicate);
-  R_set_altvec_Dataptr_method(class, is_string ? string_dataptr : get_dataptr);
-  R_set_altvec_Dataptr_or_null_method(class, is_string ? string_dataptr_or_null : get_dataptr_or_null);
-}
-
-void tq_share_begin(DllInfo *dll) {
-  kind_classes[0] = R_make_altlogical_class("shared_logical", "taskq", dll);
-  kind_classes[1] = R_make_altinteger_class("shared_integer", "taskq", dll);
-  kind_classes[2] = R_make_altreal_class("shared_real", "taskq", dll);
-  kind_classes[3] = R_make_altcomplex_class("shared_complex", "taskq", dll);
-  kind_classes[4] = R_make_altraw_class("shared_raw", "taskq", dll);
-  kind_classes[5] = R_make_altstring_class("shared_string", "taskq", dll);
-  SEXP (*const readers[KINDS])(SEXP, SEXP) = {read_kind_0, read_kind_1, read_kind_2, read_kind_3, read_kind_4, read_kind_5};
-  for (int kind = 0; kind < KINDS; kind++) set_methods(kind, readers[kind]);
-  R_set_altlogical_Elt_method(kind_classes[0], integer_elt);
-  R_set_altlogical_Get_region_method(kind_classes[0], integer_region);
-  R_set_altinteger_Elt_method(kind_classes[1], integer_elt);
-  R_set_altinteger_Get_region_method(kind_classes[1], integer_region);
-  R_set_altreal_Elt_method(kind_classes[2], real_elt);
-  R_set_altreal_Get_region_method(kind_classes[2], real_region);
-  R_set_altcomplex_Elt_method(kind_classes[3], complex_elt);
-  R_set_altcomplex_Get_region_method(kind_classes[3], complex_region);
-  R_set_altraw_Elt_method(kind_classes[4], raw_elt);
-  R_set_altraw_Get_region_method(kind_classes[4], raw_region);
-  R_set_altstring_Elt_method(kind_classes[5], string_elt);
-  R_set_altstring_Set_elt_method(kind_classes[5], string_set_elt);
-
-  large_attributes[0] = R_NamesSymbol;
-  large_attributes[1] = R_DimNamesSymbol;
-  large_attributes[2] = R_LevelsSymbol;
-  large_attributes[3] = R_RowNamesSymbol;
-  SEXP body = PROTECT(Rf_lang1(Rf_install("sys.nframe")));
-  SEXP definition = PROTECT(Rf_lang4(Rf_install("function"), R_NilValue, body, R_NilValue));
-  depth_function = Rf_eval(definition, R_BaseEnv);
-  R_PreserveObject(depth_function);
-  UNPROTECT(2);
 }

@@ -44,13 +44,21 @@ struct tq_inline {
   struct tq_bytes id;
 };
 
-/* So many segments of shared vectors may go with what is serialized: those of a task's function and of its call share a frame. */
+/* So many files of vectors may go with what is serialized: those of a task's function and of its call share a frame. */
 enum { TQ_SEGMENTS = 200, TQ_SEGMENTS_OF_FUNCTION = 50 };
 
 /* A growing buffer, for a function or for anything else; writing answers 0 when there is no memory. Freeing NULL does nothing. */
 void *tq_buffer_new(size_t segments, int is_function);
 int tq_buffer_write(void *buffer, const void *bytes, size_t length);
 void tq_buffer_free(void *buffer);
+
+/* Vectors of so many bytes go along in parcels, memory files of their own, instead of being written into the buffer.
+ * One is begun, and its bytes are written; 0 when there is no memory: it is gone then. Ended, it has a place among
+ * the buffer's parcels, and `offset` says where it begins there; below zero as above. */
+size_t tq_buffer_parcels_from(const void *buffer);
+int tq_parcel_begin(void *buffer);
+int tq_parcel_write(void *buffer, const void *bytes, size_t length);
+int tq_parcel_end(void *buffer, double *offset);
 
 /* Makes a function that can be pushed of a buffer, which is gone then; NULL when there is no memory. `is_pure`: running it changes
  * nothing in it. Freeing NULL does nothing, and leaves other holders theirs. */
@@ -64,7 +72,15 @@ int tq_payload_bytes(const void *payload, struct tq_bytes *bytes);
 /* How many segments came with a payload; and one of them, which lives as long as the payload, or NULL. */
 size_t tq_payload_segments(const void *payload);
 const void *tq_payload_segment(const void *payload, size_t place);
-/* Whether a function holds files, its own or segments. */
+/* How many parcels came with a payload; and a hold on one of them, or NULL. Its bytes, 0 when there is no memory for
+ * them. They can be written when nobody else holds it: 1 once they are, and nobody else learns of it. Freeing NULL
+ * does nothing. */
+size_t tq_payload_parcels(const void *payload);
+void *tq_payload_parcel(const void *payload, size_t place);
+int tq_parcel_bytes(const void *parcel, struct tq_bytes *bytes);
+int tq_parcel_own(void *parcel);
+void tq_parcel_free(void *parcel);
+/* Whether a function holds files, its own or those that it refers to. */
 int tq_function_has_files(const void *function);
 
 /* A segment, memory that vectors are shared in: written, ended (NULL when there is no room), held by as many as want to. Writing

@@ -138,9 +138,9 @@ test_that("J3: where memory ends, the task has an error and the host goes on", {
     q <- task_q$new(1)
     q$push(function() numeric(5e8) + 1)
     own <- q$pop(30000)
-    # It fits into the worker, but not into the host beside what the host has.
+    # It fits into the worker, but not into the host beside what the host has. Larger vectors would not be copied there.
     mine <- numeric(1.1e8) + 1
-    q$push(function() numeric(7e7) + 1)
+    q$push(function() lapply(1:1150, function(i) numeric(6e4) + 1))
     far <- tryCatch(q$pop(60000)$status, error = function(cnd) "refused")
     rm(mine)
     gc()

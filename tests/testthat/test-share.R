@@ -114,21 +114,7 @@ test_that("who changes it changes a copy", {
 
 test_that("C code that writes in place writes for itself, and what it wrote is sent", {
   skip_without_sharing()
-  skip_on_cran()
-  dir <- tempfile("poke-")
-  dir.create(dir)
-  on.exit(unlink(dir, recursive = TRUE))
-  writeLines(c(
-    "#include <Rinternals.h>",
-    "SEXP poke(SEXP x) { REAL(x)[1] = 42; return R_NilValue; }",
-    "SEXP poke_string(SEXP x) { SET_STRING_ELT(x, 1, Rf_mkChar(\"42\")); return R_NilValue; }"
-  ), file.path(dir, "poke.c"))
-  library <- file.path(dir, paste0("poke", .Platform$dynlib.ext))
-  made <- suppressWarnings(system2(file.path(R.home("bin"), "R"),
-    c("CMD", "SHLIB", "-o", library, file.path(dir, "poke.c")), stdout = FALSE, stderr = FALSE))
-  skip_if_not(identical(made, 0L), "no compiler")
-  dll <- dyn.load(library)
-  on.exit(dyn.unload(library), add = TRUE, after = FALSE)
+  poke <- local_poke()
 
   q <- local_queue(1)
   # In a copy, and in private pages.
@@ -136,7 +122,7 @@ test_that("C code that writes in place writes for itself, and what it wrote is s
     x <- share(original)
     other <- run_task(q, identity, list(x))$result
     changed <- replace(original, 2, if (is.character(original)) "42" else 42)
-    .Call(if (is.character(x)) dll$poke_string else dll$poke, x)
+    if (is.character(x)) poke$string(x) else poke$number(x)
     expect_true(identical(x, changed) && identical(other, original))
     expect_identical(c(is_shared(x), is_shared(other)), c(FALSE, TRUE))
     expect_true(identical(run_task(q, identity, list(list(x, other)))$result, list(changed, original)))

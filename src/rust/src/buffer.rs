@@ -1,27 +1,35 @@
 //! A growing buffer that R serializes into. Running out of memory is told, so that R can report it; it does not abort.
 //!
-//! It begins in memory. What becomes large goes on in a memory file, which another process can map; and comes back to memory when
-//! the file cannot grow. Shared vectors are not written into it: their segments are attached.
+//! It begins in memory. What becomes large goes on in a memory file, which another process can map; and comes back to
+//! memory when the file cannot grow. Shared vectors are not written into it: their segments are attached. Neither are
+//! other vectors that are large: they go along in [parcels](crate::parcels).
 
 use std::os::raw::{c_int, c_void};
 use std::slice;
 use std::sync::Arc;
 
+use taskq_sys::feature::{available, Feature};
 use taskq_sys::payload::Payload;
 use taskq_sys::sealed::Growing;
 use taskq_sys::segment::Segment;
+
+use crate::parcels::Parcels;
 
 /// What is larger goes through a memory file: about here mapping one is cheaper than two copies through a socket.
 const LARGE: usize = 256 * 1024;
 /// A function is sent many times and kept for that; its file would be open all the while.
 const LARGE_FUNCTION: usize = 8 << 20;
+/// A vector of so many bytes goes in a parcel. From half of that on, making and mapping a file costs less than to
+/// copy it once more; but it is a descriptor more.
+const LARGE_VECTOR: usize = 512 * 1024;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
     body: Body,
     attached: Vec<Arc<Segment>>,
-    /// So many segments may be attached.
+    parcels: Parcels,
+    /// So many segments and parcels may go along.
     limit: usize,
     /// What is larger becomes a file.
     large: usize,
@@ -48,7 +56,7 @@ impl Buffer {
         if let Some(place) = self.attached.iter().position(same) {
             return Some(place);
         }
-        if self.attached.len() >= self.limit || segment.descriptor().is_none() {
+        if !self.has_room() || segment.descriptor().is_none() {
             return None;
         }
         self.attached.push(Arc::clone(segment));
@@ -57,8 +65,21 @@ impl Buffer {
 
     /// What was written; `None` when there is no memory for it after all.
     pub(crate) fn finish(self) -> Option<Payload> {
-        let payload = self.body.finish()?;
-        Some(payload.with_attached(self.attached))
+        let payload = self.body.finish()?.with_attached(self.attached);
+        Some(payload.with_parcels(self.parcels.finish()?))
+    }
+
+    /// Whether one more segment or parcel may go along.
+    fn has_room(&self) -> bool {
+        self.attached.len() + self.parcels.count() < self.limit
+    }
+
+    /// Vectors of so many bytes are to go in parcels; none when there is no room for more.
+    fn parcels_from(&self) -> usize {
+        if self.parcels.is_full() || !available(Feature::Memfd) {
+            return usize::MAX;
+        }
+        self.large.max(LARGE_VECTOR)
     }
 }
 
@@ -158,6 +179,64 @@ pub(crate) unsafe extern "C" fn tq_buffer_write(
         )
     };
     c_int::from(buffer.body.write(bytes, buffer.large))
+}
+
+/// See `taskq.h`.
+///
+/// # Safety
+/// `buffer` is one of [`tq_buffer_new`]'s.
+#[no_mangle]
+pub(crate) unsafe extern "C" fn tq_buffer_parcels_from(buffer: *const c_void) -> usize {
+    // SAFETY: see above.
+    unsafe { &*buffer.cast::<Buffer>() }.parcels_from()
+}
+
+/// Begins a vector that goes in a parcel; 0 when there is no room for it.
+///
+/// # Safety
+/// As above, and nobody else has it.
+#[no_mangle]
+pub(crate) unsafe extern "C" fn tq_parcel_begin(buffer: *mut c_void) -> c_int {
+    // SAFETY: see above.
+    let buffer = unsafe { &mut *buffer.cast::<Buffer>() };
+    let may_add = buffer.has_room();
+    c_int::from(buffer.parcels.begin(may_add))
+}
+
+/// Appends to it; 0 when there is no memory: it is gone then.
+///
+/// # Safety
+/// As of [`tq_buffer_write`].
+#[no_mangle]
+pub(crate) unsafe extern "C" fn tq_parcel_write(
+    buffer: *mut c_void,
+    bytes: *const c_void,
+    length: usize,
+) -> c_int {
+    // SAFETY: see above.
+    let (buffer, bytes) = unsafe {
+        (
+            &mut *buffer.cast::<Buffer>(),
+            slice::from_raw_parts(bytes.cast::<u8>(), length),
+        )
+    };
+    c_int::from(buffer.parcels.write(bytes))
+}
+
+/// Ends it: its place among the parcels, and where it begins there; below zero when there is no memory for it.
+///
+/// # Safety
+/// As of [`tq_parcel_begin`]; `offset` is on the caller's stack.
+#[no_mangle]
+pub(crate) unsafe extern "C" fn tq_parcel_end(buffer: *mut c_void, offset: *mut f64) -> c_int {
+    // SAFETY: see above.
+    let buffer = unsafe { &mut *buffer.cast::<Buffer>() };
+    let Some((place, begins)) = buffer.parcels.end() else {
+        return -1;
+    };
+    // SAFETY: see above.
+    unsafe { offset.write(begins as f64) };
+    c_int::try_from(place).unwrap_or(-1)
 }
 
 /// Frees a buffer that nobody took.

@@ -27,10 +27,7 @@ thread_local! {
 impl Known {
     fn find_or_add(&mut self, payload: Payload, is_pure: bool) -> Arc<Function> {
         // What is in a file is large: looking at all of it again costs more than sending it.
-        let Some(bytes) = payload
-            .in_memory()
-            .filter(|_| payload.attached().is_empty())
-        else {
+        let Some(bytes) = payload.in_memory().filter(|_| !payload.refers()) else {
             return Arc::new(Function::new(payload, is_pure));
         };
         let mut hasher = DefaultHasher::new();
@@ -100,7 +97,7 @@ pub(crate) unsafe fn hold(function: *const c_void) -> Arc<Function> {
     Arc::clone(unsafe { &*function.cast::<Arc<Function>>() })
 }
 
-/// Whether a function holds files, its own or segments.
+/// Whether a function holds files, its own or those that it refers to.
 ///
 /// # Safety
 /// `function` is one of [`tq_function`]'s and not freed.

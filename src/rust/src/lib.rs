@@ -22,6 +22,7 @@ mod far;
 mod functions;
 mod handle;
 mod host;
+mod parcels;
 mod reply;
 
 extendr_module! {

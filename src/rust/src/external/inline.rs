@@ -103,8 +103,13 @@ unsafe extern "C" fn tq_inline_done(
                 dropped: 0,
             })
         };
+        let mut outcome = outcome.finish();
+        if let Some(outcome) = &mut outcome {
+            // It is where it is read: no descriptor is needed for it.
+            outcome.retire();
+        }
         let ending = Ending {
-            outcome: outcome.finish().map(Arc::new),
+            outcome: outcome.map(Arc::new),
             stdout: captured(out),
             stderr: captured(err),
             stderr_tail: Vec::new(),

@@ -1,13 +1,15 @@
-//! The part of `taskq.h` for shared vectors: segments are written, held, attached to what is serialized, and found again in what
-//! has come.
+//! The part of `taskq.h` for vectors over mapped memory: segments of shared ones are written, held, attached to what
+//! is serialized, and found again in what has come; so are parcels of others, which [`buffer`](crate::buffer) writes.
 //!
-//! C holds a segment by a box of a counted reference, one for each holder.
+//! C holds either by a box of a counted reference, one for each holder.
 
 use std::os::raw::{c_int, c_void};
 use std::sync::Arc;
 
+use taskq_sys::mapping::PrivateMapping;
+use taskq_sys::parcel::Parcel;
 use taskq_sys::payload::Payload;
-use taskq_sys::sealed::{Growing, PrivateMapping};
+use taskq_sys::sealed::Growing;
 use taskq_sys::segment::{self, Segment};
 
 use super::{border, Bytes};
@@ -40,16 +42,9 @@ unsafe extern "C" fn tq_segment_write(
         )
     };
     border(-1.0, || {
-        const PADDING: [u8; 64] = [0; 64];
-        let beyond = (file.len() % align as u64) as usize;
-        let padding = if beyond == 0 { 0 } else { align - beyond };
-        let Some(padding) = PADDING.get(..padding) else {
+        let Ok(at) = file.align(align as u64) else {
             return -1.0;
         };
-        if file.write(padding).is_err() {
-            return -1.0;
-        }
-        let at = file.len();
         file.write(bytes).map_or(-1.0, |()| at as f64)
     })
 }
@@ -158,6 +153,64 @@ unsafe extern "C" fn tq_payload_segment(payload: *const Payload, place: usize) -
     segment.map_or(std::ptr::null(), |segment| {
         std::ptr::from_ref(segment).cast()
     })
+}
+
+/// How many parcels of large vectors came with a payload.
+#[no_mangle]
+unsafe extern "C" fn tq_payload_parcels(payload: *const Payload) -> usize {
+    // SAFETY: a payload that the C side holds, or has from what it holds.
+    unsafe { &*payload }.parcels().len()
+}
+
+/// A hold on one of them, or on its bytes where it is to be sent: its descriptor is not held by who looks. Null when
+/// there is no such place, or no memory.
+#[no_mangle]
+unsafe extern "C" fn tq_payload_parcel(payload: *const Payload, place: usize) -> *mut c_void {
+    // SAFETY: as above.
+    let parcel = unsafe { &*payload }.parcels().get(place);
+    border(std::ptr::null_mut(), || {
+        let held = parcel.and_then(|parcel| match parcel.received() {
+            Some(_) => Some(Arc::clone(parcel)),
+            None => parcel.look().ok().map(Arc::new),
+        });
+        held.map_or(std::ptr::null_mut(), |held| {
+            Box::into_raw(Box::new(held)).cast()
+        })
+    })
+}
+
+/// Its bytes; 0 when there is no memory for them.
+#[no_mangle]
+unsafe extern "C" fn tq_parcel_bytes(parcel: *const c_void, bytes: *mut Bytes) -> c_int {
+    // SAFETY: held by the C side.
+    let parcel = unsafe { &*parcel.cast::<Arc<Parcel>>() };
+    border(0, || {
+        let Ok(content) = parcel.content() else {
+            return 0;
+        };
+        // SAFETY: on the caller's stack.
+        unsafe { bytes.write((&**content).into()) };
+        1
+    })
+}
+
+/// Makes its bytes writable where they are; 0 when others hold it, too, or there is no memory.
+#[no_mangle]
+unsafe extern "C" fn tq_parcel_own(parcel: *mut c_void) -> c_int {
+    // SAFETY: held by the C side, whose one thread uses it for one thing at a time.
+    let parcel = unsafe { &mut *parcel.cast::<Arc<Parcel>>() };
+    border(0, || {
+        let alone = Arc::get_mut(parcel);
+        c_int::from(alone.is_some_and(|parcel| parcel.writable().is_some()))
+    })
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_parcel_free(parcel: *mut c_void) {
+    if !parcel.is_null() {
+        // SAFETY: one of `tq_payload_parcel`'s, freed once.
+        drop(unsafe { Box::from_raw(parcel.cast::<Arc<Parcel>>()) });
+    }
 }
 
 /// How many segments this process has mapped.

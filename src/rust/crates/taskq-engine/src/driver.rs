@@ -19,9 +19,10 @@ use taskq_core::{GoneCause, Input};
 use taskq_sys::{oom, process};
 use taskq_wire::message::{FromNursery, ProcessEnd};
 
+use crate::clock::now;
 use crate::nursery::Nursery;
 use crate::session::{News, Round, Session, Stirs};
-use crate::state::{now, Shared, State};
+use crate::state::{Shared, State};
 
 mod births;
 mod deaths;

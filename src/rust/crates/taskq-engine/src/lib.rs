@@ -11,6 +11,7 @@
 //! - `nursery`: the far process that launches sessions: how it is spawned, told and buried.
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the sending one.
 //! - `output`: what a task wrote, within a limit; `record`: what the host keeps of a task beside the scheduler's view.
+//! - `clock`: the instant, and its date.
 //!
 //! # Threads and the lock
 //! The R thread and the driver meet in one mutex. No R call, no blocking system call and no wait happens under it. The R thread
@@ -19,6 +20,7 @@
 
 #![warn(missing_docs)]
 
+mod clock;
 mod config;
 mod driver;
 mod error;

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use taskq_sys::payload::Payload;
 use taskq_sys::socket;
-use taskq_wire::frame::{encode_head, WireError};
+use taskq_wire::frame::encode_head;
+use taskq_wire::WireError;
 
 /// A part up to this size is copied.
 const SMALL: usize = 16 * 1024;

@@ -7,7 +7,6 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender};
 use taskq_core::id::{AttemptId, TaskId, Time, WorkerId};
@@ -15,11 +14,12 @@ use taskq_core::Action;
 use taskq_core::{Begun, Counts, GoneCause, Input, Verdict};
 use taskq_core::{Outcome, QueueState, Scheduler, TaskPhase};
 use taskq_sys::board::Board;
-use taskq_sys::{clock, socket};
+use taskq_sys::socket;
 use taskq_wire::memory::{Memory, Place};
 use taskq_wire::message::{self as wire, FunctionRef, ToControl, ToSession};
 use taskq_wire::packet;
 
+use crate::clock::{now, Epoch};
 use crate::config::Config;
 use crate::error::StartFailure;
 use crate::link::Link;
@@ -104,40 +104,6 @@ pub(crate) struct Outgoing {
     pub(crate) functions: Memory,
     /// What its current task writes: standard output, standard error.
     pub(crate) captures: [SharedCapture; 2],
-}
-
-/// Ties the monotonic clock to the calendar, once, so that the same instant always has the same date.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Epoch {
-    monotonic: Time,
-    calendar: f64,
-}
-
-impl Epoch {
-    pub(crate) fn now() -> Epoch {
-        let calendar = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0.0, |d| d.as_secs_f64());
-        Epoch {
-            monotonic: now(),
-            calendar,
-        }
-    }
-
-    /// Seconds since 1970.
-    pub(crate) fn calendar(&self, time: Time) -> f64 {
-        let offset = if time >= self.monotonic {
-            time.since(self.monotonic).as_secs_f64()
-        } else {
-            -self.monotonic.since(time).as_secs_f64()
-        };
-        self.calendar + offset
-    }
-}
-
-/// The instant, on the clock that all processes of the machine share.
-pub(crate) fn now() -> Time {
-    Time(clock::now_ns())
 }
 
 impl Shared {

@@ -5,7 +5,8 @@
 //! | [`socket`], [`pipe`] | pairs without names, descriptors sent along, how much is unread |
 //! | [`memory`], [`board`] | nameless files in memory, and the status board mapped from one |
 //! | [`sealed`], [`segment`] | memory files that are handed over, and those that hold shared vectors |
-//! | [`payload`] | what travels with a frame, in a memory file or without |
+//! | [`mapping`] | what is in such a file, in the memory of this process |
+//! | [`payload`], [`parcel`] | what travels with a frame, and what of it does so in a memory file |
 //! | [`process`] | who descends from whom, who carries a queue's tag, and killing exactly those |
 //! | [`tag`] | the environment variables by which strays are found |
 //! | [`wait`], [`signals`], [`fds`], [`clock`] | children, masks and handlers, descriptor tables, time |
@@ -21,8 +22,10 @@ pub mod clock;
 pub mod fault;
 pub mod fds;
 pub mod feature;
+pub mod mapping;
 pub mod memory;
 pub mod oom;
+pub mod parcel;
 pub mod payload;
 pub mod pipe;
 pub mod process;

@@ -3,20 +3,23 @@
 //! | made from | as | on its way |
 //! | --- | --- | --- |
 //! | few bytes | memory | follows its message on the stream |
-//! | many bytes | a [sealed file](crate::sealed) | its descriptor comes with the frame |
-//! | a frame that came | a part of what came, or the content of its file | |
+//! | many bytes | a [parcel](crate::parcel) | its descriptor comes with the frame |
+//! | a frame that came | a part of what came, or a parcel | |
 //!
-//! A file that came is mapped at once and closed, so that results in wait hold no descriptors. Beside its bytes a payload may
-//! have [segments](crate::segment) to which its bytes refer, by their places in a list.
+//! A file that came is mapped at once and closed, so that results in wait hold no descriptors. Beside its bytes a
+//! payload may have what these refer to, by places in lists: [segments](crate::segment) of shared vectors, and
+//! parcels of large vectors that are not shared.
 
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, OnceLock};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use taskq_wire::message::Part;
 
-use crate::sealed::{Content, Sealed};
+use crate::mapping::Content;
+use crate::parcel::Parcel;
+use crate::sealed::Sealed;
 use crate::segment::Segment;
 
 /// See the module.
@@ -24,6 +27,7 @@ use crate::segment::Segment;
 pub struct Payload {
     body: Body,
     attached: Vec<Arc<Segment>>,
+    parcels: Vec<Arc<Parcel>>,
 }
 
 #[derive(Debug)]
@@ -31,9 +35,17 @@ enum Body {
     Own(Vec<u8>),
     /// A part of the bytes that came with a frame.
     Slice(Arc<Vec<u8>>, Range<usize>),
-    /// To be sent. Its content is mapped when somebody wants to see it here.
-    File(Box<(Sealed, OnceLock<Content>)>),
-    Content(Box<Content>),
+    Parcel(Box<Parcel>),
+}
+
+impl From<Body> for Payload {
+    fn from(body: Body) -> Payload {
+        Payload {
+            body,
+            attached: Vec::new(),
+            parcels: Vec::new(),
+        }
+    }
 }
 
 impl Default for Payload {
@@ -44,19 +56,13 @@ impl Default for Payload {
 
 impl From<Vec<u8>> for Payload {
     fn from(bytes: Vec<u8>) -> Payload {
-        Payload {
-            body: Body::Own(bytes),
-            attached: Vec::new(),
-        }
+        Body::Own(bytes).into()
     }
 }
 
 impl From<Sealed> for Payload {
     fn from(file: Sealed) -> Payload {
-        Payload {
-            body: Body::File(Box::new((file, OnceLock::new()))),
-            attached: Vec::new(),
-        }
+        Body::Parcel(Box::new(file.into())).into()
     }
 }
 
@@ -67,8 +73,7 @@ impl Payload {
         match &self.body {
             Body::Own(bytes) => bytes.len(),
             Body::Slice(_, range) => range.len(),
-            Body::File(file) => usize::try_from(file.0.len()).unwrap_or(usize::MAX),
-            Body::Content(content) => content.len(),
+            Body::Parcel(parcel) => parcel.len(),
         }
     }
 
@@ -87,7 +92,7 @@ impl Payload {
         match &self.body {
             Body::Own(bytes) => Some(bytes),
             Body::Slice(all, range) => Some(&all[range.clone()]),
-            Body::File(_) | Body::Content(_) => None,
+            Body::Parcel(_) => None,
         }
     }
 
@@ -105,17 +110,43 @@ impl Payload {
         self
     }
 
-    /// What its bytes refer to.
+    /// The segments among what its bytes refer to.
     #[must_use]
     pub fn attached(&self) -> &[Arc<Segment>] {
         &self.attached
+    }
+
+    /// The same with parcels that its bytes refer to. They count as those of [`with_attached`](Payload::with_attached).
+    #[must_use]
+    pub fn with_parcels(mut self, parcels: Vec<Arc<Parcel>>) -> Payload {
+        self.parcels = parcels;
+        self
+    }
+
+    /// The parcels among what its bytes refer to.
+    #[must_use]
+    pub fn parcels(&self) -> &[Arc<Parcel>] {
+        &self.parcels
+    }
+
+    /// Whether its bytes refer to anything: then they are of no use without it.
+    #[must_use]
+    pub fn refers(&self) -> bool {
+        !(self.attached.is_empty() && self.parcels.is_empty())
+    }
+
+    /// How many bytes were made for it: its own, and its parcels'.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let parcels = self.parcels.iter().map(|parcel| parcel.len());
+        parcels.fold(self.len(), usize::saturating_add)
     }
 
     /// How many bytes it keeps from being freed.
     #[must_use]
     pub fn weight(&self) -> usize {
         let segments = self.attached.iter().map(|segment| segment.bytes().len());
-        segments.fold(self.len(), usize::saturating_add)
+        segments.fold(self.size(), usize::saturating_add)
     }
 
     /// Its bytes.
@@ -124,15 +155,8 @@ impl Payload {
     /// The file can neither be mapped nor be read into memory.
     pub fn bytes(&self) -> io::Result<&[u8]> {
         match &self.body {
-            Body::File(file) => {
-                let (file, content) = &**file;
-                if content.get().is_none() {
-                    // Should another thread have been faster, its mapping is as good.
-                    let _ = content.set(file.content()?);
-                }
-                Ok(content.get().map_or(&[], |content| content))
-            }
-            _ => Ok(self.stream()),
+            Body::Parcel(parcel) => Ok(parcel.content()?),
+            Body::Own(_) | Body::Slice(..) => Ok(self.stream()),
         }
     }
 
@@ -141,16 +165,12 @@ impl Payload {
     /// # Errors
     /// As there.
     pub fn bytes_at_hand(&self) -> io::Result<&[u8]> {
-        let bytes = self.bytes()?;
-        let content = match &self.body {
-            Body::File(file) => file.1.get(),
-            Body::Content(content) => Some(&**content),
-            Body::Own(_) | Body::Slice(..) => None,
-        };
-        if let Some(Content::Mapped(mapping)) = content {
-            mapping.populate();
+        if let Body::Parcel(parcel) = &self.body {
+            if let Content::Mapped(mapping) = parcel.content()? {
+                mapping.populate();
+            }
         }
-        Ok(bytes)
+        self.bytes()
     }
 
     /// Those of its bytes that follow the message on the stream: all or none.
@@ -159,22 +179,21 @@ impl Payload {
         match &self.body {
             Body::Own(bytes) => bytes,
             Body::Slice(whole, range) => whole.get(range.clone()).unwrap_or_default(),
-            Body::File(..) => &[],
-            Body::Content(content) => content,
+            Body::Parcel(parcel) => parcel.received().map_or(&[], |content| content),
         }
     }
 
     /// The descriptors that go with the frame, in their order.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let file = match &self.body {
-            Body::File(file) => Some(file.0.as_fd()),
-            _ => None,
+        let own = match &self.body {
+            Body::Parcel(parcel) => parcel.descriptor(),
+            Body::Own(_) | Body::Slice(..) => None,
         };
-        let attached = self
-            .attached
-            .iter()
-            .filter_map(|segment| segment.descriptor());
-        file.into_iter().chain(attached)
+        let attached = self.attached.iter();
+        let parcels = self.parcels.iter();
+        own.into_iter()
+            .chain(attached.filter_map(|segment| segment.descriptor()))
+            .chain(parcels.filter_map(|parcel| parcel.descriptor()))
     }
 
     /// What the message says of it.
@@ -182,18 +201,21 @@ impl Payload {
     pub fn part(&self) -> Part {
         Part {
             len: self.len() as u64,
-            in_file: matches!(self.body, Body::File(..)),
+            in_file: matches!(&self.body, Body::Parcel(parcel) if parcel.descriptor().is_some()),
             attached: u8::try_from(self.attached.len()).unwrap_or(u8::MAX),
+            parcels: u8::try_from(self.parcels.len()).unwrap_or(u8::MAX),
         }
     }
 
-    /// It will not be sent any more: a file keeps its content and gives its descriptor back. Where that is not possible nothing
-    /// changes.
+    /// It will not be sent any more: files keep their contents and give their descriptors back. What others hold,
+    /// too, stays as it is.
     pub fn retire(&mut self) {
-        if let Body::File(file) = &mut self.body {
-            let (file, content) = &mut **file;
-            if let Some(content) = content.take().or_else(|| file.content().ok()) {
-                self.body = Body::Content(Box::new(content));
+        if let Body::Parcel(parcel) = &mut self.body {
+            parcel.retire();
+        }
+        for parcel in &mut self.parcels {
+            if let Some(parcel) = Arc::get_mut(parcel) {
+                parcel.retire();
             }
         }
     }
@@ -228,7 +250,7 @@ impl Arrived {
                 .descriptors
                 .next()
                 .ok_or_else(|| invalid("a payload came without its file"))?;
-            Body::Content(Box::new(Content::of(file.as_fd(), part.len)?))
+            Body::Parcel(Box::new(Parcel::receive(&file, part.len)?))
         } else {
             let end = usize::try_from(part.len)
                 .ok()
@@ -243,10 +265,19 @@ impl Arrived {
         let attached = files
             .map(Segment::receive)
             .collect::<io::Result<Vec<_>>>()?;
-        if attached.len() < usize::from(part.attached) {
+        let files = self.descriptors.by_ref().take(usize::from(part.parcels));
+        let parcels = files
+            .map(|file| Parcel::receive_all(&file).map(Arc::new))
+            .collect::<io::Result<Vec<_>>>()?;
+        let wanted = [part.attached, part.parcels].map(usize::from);
+        if [attached.len(), parcels.len()] != wanted {
             return Err(invalid("a payload came without what it refers to"));
         }
-        Ok(Payload { body, attached })
+        Ok(Payload {
+            body,
+            attached,
+            parcels,
+        })
     }
 
     /// Everything was taken.
@@ -331,11 +362,54 @@ mod tests {
     }
 
     #[test]
+    fn parcels_come_behind_segments_and_hold_no_descriptor() {
+        let sealed = |bytes: &[u8]| {
+            let mut file = Growing::create("test").expect("memory files");
+            file.write(bytes).expect("memory");
+            file.seal().expect("sealed")
+        };
+        let segment = Segment::new(sealed(b"xyz")).expect("mapped");
+        let parcels = [&b"one"[..], b"second"].map(|bytes| Arc::new(sealed(bytes).into()));
+        let mut payload = file(&[7; 300_000])
+            .with_attached(vec![segment])
+            .with_parcels(parcels.to_vec());
+        assert_eq!(payload.descriptors().count(), 4);
+        assert_eq!((payload.size(), payload.weight()), (300_009, 300_012));
+        let came = &sent(&[&payload, &Payload::from(b"abc".to_vec())]).expect("arrives")[0];
+        let bytes = |payload: &Payload, place: usize| {
+            let content = payload.parcels()[place].content();
+            content.expect("content").to_vec()
+        };
+        assert_eq!(
+            (bytes(came, 0), bytes(came, 1)),
+            (b"one".to_vec(), b"second".to_vec())
+        );
+        assert_eq!(
+            (came.attached()[0].bytes(), came.refers()),
+            (&b"xyz"[..], true)
+        );
+        assert!(came
+            .parcels()
+            .iter()
+            .all(|parcel| parcel.descriptor().is_none()));
+
+        // What somebody else holds may still be sent by him.
+        let kept = Arc::clone(&parcels[1]);
+        drop(parcels);
+        payload.retire();
+        assert_eq!(payload.descriptors().count(), 2);
+        drop(kept);
+        payload.retire();
+        assert_eq!(payload.descriptors().count(), 1);
+        assert_eq!(bytes(&payload, 1), b"second");
+    }
+
+    #[test]
     fn a_false_description_is_an_error() {
         let part = |len, in_file| Part {
             len,
             in_file,
-            attached: 0,
+            ..Part::default()
         };
         let fd = || OwnedFd::from(crate::memory::file("test").expect("memory"));
         let mut arrived = Arrived::new(vec![0; 3], vec![]);

@@ -2,29 +2,24 @@
 //!
 //! They are written by `pwrite` alone: a page that was written is there, so that no later access can be a `SIGBUS`, and want of
 //! memory is an error of the call and not a signal. The seals say that neither content nor size will change. Who receives a file
-//! does not believe that: it looks ([`Content::of`]), and copies by reading what is not sealed.
+//! does not believe that: it looks ([`Content::of`]).
 //!
 //! Descriptors are scarce, so files that wait in this process are counted: beyond a [share of what the process may have
 //! open](budget) there is none, and the caller keeps its bytes in memory.
 
-use std::fmt;
 use std::io;
-use std::ops::Deref;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::ptr::{self, NonNull};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::fs::{fcntl_add_seals, fcntl_get_seals, fstat, memfd_create, MemfdFlags, SealFlags};
+use rustix::fs::{fcntl_add_seals, fcntl_get_seals, memfd_create, MemfdFlags, SealFlags};
 use rustix::io::{pread, pwrite, retry_on_intr, Errno};
-use rustix::mm::{mmap, munmap, MapFlags, ProtFlags};
 use rustix::process::{getrlimit, Resource};
 
 use crate::feature::{available, Feature};
+use crate::mapping::Content;
 
 /// Writes are put together up to this size. Larger ones go to the file as they are.
 const STAGE: usize = 64 * 1024;
-/// Above this size a mapping is filled by one call instead of by one fault for each few pages.
-const POPULATE_FROM: usize = 1 << 20;
 
 /// What makes a file safe to map and constant to read.
 const SEALS: SealFlags = SealFlags::SHRINK
@@ -93,6 +88,27 @@ impl Growing {
         self.put(bytes)?;
         self.written += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Fills up with zeros to a multiple of `align`, which is 64 at most, and says where that is.
+    ///
+    /// # Errors
+    /// As of [`write`](Growing::write).
+    pub fn align(&mut self, align: u64) -> io::Result<u64> {
+        const PADDING: [u8; 64] = [0; 64];
+        let beyond = self.len() % align.max(1);
+        let padding = if beyond == 0 { 0 } else { align - beyond };
+        let padding = PADDING.get(..padding as usize);
+        self.write(padding.ok_or(io::ErrorKind::InvalidInput)?)?;
+        Ok(self.len())
+    }
+
+    /// Has everything in the file.
+    ///
+    /// # Errors
+    /// There is no memory for it. What was in the file before is whole.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.write_staged()
     }
 
     /// The file, which nobody can change from now on.
@@ -185,266 +201,10 @@ impl AsFd for Sealed {
     }
 }
 
-/// What is in a file: mapped, or a copy of it.
-#[derive(Debug)]
-pub enum Content {
-    /// The pages of the file themselves.
-    Mapped(Mapping),
-    /// A copy.
-    Read(Vec<u8>),
-}
-
-impl Content {
-    /// The first `len` bytes of a file of whatever origin.
-    ///
-    /// # Errors
-    /// `InvalidData` when the file is shorter; or there is no memory for a copy of what cannot be mapped.
-    pub fn of(file: BorrowedFd<'_>, len: u64) -> io::Result<Content> {
-        let size = fstat(file)?.st_size;
-        if u64::try_from(size).unwrap_or(0) < len {
-            return Err(invalid("a memory file is shorter than it was said to be"));
-        }
-        if is_sealed(file) {
-            if let Ok(mapping) = Mapping::shared(file, len) {
-                return Ok(Content::Mapped(mapping));
-            }
-        }
-        Ok(Content::Read(read_all(file, len)?))
-    }
-}
-
-impl Deref for Content {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Content::Mapped(mapping) => mapping,
-            Content::Read(bytes) => bytes,
-        }
-    }
-}
-
 /// Whether nobody can change or shorten the file.
 #[must_use]
 pub fn is_sealed(file: BorrowedFd<'_>) -> bool {
     fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS))
-}
-
-/// The start of a sealed file in the memory of this process.
-pub struct Mapping {
-    address: NonNull<u8>,
-    len: usize,
-}
-
-// SAFETY: the mapping belongs to no thread, and nothing of it is written through this type.
-unsafe impl Send for Mapping {}
-// SAFETY: as above.
-unsafe impl Sync for Mapping {}
-
-impl Mapping {
-    /// The pages of the file themselves, to be read. The caller has looked for the seals and at the size.
-    pub(crate) fn shared(file: BorrowedFd<'_>, len: u64) -> io::Result<Mapping> {
-        let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        if len == 0 {
-            return Ok(Mapping {
-                address: NonNull::dangling(),
-                len,
-            });
-        }
-        // SAFETY: the kernel chooses a free place, so no other memory is touched.
-        let address = unsafe {
-            mmap(
-                ptr::null_mut(),
-                len,
-                ProtFlags::READ,
-                MapFlags::SHARED,
-                file,
-                0,
-            )?
-        };
-        let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Mapping { address, len })
-    }
-
-    /// Has all pages of a large mapping at hand: it is about to be read from end to end.
-    pub fn populate(&self) {
-        if self.len < POPULATE_FROM {
-            return;
-        }
-        // SAFETY: the range is mapped, and the call changes nothing in it. Kernels that do not know the advice say so; the
-        // pages come one by one then.
-        unsafe {
-            libc::madvise(
-                self.address.as_ptr().cast(),
-                self.len,
-                libc::MADV_POPULATE_READ,
-            );
-        }
-    }
-}
-
-impl Deref for Mapping {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        // SAFETY: so many bytes are mapped as long as `self` lives, in a file that can neither shrink nor change.
-        unsafe { std::slice::from_raw_parts(self.address.as_ptr(), self.len) }
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        if self.len > 0 {
-            // SAFETY: it was mapped by us, and what was borrowed of it is gone.
-            let _ = unsafe { munmap(self.address.as_ptr().cast(), self.len) };
-        }
-    }
-}
-
-impl fmt::Debug for Mapping {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mapping({} bytes)", self.len)
-    }
-}
-
-/// A part of a sealed file in memory, to be written: what is written is this mapping's alone, everything else the file's.
-#[derive(Debug)]
-pub struct PrivateMapping {
-    start: NonNull<u8>,
-    len: usize,
-    /// How far behind the start the part begins.
-    skipped: usize,
-}
-
-// SAFETY: the mapping belongs to no thread; who uses the address has to see to the rest.
-unsafe impl Send for PrivateMapping {}
-
-impl PrivateMapping {
-    /// The caller has looked for the seals and at the size.
-    pub(crate) fn new(
-        file: BorrowedFd<'_>,
-        offset: usize,
-        size: usize,
-    ) -> io::Result<PrivateMapping> {
-        let skipped = offset % rustix::param::page_size();
-        let len = size + skipped;
-        let access = ProtFlags::READ | ProtFlags::WRITE;
-        // Memory is only needed for what is written, and mostly nothing is.
-        let kind = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        let from = (offset - skipped) as u64;
-        // SAFETY: the kernel chooses a free place, so no other memory is touched.
-        let start = unsafe { mmap(ptr::null_mut(), len, access, kind, file, from)? };
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(PrivateMapping {
-            start,
-            len,
-            skipped,
-        })
-    }
-
-    /// Where the part begins.
-    #[must_use]
-    pub fn address(&self) -> *mut u8 {
-        self.start.as_ptr().wrapping_add(self.skipped)
-    }
-
-    /// Whether any of its pages was written: then it is no page of the file any more.
-    ///
-    /// # Errors
-    /// The kernel does not tell.
-    pub fn is_written(&self) -> io::Result<bool> {
-        let pagemap = std::fs::File::open("/proc/self/pagemap")?;
-        let answer = self.scan(&pagemap);
-        answer.map_or_else(|| self.look(&pagemap), Ok)
-    }
-
-    /// The same by the state of each page.
-    pub(crate) fn look(&self, pagemap: &std::fs::File) -> io::Result<bool> {
-        /// In an entry of `/proc/self/pagemap`: the page is in memory; it is in the swap space, where no page of a memory file's
-        /// private mapping goes unless it was written; it is the file's.
-        const PRESENT: u64 = 1 << 63;
-        const SWAPPED: u64 = 1 << 62;
-        const OF_FILE: u64 = 1 << 61;
-        const ENTRY: usize = std::mem::size_of::<u64>();
-        let page = rustix::param::page_size();
-        let mut at = (self.start.as_ptr() as usize / page * ENTRY) as u64;
-        let mut left = self.len.div_ceil(page) * ENTRY;
-        let mut buffer = vec![0; left.min(STAGE)];
-        while left > 0 {
-            let wanted = left.min(buffer.len());
-            let count = retry_on_intr(|| pread(pagemap, &mut buffer[..wanted], at))?;
-            if count == 0 || count % ENTRY != 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let is_own = |entry: &[u8]| {
-                let mut bytes = [0; ENTRY];
-                bytes.copy_from_slice(entry);
-                let entry = u64::from_ne_bytes(bytes);
-                entry & OF_FILE == 0 && entry & (PRESENT | SWAPPED) != 0
-            };
-            if buffer[..count].chunks_exact(ENTRY).any(is_own) {
-                return Ok(true);
-            }
-            at += count as u64;
-            left -= count;
-        }
-        Ok(false)
-    }
-}
-
-impl PrivateMapping {
-    /// The same by one call, which Linux has since 6.7.
-    pub(crate) fn scan(&self, pagemap: &std::fs::File) -> Option<bool> {
-        /// `PAGEMAP_SCAN`, and its categories of pages.
-        const SCAN: u64 = 0xC060_6610;
-        const FILE: u64 = 1 << 2;
-        const PRESENT: u64 = 1 << 3;
-        const SWAPPED: u64 = 1 << 4;
-        /// `struct pm_scan_arg`.
-        #[repr(C)]
-        #[derive(Default)]
-        struct Scan {
-            size: u64,
-            flags: u64,
-            start: u64,
-            end: u64,
-            walk_end: u64,
-            found: u64,
-            found_len: u64,
-            max_pages: u64,
-            inverted: u64,
-            mask: u64,
-            any_of: u64,
-            wanted: u64,
-        }
-        let page = rustix::param::page_size();
-        let mut found = [0u64; 3];
-        let start = self.start.as_ptr() as u64;
-        let mut scan = Scan {
-            size: std::mem::size_of::<Scan>() as u64,
-            start,
-            end: start + (self.len.div_ceil(page) * page) as u64,
-            found: found.as_mut_ptr() as u64,
-            found_len: 1,
-            max_pages: 1,
-            // Not the file's, but somewhere.
-            inverted: FILE,
-            mask: FILE,
-            any_of: PRESENT | SWAPPED,
-            wanted: FILE,
-            ..Scan::default()
-        };
-        // SAFETY: the argument is the structure of this call, which names room for one range.
-        let count = unsafe { libc::ioctl(pagemap.as_raw_fd(), SCAN as _, &mut scan) };
-        (count >= 0).then_some(count > 0)
-    }
-}
-
-impl Drop for PrivateMapping {
-    fn drop(&mut self) {
-        // SAFETY: it was mapped by us, and whoever had the address has let go of it.
-        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
-    }
 }
 
 /// How many memory files this process may hold for others: a quarter of the descriptors that it may have open.
@@ -452,6 +212,12 @@ impl Drop for PrivateMapping {
 pub fn budget() -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX) / 4;
     usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+/// Whether half of these are taken: who has a choice does with fewer.
+#[must_use]
+pub fn are_scarce() -> bool {
+    HELD.load(Ordering::Relaxed) >= budget() / 2
 }
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
@@ -474,7 +240,8 @@ impl Drop for Permit {
     }
 }
 
-fn read_all(file: BorrowedFd<'_>, len: u64) -> io::Result<Vec<u8>> {
+/// The first `len` bytes of a file, in memory.
+pub(crate) fn read_all(file: BorrowedFd<'_>, len: u64) -> io::Result<Vec<u8>> {
     let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
     let mut bytes = Vec::new();
     bytes
@@ -484,15 +251,14 @@ fn read_all(file: BorrowedFd<'_>, len: u64) -> io::Result<Vec<u8>> {
     let mut filled = 0;
     while filled < len {
         match retry_on_intr(|| pread(file, &mut bytes[filled..], filled as u64))? {
-            0 => return Err(invalid("a memory file was cut off")),
+            0 => {
+                let message = "a memory file was cut off";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
             count => filled += count,
         }
     }
     Ok(bytes)
-}
-
-fn invalid(message: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
 #[cfg(test)]
@@ -568,17 +334,5 @@ mod tests {
             let short = Content::of(loose.as_fd(), 5000).expect_err("shorter");
             assert_eq!(short.kind(), io::ErrorKind::InvalidData);
         }
-    }
-
-    #[test]
-    fn what_is_no_memory_file_is_copied_or_refused() {
-        let (read, write) = crate::pipe::pair().expect("a pipe");
-        assert!(Content::of(read.as_fd(), 1).is_err());
-        assert!(Content::of(write.as_fd(), 1).is_err());
-        let mut file = crate::memory::file("test").expect("memory");
-        std::io::Write::write_all(&mut file, b"abc").expect("memory");
-        let content = Content::of(file.as_fd(), 3).expect("content");
-        assert!(matches!(content, Content::Read(_)) && *content == *b"abc");
-        assert!(Content::of(file.as_fd(), 0).expect("nothing").is_empty());
     }
 }

@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, Weak};
 
 use rustix::fs::fstat;
 
-use crate::sealed::{is_sealed, Mapping, Permit, PrivateMapping, Sealed};
+use crate::mapping::{Mapping, PrivateMapping};
+use crate::sealed::{is_sealed, Permit, Sealed};
 
 /// A file in the kernel that holds memory files, and its number there.
 type Name = (u64, u64);
@@ -40,7 +41,7 @@ impl Segment {
     /// # Errors
     /// There is no room to map it.
     pub fn new(file: Sealed) -> io::Result<Arc<Segment>> {
-        let mapping = Mapping::shared(file.as_fd(), file.len())?;
+        let mapping = Mapping::new(file.as_fd(), file.len())?;
         let name = name_of(file.as_fd())?;
         Ok(hold(Segment {
             name,
@@ -63,7 +64,7 @@ impl Segment {
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         let len = u64::try_from(fstat(&file)?.st_size).unwrap_or(0);
-        let mapping = Mapping::shared(file.as_fd(), len)?;
+        let mapping = Mapping::new(file.as_fd(), len)?;
         Ok(hold(Segment {
             name,
             mapping,

@@ -15,11 +15,14 @@
 #![forbid(unsafe_code)]
 
 pub mod board;
+mod error;
 pub mod frame;
 pub mod memory;
 pub mod message;
 pub mod packet;
 
+pub use error::WireError;
+
 /// The version of everything in this crate. Both ends come from one installed package, so a difference means that the
 /// package was replaced under a running queue; it is reported, never bridged.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;

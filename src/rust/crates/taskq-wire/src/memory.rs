@@ -50,7 +50,7 @@ impl Memory {
             self.entries[place].used = self.clock;
             return Place::Known(place);
         }
-        if len > MOST_BYTES || part.in_file || part.attached > 0 {
+        if len > MOST_BYTES || part.in_file || part.attached > 0 || part.parcels > 0 {
             return Place::None;
         }
         while self.bytes + len > MOST_BYTES {
@@ -168,11 +168,12 @@ mod tests {
     #[test]
     fn what_is_in_a_file_travels_each_time() {
         let mut memory = Memory::default();
-        for (in_file, attached) in [(true, 0), (false, 1)] {
+        for (in_file, attached, parcels) in [(true, 0, 0), (false, 1, 0), (false, 0, 1)] {
             let part = Part {
                 len: 5,
                 in_file,
                 attached,
+                parcels,
             };
             for _ in 0..2 {
                 assert_eq!(memory.admit(1, &part, |_| {}), Place::None);

@@ -157,8 +157,10 @@ pub struct Part {
     pub len: u64,
     /// Whether they are in a memory file, whose descriptor comes with the frame. Otherwise they follow the message.
     pub in_file: bool,
-    /// So many memory files that they refer to come with the frame, too, behind that one.
+    /// So many memory files of shared vectors that they refer to come with the frame, too, behind that one.
     pub attached: u8,
+    /// So many memory files of other vectors that they refer to come behind these.
+    pub parcels: u8,
 }
 
 /// What a message says of a function.

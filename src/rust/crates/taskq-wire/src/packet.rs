@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
-use crate::frame::WireError;
+use crate::error::WireError;
 use crate::VERSION;
 
 /// No packet is longer than this: both ends receive into a buffer of this size.

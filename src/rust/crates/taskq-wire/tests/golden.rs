@@ -38,14 +38,14 @@ fn frame_is<M: Serialize + DeserializeOwned + PartialEq + Debug>(message: &M, go
 }
 
 #[test]
-fn these_bytes_belong_to_version_3() {
-    assert_eq!(VERSION, 3);
+fn these_bytes_belong_to_version_4() {
+    assert_eq!(VERSION, 4);
 }
 
 #[test]
 fn every_phase_of_a_start_has_a_number_and_a_name() {
     for (number, phase) in StartPhase::ALL.into_iter().enumerate() {
-        packet_is(&phase, &format!("03{number:02x}"));
+        packet_is(&phase, &format!("04{number:02x}"));
         assert_eq!(StartPhase::from_name(phase.name()), Some(phase));
     }
     let one_more = [VERSION, StartPhase::ALL.len() as u8];
@@ -60,35 +60,35 @@ fn packets_to_and_from_the_nursery() {
             worker: WORKER,
             slot: SlotId(5),
         },
-        "0300ac0205",
+        "0400ac0205",
     );
-    packet_is(&ToNursery::Kill { worker: WORKER }, "0301ac02");
-    packet_is(&ToNursery::Shutdown, "0302");
+    packet_is(&ToNursery::Kill { worker: WORKER }, "0401ac02");
+    packet_is(&ToNursery::Shutdown, "0402");
     packet_is(
         &FromNursery::Up {
             forks: false,
             reason: "x".to_owned(),
         },
-        "0300000178",
+        "0400000178",
     );
     let failed = FromNursery::Failed {
         phase: StartPhase::Preload,
         message: "no".to_owned(),
     };
-    packet_is(&failed, "030103026e6f");
+    packet_is(&failed, "040103026e6f");
     packet_is(
         &FromNursery::Launched {
             worker: WORKER,
             pid: 1000,
         },
-        "0302ac02d00f",
+        "0402ac02d00f",
     );
     packet_is(
         &FromNursery::LaunchFailed {
             worker: WORKER,
             errno: 11,
         },
-        "0303ac0216",
+        "0403ac0216",
     );
     let end = ProcessEnd::Signaled {
         signal: 9,
@@ -100,7 +100,7 @@ fn packets_to_and_from_the_nursery() {
             end,
             max_rss: 4096,
         },
-        "0304ac020112018020",
+        "0404ac020112018020",
     );
     let end = ProcessEnd::Exited { code: 3 };
     packet_is(
@@ -109,7 +109,7 @@ fn packets_to_and_from_the_nursery() {
             end,
             max_rss: 1,
         },
-        "0304ac02000601",
+        "0404ac02000601",
     );
     let end = ProcessEnd::Unknown;
     packet_is(
@@ -118,7 +118,7 @@ fn packets_to_and_from_the_nursery() {
             end,
             max_rss: 1,
         },
-        "0304ac020201",
+        "0404ac020201",
     );
 }
 
@@ -128,14 +128,14 @@ fn packets_to_and_from_a_control_thread() {
         &ToControl::Recall {
             attempts: vec![ATTEMPT],
         },
-        "030001f0a20402",
+        "040001f0a20402",
     );
-    packet_is(&ToControl::Interrupt { attempt: ATTEMPT }, "0301f0a20402");
+    packet_is(&ToControl::Interrupt { attempt: ATTEMPT }, "0401f0a20402");
     packet_is(
         &FromControl::Returned {
             attempts: vec![ATTEMPT],
         },
-        "030001f0a20402",
+        "040001f0a20402",
     );
 }
 
@@ -143,7 +143,7 @@ fn packets_to_and_from_a_control_thread() {
 fn the_header_counts_the_descriptors() {
     let mut bytes = Vec::new();
     encode_head(&ToSession::Retire, 0, 253, &mut bytes).expect("as many as there may be");
-    assert_eq!(hex(&bytes), "747103fd01000000000000000000000001");
+    assert_eq!(hex(&bytes), "747104fd01000000000000000000000001");
 }
 
 #[test]
@@ -159,25 +159,27 @@ fn frames_to_and_from_a_session() {
                 len: 2,
                 in_file: false,
                 attached: 0,
+                parcels: 0,
             },
         },
         call: Part {
             len: 300,
             in_file: true,
             attached: 200,
+            parcels: 20,
         },
     };
     frame_is(
         &run,
-        "7471030013000000030000000000000000f0a20402022e3101ac0201020000ac0201c8",
+        "7471040015000000030000000000000000f0a20402022e3101ac020102000000ac0201c814",
     );
-    frame_is(&ToSession::Retire, "7471030001000000030000000000000001");
-    frame_is(&FromSession::Ready, "7471030001000000030000000000000000");
+    frame_is(&ToSession::Retire, "7471040001000000030000000000000001");
+    frame_is(&FromSession::Ready, "7471040001000000030000000000000000");
     let failed = FromSession::Failed {
         phase: StartPhase::Init,
         message: "no".to_owned(),
     };
-    frame_is(&failed, "747103000500000003000000000000000104026e6f");
+    frame_is(&failed, "747104000500000003000000000000000104026e6f");
     let finished = Finished {
         attempt: ATTEMPT,
         verdict: Verdict::Interrupted,
@@ -191,10 +193,11 @@ fn frames_to_and_from_a_session() {
             len: 7,
             in_file: true,
             attached: 1,
+            parcels: 2,
         },
     };
     frame_is(
         &FromSession::Finished(finished),
-        "747103000f000000030000000000000002f0a2040202010203040506070101",
+        "7471040010000000030000000000000002f0a204020201020304050607010102",
     );
 }

@@ -52,6 +52,7 @@ fn real_messages() -> Vec<Vec<u8>> {
             len: 100,
             in_file: false,
             attached: 0,
+            parcels: 0,
         },
     };
     let run = ToSession::Run {
@@ -64,12 +65,14 @@ fn real_messages() -> Vec<Vec<u8>> {
                 len: 3,
                 in_file: false,
                 attached: 0,
+                parcels: 0,
             },
         },
         call: Part {
             len: 1 << 40,
             in_file: true,
             attached: 255,
+            parcels: 255,
         },
         tries: 1,
     };

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use taskq_wire::frame::WireError;
+use taskq_wire::WireError;
 
 /// A nursery or session cannot begin. The process should say so on its standard error and exit.
 #[derive(Debug, thiserror::Error)]

@@ -376,7 +376,7 @@ impl Session {
                 Err(SessionError::Socket(error)) if is_too_many_under_way(&error) => {}
                 other => return other,
             }
-            if outcome.attached().is_empty() {
+            if !outcome.refers() {
                 let mut finished = finished;
                 finished.outcome.in_file = false;
                 let bytes = outcome.bytes().map_err(SessionError::Payload)?;

@@ -247,6 +247,7 @@ fn a_session_that_is_sent_something_else_than_was_said_ends() {
         attached,
         ..in_memory(len)
     };
+    let with_parcel = |part| Part { parcels: 1, ..part };
     let nothing = in_memory(0);
     let cases = [
         ("the file is shorter", run(1, nothing, in_file(3, 0)), 1),
@@ -261,6 +262,11 @@ fn a_session_that_is_sent_something_else_than_was_said_ends() {
             "what it refers to may change",
             run(1, nothing, in_file(2, 1)),
             2,
+        ),
+        (
+            "a parcel is missing",
+            run(1, nothing, with_parcel(in_file(2, 0))),
+            1,
         ),
         ("bytes are missing", run(1, in_memory(1), nothing), 0),
     ];

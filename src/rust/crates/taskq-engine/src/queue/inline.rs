@@ -9,9 +9,10 @@ use taskq_core::{Action, GoneCause, Input, Scheduler, Verdict};
 use taskq_sys::board::Board;
 
 use super::Queue;
+use crate::clock::now;
 use crate::config::Config;
 use crate::record::Ending;
-use crate::state::{now, Shared, State};
+use crate::state::{Shared, State};
 
 /// A task that is to be run by the caller itself, because the queue has no sessions.
 #[derive(Clone, Debug)]

@@ -17,10 +17,10 @@ use taskq_sys::payload::Payload;
 
 use super::claims::{ClaimOutcome, Claims};
 use super::Queue;
+use crate::clock::now;
 use crate::error::PushError;
 use crate::function::Function;
 use crate::record::TaskPayload;
-use crate::state::now;
 
 /// A map. Dropping it cancels what is under way.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl Map {
         let Some(batch) = self.planned.take() else {
             return Ok(());
         };
-        self.batches.weigh(batch.count, call.len() as u64);
+        self.batches.weigh(batch.count, call.size() as u64);
         let mut options = self.queue().default_options().clone();
         options.timeout = options.timeout.map(|each| batch.time_limit(each));
         let task = Submission {

@@ -1,0 +1,151 @@
+/* Large vectors travel in parcels, memory files of their own, beside what is serialized, and arrive as vectors over
+ * these: they are copied once, by who sends them, and not at all by who gets them.
+ *
+ * Sending: a copy of the object is serialized in which markers stand for its large vectors. A marker is an ALTREP
+ * object that nobody but R's serializer ever sees; what this writes of it is the type of the vector, and where in
+ * which parcel it lies. Attributes are those of the vector, and travel as always.
+ *
+ * Getting: R asks the class of a marker to read it, and gets a vector (shared.c) over the parcel. What comes from
+ * another process is looked at before it is used.
+ *
+ * Only vectors that R would write out in any case go in parcels: not what R or a package has its own short form of. */
+
+#include "shared.h"
+#include "walk.h"
+
+#include <R_ext/Altrep.h>
+
+#include <stdint.h>
+
+/* Lists are looked into so many levels deep. The first two are ours: what a task has, and its arguments. */
+enum { DEPTH = 8 };
+/* So many bytes are written between two looks for an interrupt. */
+static const size_t piece = 16 * 1024 * 1024;
+/* R does not count this memory when it decides to collect garbage. So we do: when there is twice as much as after the
+ * last time, and at least so much. */
+static const double tolerated = 256.0 * 1024 * 1024;
+
+static R_altrep_class_t marker_class;
+
+/* ---- sending ---- */
+
+/* R makes a wrapper where it changes attributes of a large vector; it stands for the vector that is its first part.
+ * The second are two numbers about that. */
+static int is_wrapper(SEXP x) {
+  SEXP inner = R_altrep_data1(x), about = R_altrep_data2(x);
+  return TYPEOF(inner) == TYPEOF(x) && TYPEOF(about) == INTSXP && XLENGTH(about) == 2 && XLENGTH(inner) == XLENGTH(x);
+}
+
+/* The elements of a vector that R would write one by one, or NULL. */
+static const void *elements_of(SEXP x) {
+  while (ALTREP(x) && !tq_is_mapped(x)) {
+    if (!is_wrapper(x)) return NULL;
+    x = R_altrep_data1(x);
+  }
+  return tq_is_shared(x) && tq_is_intact(x) ? NULL : DATAPTR_OR_NULL(x);
+}
+
+static int is_large(SEXP x, size_t from) {
+  int kind = tq_kind_of(TYPEOF(x));
+  return kind >= 0 && TYPEOF(x) != STRSXP && (size_t) XLENGTH(x) >= from / tq_element_size(TYPEOF(x)) && elements_of(x);
+}
+
+static int has_large(SEXP x, int depth, size_t from) {
+  if (TYPEOF(x) != VECSXP) return is_large(x, from);
+  if (depth == 0 || (ALTREP(x) && !is_wrapper(x))) return 0;
+  for (R_xlen_t i = 0; i < XLENGTH(x); i++)
+    if (has_large(VECTOR_ELT(x, i), depth - 1, from)) return 1;
+  return 0;
+}
+
+/* When there is no room for it, it stays. */
+static SEXP marker_for(SEXP x, void *buffer) {
+  size_t from = tq_buffer_parcels_from(buffer);
+  if (from == SIZE_MAX || !is_large(x, from) || !tq_parcel_begin(buffer)) return x;
+  const char *elements = elements_of(x);
+  size_t left = (size_t) XLENGTH(x) * tq_element_size(TYPEOF(x));
+  while (left > 0) {
+    size_t size = left < piece ? left : piece;
+    if (!tq_parcel_write(buffer, elements, size)) return x;
+    elements += size;
+    left -= size;
+    if (left > 0) R_CheckUserInterrupt();
+  }
+  double offset;
+  int place = tq_parcel_end(buffer, &offset);
+  if (place < 0) return x;
+  SEXP state = PROTECT(Rf_allocVector(REALSXP, 4));
+  REAL(state)[0] = TYPEOF(x);
+  REAL(state)[1] = place;
+  REAL(state)[2] = offset;
+  REAL(state)[3] = (double) XLENGTH(x);
+  SEXP marker = R_new_altrep(marker_class, state, R_NilValue);
+  UNPROTECT(1);
+  return marker;
+}
+
+SEXP tq_with_parcels(void *buffer, SEXP object) {
+  size_t from = tq_buffer_parcels_from(buffer);
+  if (from == SIZE_MAX || !has_large(object, DEPTH, from)) return object;
+  return tq_with_vectors(object, DEPTH, marker_for, buffer);
+}
+
+/* ---- getting ---- */
+
+static double held = 0, most = 0;
+
+double tq_parcels_held(void) { return held; }
+
+/* How many bytes count for a holder stands in its tag. */
+static void free_parcel(SEXP holder) {
+  if (R_ExternalPtrAddr(holder)) held -= REAL(R_ExternalPtrTag(holder))[0];
+  tq_parcel_free(R_ExternalPtrAddr(holder));
+  R_ClearExternalPtr(holder);
+}
+
+static void make_room(double bytes) {
+  if (most < tolerated) most = tolerated;
+  if (held + bytes <= most) return;
+  R_gc();
+  most = 2 * (held + bytes);
+}
+
+static SEXP read_marker(SEXP class, SEXP state) {
+  (void) class;
+  const void *payload = tq_payload_being_read();
+  if (!payload) Rf_error("a large vector was saved without its data");
+  if (TYPEOF(state) != REALSXP || XLENGTH(state) != 4) Rf_error("a large vector came without its place");
+  double number = REAL(state)[0], place = REAL(state)[1], offset = REAL(state)[2], length = REAL(state)[3];
+  SEXPTYPE type = tq_is_number(number, 100) ? (SEXPTYPE) number : NILSXP;
+  int is_sound = tq_kind_of(type) >= 0 && type != STRSXP;
+  is_sound = is_sound && tq_is_number(place, 1e6) && tq_is_number(length, R_XLEN_T_MAX);
+  if (!is_sound) Rf_error("a large vector is not what it was said to be");
+  double size = length * (double) tq_element_size(type);
+  make_room(size);
+  /* The pointer is made first: when there is no memory for it, nobody holds the parcel. */
+  SEXP holder = PROTECT(R_MakeExternalPtr(NULL, Rf_ScalarReal(size), R_NilValue));
+  R_RegisterCFinalizerEx(holder, free_parcel, FALSE);
+  void *parcel = tq_payload_parcel(payload, (size_t) place);
+  if (!parcel) Rf_error("a large vector came without its parcel, or there is no memory for it");
+  R_SetExternalPtrAddr(holder, parcel);
+  held += size;
+  struct tq_bytes all;
+  if (!tq_parcel_bytes(parcel, &all)) Rf_error("out of memory while reading a large vector");
+  is_sound = tq_is_number(offset, (double) all.length) && size <= (double) all.length - offset;
+  is_sound = is_sound && (size_t) offset % TQ_ALIGN == 0;
+  if (!is_sound) Rf_error("a large vector is not where it was said to be");
+  SEXP x = tq_make_arrived(type, holder, all.bytes, (size_t) offset, (R_xlen_t) length);
+  UNPROTECT(1);
+  return x;
+}
+
+static SEXP marker_state(SEXP x) { return R_altrep_data1(x); }
+
+static R_xlen_t marker_length(SEXP x) { return (R_xlen_t) REAL(R_altrep_data1(x))[3]; }
+
+void tq_parcels_begin(DllInfo *dll) {
+  marker_class = R_make_altraw_class("parcel", "taskq", dll);
+  R_set_altrep_Length_method(marker_class, marker_length);
+  R_set_altrep_Serialized_state_method(marker_class, marker_state);
+  R_set_altrep_Unserialize_method(marker_class, read_marker);
+}

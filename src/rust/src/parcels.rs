@@ -1,0 +1,106 @@
+//! Large vectors that leave what R serializes: each goes into a memory file of its own, so that whoever gets one and
+//! lets go of it frees its memory, and need not unserialize it.
+//!
+//! Descriptors are scarce: where there are many vectors, or few descriptors left, the vectors of one buffer share a
+//! file. Where there is no memory for a file the vector is serialized as any other.
+
+use std::sync::Arc;
+
+use taskq_sys::parcel::Parcel;
+use taskq_sys::sealed::{are_scarce, Growing};
+
+/// So many vectors of a buffer have files of their own.
+const ALONE: usize = 16;
+/// A vector begins at a multiple of this.
+const ALIGN: u64 = 64;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Parcels {
+    files: Vec<Growing>,
+    /// The file for those that have none of their own.
+    common: Option<usize>,
+    open: Option<Open>,
+    /// There was no room for one.
+    is_full: bool,
+}
+
+/// A vector that is being written.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    place: usize,
+    /// Where in the file it begins.
+    offset: u64,
+}
+
+impl Parcels {
+    /// How many files there are.
+    pub(crate) fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether no more vectors can go this way.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// Begins a vector. `may_add`: a file more may go along. False when there is no room for it.
+    pub(crate) fn begin(&mut self, may_add: bool) -> bool {
+        self.open = self.make_room(may_add);
+        self.is_full = self.open.is_none();
+        !self.is_full
+    }
+
+    fn make_room(&mut self, may_add: bool) -> Option<Open> {
+        let is_alone = may_add && self.files.len() < ALONE && !are_scarce();
+        if let Some(place) = self.common.filter(|_| !is_alone) {
+            let offset = self.files[place].align(ALIGN).ok()?;
+            return Some(Open { place, offset });
+        }
+        if !may_add {
+            return None;
+        }
+        self.files.push(Growing::create("taskq-payload")?);
+        let place = self.files.len() - 1;
+        if !is_alone {
+            self.common = Some(place);
+        }
+        Some(Open { place, offset: 0 })
+    }
+
+    /// Appends to the vector. False when there is no memory: it is gone then, and no other goes this way.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> bool {
+        self.with_open(|file| file.write(bytes).is_ok())
+    }
+
+    /// The vector is complete: in which of the files, and where. `None` when there is no memory for the last of it;
+    /// as above.
+    pub(crate) fn end(&mut self) -> Option<(usize, u64)> {
+        let is_whole = self.with_open(|file| file.flush().is_ok());
+        let open = self.open.take().filter(|_| is_whole)?;
+        Some((open.place, open.offset))
+    }
+
+    fn with_open(&mut self, write: impl FnOnce(&mut Growing) -> bool) -> bool {
+        let Some(open) = self.open else {
+            return false;
+        };
+        if write(&mut self.files[open.place]) {
+            return true;
+        }
+        // What others have in a file before this one is whole.
+        if open.offset == 0 {
+            self.files.truncate(open.place);
+            self.common = self.common.filter(|&place| place < open.place);
+        }
+        self.open = None;
+        self.is_full = true;
+        false
+    }
+
+    /// All of them, to be sent. `None` when there is no memory after all.
+    pub(crate) fn finish(self) -> Option<Vec<Arc<Parcel>>> {
+        let seal = |file: Growing| file.seal().ok().map(|sealed| Arc::new(sealed.into()));
+        self.files.into_iter().map(seal).collect()
+    }
+}
