@@ -27,6 +27,8 @@
 //! | `misfired` | says how many interrupts came while none should |
 //! | `tries` | says how often the task has begun |
 //! | `large <bytes>` | says so many letters; what is large goes in a memory file |
+//! | `in-frame` | what is large goes in the frame |
+//! | `mark <file>` | appends a letter to the file |
 //! | `elements <n> <ms>` | a batch of so many elements, each of which takes so long; says how many began |
 //! | `crash-until <n>` | exits with status 9 before the n-th try |
 //! | `progress <percent>` | tells how far it is |
@@ -51,6 +53,8 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static ARMED: AtomicBool = AtomicBool::new(false);
 /// How many came while none should.
 static MISFIRED: AtomicU32 = AtomicU32::new(0);
+/// Results are not put into files.
+static IN_FRAME: AtomicBool = AtomicBool::new(false);
 
 fn main() {
     let outcome = if std::env::args().nth(1).as_deref() == Some("session") {
@@ -143,7 +147,8 @@ fn session(seed: Seed, file: &SetupFile) -> Outcome {
 }
 
 fn payload(answer: String) -> Payload {
-    let large = Some(answer.as_bytes()).filter(|bytes| bytes.len() > LARGE);
+    let is_large = answer.len() > LARGE && !IN_FRAME.load(Ordering::SeqCst);
+    let large = Some(answer.as_bytes()).filter(|_| is_large);
     let file = large.zip(Growing::create("fake-result"));
     match file.and_then(|(bytes, mut file)| file.write(bytes).is_ok().then(|| file.seal().ok())?) {
         Some(sealed) => sealed.into(),
@@ -190,7 +195,17 @@ fn run(session: &Session, call: &[u8], tries: u32, answer: &mut String) -> Verdi
             "tries" => answer.push_str(&tries.to_string()),
             "crash-until" if u64::from(tries) < number => std::process::exit(9),
             "crash-until" => {}
-            "large" => answer.extend(std::iter::repeat('x').take(number as usize)),
+            "large" => answer.push_str(&"x".repeat(number as usize)),
+            "in-frame" => IN_FRAME.store(true, Ordering::SeqCst),
+            "mark" => {
+                let mut options = std::fs::OpenOptions::new();
+                let mut file = options
+                    .create(true)
+                    .append(true)
+                    .open(&rest)
+                    .expect("a file");
+                std::io::Write::write_all(&mut file, b"x").expect("room for a letter");
+            }
             "elements" => {
                 let (count, ms) = rest.split_once(' ').unwrap_or((&rest, "0"));
                 assert!(session.open_elements(count.parse().unwrap_or(0)));

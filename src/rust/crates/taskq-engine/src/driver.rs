@@ -318,7 +318,9 @@ impl Driver {
                 Round::More => {
                     self.ready.insert(worker, Stirs::ALL);
                 }
-                Round::Broken => {
+                // What it does from now on is lost.
+                Round::Broken => self.kill_worker(worker),
+                Round::Closed => {
                     self.deadlines
                         .insert((now().after(DEATHBED), Deadline::Deathbed(worker)));
                 }

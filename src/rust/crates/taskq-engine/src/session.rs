@@ -45,6 +45,8 @@ pub(crate) struct Session {
     pub(crate) has_refused: bool,
     /// Whether it was killed on our order.
     pub(crate) is_killed: bool,
+    /// See [`Round::Broken`].
+    pub(crate) is_broken: bool,
 }
 
 /// What a session tells.
@@ -97,7 +99,9 @@ pub(crate) enum Round {
     Drained,
     /// There may be more; another event need not come.
     More,
-    /// The session has closed its socket, or talks nonsense.
+    /// The session has closed its socket.
+    Closed,
+    /// What has come cannot be taken in: it was lost, or it is nonsense. Nothing more can be read.
     Broken,
 }
 
@@ -111,6 +115,7 @@ impl Session {
             is_up: false,
             has_refused: false,
             is_killed: false,
+            is_broken: false,
         }
     }
 
@@ -137,7 +142,12 @@ impl Session {
         } else {
             Round::Drained
         };
-        let socket = self.pump_socket(slot, news).unwrap_or(Round::Broken);
+        let mut socket = Round::Broken;
+        if !self.is_broken {
+            let round = self.pump_socket(slot, news);
+            self.is_broken = round.is_err();
+            socket = round.unwrap_or(Round::Broken);
+        }
         if socket != Round::More {
             // However much is left in the pipes: what was read was written before the socket was empty.
             self.stdout.absorb();
@@ -223,7 +233,7 @@ impl Session {
             match progress {
                 Progress::Read(_) => {}
                 Progress::WouldBlock => return Ok(Round::Drained),
-                Progress::Eof => return Ok(Round::Broken),
+                Progress::Eof => return Ok(Round::Closed),
             }
         }
         Ok(Round::More)

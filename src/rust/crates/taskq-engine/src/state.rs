@@ -352,6 +352,12 @@ impl State {
         self.end_attempt(attempt.task, ending, input, now);
     }
 
+    /// What the session runs, or was sent first of all that it has not answered.
+    pub(crate) fn head(&self, worker: WorkerId, now: Time) -> Option<Begun> {
+        let attempt = self.sched.head(worker)?;
+        Some(Begun { attempt, at: now })
+    }
+
     /// A session is gone; `ending` is what it left of the attempt that had `begun`.
     pub(crate) fn bury(
         &mut self,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::id::{AttemptId, TaskId};
+use crate::id::{AttemptId, TaskId, WorkerId};
 use crate::pool::Seat;
 use crate::task::{Claim, Phase, Task};
 use crate::totals::Totals;
@@ -29,6 +29,12 @@ impl Scheduler {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.tasks.counts()
+    }
+
+    /// What this worker was sent first of all that it has not answered.
+    #[must_use]
+    pub fn head(&self, worker: WorkerId) -> Option<AttemptId> {
+        self.pool.head(worker)
     }
 
     /// For how long, by measurement, no worker that is sent tasks ahead runs out of them: a driver that has just handed in

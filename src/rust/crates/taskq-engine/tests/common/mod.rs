@@ -150,6 +150,11 @@ impl Fixture {
         })
     }
 
+    /// The directory of this test, which must be empty again at its end.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// All processes that belong to queues in this test's directory.
     pub fn processes(&self) -> BTreeSet<i32> {
         processes_in(&self.dir)
