@@ -13,6 +13,8 @@ use crate::VERSION;
 
 /// How much is read at once where the payload's place is not known yet.
 const CHUNK: usize = 64 * 1024;
+/// And so much as long as this suffices: a session that waits has memory for no more.
+const FIRST_CHUNK: usize = 4 * 1024;
 /// Memory for a payload is asked for in steps of this size, so that a false length costs nothing.
 const PAYLOAD_STEP: usize = 64 << 20;
 
@@ -58,6 +60,8 @@ pub struct Decoder<M> {
     open: Option<(Frame<M>, usize)>,
     /// What came with frames that are not decoded.
     descriptors: VecDeque<OwnedFd>,
+    /// How much is read at once.
+    room: usize,
     message: PhantomData<M>,
 }
 
@@ -65,6 +69,7 @@ impl<M: DeserializeOwned> Default for Decoder<M> {
     fn default() -> Self {
         Decoder {
             staged: Vec::new(),
+            room: FIRST_CHUNK,
             start: 0,
             end: 0,
             open: None,
@@ -94,8 +99,8 @@ impl<M: DeserializeOwned> Decoder<M> {
             }
         }
         self.compact();
-        if self.staged.len() < self.end + CHUNK {
-            self.staged.resize(self.end + CHUNK, 0);
+        if self.staged.len() < self.end + self.room {
+            self.staged.resize(self.end + self.room, 0);
         }
         let outcome = loop {
             match source.receive(&mut self.staged[self.end..], &mut self.descriptors) {
@@ -107,6 +112,9 @@ impl<M: DeserializeOwned> Decoder<M> {
             Ok(0) => Ok(Progress::Eof),
             Ok(came) => {
                 self.end += came;
+                if self.end == self.staged.len() {
+                    self.room = CHUNK;
+                }
                 Ok(Progress::Read(came))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Progress::WouldBlock),
