@@ -40,6 +40,24 @@ tq_session_env <- function(libpath) {
   )
 }
 
+# The files that R reads when it starts, as ?Startup has it, and what it loads then of taskq. A stem that has read them
+# as they are now can serve another queue.
+tq_startup_files <- function(wd, env) {
+  value <- function(name) if (name %in% names(env)) env[[name]] else Sys.getenv(name)
+  named <- vapply(c("R_ENVIRON", "R_ENVIRON_USER", "R_PROFILE", "R_PROFILE_USER"), value, "")
+  named <- path.expand(named[nzchar(named)])
+  relative <- !startsWith(named, "/")
+  named[relative] <- file.path(wd, named[relative])
+  c(
+    named,
+    file.path(R.home("etc"), c("Renviron", "Renviron.site", "Rprofile.site", "ldpaths")),
+    file.path(R.home("library"), "base", "R", "Rprofile"),
+    file.path(wd, c(".Renviron", ".Rprofile")),
+    path.expand(file.path("~", c(".Renviron", ".Rprofile"))),
+    file.path(getNamespaceInfo("taskq", "path"), c("R/taskq.rdb", "libs/taskq.so"))
+  )
+}
+
 # How many threads the numerical libraries of a worker use, unless the user has said so already:
 # as many workers as there are do not share the cores out by themselves.
 tq_thread_variables <- c(

@@ -6,8 +6,9 @@
 #' @useDynLib taskq, .registration = TRUE
 NULL
 
-# Takes over what the host left for the nursery: `list(setup)`, or a failure.
-rs_nursery_open <- function() .Call(wrap__rs_nursery_open)
+# Forks nurseries for as long as the host wants. `list(setup)`: this process is a nursery from now on; `list(setup = NULL)`:
+# the host wants no more; or a failure.
+rs_stem_serve <- function() .Call(wrap__rs_stem_serve)
 
 # Tells the host that the nursery cannot come up.
 rs_nursery_failed <- function(phase, message) .Call(wrap__rs_nursery_failed, phase, message)

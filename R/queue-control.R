@@ -42,6 +42,7 @@ tq_open <- function(private, session, limits, call) {
     env = c(session_env[setdiff(names(session_env), names(session$env))], session$env),
     wd = session$wd,
     command = tq_session_command("nursery_main", session$name),
+    startup_files = tq_startup_files(session$wd, session$env),
     tempdir = tempdir()
   ))
   private$name <- session$name

@@ -1,14 +1,23 @@
-# What the processes of a queue run: the nursery, and the sessions that are forked from it or, where
-# forking is not possible, started on their own. Nothing here may hang: whatever fails is reported
-# and ends the process.
+# What the processes of a queue run: the stem, which belongs to no queue; the nursery, which is forked from it; and the
+# sessions that are forked from that or, where forking is not possible, started on their own. Nothing here may hang:
+# whatever fails is reported and ends the process.
 
-# Entry point of the nursery. `on.exit` runs also when something jumps to the top level.
+# Entry point of the stem, and so of every nursery that is forked from it: the first of these lines belong to no queue.
+# `on.exit` runs also when something jumps to the top level.
 nursery_main <- function() {
   on.exit(quit("no", status = 1L, runLast = FALSE))
-  setup <- tq_read_setup(tq_checked(rs_nursery_open(), NULL)$setup, rs_nursery_failed)
+  tq_rehearse()
+  bytes <- tq_checked(rs_stem_serve(), NULL)$setup
+  if (is.null(bytes)) {
+    on.exit()
+    quit("no", status = 0L, runLast = FALSE)
+  }
+  # The stem has none, see rs_stem_serve().
+  tempdir(check = TRUE)
+  setup <- tq_read_setup(bytes, rs_nursery_failed)
   objects <- tq_prepare(setup, rs_nursery_failed)
-  tq_leave_no_trace()
-  home <- tq_rehearse(objects$init, setup$seed)
+  tq_leave_no_trace(setup, objects)
+  home <- tq_find_home(objects$init, setup$seed)
   role <- tq_checked(rs_nursery_serve(setup$command), NULL)
   if (role == "session") {
     tq_session_begin()
@@ -65,25 +74,34 @@ tq_attach <- function(packages) {
 
 # A fork inherits all of this: a random stream that would be the same in every session, open files
 # with a shared position, and a temporary directory that the first session to end would delete.
-tq_leave_no_trace <- function() {
+tq_leave_no_trace <- function(setup, objects) {
   tq_forget_seed()
-  closeAllConnections()
+  # This begins with a garbage collection, which the stem has had: it is half of the start of a nursery that has loaded
+  # nothing since. What is old when a session is forked stays shared with it.
+  is_bare <- !length(setup$packages) && !length(objects$globals) && is.null(objects$preload)
+  is_closed <- length(getAllConnections()) == 3L && sink.number() == 0L && sink.number("message") == 2L
+  if (!is_bare || !is_closed) closeAllConnections()
   unlink(tempdir(), recursive = TRUE)
 }
 
-# What every session does first is done here once: R reads functions of packages, and compiles them, when
-# they are first used, and a fork has them then. Without an `init`, what tasks find is known here, too.
-tq_rehearse <- function(init, seed) {
+# What every nursery and every session does first is done once in the stem: R reads functions of packages, and compiles
+# them, when they are first used, and a fork has them then.
+tq_rehearse <- function() {
   list(
+    tq_read_setup, tq_prepare, tq_leave_no_trace, tq_find_home, closeAllConnections, list2env, unlink, rs_nursery_serve,
     tq_session_begin, tq_session_run, tq_serve_tasks, tq_serve_until_failure, tq_go_home, tq_reply_failure,
     quit, tempdir, Sys.unsetenv, suspendInterrupts, rs_session_start, rs_session_ready
   )
   evaluator <- tq_evaluator()
   for (i in 1:3) tq_guarded(evaluator, evaluator$evaluate(function() NULL, list()))
-  home <- tq_home(seed)
-  if (is.null(init)) return(home)
+  tq_home(NULL)
   tq_forget_seed()
-  NULL
+  gc()
+}
+
+# What tasks find is known in the nursery, unless an `init` changes it.
+tq_find_home <- function(init, seed) {
+  if (is.null(init)) tq_home(seed)
 }
 
 # From here on this process is one session.

@@ -118,9 +118,11 @@ impl Driver {
 
     /// Looks whether the nursery has died; if so, its sessions end with it.
     pub(super) fn look_for_nursery_death(&mut self) {
-        let Some(nursery) = &self.nursery else { return };
+        let Some(nursery) = &mut self.nursery else {
+            return;
+        };
         let Some(end) = nursery.try_wait() else {
-            if nursery.pidfd.is_none() && nursery.is_silent {
+            if nursery.dies_unheard() && nursery.is_silent {
                 self.deadlines
                     .insert((now().after(LOOK_AGAIN), Deadline::LookForDeath));
             }

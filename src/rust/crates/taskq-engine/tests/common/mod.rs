@@ -71,6 +71,7 @@ impl Fixture {
             command: vec![fake_nursery().into()],
             env,
             working_dir: dir.clone(),
+            startup_files: Vec::new(),
             parent_dir: dir.clone(),
             setup: options.setup.as_bytes().to_vec(),
             output_limit: options.output_limit,
@@ -216,7 +217,8 @@ pub fn stderr(task: &DoneTask) -> String {
     String::from_utf8_lossy(&task.ending.stderr.bytes).into_owned()
 }
 
-/// Every process whose environment names a temporary directory under `dir`: nurseries, sessions, and what they started.
+/// Every process whose environment names a temporary directory under `dir`: stems, nurseries, sessions, and what they
+/// started.
 fn processes_in(dir: &Path) -> BTreeSet<i32> {
     let mark = format!("TMPDIR={}/", dir.display());
     let entries = fs::read_dir("/proc").expect("proc").flatten();
