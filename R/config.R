@@ -58,6 +58,11 @@ tq_startup_files <- function(wd, env) {
   )
 }
 
+# What the process list shows of the processes of a queue. A stem belongs to none; its nurseries, which are forks of it, find
+# room for theirs.
+tq_title <- function(name) if (is.null(name)) "taskq" else paste0("taskq:", name)
+tq_stem_title <- formatC("taskq", width = -80)
+
 # How many threads the numerical libraries of a worker use, unless the user has said so already:
 # as many workers as there are do not share the cores out by themselves.
 tq_thread_variables <- c(
@@ -79,8 +84,8 @@ tq_thread_env <- function(threads, max_workers) {
 # The command that starts R with one of the two entry points of worker-main.R. It has no spaces
 # and no character that R's front end, a shell script, would expand.
 # What follows --args is for the process list.
-tq_session_command <- function(entry, name = NULL) {
+tq_session_command <- function(entry, title) {
   code <- sprintf("loadNamespace(\"taskq\",lib.loc=Sys.getenv(\"TASKQ_LIB\"))$%s()", entry)
   c(file.path(R.home("bin"), "R"), "--no-echo", "--no-save", "--no-restore", "-e", code,
-    "--args", if (is.null(name)) "taskq" else paste0("taskq:", name))
+    "--args", title)
 }

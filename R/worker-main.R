@@ -15,6 +15,8 @@ nursery_main <- function() {
   # The stem has none, see rs_stem_serve().
   tempdir(check = TRUE)
   setup <- tq_read_setup(bytes, rs_nursery_failed)
+  rs_write_title(setup$title)
+  tq_limit_threads(setup$threads)
   objects <- tq_prepare(setup, rs_nursery_failed)
   tq_leave_no_trace(setup, objects)
   home <- tq_find_home(objects$init, setup$seed)
@@ -42,6 +44,13 @@ session_main <- function() {
 
 tq_read_setup <- function(bytes, failed) {
   tq_phase("setup", unserialize(bytes), failed)
+}
+
+# The stem may have been started with other numbers of threads. `threads`: variables and their values.
+tq_limit_threads <- function(threads) {
+  changed <- threads[Sys.getenv(names(threads)) != threads]
+  if (length(changed)) do.call(Sys.setenv, as.list(changed))
+  for (variable in names(changed)) rs_limit_threads(variable, as.integer(changed[[variable]]))
 }
 
 # Everything that all sessions of the queue share. Returns the objects of the user.
@@ -88,7 +97,7 @@ tq_leave_no_trace <- function(setup, objects) {
 # them, when they are first used, and a fork has them then.
 tq_rehearse <- function() {
   list(
-    tq_read_setup, tq_prepare, tq_leave_no_trace, tq_find_home, closeAllConnections, list2env, unlink, rs_nursery_serve,
+    tq_read_setup, tq_limit_threads, tq_prepare, tq_leave_no_trace, tq_find_home, closeAllConnections, list2env, unlink, rs_nursery_serve,
     tq_session_begin, tq_session_run, tq_serve_tasks, tq_serve_until_failure, tq_go_home, tq_reply_failure,
     quit, tempdir, Sys.unsetenv, suspendInterrupts, rs_session_start, rs_session_ready
   )

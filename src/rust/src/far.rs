@@ -51,6 +51,19 @@ fn rs_stem_serve() -> Robj {
     }
 }
 
+/// Shows `title` in the list of processes, in place of the argument that the process was started with for this.
+#[extendr]
+fn rs_write_title(title: &str) {
+    // SAFETY: R has copied the arguments when it was started, and this is the thread that would ask for them.
+    unsafe { taskq_sys::title::write("taskq", title) };
+}
+
+/// Has numerical libraries that are loaded use so many threads, as if the variable had told them at their start.
+#[extendr]
+fn rs_limit_threads(variable: &str, count: i32) {
+    taskq_sys::threads::limit(variable, count);
+}
+
 /// Tells the host that the nursery cannot come up.
 #[extendr]
 fn rs_nursery_failed(phase: &str, message: &str) {
@@ -260,6 +273,8 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
 extendr_module! {
     mod far;
     fn rs_stem_serve;
+    fn rs_limit_threads;
+    fn rs_write_title;
     fn rs_nursery_failed;
     fn rs_nursery_serve;
     fn rs_session_exec_open;

@@ -49,6 +49,7 @@ pub(super) fn read(config: &List) -> std::result::Result<Config, String> {
         command: strings("command")?,
         env: environment,
         working_dir: PathBuf::from(text("wd")?),
+        late_variables: strings("late_variables")?,
         startup_files: strings("startup_files")?
             .into_iter()
             .map(PathBuf::from)

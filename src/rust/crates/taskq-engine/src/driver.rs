@@ -235,6 +235,14 @@ impl Driver {
             .register(&mut SourceFd(&fd.as_raw_fd()), token, interest)
     }
 
+    /// Closing a descriptor is not enough when somebody else still holds it: a fork of the host, or another queue.
+    fn unwatch(&self, fd: BorrowedFd<'_>) {
+        let _ = self
+            .poll
+            .registry()
+            .deregister(&mut SourceFd(&fd.as_raw_fd()));
+    }
+
     fn read_nursery(&mut self) {
         self.hear_stem();
         while let Some(message) = self.nursery.as_mut().and_then(Nursery::receive) {

@@ -128,6 +128,7 @@ fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
             "{:?}",
             start.elapsed()
         );
+        common::remove_dir_of_unready(&names[2..]);
     }
 }
 

@@ -129,12 +129,9 @@ fn a_stopped_stem_does_not_outlive_its_host() {
     eventually("the stem to stop", || is_stopped(stem));
     host.kill().expect("kill");
     host.wait().expect("reap");
-    for name in line
-        .split_whitespace()
-        .filter(|word| !word.starts_with('/'))
-    {
-        nothing_is_left(name);
-    }
+    let names: Vec<&str> = line.split_whitespace().skip(1).collect();
+    names.iter().for_each(|name| nothing_is_left(name));
+    common::remove_dir_of_unready(&names[2..]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::config::Config;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Likeness {
     command: Vec<OsString>,
-    /// By name: the order has no meaning.
+    /// By name: the order has no meaning. Without those that a nursery sets by itself.
     env: Vec<(OsString, OsString)>,
     working_dir: PathBuf,
     /// The variables by which this process itself belongs to queues.
@@ -41,7 +41,9 @@ struct Stamp {
 impl Likeness {
     /// What a program would be started with now, by this thread. `None` where that cannot be found out.
     pub(crate) fn of(config: &Config) -> Option<Likeness> {
-        let mut env = config.env.clone();
+        let is_late = |name: &OsString| config.late_variables.contains(name);
+        let early = config.env.iter().filter(|(name, _)| !is_late(name));
+        let mut env: Vec<_> = early.cloned().collect();
         env.sort();
         Some(Likeness {
             command: config.command.clone(),

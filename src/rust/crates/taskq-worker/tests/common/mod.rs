@@ -349,6 +349,13 @@ pub(crate) fn nothing_is_left(token: &str) {
     });
 }
 
+/// Nobody is there who could remove the directory of a queue whose nursery has died, with its host, before it could serve.
+pub(crate) fn remove_dir_of_unready(tokens: &[&str]) {
+    for token in tokens {
+        std::fs::remove_dir(std::env::temp_dir().join(token)).expect("an empty directory");
+    }
+}
+
 /// Waits for a condition.
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
