@@ -19,6 +19,19 @@ fn close(fixture: &Fixture) {
     assert!(fixture.queue().wait_for_end(DEADLINE));
 }
 
+/// A task that has begun, so that it is to blame, and lost, when its session dies.
+fn push_busy(fixture: &Fixture) {
+    let label = fixture.push(None, "print go; stubborn 60000");
+    let task = fixture
+        .queue()
+        .find([label.as_str()])
+        .expect("in the queue")[0];
+    wait_for("the task to begin", || {
+        let (stdout, _) = fixture.queue().output(task)?;
+        (stdout.bytes == b"go").then_some(())
+    });
+}
+
 #[test]
 fn the_second_queue_comes_from_the_stem_of_the_first() {
     let first = Fixture::with(one_worker());
@@ -64,6 +77,7 @@ fn a_queue_that_ends_takes_nothing_of_another_along() {
     close(&third);
     close(&second);
     assert!(second.processes().is_empty(), "the last one ends the stem");
+    assert_eq!(parent_of(stems[0]), None, "it is a zombie");
 }
 
 #[test]
@@ -73,8 +87,7 @@ fn a_nursery_that_dies_is_replaced_by_another_from_the_same_stem() {
     let second = first.beside(one_worker());
     let nursery = second.nursery();
     let stems = first.stems();
-    let label = second.push(None, "stubborn 60000");
-    second.pid_of_running(&label);
+    push_busy(&second);
     process::kill(nursery, libc::SIGKILL).expect("it lives");
     assert!(matches!(second.pop().outcome, Outcome::Crash { .. }));
     let other = second.nursery();
@@ -106,8 +119,7 @@ fn a_stem_that_is_killed_costs_no_queue_anything_and_the_next_starts_another() {
     let stem = parent_of(third.nursery()).expect("it lives");
     assert_eq!(first.stems(), [stem]);
     // An orphan's death is heard, too, and its successor comes from what there is.
-    let label = first.push(None, "stubborn 60000");
-    first.pid_of_running(&label);
+    push_busy(&first);
     process::kill(nurseries[0], libc::SIGKILL).expect("it lives");
     assert!(matches!(first.pop().outcome, Outcome::Crash { .. }));
     assert_eq!(parent_of(first.nursery()), Some(stem));
