@@ -62,12 +62,11 @@ fn a_queue_that_ends_takes_nothing_of_another_along() {
         fixture.push(None, "spawn-sleep 60");
         fixture.pop();
     }
-    let before = second.processes().len();
+    let are_left = |count| (second.processes().len() == count).then_some(());
+    // The stem; of each a nursery, a session and a stray.
+    wait_for("the strays", || are_left(7));
     close(&first);
-    // The first one's nursery, session and stray.
-    wait_for("the first to be gone", || {
-        (second.processes().len() == before - 3).then_some(())
-    });
+    wait_for("the first to be gone", || are_left(4));
     assert_eq!(second.stems(), stems);
     second.push(None, "exit 3");
     second.pop();
