@@ -58,8 +58,8 @@ tq_startup_files <- function(wd, env) {
   )
 }
 
-# What the process list shows of the processes of a queue. A stem belongs to none; its nurseries, which are forks of it, find
-# room for theirs.
+# What the process list shows of the processes of a queue. A stem belongs to none; its nurseries, which are forks of
+# it, find room for theirs.
 tq_title <- function(name) if (is.null(name)) "taskq" else paste0("taskq:", name)
 tq_stem_title <- formatC("taskq", width = -80)
 

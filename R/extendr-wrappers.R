@@ -6,8 +6,8 @@
 #' @useDynLib taskq, .registration = TRUE
 NULL
 
-# Forks nurseries for as long as the host wants. `list(setup)`: this process is a nursery from now on; `list(setup = NULL)`:
-# the host wants no more; or a failure.
+# Forks nurseries for as long as the host wants. `list(setup)`: this process is a nursery from now on; `list(setup =
+# NULL)`: the host wants no more; or a failure.
 rs_stem_serve <- function() .Call(wrap__rs_stem_serve)
 
 # Has numerical libraries that are loaded use so many threads, as if the variable had told them at their start.

@@ -97,7 +97,8 @@ tq_leave_no_trace <- function(setup, objects) {
 # them, when they are first used, and a fork has them then.
 tq_rehearse <- function() {
   list(
-    tq_read_setup, tq_limit_threads, tq_prepare, tq_leave_no_trace, tq_find_home, closeAllConnections, list2env, unlink, rs_nursery_serve,
+    tq_read_setup, tq_limit_threads, tq_prepare, tq_leave_no_trace, tq_find_home, closeAllConnections, list2env, unlink,
+    rs_write_title, rs_nursery_serve,
     tq_session_begin, tq_session_run, tq_serve_tasks, tq_serve_until_failure, tq_go_home, tq_reply_failure,
     quit, tempdir, Sys.unsetenv, suspendInterrupts, rs_session_start, rs_session_ready
   )

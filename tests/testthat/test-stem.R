@@ -1,5 +1,5 @@
-# The stem, from which the nurseries of several queues are forked (R/worker-main.R): what queues share, and that it is nothing
-# of a user.
+# The stem, from which the nurseries of several queues are forked (R/worker-main.R): what queues share, and that it is
+# nothing of a user.
 
 nursery_of <- function(q) parent_pid(run_task(q, global(function() Sys.getpid()))$result)
 
@@ -78,8 +78,9 @@ test_that("queues that differ in what R reads at its start have stems of their o
 test_that("each queue shows its own name in the list of processes", {
   shown <- global(function() {
     of <- function(pid) {
-      words <- strsplit(rawToChar(replace(bytes <- readBin(sprintf("/proc/%d/cmdline", pid), "raw", 10000L), bytes == 0, as.raw(1))), "\001")
-      trimws(utils::tail(words[[1L]], 1L))
+      bytes <- readBin(sprintf("/proc/%d/cmdline", pid), "raw", 10000L)
+      words <- strsplit(rawToChar(replace(bytes, bytes == 0, charToRaw("\n"))), "\n")[[1L]]
+      trimws(words[[length(words)]])
     }
     nursery <- as.integer(strsplit(readLines("/proc/self/stat"), " ")[[1L]][[4L]])
     c(of(Sys.getpid()), of(nursery))

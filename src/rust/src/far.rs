@@ -1,5 +1,5 @@
-//! What R calls in the far processes: stems, nurseries and sessions. Such a process has one role at a time, so its state is
-//! one value here, used on the R thread only.
+//! What R calls in the far processes: stems, nurseries and sessions. Such a process has one role at a time, so its
+//! state is one value here, used on the R thread only.
 //!
 //! What receives, evaluates and replies is in `src/*.c` and [`external`](crate::external), on the same state.
 
@@ -37,8 +37,8 @@ pub(crate) fn with_far<T>(body: impl FnOnce(&mut Far) -> T) -> T {
     FAR.with_borrow_mut(body)
 }
 
-/// Forks nurseries for as long as the host wants. `list(setup)`: this process is a nursery from now on; `list(setup = NULL)`:
-/// the host wants no more; or a failure.
+/// Forks nurseries for as long as the host wants. `list(setup)`: this process is a nursery from now on; `list(setup =
+/// NULL)`: the host wants no more; or a failure.
 #[extendr]
 fn rs_stem_serve() -> Robj {
     match Stem::open().and_then(Stem::serve) {

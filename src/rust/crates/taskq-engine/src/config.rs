@@ -14,11 +14,11 @@ pub struct Config {
     pub env: Vec<(OsString, OsString)>,
     /// Its working directory, and so that of the sessions. It must exist.
     pub working_dir: PathBuf,
-    /// Those of its variables that a nursery sets by itself before anything of a user is loaded: they need not have been there at
-    /// the start of the program.
+    /// Those of its variables that a nursery sets by itself before anything of a user is loaded: they need not have
+    /// been there at the start of the program.
     pub late_variables: Vec<OsString>,
-    /// The files that it reads at its start, whether they are there or not. While none of them changes, and all of the above is
-    /// equal, another queue's nursery may come from the same start of the program.
+    /// The files that it reads at its start, whether they are there or not. While none of them changes, and all of the
+    /// above is equal, another queue's nursery may come from the same start of the program.
     pub startup_files: Vec<PathBuf>,
     /// Where the queue's own directory is made; it is removed with the queue.
     pub parent_dir: PathBuf,

@@ -1,7 +1,7 @@
 //! The host's side of the nursery: how it is born, told and buried. The far side is in `taskq-worker`.
 //!
-//! A nursery comes from a [`Stem`], in three steps that its [`Life`] tells apart. In the driver's eyes it is one process from its
-//! beginning, whose death is told by one of several descriptors:
+//! A nursery comes from a [`Stem`], in three steps that its [`Life`] tells apart. In the driver's eyes it is one
+//! process from its beginning, whose death is told by one of several descriptors:
 //!
 //! | life | its process | who knows how it ended |
 //! | --- | --- | --- |
@@ -92,8 +92,8 @@ struct ForStem {
 }
 
 impl Nursery {
-    /// Has a nursery made: by a stem that there is, or by one that is started for it. In either case it answers when it is up,
-    /// or dies.
+    /// Has a nursery made: by a stem that there is, or by one that is started for it. In either case it answers when
+    /// it is up, or dies.
     ///
     /// # Errors
     /// What the operating system says, with the program's name where that is to blame.

@@ -1,18 +1,19 @@
-//! The host's side of a stem: how the process is started, asked and ended, and which of them a new nursery can come from. The far
-//! side, and what a stem is, is in `taskq-worker`.
+//! The host's side of a stem: how the process is started, asked and ended, and which of them a new nursery can come
+//! from. The far side, and what a stem is, is in `taskq-worker`.
 //!
-//! Starting the program takes a tenth of a second, a fork of what it has become a millisecond. So the first queue of an R session
-//! starts a stem, which stays for other queues that are [alike](likeness) in all that the program has read or inherited.
+//! Starting the program takes a tenth of a second, a fork of what it has become a millisecond. So the first queue of
+//! an R session starts a stem, which stays for other queues that are [alike](likeness) in all that the program has
+//! read or inherited.
 //!
-//! A stem lives as long as a nursery that came from it, of whatever queue: the nurseries hold it, and the list of stems, which is
-//! the process's, only knows them. Whoever lets go of the last nursery ends it and waits for its end, which takes a
-//! millisecond, as it does not lie in the stem's power. A stem that dies by itself costs no queue anything; the next one
-//! starts another.
+//! A stem lives as long as a nursery that came from it, of whatever queue: the nurseries hold it, and the list of
+//! stems, which is the process's, only knows them. Whoever lets go of the last nursery ends it and waits for its end,
+//! which takes a millisecond, as it does not lie in the stem's power. A stem that dies by itself costs no queue
+//! anything; the next one starts another.
 //!
 //! A stem is a child of the host and nurseries are its children, so it is the stem that learns how a nursery ended.
 //!
-//! A fork of the host that has queues of its own starts a stem for each: the list, and its lock, may have been in use when it was
-//! forked. It neither asks nor ends a stem that is not its own.
+//! A fork of the host that has queues of its own starts a stem for each: the list, and its lock, may have been in use
+//! when it was forked. It neither asks nor ends a stem that is not its own.
 
 mod likeness;
 
@@ -37,7 +38,8 @@ use crate::config::Config;
 
 /// A stem finds its control socket here.
 const CONTROL: RawFd = 3;
-/// How long strays are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for longer.
+/// How long strays are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for
+/// longer.
 const STRAYS_LIMIT: Duration = Duration::from_secs(1);
 
 /// A stem of this process.
@@ -120,8 +122,8 @@ impl Stem {
         let (near, far) = socket::packet_pair()?;
         socket::set_nonblocking(near.as_fd(), true)?;
         let (program, arguments) = split_command(&config.command)?;
-        // It is open before the command makes descriptors of its own, so the number at which the child finds it is taken by
-        // now, and placing it there overwrites nothing that `Command` needs.
+        // It is open before the command makes descriptors of its own, so the number at which the child finds it is
+        // taken by now, and placing it there overwrites nothing that `Command` needs.
         let control = far.as_raw_fd();
         let mut command = Command::new(program);
         command

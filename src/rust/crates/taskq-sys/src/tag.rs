@@ -3,10 +3,11 @@
 //! `TASKQ_QUEUE` holds the tokens of all queues a process belongs to, outer ones first: a task may have a queue of its own.
 //! `TASKQ_SESSION` holds the tags of all sessions it descends from, `<token>.<nursery's process id>.<worker>`, outer ones first.
 //!
-//! Others see a process's environment as it was at its `exec`, and what is forked never calls `exec`. So a stem, from which the
-//! nurseries of several queues may come, is started with a name of its own as the last token, and a nursery writes its
-//! queue's over it, in place ([`write_queue`]). There are blanks after the outer tags of sessions, and a session writes its
-//! tag there ([`write_session`]). All that it forks inherits these bytes, and all that it executes inherits the variable.
+//! Others see a process's environment as it was at its `exec`, and what is forked never calls `exec`. So a stem, from
+//! which the nurseries of several queues may come, is started with a name of its own as the last token, and a nursery
+//! writes its queue's over it, in place ([`write_queue`]). There are blanks after the outer tags of sessions, and a
+//! session writes its tag there ([`write_session`]). All that it forks inherits these bytes, and all that it executes
+//! inherits the variable.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -18,8 +19,8 @@ pub const SESSION: &str = "TASKQ_SESSION";
 /// How many blanks there are for the tag of a session; no tag is longer.
 pub const SESSION_ROOM: usize = 96;
 
-/// The two variables with which a stem must be started: those of this process, extended by the stem's own name, which is as
-/// long as the token of a queue.
+/// The two variables with which a stem must be started: those of this process, extended by the stem's own name, which
+/// is as long as the token of a queue.
 #[must_use]
 pub fn stem_variables(token: &str) -> [(&'static str, String); 2] {
     let outer = |name| std::env::var(name).unwrap_or_default();
@@ -67,7 +68,8 @@ pub fn own_queue() -> Option<String> {
     tokens.split(' ').next_back().map(str::to_owned)
 }
 
-/// Replaces the last token in this process's [`QUEUE`] by `token`, in place when it is as long, so that others can see it.
+/// Replaces the last token in this process's [`QUEUE`] by `token`, in place when it is as long, so that others can see
+/// it.
 ///
 /// Returns whether it was. If not, only what this process executes will carry the token.
 ///

@@ -1,7 +1,8 @@
 //! How many threads numerical libraries use that are loaded by now.
 //!
-//! They read their variable when they are loaded, which may have been before it was known what it should be: R itself brings
-//! OpenMP along, and its BLAS. One that is loaded later reads the variable, so there is nothing to be done about it here.
+//! They read their variable when they are loaded, which may have been before it was known what it should be: R itself
+//! brings OpenMP along, and its BLAS. One that is loaded later reads the variable, so there is nothing to be done
+//! about it here.
 
 use std::ffi::{c_char, c_int, CStr};
 

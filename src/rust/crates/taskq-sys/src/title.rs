@@ -1,12 +1,14 @@
-//! What others see of a process in the list of processes, where it was forked and not executed: its last argument, rewritten in
-//! place. Who starts the program leaves room there, by blanks.
+//! What others see of a process in the list of processes, where it was forked and not executed: its last argument,
+//! rewritten in place. Who starts the program leaves room there, by blanks.
 
 use std::fs;
 
-/// Positions in `/proc/self/stat` after the name, of what proc(5) counts as fields 48 and 49: where the arguments begin and end.
+/// Positions in `/proc/self/stat` after the name, of what proc(5) counts as fields 48 and 49: where the arguments
+/// begin and end.
 const ARGUMENTS: [usize; 2] = [45, 46];
 
-/// Writes `title` over the last argument of this process, as much of it as there is room for. Returns whether all of it was.
+/// Writes `title` over the last argument of this process, as much of it as there is room for. Returns whether all of
+/// it was.
 ///
 /// The argument must begin with `start`; otherwise nothing is done.
 ///
@@ -23,7 +25,8 @@ pub unsafe fn write(start: &str, title: &str) -> bool {
     if first == 0 || end <= first {
         return false;
     }
-    // SAFETY: the kernel has put the arguments there, on the stack, which stays and is writable. Nobody else looks at them now.
+    // SAFETY: the kernel has put the arguments there, on the stack, which stays and is writable. Nobody else looks at
+    // them now.
     let arguments = unsafe { std::slice::from_raw_parts_mut(first as *mut u8, end - first) };
     let Some((0, strings)) = arguments.split_last_mut().map(|(last, rest)| (*last, rest)) else {
         return false;

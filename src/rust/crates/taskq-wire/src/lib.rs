@@ -10,8 +10,9 @@
 //! | session control | packets | [`ToControl`](message::ToControl) | [`FromControl`](message::FromControl) |
 //! | session tasks | stream of frames | [`ToSession`](message::ToSession) | [`FromSession`](message::FromSession) |
 //!
-//! [`packet`] encodes all but the last, which [`frame`] does; [`memory`] is the account of what a session has; [`board`] lays out the page of shared memory in which a session
-//! notes what it has begun and the host notes what it has read.
+//! [`packet`] encodes all but the last, which [`frame`] does; [`memory`] is the account of what a session has;
+//! [`board`] lays out the page of shared memory in which a session notes what it has begun and the host notes what it
+//! has read.
 //!
 //! This crate opens no socket, maps no memory and knows nothing of R: payloads are opaque bytes here.
 #![forbid(unsafe_code)]

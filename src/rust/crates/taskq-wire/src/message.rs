@@ -13,9 +13,9 @@ pub struct SlotId(pub u32);
 /// Host to stem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToStem {
-    /// Make a nursery. Five descriptors come with this packet, in this order: the nursery's end of its control socket, the
-    /// status board, the setup file, the nursery's end of its output pipe, and the stem's end of a socket for what it has to
-    /// say about this nursery, which is [`FromStem`].
+    /// Make a nursery. Five descriptors come with this packet, in this order: the nursery's end of its control socket,
+    /// the status board, the setup file, the nursery's end of its output pipe, and the stem's end of a socket for what
+    /// it has to say about this nursery, which is [`FromStem`].
     Nursery {
         /// The process id of the host, which is the stem's parent.
         host_pid: i32,

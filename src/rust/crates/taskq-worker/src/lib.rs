@@ -1,5 +1,5 @@
-//! The far end of a queue: the stem that nurseries come from, the nursery that makes sessions, and the session that runs tasks. It
-//! knows nothing of R.
+//! The far end of a queue: the stem that nurseries come from, the nursery that makes sessions, and the session that
+//! runs tasks. It knows nothing of R.
 //!
 //! A *stem* is a process in which everything is up that does not depend on a queue. It forks a nursery for each queue.
 //! A *nursery* is a process that has loaded everything a task may need and then serves one host: it forks a *session* on
@@ -11,9 +11,10 @@
 //!                       └── end              └── Role::End
 //! ```
 //!
-//! Who dies when: a stem leaves when its host is gone; a nursery kills everything it started when its host is gone or says
-//! so; a session kills itself and its own when its nursery is gone. What decides is the other *process* (its descriptor, or its being one's parent); the end of a
-//! stream is only a hint, because any fork may hold the other end.
+//! Who dies when: a stem leaves when its host is gone; a nursery kills everything it started when its host is gone or
+//! says so; a session kills itself and its own when its nursery is gone. What decides is the other *process* (its
+//! descriptor, or its being one's parent); the end of a stream is only a hint, because any fork may hold the other
+//! end.
 
 mod error;
 mod nursery;

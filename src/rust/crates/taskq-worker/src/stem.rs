@@ -1,14 +1,16 @@
 //! The stem: a process in which everything is up that does not depend on a queue, and from which nurseries are forked.
 //!
-//! A host starts a program once; what has then become of it, before it has taken in anything of a user, is worth keeping for the
-//! next queue. So the process that is started becomes no nursery: it *forks* one for each request of the host, reaps it, and
-//! tells the host how it ended. Every nursery comes into being in this one way, the first like all others.
+//! A host starts a program once; what has then become of it, before it has taken in anything of a user, is worth
+//! keeping for the next queue. So the process that is started becomes no nursery: it *forks* one for each request of
+//! the host, reaps it, and tells the host how it ended. Every nursery comes into being in this one way, the first like
+//! all others.
 //!
-//! A stem must take in nothing of any queue: it reads no setup file, and has no descriptor of a queue but the one on which it
-//! tells of the queue's nursery. It has one thread, sleeps until there is something to do, and has no handler for signals.
+//! A stem must take in nothing of any queue: it reads no setup file, and has no descriptor of a queue but the one on
+//! which it tells of the queue's nursery. It has one thread, sleeps until there is something to do, and has no handler
+//! for signals.
 //!
-//! Where there is no forking (the process has threads, the kernel has no process descriptors, or a test says so), there is
-//! no stem either: the process becomes the one nursery that it was started for.
+//! Where there is no forking (the process has threads, the kernel has no process descriptors, or a test says so),
+//! there is no stem either: the process becomes the one nursery that it was started for.
 //!
 //! ```text
 //! Stem::open ── serve ──┬── a nursery, forked or not, and its setup file
@@ -79,8 +81,8 @@ struct Request {
 type Become = Result<(Nursery, SetupFile), StartError>;
 
 impl Stem {
-    /// Takes over what a stem inherits. The process has loaded what all queues need, and its temporary directory is removed now:
-    /// every nursery, and every session, makes its own.
+    /// Takes over what a stem inherits. The process has loaded what all queues need, and its temporary directory is
+    /// removed now: every nursery, and every session, makes its own.
     ///
     /// # Errors
     /// The process was not started by a host.
@@ -104,8 +106,8 @@ impl Stem {
         })
     }
 
-    /// Forks nurseries until the host is gone or closes its end. Returns in each of them, and in this process itself when it has
-    /// to be the nursery.
+    /// Forks nurseries until the host is gone or closes its end. Returns in each of them, and in this process itself
+    /// when it has to be the nursery.
     ///
     /// # Errors
     /// [`StartError`]. The process should exit, be it the stem or a nursery.
@@ -245,7 +247,8 @@ impl Stem {
         // What the process has printed and not written yet is not to be written by each nursery again.
         // SAFETY: flushes what C's streams hold.
         unsafe { libc::fflush(std::ptr::null_mut()) };
-        // SAFETY: the process has a single thread, so the child is a whole process: no lock is held by a thread it lacks.
+        // SAFETY: the process has a single thread, so the child is a whole process: no lock is held by a thread it
+        // lacks.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             pid => Ok(pid),
@@ -254,8 +257,8 @@ impl Stem {
 
     /// In the stem: a nursery was forked.
     fn adopt(&mut self, pid: i32, report: OwnedFd) -> Result<(), StartError> {
-        // From now on the host's death is seen by the loop, and this process is worth more than the thread that has started
-        // it; the signal is only needed to wake a stem that was stopped.
+        // From now on the host's death is seen by the loop, and this process is worth more than the thread that has
+        // started it; the signal is only needed to wake a stem that was stopped.
         process::set_parent_death_signal(libc::SIGCONT).map_err(StartError::system("be woken"))?;
         match process::pidfd(pid) {
             Ok(Some(pidfd)) => {
@@ -315,8 +318,8 @@ fn own_dir() -> Option<PathBuf> {
     (dir.file_name()? == name.as_str()).then_some(dir)
 }
 
-/// Tells the host of a nursery. A host that does not hear it needs to know nothing any more; a nursery gives rise to two
-/// messages, for which there is room.
+/// Tells the host of a nursery. A host that does not hear it needs to know nothing any more; a nursery gives rise to
+/// two messages, for which there is room.
 fn tell(report: &OwnedFd, message: &FromStem, fd: Option<&OwnedFd>) {
     if let Ok(packet) = packet::encode(message) {
         let fds: Vec<_> = fd.map(AsFd::as_fd).into_iter().collect();

@@ -1,7 +1,7 @@
 //! What must be equal for nurseries to come from one stem: all that the program reads at its start, or inherits.
 //!
-//! Nothing is judged here. A variable that no program reads, or a change in a file that says the same as before, makes another
-//! stem: it costs a tenth of a second, and a wrong guess would cost the user a day.
+//! Nothing is judged here. A variable that no program reads, or a change in a file that says the same as before, makes
+//! another stem: it costs a tenth of a second, and a wrong guess would cost the user a day.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,7 +1,8 @@
-//! What a process that the calling thread starts would inherit, beside its environment, working directory and descriptors.
+//! What a process that the calling thread starts would inherit, beside its environment, working directory and
+//! descriptors.
 //!
-//! Two processes that were started with an equal heritage by one host are, to what they run, as good as one. It is a text to be
-//! compared, not to be read. Signals are not part of it: who starts a process here resets them.
+//! Two processes that were started with an equal heritage by one host are, to what they run, as good as one. It is a
+//! text to be compared, not to be read. Signals are not part of it: who starts a process here resets them.
 
 use std::fs;
 use std::io;
@@ -25,8 +26,8 @@ const FILES: [&str; 5] = [
     "coredump_filter",
     "personality",
 ];
-/// Positions in `/proc/thread-self/stat` after the name, of what proc(5) counts as fields 19, 40 and 41: the nice value, the
-/// real-time priority and the policy.
+/// Positions in `/proc/thread-self/stat` after the name, of what proc(5) counts as fields 19, 40 and 41: the nice
+/// value, the real-time priority and the policy.
 const SCHEDULING: [usize; 3] = [16, 37, 38];
 
 /// The heritage of the calling thread: limits, mask of new files, processors, priority, identity, groups, name spaces.

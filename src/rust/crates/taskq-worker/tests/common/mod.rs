@@ -349,7 +349,8 @@ pub(crate) fn nothing_is_left(token: &str) {
     });
 }
 
-/// Nobody is there who could remove the directory of a queue whose nursery has died, with its host, before it could serve.
+/// Nobody is there who could remove the directory of a queue whose nursery has died, with its host, before it could
+/// serve.
 pub(crate) fn remove_dir_of_unready(tokens: &[&str]) {
     for token in tokens {
         std::fs::remove_dir(std::env::temp_dir().join(token)).expect("an empty directory");
