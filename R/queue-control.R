@@ -62,6 +62,9 @@ tq_setup <- function(session) {
     globals = session$globals
   )
   setup <- list(
+    # Nothing of a user is to be loaded or run before the first task.
+    is_plain = !length(session$packages) && !length(objects$globals) && is.null(objects$preload) &&
+      is.null(objects$init),
     libpath = session$libpath,
     packages = session$packages,
     seed = session$seed,

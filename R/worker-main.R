@@ -6,24 +6,30 @@
 # `on.exit` runs also when something jumps to the top level.
 nursery_main <- function() {
   on.exit(quit("no", status = 1L, runLast = FALSE))
-  tq_rehearse()
+  home <- tq_rehearse()
   bytes <- tq_checked(rs_stem_serve(), NULL)$setup
   if (is.null(bytes)) {
     on.exit()
     quit("no", status = 0L, runLast = FALSE)
   }
-  # The stem has none, see rs_stem_serve().
-  tempdir(check = TRUE)
   setup <- tq_read_setup(bytes, rs_nursery_failed)
   rs_write_title(setup$title)
   tq_limit_threads(setup$threads)
-  objects <- tq_prepare(setup, rs_nursery_failed)
-  tq_leave_no_trace(setup, objects)
-  home <- tq_find_home(objects$init, setup$seed)
+  init <- NULL
+  if (tq_adds_nothing(setup, home)) {
+    tq_random_resume(setup$seed)
+  } else {
+    # The stem has none, see rs_stem_serve().
+    tempdir(check = TRUE)
+    init <- tq_prepare(setup, rs_nursery_failed)$init
+    tq_leave_no_trace()
+    # What tasks find is known by now, unless an `init` changes it.
+    home <- if (is.null(init)) tq_home(setup$seed)
+  }
   role <- tq_checked(rs_nursery_serve(setup$command), NULL)
   if (role == "session") {
     tq_session_begin()
-    tq_session_run(objects$init, setup$seed, home)
+    tq_session_run(init, setup$seed, home)
   }
   on.exit()
   quit("no", status = 0L, runLast = FALSE)
@@ -83,35 +89,35 @@ tq_attach <- function(packages) {
 
 # A fork inherits all of this: a random stream that would be the same in every session, open files
 # with a shared position, and a temporary directory that the first session to end would delete.
-tq_leave_no_trace <- function(setup, objects) {
+tq_leave_no_trace <- function() {
   tq_forget_seed()
-  # This begins with a garbage collection, which the stem has had: it is half of the start of a nursery that has loaded
-  # nothing since. What is old when a session is forked stays shared with it.
-  is_bare <- !length(setup$packages) && !length(objects$globals) && is.null(objects$preload)
-  is_closed <- length(getAllConnections()) == 3L && sink.number() == 0L && sink.number("message") == 2L
-  if (!is_bare || !is_closed) closeAllConnections()
+  closeAllConnections()
   unlink(tempdir(), recursive = TRUE)
 }
 
 # What every nursery and every session does first is done once in the stem: R reads functions of packages, and compiles
-# them, when they are first used, and a fork has them then.
+# them, when they are first used, and a fork has them then. Returns what a task would find in this process.
 tq_rehearse <- function() {
   list(
-    tq_read_setup, tq_limit_threads, tq_prepare, tq_leave_no_trace, tq_find_home, closeAllConnections, list2env, unlink,
+    tq_read_setup, tq_limit_threads, tq_adds_nothing, tq_random_resume, tq_prepare, tq_leave_no_trace, list2env, unlink,
     rs_write_title, rs_nursery_serve,
     tq_session_begin, tq_session_run, tq_serve_tasks, tq_serve_until_failure, tq_go_home, tq_reply_failure,
     quit, tempdir, Sys.unsetenv, suspendInterrupts, rs_session_start, rs_session_ready
   )
   evaluator <- tq_evaluator()
   for (i in 1:3) tq_guarded(evaluator, evaluator$evaluate(function() NULL, list()))
-  tq_home(NULL)
+  home <- tq_home(NULL)
   tq_forget_seed()
+  # What is old by now stays shared with what is forked.
   gc()
+  home
 }
 
-# What tasks find is known in the nursery, unless an `init` changes it.
-tq_find_home <- function(init, seed) {
-  if (is.null(init)) tq_home(seed)
+# Whether the sessions of a queue find what the stem has found: `home`. Most of the start of a nursery would be finding
+# that out again. A profile of the user may have left something open.
+tq_adds_nothing <- function(setup, home) {
+  setup$is_plain && identical(setup$libpath, home$libpath) && identical(home$connections, 0:2) &&
+    identical(home$sinks, c(0L, 2L))
 }
 
 # From here on this process is one session.
