@@ -40,6 +40,29 @@ tq_session_env <- function(libpath) {
   )
 }
 
+# The files that R reads when it starts, as ?Startup has it, and what it loads then of taskq. A stem that has read them
+# as they are now can serve another queue.
+tq_startup_files <- function(wd, env) {
+  value <- function(name) if (name %in% names(env)) env[[name]] else Sys.getenv(name)
+  named <- vapply(c("R_ENVIRON", "R_ENVIRON_USER", "R_PROFILE", "R_PROFILE_USER"), value, "")
+  named <- path.expand(named[nzchar(named)])
+  relative <- !startsWith(named, "/")
+  named[relative] <- file.path(wd, named[relative])
+  c(
+    named,
+    file.path(R.home("etc"), c("Renviron", "Renviron.site", "Rprofile.site", "ldpaths")),
+    file.path(R.home("library"), "base", "R", "Rprofile"),
+    file.path(wd, c(".Renviron", ".Rprofile")),
+    path.expand(file.path("~", c(".Renviron", ".Rprofile"))),
+    file.path(getNamespaceInfo("taskq", "path"), c("R/taskq.rdb", "libs/taskq.so"))
+  )
+}
+
+# What the process list shows of the processes of a queue. A stem belongs to none; its nurseries, which are forks of
+# it, find room for theirs.
+tq_title <- function(name) if (is.null(name)) "taskq" else paste0("taskq:", name)
+tq_stem_title <- formatC("taskq", width = -80)
+
 # How many threads the numerical libraries of a worker use, unless the user has said so already:
 # as many workers as there are do not share the cores out by themselves.
 tq_thread_variables <- c(
@@ -61,8 +84,8 @@ tq_thread_env <- function(threads, max_workers) {
 # The command that starts R with one of the two entry points of worker-main.R. It has no spaces
 # and no character that R's front end, a shell script, would expand.
 # What follows --args is for the process list.
-tq_session_command <- function(entry, name = NULL) {
+tq_session_command <- function(entry, title) {
   code <- sprintf("loadNamespace(\"taskq\",lib.loc=Sys.getenv(\"TASKQ_LIB\"))$%s()", entry)
   c(file.path(R.home("bin"), "R"), "--no-echo", "--no-save", "--no-restore", "-e", code,
-    "--args", if (is.null(name)) "taskq" else paste0("taskq:", name))
+    "--args", title)
 }

@@ -6,8 +6,15 @@
 #' @useDynLib taskq, .registration = TRUE
 NULL
 
-# Takes over what the host left for the nursery: `list(setup)`, or a failure.
-rs_nursery_open <- function() .Call(wrap__rs_nursery_open)
+# Forks nurseries for as long as the host wants. `list(setup)`: this process is a nursery from now on; `list(setup =
+# NULL)`: the host wants no more; or a failure.
+rs_stem_serve <- function() .Call(wrap__rs_stem_serve)
+
+# Has numerical libraries that are loaded use so many threads, as if the variable had told them at their start.
+rs_limit_threads <- function(variable, count) .Call(wrap__rs_limit_threads, variable, count)
+
+# Shows `title` in the list of processes, in place of the argument that the process was started with for this.
+rs_write_title <- function(title) .Call(wrap__rs_write_title, title)
 
 # Tells the host that the nursery cannot come up.
 rs_nursery_failed <- function(phase, message) .Call(wrap__rs_nursery_failed, phase, message)

@@ -35,13 +35,17 @@ tq_queue_limits <- function(num_workers, timeout, tries, isolate, max_tasks, max
 }
 
 tq_open <- function(private, session, limits, call) {
-  session_env <- c(tq_session_env(session$libpath), tq_thread_env(session$threads, limits$max_workers))
+  session$thread_env <- tq_thread_env(session$threads, limits$max_workers)
+  session$thread_env <- session$thread_env[setdiff(names(session$thread_env), names(session$env))]
+  session_env <- c(tq_session_env(session$libpath), session$thread_env)
   if (limits$max_workers == 0L) private$inline <- tq_inline(session)
   config <- c(limits, list(
     setup = if (limits$max_workers == 0L) raw() else tq_setup(session),
     env = c(session_env[setdiff(names(session_env), names(session$env))], session$env),
     wd = session$wd,
-    command = tq_session_command("nursery_main", session$name),
+    command = tq_session_command("nursery_main", tq_stem_title),
+    late_variables = names(session$thread_env),
+    startup_files = tq_startup_files(session$wd, session$env),
     tempdir = tempdir()
   ))
   private$name <- session$name
@@ -58,10 +62,15 @@ tq_setup <- function(session) {
     globals = session$globals
   )
   setup <- list(
+    # Nothing of a user is to be loaded or run before the first task.
+    is_plain = !length(session$packages) && !length(objects$globals) && is.null(objects$preload) &&
+      is.null(objects$init),
     libpath = session$libpath,
     packages = session$packages,
     seed = session$seed,
-    command = tq_session_command("session_main", session$name),
+    threads = session$thread_env,
+    title = tq_title(session$name),
+    command = tq_session_command("session_main", tq_title(session$name)),
     objects = serialize(objects, NULL, xdr = FALSE)
   )
   serialize(setup, NULL, xdr = FALSE)

@@ -1,18 +1,35 @@
-# What the processes of a queue run: the nursery, and the sessions that are forked from it or, where
-# forking is not possible, started on their own. Nothing here may hang: whatever fails is reported
-# and ends the process.
+# What the processes of a queue run: the stem, which belongs to no queue; the nursery, which is forked from it; and the
+# sessions that are forked from that or, where forking is not possible, started on their own. Nothing here may hang:
+# whatever fails is reported and ends the process.
 
-# Entry point of the nursery. `on.exit` runs also when something jumps to the top level.
+# Entry point of the stem, and so of every nursery that is forked from it: the first of these lines belong to no queue.
+# `on.exit` runs also when something jumps to the top level.
 nursery_main <- function() {
   on.exit(quit("no", status = 1L, runLast = FALSE))
-  setup <- tq_read_setup(tq_checked(rs_nursery_open(), NULL)$setup, rs_nursery_failed)
-  objects <- tq_prepare(setup, rs_nursery_failed)
-  tq_leave_no_trace()
-  home <- tq_rehearse(objects$init, setup$seed)
+  home <- tq_rehearse()
+  bytes <- tq_checked(rs_stem_serve(), NULL)$setup
+  if (is.null(bytes)) {
+    on.exit()
+    quit("no", status = 0L, runLast = FALSE)
+  }
+  setup <- tq_read_setup(bytes, rs_nursery_failed)
+  rs_write_title(setup$title)
+  tq_limit_threads(setup$threads)
+  init <- NULL
+  if (tq_adds_nothing(setup, home)) {
+    tq_random_resume(setup$seed)
+  } else {
+    # The stem has none, see rs_stem_serve().
+    tempdir(check = TRUE)
+    init <- tq_prepare(setup, rs_nursery_failed)$init
+    tq_leave_no_trace()
+    # What tasks find is known by now, unless an `init` changes it.
+    home <- if (is.null(init)) tq_home(setup$seed)
+  }
   role <- tq_checked(rs_nursery_serve(setup$command), NULL)
   if (role == "session") {
     tq_session_begin()
-    tq_session_run(objects$init, setup$seed, home)
+    tq_session_run(init, setup$seed, home)
   }
   on.exit()
   quit("no", status = 0L, runLast = FALSE)
@@ -33,6 +50,13 @@ session_main <- function() {
 
 tq_read_setup <- function(bytes, failed) {
   tq_phase("setup", unserialize(bytes), failed)
+}
+
+# The stem may have been started with other numbers of threads. `threads`: variables and their values.
+tq_limit_threads <- function(threads) {
+  changed <- threads[Sys.getenv(names(threads)) != threads]
+  if (length(changed)) do.call(Sys.setenv, as.list(changed))
+  for (variable in names(changed)) rs_limit_threads(variable, as.integer(changed[[variable]]))
 }
 
 # Everything that all sessions of the queue share. Returns the objects of the user.
@@ -71,19 +95,29 @@ tq_leave_no_trace <- function() {
   unlink(tempdir(), recursive = TRUE)
 }
 
-# What every session does first is done here once: R reads functions of packages, and compiles them, when
-# they are first used, and a fork has them then. Without an `init`, what tasks find is known here, too.
-tq_rehearse <- function(init, seed) {
+# What every nursery and every session does first is done once in the stem: R reads functions of packages, and compiles
+# them, when they are first used, and a fork has them then. Returns what a task would find in this process.
+tq_rehearse <- function() {
   list(
+    tq_read_setup, tq_limit_threads, tq_adds_nothing, tq_random_resume, tq_prepare, tq_leave_no_trace, list2env, unlink,
+    rs_write_title, rs_nursery_serve,
     tq_session_begin, tq_session_run, tq_serve_tasks, tq_serve_until_failure, tq_go_home, tq_reply_failure,
     quit, tempdir, Sys.unsetenv, suspendInterrupts, rs_session_start, rs_session_ready
   )
   evaluator <- tq_evaluator()
   for (i in 1:3) tq_guarded(evaluator, evaluator$evaluate(function() NULL, list()))
-  home <- tq_home(seed)
-  if (is.null(init)) return(home)
+  home <- tq_home(NULL)
   tq_forget_seed()
-  NULL
+  # What is old by now stays shared with what is forked.
+  gc()
+  home
+}
+
+# Whether the sessions of a queue find what the stem has found: `home`. Most of the start of a nursery would be finding
+# that out again. A profile of the user may have left something open.
+tq_adds_nothing <- function(setup, home) {
+  setup$is_plain && identical(setup$libpath, home$libpath) && identical(home$connections, 0:2) &&
+    identical(home$sinks, c(0L, 2L))
 }
 
 # From here on this process is one session.

@@ -27,6 +27,12 @@ tq_random_begin <- function(seed, source) {
   tq_random_renew()
 }
 
+# The same for another queue, in a process that has begun and been forked since.
+tq_random_resume <- function(seed) {
+  tq_random$seed <- seed
+  tq_random_renew()
+}
+
 tq_random_renew <- function() {
   tq_forget_seed()
   makeActiveBinding(".Random.seed", tq_random_binding, globalenv())

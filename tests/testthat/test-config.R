@@ -1,11 +1,13 @@
 test_that("the command of a session has nothing that a shell would expand", {
-  command <- tq_session_command("nursery_main", "a name")
+  command <- tq_session_command("nursery_main", tq_title("a name"))
   expect_true(file.exists(command[1L]))
   # What follows --args is passed on as it is.
   expanded <- command[seq_len(match("--args", command))][-1L]
   expect_false(any(grepl("[[:space:]*?~]", expanded)))
   expect_match(expanded[length(expanded) - 1L], "nursery_main()", fixed = TRUE)
   expect_identical(command[length(command)], "taskq:a name")
+  expect_identical(tq_title(NULL), "taskq")
+  expect_match(tq_stem_title, "^taskq {75}$")
 })
 
 test_that("the limits are positive numbers", {

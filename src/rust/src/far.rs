@@ -1,5 +1,5 @@
-//! What R calls in the far processes of a queue: the nursery and the sessions. Such a process has one role at a time, so its state is
-//! one value here, used on the R thread only.
+//! What R calls in the far processes: stems, nurseries and sessions. Such a process has one role at a time, so its
+//! state is one value here, used on the R thread only.
 //!
 //! What receives, evaluates and replies is in `src/*.c` and [`external`](crate::external), on the same state.
 
@@ -10,7 +10,7 @@ use extendr_api::prelude::*;
 use taskq_core::id::{AttemptId, TaskId};
 use taskq_wire::message::StartPhase;
 use taskq_worker::random;
-use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session};
+use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session, Stem};
 
 use crate::reply::failure;
 
@@ -37,16 +37,31 @@ pub(crate) fn with_far<T>(body: impl FnOnce(&mut Far) -> T) -> T {
     FAR.with_borrow_mut(body)
 }
 
-/// Takes over what the host left for the nursery: `list(setup)`, or a failure.
+/// Forks nurseries for as long as the host wants. `list(setup)`: this process is a nursery from now on; `list(setup =
+/// NULL)`: the host wants no more; or a failure.
 #[extendr]
-fn rs_nursery_open() -> Robj {
-    match Nursery::open() {
-        Ok((nursery, file)) => {
+fn rs_stem_serve() -> Robj {
+    match Stem::open().and_then(Stem::serve) {
+        Ok(Some((nursery, file))) => {
             with_far(|far| *far = Far::Nursery(nursery));
             list!(setup = Raw::from_bytes(&file.payload)).into()
         }
+        Ok(None) => list!(setup = NULL).into(),
         Err(error) => failure("start", &describe(&error), &[]),
     }
+}
+
+/// Shows `title` in the list of processes, in place of the argument that the process was started with for this.
+#[extendr]
+fn rs_write_title(title: &str) {
+    // SAFETY: R has copied the arguments when it was started, and this is the thread that would ask for them.
+    unsafe { taskq_sys::title::write("taskq", title) };
+}
+
+/// Has numerical libraries that are loaded use so many threads, as if the variable had told them at their start.
+#[extendr]
+fn rs_limit_threads(variable: &str, count: i32) {
+    taskq_sys::threads::limit(variable, count);
 }
 
 /// Tells the host that the nursery cannot come up.
@@ -257,7 +272,9 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
 
 extendr_module! {
     mod far;
-    fn rs_nursery_open;
+    fn rs_stem_serve;
+    fn rs_limit_threads;
+    fn rs_write_title;
     fn rs_nursery_failed;
     fn rs_nursery_serve;
     fn rs_session_exec_open;

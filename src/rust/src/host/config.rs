@@ -49,6 +49,11 @@ pub(super) fn read(config: &List) -> std::result::Result<Config, String> {
         command: strings("command")?,
         env: environment,
         working_dir: PathBuf::from(text("wd")?),
+        late_variables: strings("late_variables")?,
+        startup_files: strings("startup_files")?
+            .into_iter()
+            .map(PathBuf::from)
+            .collect(),
         parent_dir: PathBuf::from(text("tempdir")?),
         setup: item("setup")?.as_raw_slice().unwrap_or_default().to_vec(),
         output_limit: Config::OUTPUT_LIMIT,

@@ -1,4 +1,4 @@
-//! A nursery without R, for tests: it forks sessions whose tasks are a few words of text.
+//! A stem and its nurseries without R, for tests: they fork sessions whose tasks are a few words of text.
 //!
 //! The setup's payload is text, several commands being joined by `;`:
 //!
@@ -42,7 +42,7 @@ use taskq_sys::payload::Payload;
 use taskq_sys::process;
 use taskq_sys::sealed::Growing;
 use taskq_wire::message::{StartPhase, Verdict};
-use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session, SetupFile};
+use taskq_worker::{ExecSession, InterruptHook, Role, Seed, Session, SetupFile, Stem};
 
 /// What is larger goes in a memory file.
 const LARGE: usize = 64 * 1024;
@@ -73,7 +73,9 @@ fn main() {
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn nursery() -> Outcome {
-    let (mut nursery, file) = Nursery::open()?;
+    let Some((mut nursery, file)) = Stem::open()?.serve()? else {
+        return Ok(());
+    };
     for (command, rest) in commands(&file.payload) {
         match command.as_str() {
             "fail" => {

@@ -8,12 +8,18 @@ use taskq_core::{Config as SchedulerConfig, TaskOptions};
 /// What a queue is made from. Everything the far processes get of the host is in here: they inherit nothing else.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The program of the nursery and its arguments.
+    /// The program that a nursery comes from, and its arguments.
     pub command: Vec<OsString>,
-    /// The whole environment of the nursery; the queue's own variables are added to it.
+    /// Its whole environment; the queue's own variables are added to it.
     pub env: Vec<(OsString, OsString)>,
-    /// The working directory of the nursery and so of its sessions. It must exist.
+    /// Its working directory, and so that of the sessions. It must exist.
     pub working_dir: PathBuf,
+    /// Those of its variables that a nursery sets by itself before anything of a user is loaded: they need not have
+    /// been there at the start of the program.
+    pub late_variables: Vec<OsString>,
+    /// The files that it reads at its start, whether they are there or not. While none of them changes, and all of the
+    /// above is equal, another queue's nursery may come from the same start of the program.
+    pub startup_files: Vec<PathBuf>,
     /// Where the queue's own directory is made; it is removed with the queue.
     pub parent_dir: PathBuf,
     /// What the nursery is told of `preload`, `init` and so on: opaque here.

@@ -31,6 +31,7 @@ const WAKER: Token = Token(0);
 const NURSERY_CONTROL: Token = Token(1);
 const NURSERY_PIDFD: Token = Token(2);
 const NURSERY_OUTPUT: Token = Token(3);
+const NURSERY_REPORT: Token = Token(4);
 /// Tokens of a session's descriptors: this, plus four times its number, plus which of the four it is.
 const SESSIONS: usize = 16;
 
@@ -131,7 +132,7 @@ impl Driver {
 
     /// Ends everything at once: the queue is over, or the driver has a fault.
     pub(crate) fn abandon(&mut self) {
-        if let Some(nursery) = self.nursery.take() {
+        if let Some(mut nursery) = self.nursery.take() {
             nursery.kill();
             nursery.bury();
             // Dead by now: it is only waited for, so that no zombie stays.
@@ -235,7 +236,16 @@ impl Driver {
             .register(&mut SourceFd(&fd.as_raw_fd()), token, interest)
     }
 
+    /// Closing a descriptor is not enough when somebody else still holds it: a fork of the host, or another queue.
+    fn unwatch(&self, fd: BorrowedFd<'_>) {
+        let _ = self
+            .poll
+            .registry()
+            .deregister(&mut SourceFd(&fd.as_raw_fd()));
+    }
+
     fn read_nursery(&mut self) {
+        self.hear_stem();
         while let Some(message) = self.nursery.as_mut().and_then(Nursery::receive) {
             self.hear_nursery(message);
         }

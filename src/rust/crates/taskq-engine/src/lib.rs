@@ -8,7 +8,8 @@
 //! - `state`: what the lock guards: the scheduler, the payloads, the sending half of every session. Either thread steps the
 //!   machine under the lock and does the writes that cannot block.
 //! - `driver`: the one thread, and the only loop: events become inputs of the machine. It alone reads.
-//! - `nursery`: the far process that launches sessions: how it is spawned, told and buried.
+//! - `nursery`: the far process that launches sessions: how it is born, told and buried; `stem`: the far process that it
+//!   comes from, which belongs to no queue.
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the sending one.
 //! - `output`: what a task wrote, within a limit; `record`: what the host keeps of a task beside the scheduler's view.
 //! - `clock`: the instant, and its date.
@@ -33,6 +34,7 @@ pub mod queue;
 mod record;
 mod session;
 mod state;
+mod stem;
 
 pub use config::Config;
 pub use error::{PushError, StartFailure};

@@ -1,41 +1,57 @@
-//! The host's side of the nursery: how the process is spawned, told and buried. The far side is in `taskq-worker`.
+//! The host's side of the nursery: how it is born, told and buried. The far side is in `taskq-worker`.
 //!
-//! The nursery is the host's only child. It is spawned by the driver thread, whose life is the queue's: the kernel sends the
-//! parent-death signal when the *thread* that forked ends, and here that is when no nursery should be left anyway.
+//! A nursery comes from a [`Stem`], in three steps that its [`Life`] tells apart. In the driver's eyes it is one
+//! process from its beginning, whose death is told by one of several descriptors:
+//!
+//! | life | its process | who knows how it ended |
+//! | --- | --- | --- |
+//! | unborn | the stem, which is being started for it | the host: the stem is its child |
+//! | born | a fork of the stem | the stem, which tells; nobody, if that is dead, too |
+//! | alone | the stem, which could not fork and has become the nursery | the host |
 
-use std::ffi::OsString;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::net::RecvFlags;
 use taskq_core::id::WorkerId;
 use taskq_sys::process::{kill_tree, Mark, Tree};
-use taskq_sys::{memory, pipe, process, signals, socket, tag, wait};
-use taskq_wire::message::{FromNursery, ProcessEnd, Setup, SlotId, StartPhase, ToNursery};
+use taskq_sys::{memory, pipe, process, socket, tag};
+use taskq_wire::message::{
+    FromNursery, FromStem, ProcessEnd, Setup, SlotId, StartPhase, ToNursery,
+};
 use taskq_wire::{frame, packet};
 
 use crate::config::Config;
 use crate::output::Capture;
+use crate::stem::{self, random_token, Likeness, Stem};
 
-/// The nursery finds its control socket here, the status board at the next, the setup file at the one after that.
-const FIRST_DESCRIPTOR: RawFd = 3;
 /// How much of a nursery's own output is kept.
 const OUTPUT_LIMIT: usize = 64 * 1024;
 
 /// How long strays are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for longer.
 const STRAYS_LIMIT: Duration = Duration::from_secs(1);
+/// A stem that is up forks within a millisecond. One that has not done it by then is stopped, or worse.
+const BIRTH_LIMIT: Duration = Duration::from_secs(2);
+/// A stem tells at once how a nursery ended, unless it is stopped.
+const REPORT_LIMIT: Duration = Duration::from_millis(200);
 
 /// A nursery process.
 #[derive(Debug)]
 pub(crate) struct Nursery {
-    pid: i32,
-    /// Readable once the process is dead; `None` where the kernel has no such thing.
-    pub(crate) pidfd: Option<OwnedFd>,
+    life: Life,
+    /// What it comes from.
+    pub(crate) stem: Arc<Stem>,
+    /// What the stem tells of it.
+    pub(crate) report: OwnedFd,
+    /// The stem could not make it; the operating system's error number.
+    pub(crate) failure: Option<i32>,
+    /// How it ended, by the stem's word.
+    end: Option<ProcessEnd>,
     /// Packets to and from it.
     pub(crate) control: OwnedFd,
     /// What it writes to both output descriptors.
@@ -49,6 +65,15 @@ pub(crate) struct Nursery {
     pub(crate) refusal: Option<(StartPhase, String)>,
 }
 
+/// Which process it is; see the table above.
+#[derive(Debug)]
+enum Life {
+    Unborn,
+    /// With a descriptor that is readable once it is dead.
+    Born(OwnedFd),
+    Alone,
+}
+
 /// The far ends of the descriptors that a session gets.
 #[derive(Debug)]
 pub(crate) struct FarEnds {
@@ -58,72 +83,138 @@ pub(crate) struct FarEnds {
     pub(crate) stderr: OwnedFd,
 }
 
+/// The far ends of a nursery's descriptors, in the order in which a stem gets them.
+struct ForStem {
+    control: OwnedFd,
+    setup: OwnedFd,
+    output: OwnedFd,
+    report: OwnedFd,
+}
+
 impl Nursery {
-    /// Starts the process. It answers when it is up, or dies.
+    /// Has a nursery made: by a stem that there is, or by one that is started for it. In either case it answers when
+    /// it is up, or dies.
     ///
     /// # Errors
     /// What the operating system says, with the program's name where that is to blame.
-    pub(crate) fn spawn(config: &Config, board: BorrowedFd<'_>) -> io::Result<Nursery> {
-        let token = random_token()?;
-        let dir = config.parent_dir.join(format!("taskq-{token}"));
-        std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
-        let spawned = Nursery::spawn_in(config, board, token, &dir);
-        if spawned.is_err() {
-            let _ = std::fs::remove_dir(&dir);
+    pub(crate) fn start(config: &Config, board: BorrowedFd<'_>) -> io::Result<Nursery> {
+        let likeness = Likeness::of(config);
+        for stem in stem::alike(likeness.as_ref()) {
+            let (nursery, ends) = Nursery::prepare(config, |_| Ok(stem))?;
+            if let Ok(nursery) = nursery.ask(&ends, board).and_then(Nursery::born_soon) {
+                return Ok(nursery);
+            }
         }
-        spawned
+        let start = |output: BorrowedFd<'_>| Stem::start(config, likeness, output).map(Arc::new);
+        let (nursery, ends) = Nursery::prepare(config, start)?;
+        nursery.ask(&ends, board)
     }
 
-    fn spawn_in(
+    /// A nursery that is to come from a stem, which is asked for when everything else is there.
+    fn prepare(
         config: &Config,
-        board: BorrowedFd<'_>,
-        token: String,
-        dir: &Path,
-    ) -> io::Result<Nursery> {
-        let (near, far) = socket::packet_pair()?;
-        socket::set_nonblocking(near.as_fd(), true)?;
+        stem: impl FnOnce(BorrowedFd<'_>) -> io::Result<Arc<Stem>>,
+    ) -> io::Result<(Nursery, ForStem)> {
+        let (control, far_control) = socket::packet_pair()?;
+        let (report, far_report) = socket::packet_pair()?;
         let (output, far_output) = pipe::pair()?;
-        socket::set_nonblocking(output.as_fd(), true)?;
-        let setup = setup_file(config, &token, dir)?;
-        let (program, arguments) = split_command(&config.command)?;
-        // The three that the nursery finds at 3, 4 and 5. All of them are open before the command makes descriptors of its
-        // own, so these numbers are taken by now, and placing them in the child overwrites nothing that `Command` needs.
-        let descriptors = [far.as_raw_fd(), board.as_raw_fd(), setup.as_raw_fd()];
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .env_clear()
-            .envs(config.env.iter().map(|(name, value)| (name, value)))
-            .envs(tag::nursery_variables(&token))
-            .env("TMPDIR", dir)
-            .current_dir(&config.working_dir)
-            .stdin(Stdio::null())
-            .stdout(far_output.try_clone()?)
-            .stderr(far_output);
-        let host = process::own_pid();
-        // SAFETY: the closure runs in the child between fork and exec and only makes system calls that are
-        // async-signal-safe; it neither allocates nor locks.
-        unsafe {
-            command.pre_exec(move || prepare_child(host, &descriptors));
+        for fd in [&control, &report, &output] {
+            socket::set_nonblocking(fd, true)?;
         }
-        let child = command.spawn().map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("cannot start {}: {error}", program.to_string_lossy()),
-            )
-        })?;
-        let pid = i32::try_from(child.id()).unwrap_or(i32::MAX);
-        Ok(Nursery {
-            pid,
-            pidfd: process::pidfd(pid)?,
-            control: near,
+        let token = random_token()?;
+        let dir = config.parent_dir.join(tag::dir_name(&token));
+        let setup = setup_file(config, &token, &dir)?;
+        let stem = stem(far_output.as_fd())?;
+        let ends = ForStem {
+            control: far_control,
+            setup: setup.into(),
+            output: far_output,
+            report: far_report,
+        };
+        let nursery = Nursery {
+            life: Life::Unborn,
+            stem,
+            report,
+            failure: None,
+            end: None,
+            control,
             output,
             capture: Capture::new(OUTPUT_LIMIT),
             token,
-            dir: dir.to_owned(),
+            dir,
             is_silent: false,
             refusal: None,
-        })
+        };
+        Ok((nursery, ends))
+    }
+
+    fn ask(self, ends: &ForStem, board: BorrowedFd<'_>) -> io::Result<Nursery> {
+        std::fs::DirBuilder::new().mode(0o700).create(&self.dir)?;
+        let descriptors = [
+            ends.control.as_fd(),
+            board,
+            ends.setup.as_fd(),
+            ends.output.as_fd(),
+            ends.report.as_fd(),
+        ];
+        self.stem.ask(&descriptors).inspect_err(|_| {
+            let _ = std::fs::remove_dir(&self.dir);
+        })?;
+        Ok(self)
+    }
+
+    /// Waits for a stem that is up to fork.
+    fn born_soon(mut self) -> io::Result<Nursery> {
+        wait_for(&self.report, BIRTH_LIMIT);
+        if self.hear_stem() {
+            return Ok(self);
+        }
+        let error = match self.failure {
+            Some(errno) => io::Error::from_raw_os_error(errno),
+            None => {
+                // What was asked of it must not happen later.
+                self.stem.kill();
+                io::ErrorKind::TimedOut.into()
+            }
+        };
+        self.bury();
+        Err(error)
+    }
+
+    /// Hears what the stem tells; whether the nursery was born by it.
+    pub(crate) fn hear_stem(&mut self) -> bool {
+        let mut is_born = false;
+        let mut buffer = [0u8; 256];
+        while let Ok(packet) =
+            socket::recv_packet(self.report.as_fd(), &mut buffer, RecvFlags::DONTWAIT)
+        {
+            let message = packet::decode(&buffer[..packet.len]);
+            match (message, packet.fds.into_iter().next()) {
+                (Ok(FromStem::Forked { .. }), Some(pidfd)) => {
+                    self.life = Life::Born(pidfd);
+                    is_born = true;
+                }
+                (Ok(FromStem::Became), _) => self.life = Life::Alone,
+                (Ok(FromStem::Failed { errno }), _) => self.failure = Some(errno),
+                (Ok(FromStem::Ended { end }), _) => self.end = Some(end),
+                // It is dead, or says what makes no sense.
+                _ => break,
+            }
+        }
+        is_born
+    }
+
+    /// What is readable once the nursery itself is dead, if it is a fork.
+    pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.life {
+            Life::Born(pidfd) => Some(pidfd.as_fd()),
+            Life::Unborn | Life::Alone => None,
+        }
+    }
+
+    /// Whether nothing tells of its death: the kernel has no process descriptors.
+    pub(crate) fn dies_unheard(&self) -> bool {
+        self.pidfd().is_none() && self.stem.pidfd.is_none()
     }
 
     /// Asks for a session. `Ok(false)`: the socket is full, ask again when it is writable.
@@ -179,18 +270,28 @@ impl Nursery {
 
     /// Ends the process at once. Its sessions notice and end themselves; [`bury`](Nursery::bury) sees to it.
     pub(crate) fn kill(&self) {
-        // It is our child and not yet waited for, so the number is still its own.
-        let _ = process::kill(self.pid, libc::SIGKILL);
+        match &self.life {
+            Life::Born(pidfd) => drop(process::kill_held(pidfd)),
+            Life::Unborn | Life::Alone => self.stem.kill(),
+        }
     }
 
     /// How the process ended; `None` while it lives.
-    pub(crate) fn try_wait(&self) -> Option<ProcessEnd> {
-        match wait::reap(self.pid, false) {
-            Ok(None) => None,
-            Ok(Some(reaped)) => Some(reaped.end),
-            // Somebody else in this process waited for it, or the host ignores SIGCHLD.
-            Err(_) => Some(ProcessEnd::Unknown),
+    pub(crate) fn try_wait(&mut self) -> Option<ProcessEnd> {
+        self.hear_stem();
+        let Life::Born(pidfd) = &self.life else {
+            return self.stem.try_wait();
+        };
+        if self.end.is_none() {
+            if !process::is_dead(pidfd).unwrap_or(true) {
+                // It may be the stem that has died, and should not stay a zombie.
+                self.stem.try_wait();
+                return None;
+            }
+            wait_for(&self.report, REPORT_LIMIT);
+            self.hear_stem();
         }
+        Some(self.end.unwrap_or(ProcessEnd::Unknown))
     }
 
     /// Removes what a dead nursery could not: processes that carry the queue's token, and its directory.
@@ -219,44 +320,14 @@ impl Nursery {
     }
 }
 
-/// Runs in the child between fork and exec.
-fn prepare_child(host: i32, descriptors: &[RawFd; 3]) -> io::Result<()> {
-    signals::reset_all();
-    process::new_session()?;
-    process::set_parent_death_signal(libc::SIGKILL)?;
-    if process::parent_pid() != host {
-        // The host died before the line above; no signal will come.
-        return Err(io::Error::from_raw_os_error(libc::ESRCH));
-    }
-    place_descriptors(descriptors)
+/// Waits until there is something to be read, or the other end is closed.
+fn wait_for(fd: &OwnedFd, limit: Duration) {
+    let limit = Timespec::try_from(limit).ok();
+    // The driver thread, which calls this, blocks all signals.
+    let _ = poll(&mut [PollFd::new(fd, PollFlags::IN)], limit.as_ref());
 }
 
-/// Puts the descriptors at [`FIRST_DESCRIPTOR`] and up, to be inherited. The sources may stand in each other's way, so they
-/// are moved out of it first.
-fn place_descriptors(descriptors: &[RawFd; 3]) -> io::Result<()> {
-    let mut moved = [0; 3];
-    for (copy, &fd) in moved.iter_mut().zip(descriptors) {
-        // SAFETY: a system call on a descriptor that the caller of `spawn_in` holds until the child is made.
-        *copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR + 3) };
-        if *copy < 0 {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    for (place, &fd) in (FIRST_DESCRIPTOR..).zip(&moved) {
-        // SAFETY: as above; `dup2` leaves the copy without the close-on-exec flag.
-        if unsafe { libc::dup2(fd, place) } < 0 {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    Ok(())
-}
-
-fn split_command(command: &[OsString]) -> io::Result<(&OsString, &[OsString])> {
-    command
-        .split_first()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program was given"))
-}
-
+/// What the nursery reads; see [`Setup`].
 fn setup_file(config: &Config, token: &str, dir: &Path) -> io::Result<std::fs::File> {
     let setup = Setup {
         host_pid: process::own_pid(),
@@ -270,10 +341,4 @@ fn setup_file(config: &Config, token: &str, dir: &Path) -> io::Result<std::fs::F
     file.write_all(&config.setup)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(file)
-}
-
-fn random_token() -> io::Result<String> {
-    let mut bytes = [0u8; 16];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

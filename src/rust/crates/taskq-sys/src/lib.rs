@@ -12,6 +12,8 @@
 //! | [`wait`], [`signals`], [`fds`], [`clock`] | children, masks and handlers, descriptor tables, time |
 //! | [`fault`] | faults on purpose, in builds that are made to have them |
 //! | [`snapshot`] | what a task can change of its process, to be put back |
+//! | [`title`] | what the list of processes shows |
+//! | [`threads`] | how many of them loaded libraries use |
 //! | [`oom`] | who is killed first when memory is short, and whether somebody was |
 //! | [`feature`] | which Linux facilities are switched off, so that tests run their fallbacks |
 //!
@@ -35,4 +37,6 @@ pub mod signals;
 pub mod snapshot;
 pub mod socket;
 pub mod tag;
+pub mod threads;
+pub mod title;
 pub mod wait;

@@ -1,6 +1,7 @@
 //! Processes: watching one, signalling one, and finding those that belong together.
 
 mod census;
+mod heritage;
 mod mark;
 mod own;
 mod tree;
@@ -10,11 +11,12 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
-use rustix::process::{pidfd_open, Pid, PidfdFlags};
+use rustix::process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
 
 use crate::feature::{available, Feature};
 
 pub use census::{Census, Found, Process};
+pub use heritage::heritage;
 pub use mark::Mark;
 pub use own::{own_children, own_pid};
 pub use tree::{kill_tree, Swept, Tree};
@@ -68,6 +70,14 @@ pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
     }
     // SAFETY: kill touches no memory.
     outcome(unsafe { libc::kill(pid, signal) })
+}
+
+/// Kills the process of a [`pidfd`], which cannot be another one.
+///
+/// # Errors
+/// `ESRCH` when it has been reaped, `EPERM`.
+pub fn kill_held(fd: impl AsFd) -> io::Result<()> {
+    Ok(pidfd_send_signal(fd, Signal::KILL)?)
 }
 
 /// Sends a signal to a process group that the caller knows to be its own.

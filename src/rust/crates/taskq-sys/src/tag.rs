@@ -3,9 +3,11 @@
 //! `TASKQ_QUEUE` holds the tokens of all queues a process belongs to, outer ones first: a task may have a queue of its own.
 //! `TASKQ_SESSION` holds the tags of all sessions it descends from, `<token>.<nursery's process id>.<worker>`, outer ones first.
 //!
-//! Others see a process's environment as it was at its `exec`, and a forked session never calls `exec`. So the nursery is
-//! started with blanks after the outer tags, and a session writes its tag there, in place ([`write_session`]). All that it
-//! forks inherits these bytes, and all that it executes inherits the variable.
+//! Others see a process's environment as it was at its `exec`, and what is forked never calls `exec`. So a stem, from
+//! which the nurseries of several queues may come, is started with a name of its own as the last token, and a nursery
+//! writes its queue's over it, in place ([`write_queue`]). There are blanks after the outer tags of sessions, and a
+//! session writes its tag there ([`write_session`]). All that it forks inherits these bytes, and all that it executes
+//! inherits the variable.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -14,12 +16,13 @@ use std::io;
 pub const QUEUE: &str = "TASKQ_QUEUE";
 /// Names the sessions a process descends from.
 pub const SESSION: &str = "TASKQ_SESSION";
-/// How many blanks a nursery gets for the tag of a session; no tag is longer.
+/// How many blanks there are for the tag of a session; no tag is longer.
 pub const SESSION_ROOM: usize = 96;
 
-/// The two variables with which a nursery must be started: those of this process, extended for a queue named `token`.
+/// The two variables with which a stem must be started: those of this process, extended by the stem's own name, which
+/// is as long as the token of a queue.
 #[must_use]
-pub fn nursery_variables(token: &str) -> [(&'static str, String); 2] {
+pub fn stem_variables(token: &str) -> [(&'static str, String); 2] {
     let outer = |name| std::env::var(name).unwrap_or_default();
     let session = format!("{} {}", outer(SESSION).trim(), " ".repeat(SESSION_ROOM));
     [(QUEUE, joined(&outer(QUEUE), token)), (SESSION, session)]
@@ -50,6 +53,48 @@ pub fn parse_session(tag: &str) -> Option<(i32, u64)> {
 #[must_use]
 pub fn session_variable(tag: &str) -> String {
     joined(&std::env::var(SESSION).unwrap_or_default(), tag)
+}
+
+/// The name of a stem's directory, or of a queue's, whose token it is.
+#[must_use]
+pub fn dir_name(token: &str) -> String {
+    format!("taskq-{token}")
+}
+
+/// The last token in this process's [`QUEUE`]: the name of the stem, or the queue that this process belongs to.
+#[must_use]
+pub fn own_queue() -> Option<String> {
+    let tokens = std::env::var(QUEUE).ok()?;
+    tokens.split(' ').next_back().map(str::to_owned)
+}
+
+/// Replaces the last token in this process's [`QUEUE`] by `token`, in place when it is as long, so that others can see
+/// it.
+///
+/// Returns whether it was. If not, only what this process executes will carry the token.
+///
+/// # Safety
+/// No other thread may use the environment meanwhile.
+pub unsafe fn write_queue(token: &str) -> bool {
+    // SAFETY: the name ends with NUL; the caller vouches that the environment does not change under us.
+    let value = unsafe { libc::getenv(c"TASKQ_QUEUE".as_ptr()) };
+    if !value.is_null() {
+        // SAFETY: getenv returns a string that ends with NUL and stays while nobody changes the environment.
+        let held = unsafe { CStr::from_ptr(value) }.to_bytes();
+        let start = held.iter().rposition(|byte| *byte == b' ');
+        let start = start.map_or(0, |blank| blank + 1);
+        if held.len() - start == token.len() {
+            // SAFETY: as in `write_session`; exactly the bytes from `start` to the NUL are replaced.
+            unsafe {
+                std::ptr::copy_nonoverlapping(token.as_ptr().cast(), value.add(start), token.len());
+            }
+            return true;
+        }
+    }
+    let tokens = std::env::var(QUEUE).unwrap_or_default();
+    let outer = tokens.rsplit_once(' ').map_or("", |(outer, _)| outer);
+    std::env::set_var(QUEUE, joined(outer, token));
+    false
 }
 
 /// Adds `tag` to this process's [`SESSION`], in place when there is room, so that others can see it.

@@ -1,15 +1,18 @@
-//! What travels between the host, the nursery and the sessions of a queue: bytes to types and back.
+//! What travels between the host, the stem, the nursery and the sessions of a queue: bytes to types and back.
 //!
-//! Three channels connect the processes, all of them inherited and without a name (`design-wire.Rmd` is the long form):
+//! Five channels connect the processes, all of them inherited and without a name (`design-wire.Rmd` is the long form):
 //!
 //! | channel | kind | host to far end | far end to host |
 //! | --- | --- | --- | --- |
+//! | stem control | packets | [`ToStem`](message::ToStem) (+ descriptors) | |
+//! | stem's report of a nursery | packets | | [`FromStem`](message::FromStem) (+ descriptor) |
 //! | nursery control | packets | [`ToNursery`](message::ToNursery) (+ descriptors) | [`FromNursery`](message::FromNursery) |
 //! | session control | packets | [`ToControl`](message::ToControl) | [`FromControl`](message::FromControl) |
 //! | session tasks | stream of frames | [`ToSession`](message::ToSession) | [`FromSession`](message::FromSession) |
 //!
-//! [`packet`] encodes the first two, [`frame`] the third; [`memory`] is the account of what a session has; [`board`] lays out the page of shared memory in which a session
-//! notes what it has begun and the host notes what it has read.
+//! [`packet`] encodes all but the last, which [`frame`] does; [`memory`] is the account of what a session has;
+//! [`board`] lays out the page of shared memory in which a session notes what it has begun and the host notes what it
+//! has read.
 //!
 //! This crate opens no socket, maps no memory and knows nothing of R: payloads are opaque bytes here.
 #![forbid(unsafe_code)]

@@ -10,7 +10,41 @@ use taskq_core::id::{AttemptId, WorkerId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SlotId(pub u32);
 
-/// What a nursery is told at its start: the message of the one frame in the setup file, whose descriptor it inherits. The
+/// Host to stem.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToStem {
+    /// Make a nursery. Five descriptors come with this packet, in this order: the nursery's end of its control socket,
+    /// the status board, the setup file, the nursery's end of its output pipe, and the stem's end of a socket for what
+    /// it has to say about this nursery, which is [`FromStem`].
+    Nursery {
+        /// The process id of the host, which is the stem's parent.
+        host_pid: i32,
+    },
+}
+
+/// Stem to host, about one nursery, on a socket of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromStem {
+    /// The nursery is a fork of the stem. One descriptor comes with this packet: of that process.
+    Forked {
+        /// Its process id, which is also its session and group id.
+        pid: i32,
+    },
+    /// The stem cannot fork, and is this nursery itself from now on.
+    Became,
+    /// No process could be made.
+    Failed {
+        /// The operating system's error number.
+        errno: i32,
+    },
+    /// The nursery is gone and has been reaped.
+    Ended {
+        /// How it ended.
+        end: ProcessEnd,
+    },
+}
+
+/// What a nursery is told at its start: the message of the one frame in the setup file, whose descriptor it gets. The
 /// payload is R's: `preload`, `packages`, `globals`, `init`. A session that is not forked reads the same file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setup {

@@ -54,6 +54,16 @@ fn every_phase_of_a_start_has_a_number_and_a_name() {
 }
 
 #[test]
+fn packets_to_and_from_the_stem() {
+    packet_is(&ToStem::Nursery { host_pid: 1000 }, "0300d00f");
+    packet_is(&FromStem::Forked { pid: 1000 }, "0300d00f");
+    packet_is(&FromStem::Became, "0301");
+    packet_is(&FromStem::Failed { errno: 11 }, "030216");
+    let end = ProcessEnd::Exited { code: 3 };
+    packet_is(&FromStem::Ended { end }, "03030006");
+}
+
+#[test]
 fn packets_to_and_from_the_nursery() {
     packet_is(
         &ToNursery::Launch {

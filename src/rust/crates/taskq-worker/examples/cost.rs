@@ -63,8 +63,7 @@ fn main() {
         worker.run(1, "spawn-sleep 1000");
     }
     let start = Instant::now();
-    host.nursery.kill().expect("kill");
-    host.nursery.wait().expect("reap");
+    host.kill_nursery();
     common::nothing_is_left(&host.token);
     say("kill -9 of the nursery", half, start.elapsed());
     std::fs::remove_dir_all(&host.dir).expect("the queue's directory");

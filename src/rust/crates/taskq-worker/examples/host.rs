@@ -13,12 +13,18 @@ fn main() {
         worker.run(task, "spawn-sleep 1000");
     }
     workers[1].send(11, "stubborn 1000000");
-    // Nothing wakes a stopped session where there is no signal at its parent's death.
+    let mut unready = Vec::new();
+    // Nothing wakes a stopped session where there is no signal at its parent's death, and nothing ends a nursery that
+    // cannot look after itself yet.
     if feature::available(feature::Feature::ParentDeathSignal) {
         workers[0].send(10, "stop");
         common::eventually("the session to stop", || common::is_stopped(workers[0].pid));
+        unready.push(host.stem.ask("boot-slow 1000000"));
+        unready[0].nursery_pid();
     }
-    println!("{} {}", host.token, host.dir.display());
+    print!("{} {} {}", host.dir.display(), host.stem.name, host.token);
+    unready.iter().for_each(|other| print!(" {}", other.token));
+    println!();
     loop {
         std::thread::park();
     }

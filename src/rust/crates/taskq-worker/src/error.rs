@@ -31,13 +31,22 @@ pub enum StartError {
     /// The setup file ends too early.
     #[error("the setup file is cut off")]
     SetupCut,
+    /// The host has sent a stem something that is no request.
+    #[error("the host sent a packet that makes no sense")]
+    Request(#[source] WireError),
+    /// A request for a nursery did not come with its descriptors.
+    #[error("a request for a nursery came with {found} descriptors")]
+    RequestDescriptors {
+        /// How many came.
+        found: usize,
+    },
     /// The board has no such slot.
     #[error("the status board has no slot {slot}")]
     Slot {
         /// The slot.
         slot: u32,
     },
-    /// The process that started this one is already gone.
+    /// The process that started this one, or that this one was forked from, is already gone.
     #[error("process {expected}, which started this one, is gone")]
     Orphan {
         /// Its process id.

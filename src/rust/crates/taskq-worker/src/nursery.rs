@@ -1,7 +1,8 @@
 //! The nursery: makes sessions, reaps them, and leaves nothing behind.
 //!
-//! It has one thread and waits for three things at once: the host's messages, the host's death, and children's ends. Without
-//! them it does not wake up. Whatever ends the service, everything the nursery has started ends with it.
+//! It comes from a [`Stem`](crate::Stem), as a fork or as what that process turned into. It has one thread and waits
+//! for three things at once: the host's messages, the host's death, and children's ends. Without them it does not wake
+//! up. Whatever ends the service, everything the nursery has started ends with it.
 
 mod children;
 mod launch;
@@ -14,21 +15,16 @@ use std::path::PathBuf;
 
 use taskq_sys::board::Board;
 use taskq_sys::process::Process;
-use taskq_sys::{signals, socket};
+use taskq_sys::socket;
 use taskq_wire::message::{FromNursery, Setup, StartPhase};
 use taskq_wire::packet;
 
 use crate::error::{ServeError, StartError};
-use crate::seed::{adopt, Seed};
+use crate::seed::Seed;
 use crate::setup::SetupFile;
 use crate::watch::Watch;
 
-/// Where a nursery finds what it inherits.
-const CONTROL: i32 = 3;
-const BOARD: i32 = 4;
-const SETUP: i32 = 5;
-
-/// A process that was started to be a nursery.
+/// A process that is to serve one queue.
 #[derive(Debug)]
 pub struct Nursery {
     inherited: Option<Inherited>,
@@ -66,17 +62,14 @@ pub enum Role {
 }
 
 impl Nursery {
-    /// Takes over what a nursery inherits, and reads the setup file.
-    ///
-    /// # Errors
-    /// The process was not started by a host, or the host is gone.
-    pub fn open() -> Result<(Nursery, SetupFile), StartError> {
-        // Forked sessions inherit it.
-        signals::save_no_workspace();
-        let (control, board_file) = (adopt(CONTROL)?, adopt(BOARD)?);
-        let setup_file = adopt(SETUP)?;
+    /// Takes over what the host has sent for a nursery, and reads the setup file.
+    pub(crate) fn new(
+        host: Watch,
+        control: OwnedFd,
+        board_file: OwnedFd,
+        setup_file: OwnedFd,
+    ) -> Result<(Nursery, SetupFile), StartError> {
         let file = SetupFile::read(&setup_file)?;
-        let host = Watch::parent(file.setup.host_pid)?;
         let board = Board::open(&board_file).map_err(StartError::system("map the status board"))?;
         // From now on no call on it may wait: a host that does not read must not keep the nursery from noticing its death.
         socket::set_nonblocking(&control, true).map_err(StartError::system("set up the socket"))?;

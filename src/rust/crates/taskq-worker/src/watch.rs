@@ -1,4 +1,4 @@
-//! Watching the process that started this one.
+//! Watching the process that started this one, or the stem that this one was forked from.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -8,7 +8,7 @@ use taskq_sys::process;
 
 use crate::error::StartError;
 
-/// Knows whether the parent is still there.
+/// Knows whether that process is still there. What is forked goes on watching it, by the descriptor, as what it was.
 #[derive(Debug)]
 pub(crate) struct Watch {
     pid: i32,

@@ -76,8 +76,7 @@ fn kill_9_of_the_nursery_takes_sessions_and_strays_along() {
     workers[0].send(2, "stop");
     workers[1].send(2, "stubborn 1000000");
     let start = Instant::now();
-    host.nursery.kill().expect("kill");
-    host.nursery.wait().expect("reap");
+    host.kill_nursery();
     // The host lives, so its directory is left to it; somebody waits to see that it does it.
     eventually("all but one to be gone", || count(&host) <= 1);
     assert!(
@@ -104,9 +103,12 @@ fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
         let mut line = String::new();
         let stdout = host.stdout.take().expect("piped");
         BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let (token, dir) = line.trim().split_once(' ').expect("two words");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (dir, names) = words.split_first().expect("words");
+        let token = names[1];
         assert!(process::tagged(token).expect("a look").len() >= 7);
-        let nursery = process::descendants(host.id() as i32).expect("a look")[0];
+        // Nearest first: the stem, its nursery, the sessions.
+        let nursery = process::descendants(host.id() as i32).expect("a look")[1];
         if also_nursery {
             process::kill(nursery, libc::SIGSTOP).expect("stop");
             eventually("the nursery to stop", || common::is_stopped(nursery));
@@ -117,7 +119,7 @@ fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
         if also_nursery {
             process::kill(nursery, libc::SIGKILL).expect("kill");
         }
-        nothing_is_left(token);
+        names.iter().for_each(|name| nothing_is_left(name));
         eventually("the directory to be removed", || {
             !std::path::Path::new(dir).exists()
         });
@@ -126,6 +128,7 @@ fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
             "{:?}",
             start.elapsed()
         );
+        common::remove_dir_of_unready(&names[2..]);
     }
 }
 
@@ -159,11 +162,11 @@ fn what_fails_at_the_start_is_told() {
             message
         }
     );
-    assert!(host.nursery.wait().expect("end").success());
+    assert_eq!(host.nursery_end(), ProcessEnd::Exited { code: 0 });
     std::fs::remove_dir_all(&host.dir).expect("directory");
 
     let mut host = Host::start("die", &[]);
-    assert_eq!(host.nursery.wait().expect("end").code(), Some(7));
+    assert_eq!(host.nursery_end(), ProcessEnd::Exited { code: 7 });
     std::fs::remove_dir_all(&host.dir).expect("directory");
 
     let mut host = Host::up("init-die");
@@ -227,8 +230,7 @@ fn works(setup: &str, without: &str, forks: bool) {
     if forks {
         host.finish();
     } else {
-        host.nursery.kill().expect("kill");
-        host.nursery.wait().expect("reap");
+        host.kill_nursery();
         eventually("all but one to be gone", || count(&host) <= 1);
         host.bury_nursery();
     }

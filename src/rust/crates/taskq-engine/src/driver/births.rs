@@ -13,13 +13,14 @@ use taskq_wire::board::SLOTS;
 use taskq_wire::memory::Memory;
 use taskq_wire::message::SlotId;
 
-use super::{Driver, NURSERY_CONTROL, NURSERY_OUTPUT, NURSERY_PIDFD, SESSIONS};
+use super::{Driver, NURSERY_CONTROL, NURSERY_OUTPUT, NURSERY_PIDFD, NURSERY_REPORT, SESSIONS};
 use crate::error::StartFailure;
 use crate::link::Link;
 use crate::nursery::{FarEnds, Nursery};
 use crate::outbox::Outbox;
 use crate::session::Session;
 use crate::state::Outgoing;
+use crate::stem;
 
 /// So many launches are under way at once: the kernel bounds the descriptors in a socket.
 const UNDER_WAY: usize = 64;
@@ -72,17 +73,19 @@ impl Births {
 }
 
 impl Driver {
-    /// Starts a nursery.
+    /// Has a nursery made.
     pub(super) fn boot(&mut self) {
-        let watched = Nursery::spawn(&self.shared.config, self.board.as_fd()).and_then(|nursery| {
+        let watched = Nursery::start(&self.shared.config, self.board.as_fd()).and_then(|nursery| {
             self.watch(
                 nursery.control.as_fd(),
                 NURSERY_CONTROL,
                 Interest::READABLE | Interest::WRITABLE,
             )?;
             self.watch(nursery.output.as_fd(), NURSERY_OUTPUT, Interest::READABLE)?;
-            if let Some(pidfd) = &nursery.pidfd {
-                self.watch(pidfd.as_fd(), NURSERY_PIDFD, Interest::READABLE)?;
+            self.watch(nursery.report.as_fd(), NURSERY_REPORT, Interest::READABLE)?;
+            let of_stem = nursery.stem.pidfd.as_ref().map(AsFd::as_fd);
+            for pidfd in of_stem.into_iter().chain(nursery.pidfd()) {
+                self.watch(pidfd, NURSERY_PIDFD, Interest::READABLE)?;
             }
             Ok(nursery)
         });
@@ -100,6 +103,26 @@ impl Driver {
                 self.shared.lock().note_failure(failure);
                 self.tell_machine(Input::NurseryGone { reported: true });
             }
+        }
+    }
+
+    /// Hears what the stem says of the nursery.
+    pub(super) fn hear_stem(&mut self) {
+        let Some(nursery) = &mut self.nursery else {
+            return;
+        };
+        let is_born = nursery.hear_stem();
+        if nursery.failure.is_some() {
+            // It was started for this nursery alone.
+            nursery.kill();
+        }
+        if !is_born {
+            return;
+        }
+        stem::offer(&nursery.stem);
+        if let Some(pidfd) = self.nursery.as_ref().and_then(Nursery::pidfd) {
+            // If it cannot be watched, the stem still tells of its end.
+            let _ = self.watch(pidfd, NURSERY_PIDFD, Interest::READABLE);
         }
     }
 

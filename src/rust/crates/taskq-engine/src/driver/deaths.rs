@@ -1,9 +1,8 @@
 //! How sessions and nurseries end, and what is kept of them.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use mio::unix::SourceFd;
 use taskq_core::id::{Time, WorkerId};
 use taskq_core::{Begun, GoneCause, Input};
 use taskq_wire::message::{ProcessEnd, ToNursery};
@@ -121,9 +120,11 @@ impl Driver {
 
     /// Looks whether the nursery has died; if so, its sessions end with it.
     pub(super) fn look_for_nursery_death(&mut self) {
-        let Some(nursery) = &self.nursery else { return };
+        let Some(nursery) = &mut self.nursery else {
+            return;
+        };
         let Some(end) = nursery.try_wait() else {
-            if nursery.pidfd.is_none() && nursery.is_silent {
+            if nursery.dies_unheard() && nursery.is_silent {
                 self.deadlines
                     .insert((now().after(LOOK_AGAIN), Deadline::LookForDeath));
             }
@@ -136,6 +137,9 @@ impl Driver {
             return;
         };
         nursery.bury();
+        if let Some(pidfd) = &nursery.stem.pidfd {
+            self.unwatch(pidfd.as_fd());
+        }
         self.deadlines
             .retain(|&(_, deadline)| deadline != Deadline::Farewell);
         let reported = nursery.refusal.is_some();
@@ -174,11 +178,7 @@ impl Driver {
         self.shared.lock().outgoing.remove(&worker);
         if let Some(session) = self.sessions.remove(&worker) {
             for fd in session.descriptors() {
-                // Closing is not enough when another fork of the host still holds a copy.
-                let _ = self
-                    .poll
-                    .registry()
-                    .deregister(&mut SourceFd(&fd.as_raw_fd()));
+                self.unwatch(fd);
             }
             self.births.release(session.link.slot);
         }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use taskq_core::{Config as SchedulerConfig, LookAhead, Submission, TaskOptions};
 use taskq_engine::{Config, DoneTask, Queue, TaskPayload, WaitOutcome};
+use taskq_sys::process;
 
 /// Nothing here takes nearly as long; a test that waits so long has failed.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -22,6 +23,8 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 pub struct Fixture {
     queue: Option<Arc<Queue>>,
     dir: PathBuf,
+    /// Whether another one, which lives longer, has the same directory.
+    is_guest: bool,
 }
 
 /// How the queue of a test differs from the usual one.
@@ -34,6 +37,10 @@ pub struct Options<'a> {
     pub output_limit: usize,
     /// Facilities to do without.
     pub without: &'a str,
+    /// A variable of the environment that others do not have, `name=value`.
+    pub variable: &'a str,
+    /// A file that the far program is said to read at its start.
+    pub startup_file: Option<PathBuf>,
 }
 
 impl Default for Options<'_> {
@@ -45,6 +52,8 @@ impl Default for Options<'_> {
             look_ahead: LookAhead::default(),
             output_limit: Config::OUTPUT_LIMIT,
             without: "",
+            variable: "",
+            startup_file: None,
         }
     }
 }
@@ -63,14 +72,30 @@ impl Fixture {
         );
         let dir = std::env::temp_dir().join(name);
         fs::create_dir(&dir).expect("a directory");
+        Fixture::within(dir, options)
+    }
+
+    /// Another queue of the same kind, which is to be dropped before this one.
+    pub fn beside(&self, options: Options<'_>) -> Fixture {
+        let mut other = Fixture::within(self.dir.clone(), options);
+        other.is_guest = true;
+        other
+    }
+
+    fn within(dir: PathBuf, options: Options<'_>) -> Fixture {
         let mut env: Vec<_> = std::env::vars_os().collect();
         if !options.without.is_empty() {
             env.push(("TASKQ_WITHOUT".into(), options.without.into()));
+        }
+        if let Some((name, value)) = options.variable.split_once('=') {
+            env.push((name.into(), value.into()));
         }
         let config = Config {
             command: vec![fake_nursery().into()],
             env,
             working_dir: dir.clone(),
+            late_variables: vec!["LATE".into()],
+            startup_files: options.startup_file.into_iter().collect(),
             parent_dir: dir.clone(),
             setup: options.setup.as_bytes().to_vec(),
             output_limit: options.output_limit,
@@ -86,6 +111,7 @@ impl Fixture {
         Fixture {
             queue: Some(Arc::new(Queue::start(config).expect("a queue"))),
             dir,
+            is_guest: false,
         }
     }
 
@@ -160,6 +186,26 @@ impl Fixture {
         processes_in(&self.dir)
     }
 
+    /// The processes of [`processes`](Fixture::processes) that are children of this one.
+    pub fn stems(&self) -> Vec<i32> {
+        let is_ours = |pid: &i32| parent_of(*pid) == Some(process::own_pid());
+        self.processes().into_iter().filter(is_ours).collect()
+    }
+
+    /// The process id of the nursery, by way of a session.
+    pub fn nursery(&self) -> i32 {
+        self.push(None, "pid");
+        let task = self.pop();
+        assert_eq!(task.outcome, taskq_core::Outcome::Success, "{task:?}");
+        let session = text(&task).parse().expect("a number");
+        parent_of(session).expect("it waits for tasks")
+    }
+
+    /// The directory of this test.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Drops the handle without waiting for the end.
     pub fn abandon(&mut self) {
         self.queue = None;
@@ -172,7 +218,7 @@ impl Drop for Fixture {
             queue.kill();
             assert!(queue.wait_for_end(DEADLINE), "the queue does not end");
         }
-        if std::thread::panicking() {
+        if self.is_guest || std::thread::panicking() {
             return;
         }
         let dir = self.dir.clone();
@@ -221,7 +267,8 @@ pub fn stderr(task: &DoneTask) -> String {
     String::from_utf8_lossy(&task.ending.stderr.bytes).into_owned()
 }
 
-/// Every process whose environment names a temporary directory under `dir`: nurseries, sessions, and what they started.
+/// Every process whose environment names a temporary directory under `dir`: stems, nurseries, sessions, and what they
+/// started.
 fn processes_in(dir: &Path) -> BTreeSet<i32> {
     let mark = format!("TMPDIR={}/", dir.display());
     let entries = fs::read_dir("/proc").expect("proc").flatten();
@@ -245,6 +292,11 @@ fn fake_nursery() -> PathBuf {
         .and_then(Path::parent)
         .expect("target directory");
     built.join("examples").join("fake_nursery")
+}
+
+/// The parent of a process; `None` when there is no such process.
+pub fn parent_of(pid: i32) -> Option<i32> {
+    process::Process::look(pid).map(|process| process.parent)
 }
 
 /// How many descriptors this process has open.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use taskq_wire::board::Slot;
 use taskq_wire::frame::{encode_head, Decoder, Progress, Source, MAX_DESCRIPTORS};
 use taskq_wire::message::{
-    FromControl, FromNursery, FromSession, Setup, ToControl, ToNursery, ToSession,
+    FromControl, FromNursery, FromSession, FromStem, Setup, ToControl, ToNursery, ToSession, ToStem,
 };
 use taskq_wire::packet;
 
@@ -23,6 +23,8 @@ pub(crate) fn everything(bytes: &[u8]) {
     frames::<FromSession>(bytes);
     frames::<Setup>(bytes);
     with_descriptors(bytes);
+    a_packet::<ToStem>(bytes);
+    a_packet::<FromStem>(bytes);
     a_packet::<ToNursery>(bytes);
     a_packet::<FromNursery>(bytes);
     a_packet::<ToControl>(bytes);

@@ -1,15 +1,17 @@
-//! A host for tests: starts the fake nursery, launches sessions, and talks to them by raw messages.
+//! A host for tests: starts a fake stem, has it make nurseries, launches sessions, and talks to them by raw messages.
 #![allow(dead_code, unused_imports)] // Every test program uses a part of it.
 
 mod worker;
 
+use std::cell::RefCell;
 use std::fs::DirBuilder;
 use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,7 +21,7 @@ use taskq_sys::board::Board;
 use taskq_sys::socket::{packet_pair, recv_packet, send_packet, stream_pair, RecvFlags};
 use taskq_sys::{fds, memory, pipe, process, signals, tag};
 use taskq_wire::frame::encode_head;
-use taskq_wire::message::{FromNursery, ProcessEnd, Setup, SlotId, ToNursery};
+use taskq_wire::message::{FromNursery, FromStem, ProcessEnd, Setup, SlotId, ToNursery, ToStem};
 use taskq_wire::packet::{self, MAX_PACKET};
 
 pub(crate) use worker::{attempt, in_memory, run, Worker};
@@ -27,22 +29,102 @@ pub(crate) use worker::{attempt, in_memory, run, Worker};
 /// No test waits longer for anything.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
+/// A stem, and the host's end of its control socket. Dropping it hangs up, which ends it.
+pub(crate) struct StemProcess {
+    pub(crate) child: RefCell<Child>,
+    pub(crate) name: String,
+    control: RefCell<Option<OwnedFd>>,
+}
+
 /// A queue's host without a queue.
 pub(crate) struct Host {
-    pub(crate) nursery: Child,
+    pub(crate) stem: Rc<StemProcess>,
     pub(crate) token: String,
     pub(crate) dir: PathBuf,
     pub(crate) board: Board,
     control: Option<OwnedFd>,
+    report: OwnedFd,
+    /// Once the stem has told: its process id, and its descriptor if it is a fork.
+    nursery: Option<(i32, Option<OwnedFd>)>,
     launched: u32,
 }
 
-impl Host {
-    /// Starts a nursery whose setup's payload is `text`, with more variables in its environment.
-    pub(crate) fn start(text: &str, variables: &[(&str, &str)]) -> Host {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let token = format!("test-{}-{count}", process::own_pid());
+/// A number that no other stem or queue of this test has.
+fn number() -> u32 {
+    static COUNT: AtomicU32 = AtomicU32::new(100);
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl StemProcess {
+    /// Starts a stem with more variables in its environment.
+    pub(crate) fn start(variables: &[(&str, &str)]) -> Rc<StemProcess> {
+        let name = format!("stem-{}-{}", process::own_pid(), number());
+        let dir = std::env::temp_dir().join(tag::dir_name(&name));
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&dir)
+            .expect("the stem's directory");
+        let (control, far) = packet_pair().expect("pair");
+        let above = |fd: &OwnedFd| fds::duplicate_above(fd, 10).expect("duplicate");
+        let inherited = above(&far);
+        let host = process::own_pid();
+        let mut command = Command::new(far_end());
+        command
+            .envs(tag::stem_variables(&name))
+            .envs(variables.iter().copied())
+            .env("TMPDIR", &dir)
+            .stdin(Stdio::null());
+        let begin = move || {
+            signals::reset_all();
+            process::new_session()?;
+            process::set_parent_death_signal(libc::SIGKILL)?;
+            assert_eq!(process::parent_pid(), host);
+            // SAFETY: the child will be another program.
+            unsafe { fds::place(inherited.as_fd(), 3) }
+        };
+        // SAFETY: the closure makes system calls only.
+        unsafe { command.pre_exec(begin) };
+        // The number that is replaced in the child must not be that of the pipe by which `spawn` learns of a failure.
+        let occupied: Vec<OwnedFd> = (0..4).map(|_| above(&far)).collect();
+        let child = command.spawn().expect("the example far_end");
+        drop(occupied);
+        eventually("the stem to remove its directory", || !dir.exists());
+        Rc::new(StemProcess {
+            child: RefCell::new(child),
+            name,
+            control: RefCell::new(Some(control)),
+        })
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.borrow().id() as i32
+    }
+
+    pub(crate) fn kill(&self) {
+        self.child.borrow_mut().kill().expect("kill");
+        self.end();
+    }
+
+    /// Sends a packet as it is.
+    pub(crate) fn send(&self, packet: &[u8], fds: &[&OwnedFd]) -> std::io::Result<()> {
+        let fds: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
+        send_packet(self.control.borrow().as_ref().expect("open"), packet, &fds)
+    }
+
+    /// Closes the host's end of the control socket.
+    pub(crate) fn hang_up(&self) {
+        self.control.replace(None);
+    }
+
+    /// Its exit status, which this waits for.
+    pub(crate) fn end(&self) -> ExitStatus {
+        self.child.borrow_mut().wait().expect("the stem's end")
+    }
+
+    /// Asks for a nursery whose setup's payload is `text`.
+    pub(crate) fn ask(self: &Rc<StemProcess>, text: &str) -> Host {
+        // As long as the stem's name.
+        let token = format!("test-{}-{}", process::own_pid(), number());
         let dir = std::env::temp_dir().join(&token);
         DirBuilder::new()
             .mode(0o700)
@@ -60,58 +142,109 @@ impl Host {
         let mut setup_file = memory::file("setup").expect("memory");
         setup_file.write_all(&frame).expect("write");
         let (control, far) = packet_pair().expect("pair");
-
-        let above = |fd: &dyn AsFdDyn| fds::duplicate_above(fd.fd(), 10).expect("duplicate");
-        let inherited = [
-            (above(&far), 3),
-            (above(&board_file), 4),
-            (above(&setup_file), 5),
-        ];
-        let host = process::own_pid();
-        let mut command = Command::new(far_end());
-        command
-            .envs(tag::nursery_variables(&token))
-            .envs(variables.iter().copied())
-            .env("TMPDIR", &dir)
-            .stdin(Stdio::null());
-        let begin = move || {
-            signals::reset_all();
-            process::new_session()?;
-            process::set_parent_death_signal(libc::SIGKILL)?;
-            assert_eq!(process::parent_pid(), host);
-            for (fd, at) in &inherited {
-                // SAFETY: the child will be another program.
-                unsafe { fds::place(fd.as_fd(), *at)? };
-            }
-            Ok(())
+        let (report, far_report) = packet_pair().expect("pair");
+        let output = std::io::stdout().as_fd().try_clone_to_owned();
+        let request = ToStem::Nursery {
+            host_pid: process::own_pid(),
         };
-        // SAFETY: the closure makes system calls only.
-        unsafe { command.pre_exec(begin) };
-        // The numbers that are replaced in the child must not be those of the pipe by which `spawn` learns of a failure.
-        let occupied: Vec<OwnedFd> = (0..4).map(|_| above(&far)).collect();
-        let nursery = command.spawn().expect("the example far_end");
-        drop(occupied);
+        let packet = packet::encode(&request).expect("small");
+        let setup_fd = OwnedFd::from(setup_file);
+        let output = output.expect("duplicate");
+        // A stem that is gone is found out by what does not come.
+        let _ = self.send(
+            &packet,
+            &[&far, &board_file, &setup_fd, &output, &far_report],
+        );
         Host {
-            nursery,
+            stem: Rc::clone(self),
             token,
             dir,
             board,
             control: Some(control),
+            report,
+            nursery: None,
             launched: 0,
         }
+    }
+}
+
+impl Drop for StemProcess {
+    fn drop(&mut self) {
+        self.hang_up();
+        // It may have become a nursery, and been waited for.
+        let _ = self.child.borrow_mut().wait();
+    }
+}
+
+impl Host {
+    /// Starts a nursery whose setup's payload is `text`, with more variables in its environment.
+    pub(crate) fn start(text: &str, variables: &[(&str, &str)]) -> Host {
+        StemProcess::start(variables).ask(text)
     }
 
     /// Starts a nursery that forks, and waits until it is up.
     pub(crate) fn up(text: &str) -> Host {
-        let mut host = Host::start(text, &[]);
-        match host.next() {
-            FromNursery::Up { forks: true, .. } => host,
+        Host::start(text, &[]).comes_up()
+    }
+
+    /// Waits until the nursery is up and forks.
+    pub(crate) fn comes_up(mut self) -> Host {
+        match self.next() {
+            FromNursery::Up { forks: true, .. } => {
+                self.nursery_pid();
+                self
+            }
             other => panic!("{other:?} instead of a nursery that forks"),
         }
     }
 
-    pub(crate) fn nursery_pid(&self) -> i32 {
-        self.nursery.id() as i32
+    /// What the stem says of the nursery next.
+    pub(crate) fn hear_stem(&mut self) -> Option<FromStem> {
+        assert!(readable(&self.report, DEADLINE), "the stem says nothing");
+        let mut buffer = vec![0; MAX_PACKET];
+        let packet = recv_packet(&self.report, &mut buffer, RecvFlags::DONTWAIT).expect("receive");
+        if packet.len == 0 {
+            return None;
+        }
+        let message = packet::decode(&buffer[..packet.len]).expect("a message");
+        match message {
+            FromStem::Forked { pid } => {
+                let pidfd = packet.fds.into_iter().next().expect("a descriptor");
+                self.nursery = Some((pid, Some(pidfd)));
+            }
+            FromStem::Became => self.nursery = Some((self.stem.pid(), None)),
+            _ => {}
+        }
+        Some(message)
+    }
+
+    /// Waits until the nursery is a process, forked or not, and says which.
+    pub(crate) fn nursery_pid(&mut self) -> i32 {
+        if self.nursery.is_none() {
+            let told = self.hear_stem();
+            assert!(self.nursery.is_some(), "{told:?} instead of a nursery");
+        }
+        self.nursery.as_ref().map_or(0, |(pid, _)| *pid)
+    }
+
+    /// How the nursery has ended, which this waits for.
+    pub(crate) fn nursery_end(&mut self) -> ProcessEnd {
+        let pid = self.nursery_pid();
+        if pid == self.stem.pid() {
+            let reaped = taskq_sys::wait::reap(pid, true).expect("a child");
+            return reaped.expect("waited for").end;
+        }
+        match self.hear_stem() {
+            Some(FromStem::Ended { end }) => end,
+            other => panic!("{other:?} instead of the nursery's end"),
+        }
+    }
+
+    /// Kills the nursery and waits for its end.
+    pub(crate) fn kill_nursery(&mut self) {
+        process::kill(self.nursery_pid(), libc::SIGKILL).expect("kill");
+        let end = self.nursery_end();
+        assert!(matches!(end, ProcessEnd::Signaled { signal: 9, .. }));
     }
 
     /// The nursery's next message.
@@ -188,8 +321,7 @@ impl Host {
     /// Ends the nursery and asserts that nothing of it is left.
     pub(crate) fn finish(mut self) {
         self.send(&ToNursery::Shutdown, &[]);
-        let status = self.nursery.wait().expect("the nursery's end");
-        assert!(status.success(), "{status}");
+        assert_eq!(self.nursery_end(), ProcessEnd::Exited { code: 0 });
         self.assert_nothing_is_left();
     }
 
@@ -205,7 +337,6 @@ impl Host {
     }
 
     pub(crate) fn assert_nothing_is_left(&mut self) {
-        let _ = self.nursery.wait();
         nothing_is_left(&self.token);
         eventually("the directory to be removed", || !self.dir.exists());
     }
@@ -216,6 +347,14 @@ pub(crate) fn nothing_is_left(token: &str) {
     eventually("all processes to be gone", || {
         process::tagged(token).expect("a look").is_empty()
     });
+}
+
+/// Nobody is there who could remove the directory of a queue whose nursery has died, with its host, before it could
+/// serve.
+pub(crate) fn remove_dir_of_unready(tokens: &[&str]) {
+    for token in tokens {
+        std::fs::remove_dir(std::env::temp_dir().join(token)).expect("an empty directory");
+    }
 }
 
 /// Waits for a condition.
@@ -256,15 +395,4 @@ pub(crate) fn example(name: &str) -> PathBuf {
 
 fn far_end() -> PathBuf {
     example("far_end")
-}
-
-/// What has a descriptor, as a trait object.
-trait AsFdDyn {
-    fn fd(&self) -> std::os::fd::BorrowedFd<'_>;
-}
-
-impl<T: AsFd + AsRawFd> AsFdDyn for T {
-    fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.as_fd()
-    }
 }

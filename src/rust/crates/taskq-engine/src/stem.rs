@@ -1,0 +1,252 @@
+//! The host's side of a stem: how the process is started, asked and ended, and which of them a new nursery can come
+//! from. The far side, and what a stem is, is in `taskq-worker`.
+//!
+//! Starting the program takes a tenth of a second, a fork of what it has become a millisecond. So the first queue of
+//! an R session starts a stem, which stays for other queues that are [alike](likeness) in all that the program has
+//! read or inherited.
+//!
+//! A stem lives as long as a nursery that came from it, of whatever queue: the nurseries hold it, and the list of
+//! stems, which is the process's, only knows them. Whoever lets go of the last nursery ends it and waits for its end,
+//! which takes a millisecond, as it does not lie in the stem's power. A stem that dies by itself costs no queue
+//! anything; the next one starts another.
+//!
+//! A stem is a child of the host and nurseries are its children, so it is the stem that learns how a nursery ended.
+//!
+//! A fork of the host that has queues of its own starts a stem for each: the list, and its lock, may have been in use
+//! when it was forked. It neither asks nor ends a stem that is not its own.
+
+mod likeness;
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use taskq_sys::process::{kill_tree, Mark, Process, Tree};
+use taskq_sys::{process, signals, socket, tag, wait};
+use taskq_wire::message::{ProcessEnd, ToStem};
+use taskq_wire::packet;
+
+pub(crate) use likeness::Likeness;
+
+use crate::config::Config;
+
+/// A stem finds its control socket here.
+const CONTROL: RawFd = 3;
+/// How long strays are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for
+/// longer.
+const STRAYS_LIMIT: Duration = Duration::from_secs(1);
+
+/// A stem of this process.
+#[derive(Debug)]
+pub(crate) struct Stem {
+    pid: i32,
+    /// The process that has started it.
+    owner: i32,
+    /// When it started, in ticks.
+    started: u64,
+    /// Readable once the process is dead; `None` where the kernel has no such thing.
+    pub(crate) pidfd: Option<OwnedFd>,
+    control: OwnedFd,
+    /// Its own token, which is that of no queue.
+    name: String,
+    dir: PathBuf,
+    /// What it was started with; `None` when it cannot be compared with another.
+    likeness: Option<Likeness>,
+    /// How it ended. Who holds the lock may signal it: its number is its own until it was waited for.
+    end: Mutex<Option<ProcessEnd>>,
+}
+
+/// All stems of this process that can be asked.
+static STEMS: Mutex<Vec<Weak<Stem>>> = Mutex::new(Vec::new());
+
+/// The list of stems; `None` in a fork of the process that uses it.
+fn stems() -> Option<MutexGuard<'static, Vec<Weak<Stem>>>> {
+    static OWNER: OnceLock<i32> = OnceLock::new();
+    let own = process::own_pid();
+    (*OWNER.get_or_init(|| own) == own)
+        .then(|| STEMS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Those from which a nursery can come that is to be like this.
+pub(crate) fn alike(likeness: Option<&Likeness>) -> Vec<Arc<Stem>> {
+    let Some(stems) = likeness.and_then(|_| stems()) else {
+        return Vec::new();
+    };
+    let known: Vec<Arc<Stem>> = stems.iter().filter_map(Weak::upgrade).collect();
+    // Nothing is waited for, and none is dropped, under the lock.
+    drop(stems);
+    let fits = |stem: &Arc<Stem>| stem.likeness.as_ref() == likeness && stem.try_wait().is_none();
+    known.into_iter().filter(fits).collect()
+}
+
+/// A stem that has forked can be asked by others.
+pub(crate) fn offer(stem: &Arc<Stem>) {
+    if let Some(mut stems) = stems() {
+        stems.retain(|known| known.strong_count() > 0);
+        stems.push(Arc::downgrade(stem));
+    }
+}
+
+impl Stem {
+    /// Starts the process. What it prints until it has forked goes to `output`.
+    ///
+    /// # Errors
+    /// What the operating system says, with the program's name where that is to blame.
+    pub(crate) fn start(
+        config: &Config,
+        likeness: Option<Likeness>,
+        output: BorrowedFd<'_>,
+    ) -> io::Result<Stem> {
+        let name = random_token()?;
+        let dir = config.parent_dir.join(tag::dir_name(&name));
+        std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
+        let mut stem = Stem::start_in(config, output, name, dir.clone()).inspect_err(|_| {
+            let _ = std::fs::remove_dir(&dir);
+        })?;
+        stem.likeness = likeness;
+        Ok(stem)
+    }
+
+    fn start_in(
+        config: &Config,
+        output: BorrowedFd<'_>,
+        name: String,
+        dir: PathBuf,
+    ) -> io::Result<Stem> {
+        let (near, far) = socket::packet_pair()?;
+        socket::set_nonblocking(near.as_fd(), true)?;
+        let (program, arguments) = split_command(&config.command)?;
+        // It is open before the command makes descriptors of its own, so the number at which the child finds it is
+        // taken by now, and placing it there overwrites nothing that `Command` needs.
+        let control = far.as_raw_fd();
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(config.env.iter().map(|(name, value)| (name, value)))
+            .envs(tag::stem_variables(&name))
+            .env("TMPDIR", &dir)
+            .current_dir(&config.working_dir)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone_to_owned()?)
+            .stderr(output.try_clone_to_owned()?);
+        let host = process::own_pid();
+        // SAFETY: the closure runs in the child between fork and exec and only makes system calls that are
+        // async-signal-safe; it neither allocates nor locks.
+        unsafe {
+            command.pre_exec(move || prepare_child(host, control));
+        }
+        let child = command.spawn().map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("cannot start {}: {error}", program.to_string_lossy()),
+            )
+        })?;
+        let pid = i32::try_from(child.id()).unwrap_or(i32::MAX);
+        let mut stem = Stem {
+            pid,
+            owner: host,
+            started: Process::look(pid).map_or(0, |process| process.started),
+            pidfd: None,
+            control: near,
+            name,
+            dir,
+            likeness: None,
+            end: Mutex::default(),
+        };
+        // A failure ends what was started.
+        stem.pidfd = process::pidfd(pid)?;
+        Ok(stem)
+    }
+
+    /// Asks for a nursery, see [`ToStem::Nursery`]. Does not wait for it.
+    pub(crate) fn ask(&self, descriptors: &[BorrowedFd<'_>; 5]) -> io::Result<()> {
+        let packet = packet::encode(&ToStem::Nursery {
+            host_pid: self.owner,
+        })?;
+        socket::send_packet(self.control.as_fd(), &packet, descriptors)
+    }
+
+    /// Ends the process at once.
+    pub(crate) fn kill(&self) {
+        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        if end.is_none() {
+            // It is our child and not yet waited for, so the number is still its own.
+            let _ = process::kill(self.pid, libc::SIGKILL);
+        }
+    }
+
+    /// How the process ended; `None` while it lives.
+    pub(crate) fn try_wait(&self) -> Option<ProcessEnd> {
+        self.reap(false)
+    }
+
+    fn reap(&self, block: bool) -> Option<ProcessEnd> {
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        if end.is_none() {
+            *end = match wait::reap(self.pid, block) {
+                Ok(reaped) => reaped.map(|reaped| reaped.end),
+                // Somebody else in this process waited for it, or the host ignores SIGCHLD.
+                Err(_) => Some(ProcessEnd::Unknown),
+            };
+        }
+        *end
+    }
+}
+
+impl Drop for Stem {
+    fn drop(&mut self) {
+        if process::own_pid() != self.owner || taskq_sys::fault::is_on("leave-stem") {
+            return;
+        }
+        self.kill();
+        self.reap(true);
+        // What the program has started before it had anything to do with a queue.
+        let strays = Tree {
+            marks: vec![Mark::Queue(self.name.clone())],
+            since: self.started,
+            ..Tree::default()
+        };
+        let _ = kill_tree(&strays, STRAYS_LIMIT);
+        // Only one that has not come up leaves it.
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// A random name of a queue or a stem. All are equally long, so that one can be written over another.
+pub(crate) fn random_token() -> io::Result<String> {
+    let mut bytes = [0u8; 16];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Runs in the child between fork and exec.
+fn prepare_child(host: i32, control: RawFd) -> io::Result<()> {
+    signals::reset_all();
+    process::new_session()?;
+    process::set_parent_death_signal(libc::SIGKILL)?;
+    if process::parent_pid() != host {
+        // The host died before the line above; no signal will come.
+        return Err(io::Error::from_raw_os_error(libc::ESRCH));
+    }
+    // It may stand at its place already, with the close-on-exec flag, which a copy of a copy does not have.
+    // SAFETY: system calls on a descriptor that the caller of `start_in` holds until the child is made.
+    let copy = unsafe { libc::fcntl(control, libc::F_DUPFD_CLOEXEC, CONTROL + 1) };
+    // SAFETY: as above.
+    if copy < 0 || unsafe { libc::dup2(copy, CONTROL) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+fn split_command(command: &[OsString]) -> io::Result<(&OsString, &[OsString])> {
+    command
+        .split_first()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program was given"))
+}

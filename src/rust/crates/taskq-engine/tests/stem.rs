@@ -1,0 +1,217 @@
+//! Several queues of one process: which of them come from one stem, and that none of them lives or dies by another.
+
+mod common;
+
+use common::{parent_of, text, wait_for, Fixture, Options, DEADLINE};
+use taskq_core::{Outcome, QueueState};
+use taskq_sys::process;
+use taskq_wire::message::{ProcessEnd, StartPhase};
+
+fn one_worker() -> Options<'static> {
+    Options {
+        workers: 1,
+        ..Options::default()
+    }
+}
+
+fn close(fixture: &Fixture) {
+    fixture.queue().kill();
+    assert!(fixture.queue().wait_for_end(DEADLINE));
+}
+
+/// A task that has begun, so that it is to blame, and lost, when its session dies.
+fn push_busy(fixture: &Fixture) {
+    let label = fixture.push(None, "print go; stubborn 60000");
+    let task = fixture
+        .queue()
+        .find([label.as_str()])
+        .expect("in the queue")[0];
+    wait_for("the task to begin", || {
+        let (stdout, _) = fixture.queue().output(task)?;
+        (stdout.bytes == b"go").then_some(())
+    });
+}
+
+#[test]
+fn the_second_queue_comes_from_the_stem_of_the_first() {
+    let first = Fixture::with(one_worker());
+    let nursery = first.nursery();
+    let stems = first.stems();
+    assert_eq!(stems, [parent_of(nursery).expect("it lives")]);
+    for setup in ["", "thread"] {
+        let second = first.beside(Options {
+            setup,
+            ..one_worker()
+        });
+        let other = second.nursery();
+        assert_ne!(other, nursery);
+        assert_eq!(parent_of(other), Some(stems[0]));
+        assert_eq!(first.stems(), stems);
+    }
+}
+
+#[test]
+fn a_queue_that_ends_takes_nothing_of_another_along() {
+    let first = Fixture::with(one_worker());
+    first.nursery();
+    let stems = first.stems();
+    let second = first.beside(one_worker());
+    let nursery = second.nursery();
+    // A stray of each, which a look at all processes must tell apart.
+    for fixture in [&first, &second] {
+        fixture.push(None, "spawn-sleep 60");
+        fixture.pop();
+    }
+    let are_left = |count| (second.processes().len() == count).then_some(());
+    // The stem; of each a nursery, a session and a stray.
+    wait_for("the strays", || are_left(7));
+    close(&first);
+    wait_for("the first to be gone", || are_left(4));
+    assert_eq!(second.stems(), stems);
+    second.push(None, "exit 3");
+    second.pop();
+    assert_eq!(second.nursery(), nursery, "sessions are replaced as before");
+    let third = second.beside(one_worker());
+    assert_eq!(parent_of(third.nursery()), Some(stems[0]));
+    close(&third);
+    close(&second);
+    assert_eq!(parent_of(stems[0]), None, "the last one ends the stem");
+}
+
+#[test]
+fn a_nursery_that_dies_is_replaced_by_another_from_the_same_stem() {
+    let first = Fixture::with(one_worker());
+    first.nursery();
+    let second = first.beside(one_worker());
+    let nursery = second.nursery();
+    let stems = first.stems();
+    push_busy(&second);
+    process::kill(nursery, libc::SIGKILL).expect("it lives");
+    assert!(matches!(second.pop().outcome, Outcome::Crash { .. }));
+    let other = second.nursery();
+    assert_ne!(other, nursery);
+    assert_eq!(parent_of(other), Some(stems[0]));
+    assert_eq!(first.stems(), stems);
+}
+
+#[test]
+fn a_stem_that_is_killed_costs_no_queue_anything_and_the_next_starts_another() {
+    let first = Fixture::with(one_worker());
+    let one = first.nursery();
+    let second = first.beside(one_worker());
+    let nurseries = [one, second.nursery()];
+    for stem in first.stems() {
+        process::kill(stem, libc::SIGKILL).expect("it lives");
+    }
+    // Also no zombie.
+    wait_for("the stem to be gone", || {
+        first.stems().is_empty().then_some(())
+    });
+    assert_eq!([&first, &second].map(Fixture::nursery), nurseries);
+    for fixture in [&first, &second] {
+        fixture.push(None, "exit 3");
+        assert!(matches!(fixture.pop().outcome, Outcome::Crash { .. }));
+    }
+    assert_eq!([&first, &second].map(Fixture::nursery), nurseries);
+    let third = first.beside(one_worker());
+    let stem = parent_of(third.nursery()).expect("it lives");
+    assert_eq!(first.stems(), [stem]);
+    // An orphan's death is heard, too, and its successor comes from what there is.
+    push_busy(&first);
+    process::kill(nurseries[0], libc::SIGKILL).expect("it lives");
+    assert!(matches!(first.pop().outcome, Outcome::Crash { .. }));
+    assert_eq!(parent_of(first.nursery()), Some(stem));
+}
+
+#[test]
+fn a_stem_that_does_not_answer_is_replaced() {
+    let first = Fixture::with(one_worker());
+    first.nursery();
+    let stopped = first.stems()[0];
+    process::kill(stopped, libc::SIGSTOP).expect("it lives");
+    let second = first.beside(one_worker());
+    let stem = parent_of(second.nursery()).expect("it lives");
+    assert_ne!(stem, stopped);
+    assert_eq!(first.stems(), [stem]);
+    first.push(None, "ok still here");
+    assert_eq!(text(&first.pop()), "still here");
+}
+
+#[test]
+fn what_the_program_reads_at_its_start_makes_another_stem() {
+    let first = Fixture::with(one_worker());
+    first.nursery();
+    let stems = first.stems();
+    let file = first.dir().join("profile");
+    let with = |variable| Options {
+        variable,
+        ..one_worker()
+    };
+    let with_file = || Options {
+        startup_file: Some(file.clone()),
+        ..one_worker()
+    };
+    let comes_from = |fixture: &Fixture| parent_of(fixture.nursery()).expect("it lives");
+    assert_eq!(comes_from(&first.beside(with("LATE=1"))), stems[0]);
+    let variable = first.beside(with("EARLY=1"));
+    let other = comes_from(&variable);
+    assert!(!stems.contains(&other));
+    assert_eq!(comes_from(&first.beside(with("EARLY=1"))), other);
+    assert!(!first.stems().is_empty());
+    for another in ["EARLY=2", "early=1"] {
+        let from = comes_from(&first.beside(with(another)));
+        assert!(![stems[0], other].contains(&from), "{another}");
+    }
+    let without_file = first.beside(with_file());
+    let before = comes_from(&without_file);
+    assert_eq!(comes_from(&first.beside(with_file())), before);
+    std::fs::write(&file, "x").expect("a file");
+    let with_it = first.beside(with_file());
+    assert_ne!(comes_from(&with_it), before);
+    std::fs::remove_file(&file).expect("the file");
+    // What was is again.
+    assert_eq!(comes_from(&first.beside(with_file())), before);
+}
+
+#[test]
+fn a_start_that_fails_is_told_alike_whatever_the_nursery_comes_from() {
+    let first = Fixture::with(one_worker());
+    first.nursery();
+    let stems = first.stems();
+    let refused = first.beside(Options {
+        setup: "fail preload no such thing",
+        ..one_worker()
+    });
+    refused.push(None, "ok");
+    assert_eq!(refused.pop().outcome, Outcome::NoWorker);
+    let failure = refused.queue().failure().expect("a reason");
+    assert_eq!(failure.phase, Some(StartPhase::Preload));
+    assert!(failure.message.contains("no such thing"), "{failure:?}");
+    let dead = first.beside(Options {
+        setup: "die",
+        ..one_worker()
+    });
+    dead.push(None, "ok");
+    assert_eq!(dead.pop().outcome, Outcome::NoWorker);
+    assert_eq!(dead.queue().state(), QueueState::Failed);
+    let failure = dead.queue().failure().expect("a reason");
+    assert_eq!(failure.end, Some(ProcessEnd::Exited { code: 7 }));
+    assert_eq!(first.stems(), stems);
+}
+
+#[test]
+fn where_there_is_no_stem_each_queue_starts_the_program() {
+    for without in ["fork", "pidfd"] {
+        let options = || Options {
+            without,
+            ..one_worker()
+        };
+        let first = Fixture::with(options());
+        let second = first.beside(options());
+        for fixture in [&first, &second] {
+            let nursery = fixture.nursery();
+            assert!(first.stems().contains(&nursery), "{without}");
+        }
+        assert_eq!(first.stems().len(), 2);
+    }
+}

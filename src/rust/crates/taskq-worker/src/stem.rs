@@ -1,0 +1,338 @@
+//! The stem: a process in which everything is up that does not depend on a queue, and from which nurseries are forked.
+//!
+//! A host starts a program once; what has then become of it, before it has taken in anything of a user, is worth
+//! keeping for the next queue. So the process that is started becomes no nursery: it *forks* one for each request of
+//! the host, reaps it, and tells the host how it ended. Every nursery comes into being in this one way, the first like
+//! all others.
+//!
+//! A stem must take in nothing of any queue: it reads no setup file, and has no descriptor of a queue but the one on
+//! which it tells of the queue's nursery. It has one thread, sleeps until there is something to do, and has no handler
+//! for signals.
+//!
+//! Where there is no forking (the process has threads, the kernel has no process descriptors, or a test says so),
+//! there is no stem either: the process becomes the one nursery that it was started for.
+//!
+//! ```text
+//! Stem::open ── serve ──┬── a nursery, forked or not, and its setup file
+//!                       └── nothing: the host is gone or has closed its end
+//! ```
+//!
+//! | who is gone | what follows |
+//! | --- | --- |
+//! | nursery | the stem reaps it and tells the host |
+//! | host | the stem sees it by its descriptor and leaves; nurseries in service see it, too, the others get `SIGKILL` as children of the stem |
+//! | stem | nurseries in service go on; one that has not begun to serve is killed by the kernel, as there is nobody else who would see to it that it does not outlive its host |
+
+use std::env;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use taskq_sys::feature::{available, Feature};
+use taskq_sys::socket::{recv_packet, send_packet, set_nonblocking, RecvFlags};
+use taskq_sys::{fds, process, signals, tag, wait};
+use taskq_wire::message::{FromStem, ToStem};
+use taskq_wire::packet::{self, MAX_PACKET};
+
+use crate::error::StartError;
+use crate::nursery::Nursery;
+use crate::seed::adopt;
+use crate::setup::SetupFile;
+use crate::watch::Watch;
+
+/// Where a stem finds the socket from which its requests come.
+const CONTROL: i32 = 3;
+
+/// A process that was started to be a stem.
+#[derive(Debug)]
+pub struct Stem {
+    /// This process, not one that was forked from it.
+    own: i32,
+    control: OwnedFd,
+    /// Known as soon as the first request has come.
+    host: Option<Watch>,
+    has_forked: bool,
+    nurseries: Vec<Offspring>,
+}
+
+/// A nursery of this stem.
+#[derive(Debug)]
+struct Offspring {
+    pid: i32,
+    /// Readable once it is dead.
+    pidfd: OwnedFd,
+    /// Where the host hears of it.
+    report: OwnedFd,
+}
+
+/// What comes with a request.
+struct Request {
+    host_pid: i32,
+    control: OwnedFd,
+    board: OwnedFd,
+    setup: OwnedFd,
+    output: OwnedFd,
+    report: OwnedFd,
+}
+
+/// What [`Stem::serve`] returns in the process that has become a nursery.
+type Become = Result<(Nursery, SetupFile), StartError>;
+
+impl Stem {
+    /// Takes over what a stem inherits. The process has loaded what all queues need, and its temporary directory is
+    /// removed now: every nursery, and every session, makes its own.
+    ///
+    /// # Errors
+    /// The process was not started by a host.
+    pub fn open() -> Result<Stem, StartError> {
+        // What is forked inherits it.
+        signals::save_no_workspace();
+        let control = adopt(CONTROL)?;
+        // A profile may have closed them, and what is received must not get their numbers.
+        fds::occupy_standard();
+        set_nonblocking(&control, true).map_err(StartError::system("set up the socket"))?;
+        if let Some(dir) = own_dir() {
+            // What cannot be removed now, its host removes.
+            let _ = fs::remove_dir_all(dir);
+        }
+        Ok(Stem {
+            own: process::own_pid(),
+            control,
+            host: None,
+            has_forked: false,
+            nurseries: Vec::new(),
+        })
+    }
+
+    /// Forks nurseries until the host is gone or closes its end. Returns in each of them, and in this process itself
+    /// when it has to be the nursery.
+    ///
+    /// # Errors
+    /// [`StartError`]. The process should exit, be it the stem or a nursery.
+    pub fn serve(mut self) -> Result<Option<(Nursery, SetupFile)>, StartError> {
+        loop {
+            self.wait().map_err(StartError::system("wait for events"))?;
+            if self.host_is_gone()? {
+                return Ok(None);
+            }
+            self.bury();
+            match self.receive()? {
+                Received::Nothing => {}
+                Received::End => return Ok(None),
+                Received::Request(request) => {
+                    if let Some(become_nursery) = self.answer(*request)? {
+                        return become_nursery.map(Some);
+                    }
+                }
+            }
+        }
+    }
+
+    fn host_is_gone(&self) -> Result<bool, StartError> {
+        let Some(host) = &self.host else {
+            return Ok(false);
+        };
+        host.is_gone().map_err(StartError::system("watch the host"))
+    }
+
+    fn wait(&self) -> io::Result<()> {
+        let host = self.host.as_ref().and_then(Watch::fd);
+        let dying = self.nurseries.iter().map(|nursery| nursery.pidfd.as_fd());
+        let fds = [self.control.as_fd()].into_iter().chain(host).chain(dying);
+        let mut fds: Vec<PollFd<'_>> = fds
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
+        match poll(&mut fds, None::<&Timespec>) {
+            Err(rustix::io::Errno::INTR) => Ok(()),
+            other => other.map(drop).map_err(Into::into),
+        }
+    }
+
+    /// Reaps nurseries that are dead and tells of them.
+    fn bury(&mut self) {
+        // A profile may have left children. Nothing tells of their end, but they can wait.
+        while let Ok(Some(pid)) = wait::ended(None) {
+            if self.nurseries.iter().any(|nursery| nursery.pid == pid) {
+                break;
+            }
+            let _ = wait::reap(pid, false);
+        }
+        self.nurseries.retain(|nursery| {
+            if !process::is_dead(&nursery.pidfd).unwrap_or(true) {
+                return true;
+            }
+            match wait::reap(nursery.pid, false) {
+                Ok(None) => true,
+                Ok(Some(reaped)) => {
+                    tell(&nursery.report, &FromStem::Ended { end: reaped.end }, None);
+                    false
+                }
+                Err(_) => false,
+            }
+        });
+    }
+
+    fn receive(&self) -> Result<Received, StartError> {
+        let mut buffer = vec![0; MAX_PACKET];
+        let packet = match recv_packet(&self.control, &mut buffer, RecvFlags::DONTWAIT) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Received::Nothing)
+            }
+            other => other.map_err(StartError::system("receive from the host"))?,
+        };
+        if packet.len == 0 {
+            return Ok(Received::End);
+        }
+        let ToStem::Nursery { host_pid } =
+            packet::decode(&buffer[..packet.len]).map_err(StartError::Request)?;
+        let fds: Result<[OwnedFd; 5], _> = packet.fds.try_into();
+        let [control, board, setup, output, report] =
+            fds.map_err(|fds: Vec<OwnedFd>| StartError::RequestDescriptors { found: fds.len() })?;
+        Ok(Received::Request(Box::new(Request {
+            host_pid,
+            control,
+            board,
+            setup,
+            output,
+            report,
+        })))
+    }
+
+    /// Makes a nursery. `None` in the stem.
+    fn answer(&mut self, request: Request) -> Result<Option<Become>, StartError> {
+        let host = match self.host.take() {
+            Some(host) => host,
+            None => Watch::parent(request.host_pid)?,
+        };
+        let is_first = !self.has_forked;
+        // No signal may find the child while it still looks like the stem.
+        let mask = signals::block_async();
+        let forked = self.fork(&host);
+        if let Ok(0) = forked {
+            // What is the stem's closes with `self`.
+            let become_nursery = begin(self.own, host, request);
+            mask.restore();
+            return Ok(Some(become_nursery));
+        }
+        mask.restore();
+        match forked {
+            Ok(pid) => {
+                self.has_forked = true;
+                self.adopt(pid, request.report)?;
+            }
+            Err(_) if is_first => {
+                tell(&request.report, &FromStem::Became, None);
+                return Ok(Some(settle(host, request)));
+            }
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
+                tell(&request.report, &FromStem::Failed { errno }, None);
+            }
+        }
+        self.host = Some(host);
+        if is_first {
+            leave_output().map_err(StartError::system("leave the nursery's output"))?;
+        }
+        Ok(None)
+    }
+
+    /// Forks; 0 in the child.
+    fn fork(&self, host: &Watch) -> io::Result<i32> {
+        let facilities = available(Feature::Fork) && host.fd().is_some();
+        if !facilities || process::threads_of_self()? != 1 {
+            return Err(io::Error::from_raw_os_error(libc::ENOTSUP));
+        }
+        // What the process has printed and not written yet is not to be written by each nursery again.
+        // SAFETY: flushes what C's streams hold.
+        unsafe { libc::fflush(std::ptr::null_mut()) };
+        // SAFETY: the process has a single thread, so the child is a whole process: no lock is held by a thread it
+        // lacks.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            pid => Ok(pid),
+        }
+    }
+
+    /// In the stem: a nursery was forked.
+    fn adopt(&mut self, pid: i32, report: OwnedFd) -> Result<(), StartError> {
+        // From now on the host's death is seen by the loop, and this process is worth more than the thread that has
+        // started it; the signal is only needed to wake a stem that was stopped.
+        process::set_parent_death_signal(libc::SIGCONT).map_err(StartError::system("be woken"))?;
+        match process::pidfd(pid) {
+            Ok(Some(pidfd)) => {
+                tell(&report, &FromStem::Forked { pid }, Some(&pidfd));
+                self.nurseries.push(Offspring { pid, pidfd, report });
+            }
+            // A nursery that nobody could watch must not be. Its host may ask again.
+            other => {
+                let errno = other.err().and_then(|error| error.raw_os_error());
+                let errno = errno.unwrap_or(libc::EMFILE);
+                let _ = process::kill(pid, libc::SIGKILL);
+                let _ = wait::reap(pid, true);
+                tell(&report, &FromStem::Failed { errno }, None);
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Received {
+    Nothing,
+    Request(Box<Request>),
+    End,
+}
+
+/// In a fork of the stem: becomes a process of its own, then the nursery.
+fn begin(stem: i32, host: Watch, request: Request) -> Become {
+    process::new_session().map_err(StartError::system("begin a session"))?;
+    // Until the nursery serves, it cannot see its host's death. The stem does, and leaves.
+    process::set_parent_death_signal(libc::SIGKILL)
+        .map_err(StartError::system("die with the stem"))?;
+    if process::parent_pid() != stem {
+        return Err(StartError::Orphan { expected: stem });
+    }
+    settle(host, request)
+}
+
+/// Makes this process the nursery of the request.
+fn settle(host: Watch, request: Request) -> Become {
+    for at in [1, 2] {
+        // SAFETY: the standard descriptors have no owner.
+        unsafe { fds::place(request.output.as_fd(), at) }
+            .map_err(StartError::system("set up the standard descriptors"))?;
+    }
+    let (nursery, file) = Nursery::new(host, request.control, request.board, request.setup)?;
+    // SAFETY: the process has one thread, or else threads of libraries that wait for work.
+    unsafe { tag::write_queue(&file.setup.token) };
+    env::set_var("TMPDIR", &file.setup.dir);
+    Ok((nursery, file))
+}
+
+/// The directory in which the process has its temporary files: one that the host has made and named after the stem. Any
+/// other is none of its business.
+fn own_dir() -> Option<PathBuf> {
+    let dir = PathBuf::from(env::var_os("TMPDIR")?);
+    let name = tag::dir_name(&tag::own_queue()?);
+    (dir.file_name()? == name.as_str()).then_some(dir)
+}
+
+/// Tells the host of a nursery. A host that does not hear it needs to know nothing any more; a nursery gives rise to
+/// two messages, for which there is room.
+fn tell(report: &OwnedFd, message: &FromStem, fd: Option<&OwnedFd>) {
+    if let Ok(packet) = packet::encode(message) {
+        let fds: Vec<_> = fd.map(AsFd::as_fd).into_iter().collect();
+        let _ = send_packet(report, &packet, &fds);
+    }
+}
+
+/// What the stem was started with for its output belongs to its first nursery.
+fn leave_output() -> io::Result<()> {
+    let null = OwnedFd::from(File::options().write(true).open("/dev/null")?);
+    for at in [1, 2] {
+        // SAFETY: the standard descriptors have no owner.
+        unsafe { fds::place(null.as_fd(), at)? };
+    }
+    Ok(())
+}
