@@ -225,14 +225,8 @@ impl Drop for Fixture {
         wait_for("all processes to be gone", || {
             processes_in(&dir).is_empty().then_some(())
         });
-        wait_for("all files to be gone", || {
-            fs::read_dir(&dir)
-                .expect("our directory")
-                .next()
-                .is_none()
-                .then_some(())
-        });
-        fs::remove_dir(&dir).expect("empty");
+        // A queue that was abandoned at once may be about to make its files, which it removes.
+        wait_for("all files to be gone", || fs::remove_dir(&dir).ok());
     }
 }
 
