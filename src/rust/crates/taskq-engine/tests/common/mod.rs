@@ -201,11 +201,6 @@ impl Fixture {
         parent_of(session).expect("it waits for tasks")
     }
 
-    /// The directory of this test.
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// Drops the handle without waiting for the end.
     pub fn abandon(&mut self) {
         self.queue = None;
