@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use taskq_sys::process::{kill_tree, Mark, Process, Tree};
-use taskq_sys::{heap, process, signals, socket, tag, wait};
+use taskq_sys::{process, signals, socket, tag, wait};
 use taskq_wire::message::{ProcessEnd, ToStem};
 use taskq_wire::packet;
 
@@ -125,15 +125,12 @@ impl Stem {
         // It is open before the command makes descriptors of its own, so the number at which the child finds it is
         // taken by now, and placing it there overwrites nothing that `Command` needs.
         let control = far.as_raw_fd();
-        let names = config.env.iter().map(|(name, _)| name.as_os_str());
-        let heap_variables = heap::variables(names);
         let mut command = Command::new(program);
         command
             .args(arguments)
             .env_clear()
             .envs(config.env.iter().map(|(name, value)| (name, value)))
             .envs(tag::stem_variables(&name))
-            .envs(heap_variables.into_iter().flatten())
             .env("TMPDIR", &dir)
             .current_dir(&config.working_dir)
             .stdin(Stdio::null())

@@ -14,7 +14,6 @@
 //! | [`snapshot`] | what a task can change of its process, to be put back |
 //! | [`title`] | what the list of processes shows |
 //! | [`threads`] | how many of them loaded libraries use |
-//! | [`heap`] | huge pages for the heap of what forks often |
 //! | [`oom`] | who is killed first when memory is short, and whether somebody was |
 //! | [`feature`] | which Linux facilities are switched off, so that tests run their fallbacks |
 //!
@@ -25,7 +24,6 @@ pub mod clock;
 pub mod fault;
 pub mod fds;
 pub mod feature;
-pub mod heap;
 pub mod mapping;
 pub mod memory;
 pub mod oom;

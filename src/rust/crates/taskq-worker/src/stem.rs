@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_sys::feature::{available, Feature};
 use taskq_sys::socket::{recv_packet, send_packet, set_nonblocking, RecvFlags};
-use taskq_sys::{fds, heap, process, signals, tag, wait};
+use taskq_sys::{fds, process, signals, tag, wait};
 use taskq_wire::message::{FromStem, ToStem};
 use taskq_wire::packet::{self, MAX_PACKET};
 
@@ -89,8 +89,6 @@ impl Stem {
     pub fn open() -> Result<Stem, StartError> {
         // What is forked inherits it.
         signals::save_no_workspace();
-        // SAFETY: nothing but R, on this thread, uses the environment.
-        unsafe { heap::forget_variables() };
         let control = adopt(CONTROL)?;
         // A profile may have closed them, and what is received must not get their numbers.
         fds::occupy_standard();

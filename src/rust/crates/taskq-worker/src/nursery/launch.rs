@@ -106,9 +106,6 @@ impl Serving {
         ends: [OwnedFd; 4],
     ) -> Result<Seed, StartError> {
         self.ends.restore();
-        if let Some(heap) = self.heap {
-            heap.share_small_pages();
-        }
         process::new_session().map_err(StartError::system("begin a session"))?;
         // Until the session watches the nursery itself it dies with it at once.
         process::set_parent_death_signal(libc::SIGKILL)

@@ -6,7 +6,6 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_sys::feature::{available, Feature};
-use taskq_sys::heap::Heap;
 use taskq_sys::signals::ChildEnds;
 use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
 use taskq_sys::{fault, process};
@@ -24,8 +23,6 @@ pub(super) struct Serving {
     pub(super) exec: ExecSession,
     pub(super) ends: ChildEnds,
     pub(super) children: Children,
-    /// What sessions share of it.
-    pub(super) heap: Option<Heap>,
     /// Whether sessions are forked.
     pub(super) forks: bool,
     /// Packets for which the socket had no room.
@@ -50,7 +47,6 @@ pub(super) fn serve(inherited: Inherited, exec: ExecSession) -> Result<Role, Ser
         exec,
         ends,
         children,
-        heap: Heap::find(),
         forks: false,
         outbox,
     };
