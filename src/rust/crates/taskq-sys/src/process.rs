@@ -15,10 +15,10 @@ use rustix::process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
 
 use crate::feature::{available, Feature};
 
-pub use census::{Census, Found, Process};
+pub use census::{children, Census, Found, Process};
 pub use heritage::heritage;
 pub use mark::Mark;
-pub use own::{own_children, own_pid};
+pub use own::own_pid;
 pub use tree::{kill_tree, Swept, Tree};
 pub use usage::{usage, LiveUsage};
 

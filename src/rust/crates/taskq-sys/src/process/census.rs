@@ -176,8 +176,11 @@ impl Census {
     }
 }
 
-/// The children of all threads of a process.
-fn children(pid: i32) -> io::Result<Vec<i32>> {
+/// The children of all threads of a process, dead ones that are not reaped included. Complete as long as nobody reaps them meanwhile.
+///
+/// # Errors
+/// There is no such process, or the kernel does not list children.
+pub fn children(pid: i32) -> io::Result<Vec<i32>> {
     let mut children = Vec::new();
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
         let list = fs::read_to_string(thread?.path().join("children"))?;

@@ -1,10 +1,7 @@
-//! What a process knows of itself: its number and its children.
+//! The number of the calling process, without a system call for each look.
 //!
-//! The number is looked at often, so it costs no system call. It is kept in a page that the kernel empties in every fork, however
-//! that was made: there it is looked up anew.
+//! It is kept in a page that the kernel empties in every fork, however that was made: there it is looked up anew.
 
-use std::fs;
-use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::OnceLock;
@@ -30,22 +27,6 @@ pub fn own_pid() -> i32 {
         }
         pid => pid,
     }
-}
-
-/// The children of the calling process, dead ones that are not reaped included. Nobody else may reap them meanwhile.
-///
-/// # Errors
-/// The kernel does not tell.
-pub fn own_children() -> io::Result<Vec<i32>> {
-    let mut children = Vec::new();
-    for thread in fs::read_dir("/proc/self/task")? {
-        let list = fs::read_to_string(thread?.path().join("children"))?;
-        children.extend(
-            list.split_ascii_whitespace()
-                .filter_map(|pid| pid.parse::<i32>().ok()),
-        );
-    }
-    Ok(children)
 }
 
 fn look() -> i32 {

@@ -132,7 +132,7 @@ impl Children {
         let is_known = |pid: &i32| self.sessions.contains_key(pid);
         self.adopts
             && pids.iter().all(is_dead)
-            && process::own_children().is_ok_and(|children| children.iter().all(is_known))
+            && process::children(self.own).is_ok_and(|children| children.iter().all(is_known))
     }
 
     /// Kills these sessions with all that belongs to them.
