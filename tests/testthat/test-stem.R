@@ -165,24 +165,30 @@ test_that("a stem that is killed costs no queue anything", {
 
 test_that("N1: a fork of the host neither uses nor ends the stem of its parent", {
   skip_on_cran()
-  q <- local_queue(1)
-  stem <- parent_pid(nursery_of(q))
-  job <- parallel::mcparallel({
-    own <- taskq::task_q$new(1)
-    own$push(function() Sys.getpid())
-    session <- own$pop(20000)$result
-    found <- parent_pid(parent_pid(session))
-    own$close()
-    rm(own)
-    gc()
-    list(stem = found, parent = Sys.getpid())
-  })
-  found <- parallel::mccollect(job)[[1L]]
-  expect_type(found$stem, "integer")
-  expect_false(found$stem == stem)
-  expect_true(is_alive(stem))
-  other <- local_queue(1)
-  expect_identical(parent_pid(nursery_of(other)), stem)
+  # Not here: packages that start processes take the signal by which parallel learns of the end of its own.
+  seen <- in_host(function(stat_fields) {
+    parent_pid <- function(pid) as.integer(stat_fields(pid)[[2L]])
+    stem_of <- function(q) {
+      q$push(function() Sys.getpid())
+      parent_pid(parent_pid(q$pop(20000)$result))
+    }
+    q <- taskq::task_q$new(1)
+    stem <- stem_of(q)
+    job <- parallel::mcparallel({
+      own <- taskq::task_q$new(1)
+      found <- stem_of(own)
+      own$close()
+      rm(own)
+      gc()
+      found
+    })
+    in_fork <- parallel::mccollect(job)[[1L]]
+    other <- taskq::task_q$new(1)
+    list(stem = stem, in_fork = in_fork, after = stem_of(other), first = stem_of(q))
+  }, stat_fields)
+  expect_type(seen$in_fork, "integer")
+  expect_false(seen$in_fork == seen$stem)
+  expect_identical(seen[c("after", "first")], list(after = seen$stem, first = seen$stem))
 })
 
 test_that("C1: a host with several queues that dies leaves nothing of any", {

@@ -55,12 +55,12 @@ fn every_phase_of_a_start_has_a_number_and_a_name() {
 
 #[test]
 fn packets_to_and_from_the_stem() {
-    packet_is(&ToStem::Nursery { host_pid: 1000 }, "0300d00f");
-    packet_is(&FromStem::Forked { pid: 1000 }, "0300d00f");
-    packet_is(&FromStem::Became, "0301");
-    packet_is(&FromStem::Failed { errno: 11 }, "030216");
+    packet_is(&ToStem::Nursery { host_pid: 1000 }, "0400d00f");
+    packet_is(&FromStem::Forked { pid: 1000 }, "0400d00f");
+    packet_is(&FromStem::Became, "0401");
+    packet_is(&FromStem::Failed { errno: 11 }, "040216");
     let end = ProcessEnd::Exited { code: 3 };
-    packet_is(&FromStem::Ended { end }, "03030006");
+    packet_is(&FromStem::Ended { end }, "04030006");
 }
 
 #[test]
