@@ -5,8 +5,8 @@
 mark_variable <- "TASKQ_BENCH_MARK"
 
 # Starts `n` workers and waits until all are there.
-open_pool <- function(peer, n, wait = TRUE) {
-  pool <- list(peer = peer, mark = new_mark())
+open_pool <- function(peer, n, wait = TRUE, mark = new_mark()) {
+  pool <- list(peer = peer, mark = mark)
   do.call(Sys.setenv, stats::setNames(list(pool$mark), mark_variable))
   on.exit(Sys.unsetenv(mark_variable))
   start <- Sys.time()
