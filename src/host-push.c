@@ -2,20 +2,35 @@
 
 #include "rapi.h"
 
+#include <Rversion.h>
+
 /* The function that was pushed last, and its bytes. The same object has the same bytes as long as it holds no reference, and it
  * stays the same object as long as we hold it: pushing one function many times serializes it once, and keeps it once. */
 static SEXP last_fun = NULL;
 static void *last_function = NULL;
 
-/* Whether two functions are the same in all that is sent of them. One that is made anew in every turn of a loop shares its parts. */
-static int is_same(SEXP fun, SEXP other) {
-  if (fun == other) return 1;
-  if (!other || TYPEOF(fun) != CLOSXP || TYPEOF(other) != CLOSXP || IS_S4_OBJECT(fun) != IS_S4_OBJECT(other)) return 0;
-  if (BODY(fun) != BODY(other) || FORMALS(fun) != FORMALS(other) || CLOENV(fun) != CLOENV(other)) return 0;
-  SEXP mine = ATTRIB(fun), theirs = ATTRIB(other);
+#if R_VERSION >= R_Version(4, 5, 0)
+#define BODY R_ClosureBody
+#define FORMALS R_ClosureFormals
+#define CLOENV R_ClosureEnv
+
+/* This R does not let us look at all of them: where there are any, they count as different. */
+static int has_same_attributes(SEXP x, SEXP y) { return !tq_has_attributes(x) && !tq_has_attributes(y); }
+#else
+static int has_same_attributes(SEXP x, SEXP y) {
+  SEXP mine = ATTRIB(x), theirs = ATTRIB(y);
   for (; mine != R_NilValue && theirs != R_NilValue; mine = CDR(mine), theirs = CDR(theirs))
     if (TAG(mine) != TAG(theirs) || CAR(mine) != CAR(theirs)) return 0;
   return mine == theirs;
+}
+#endif
+
+/* Whether two functions are the same in all that is sent of them. One that is made anew in every turn of a loop shares its parts. */
+static int is_same(SEXP fun, SEXP other) {
+  if (fun == other) return 1;
+  if (!other || TYPEOF(fun) != CLOSXP || TYPEOF(other) != CLOSXP || Rf_isS4(fun) != Rf_isS4(other)) return 0;
+  if (BODY(fun) != BODY(other) || FORMALS(fun) != FORMALS(other) || CLOENV(fun) != CLOENV(other)) return 0;
+  return has_same_attributes(fun, other);
 }
 
 /* Preserving allocates, so it comes before anything that must not be left halfway. */

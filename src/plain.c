@@ -115,7 +115,7 @@ static int put_item(struct out *out, SEXP x, int depth) {
   if (x == R_NilValue) return put_int(out, NIL);
   int type = TYPEOF(x);
   if (type != LGLSXP && type != INTSXP && type != REALSXP && type != STRSXP && type != VECSXP) return 0;
-  if (ALTREP(x) || Rf_isObject(x) || IS_S4_OBJECT(x) || XLENGTH(x) > MOST_BYTES) return 0;
+  if (ALTREP(x) || Rf_isObject(x) || Rf_isS4(x) || XLENGTH(x) > MOST_BYTES) return 0;
   SEXP names = R_NilValue;
   if (tq_has_attributes(x) && !(type == VECSXP && only_names(x, &names))) return 0;
   size_t length = (size_t) XLENGTH(x);

@@ -50,7 +50,7 @@ static SEXP refusal(SEXP x, const struct step *way) {
 static SEXP find_obstacle(SEXP x, const struct step *way) {
   R_CheckStack();
   if (x == R_NilValue) return NULL;
-  if (IS_S4_OBJECT(x) || (TYPEOF(x) != VECSXP && tq_kind_of(TYPEOF(x)) < 0)) return refusal(x, way);
+  if (Rf_isS4(x) || (TYPEOF(x) != VECSXP && tq_kind_of(TYPEOF(x)) < 0)) return refusal(x, way);
   if (TYPEOF(x) != VECSXP) return NULL;
   for (R_xlen_t i = 0; i < XLENGTH(x); i++) {
     struct step step = {way, i};

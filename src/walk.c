@@ -13,7 +13,7 @@ void tq_walk_begin(void) {
 }
 
 SEXP tq_large_attribute(SEXP x, int which) {
-  if (ATTRIB(x) == R_NilValue) return R_NilValue;
+  if (!tq_has_attributes(x)) return R_NilValue;
   SEXP attribute = Rf_getAttrib(x, large_attributes[which]);
   /* Row names that are only counted come as a sequence. */
   return TYPEOF(attribute) == STRSXP || TYPEOF(attribute) == VECSXP ? attribute : R_NilValue;
