@@ -13,6 +13,7 @@ use taskq_sys::payload::Payload;
 use taskq_sys::sealed::Growing;
 use taskq_sys::segment::Segment;
 
+use crate::external::border;
 use crate::parcels::Parcels;
 
 /// What is larger goes through a memory file: about here mapping one is cheaper than two copies through a socket.
@@ -172,13 +173,8 @@ pub(crate) unsafe extern "C" fn tq_buffer_write(
     length: usize,
 ) -> c_int {
     // SAFETY: see above; R serializes on one thread, so nobody else holds the buffer.
-    let (buffer, bytes) = unsafe {
-        (
-            &mut *buffer.cast::<Buffer>(),
-            slice::from_raw_parts(bytes.cast::<u8>(), length),
-        )
-    };
-    c_int::from(buffer.body.write(bytes, buffer.large))
+    let (buffer, bytes) = unsafe { (at(buffer), slice::from_raw_parts(bytes.cast(), length)) };
+    border(0, || c_int::from(buffer.body.write(bytes, buffer.large)))
 }
 
 /// See `taskq.h`.
@@ -198,9 +194,11 @@ pub(crate) unsafe extern "C" fn tq_buffer_parcels_from(buffer: *const c_void) ->
 #[no_mangle]
 pub(crate) unsafe extern "C" fn tq_parcel_begin(buffer: *mut c_void) -> c_int {
     // SAFETY: see above.
-    let buffer = unsafe { &mut *buffer.cast::<Buffer>() };
-    let may_add = buffer.has_room();
-    c_int::from(buffer.parcels.begin(may_add))
+    let buffer = unsafe { at(buffer) };
+    border(0, || {
+        let may_add = buffer.has_room();
+        c_int::from(buffer.parcels.begin(may_add))
+    })
 }
 
 /// Appends to it; 0 when there is no memory: it is gone then.
@@ -214,13 +212,8 @@ pub(crate) unsafe extern "C" fn tq_parcel_write(
     length: usize,
 ) -> c_int {
     // SAFETY: see above.
-    let (buffer, bytes) = unsafe {
-        (
-            &mut *buffer.cast::<Buffer>(),
-            slice::from_raw_parts(bytes.cast::<u8>(), length),
-        )
-    };
-    c_int::from(buffer.parcels.write(bytes))
+    let (buffer, bytes) = unsafe { (at(buffer), slice::from_raw_parts(bytes.cast(), length)) };
+    border(0, || c_int::from(buffer.parcels.write(bytes)))
 }
 
 /// Ends it: its place among the parcels, and where it begins there; below zero when there is no memory for it.
@@ -230,13 +223,22 @@ pub(crate) unsafe extern "C" fn tq_parcel_write(
 #[no_mangle]
 pub(crate) unsafe extern "C" fn tq_parcel_end(buffer: *mut c_void, offset: *mut f64) -> c_int {
     // SAFETY: see above.
-    let buffer = unsafe { &mut *buffer.cast::<Buffer>() };
-    let Some((place, begins)) = buffer.parcels.end() else {
-        return -1;
-    };
+    let buffer = unsafe { at(buffer) };
+    border(-1, || {
+        let Some((place, begins)) = buffer.parcels.end() else {
+            return -1;
+        };
+        // SAFETY: see above.
+        unsafe { offset.write(begins as f64) };
+        c_int::try_from(place).unwrap_or(-1)
+    })
+}
+
+/// # Safety
+/// One of [`tq_buffer_new`]'s, that nobody else uses meanwhile: R serializes on one thread.
+unsafe fn at<'a>(buffer: *mut c_void) -> &'a mut Buffer {
     // SAFETY: see above.
-    unsafe { offset.write(begins as f64) };
-    c_int::try_from(place).unwrap_or(-1)
+    unsafe { &mut *buffer.cast::<Buffer>() }
 }
 
 /// Frees a buffer that nobody took.

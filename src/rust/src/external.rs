@@ -13,7 +13,7 @@ mod share;
 mod state;
 
 /// Runs `body`; a panic in it becomes `fault`.
-fn border<T>(fault: T, body: impl FnOnce() -> T) -> T {
+pub(crate) fn border<T>(fault: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(fault)
 }
 
