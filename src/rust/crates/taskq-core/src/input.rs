@@ -38,6 +38,12 @@ pub enum Input {
         /// The last attempt that it noted to have begun, finished or not.
         begun: Option<Begun>,
     },
+    /// What a session has told is lost, and nothing more will be heard of it. It is killed; the attempt
+    /// at the head of its line counts as begun, because it may have said that it was over.
+    Unheard {
+        /// The session.
+        worker: WorkerId,
+    },
     /// A session says that an attempt has ended by itself.
     Finished {
         /// The session.

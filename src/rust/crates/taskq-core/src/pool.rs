@@ -116,6 +116,7 @@ impl Pool {
         let worker = Worker {
             stage,
             killed: false,
+            unheard: false,
             spent: false,
             launched: now,
             ready: None,
@@ -246,6 +247,12 @@ impl Pool {
             worker.killed = true;
             self.index(id);
         }
+    }
+
+    /// Notes that what a worker has told is lost; false when there is none.
+    pub(crate) fn set_unheard(&mut self, id: WorkerId) -> bool {
+        let worker = self.workers.get_mut(&id);
+        worker.map(|worker| worker.unheard = true).is_some()
     }
 
     /// Notes that a worker is spent.

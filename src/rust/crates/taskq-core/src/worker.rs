@@ -12,6 +12,8 @@ use crate::id::{AttemptId, Time};
 pub(crate) struct Worker {
     pub(crate) stage: Stage,
     pub(crate) killed: bool,
+    /// What it has told is lost.
+    pub(crate) unheard: bool,
     /// It is to be sent nothing more, and to leave when its line is empty.
     pub(crate) spent: bool,
     pub(crate) launched: Time,

@@ -328,8 +328,9 @@ impl Driver {
                 Round::More => {
                     self.ready.insert(worker, Stirs::ALL);
                 }
-                // What it does from now on is lost.
-                Round::Broken => self.kill_worker(worker),
+                Round::Broken => {
+                    self.step(|state, now| state.sched.handle(now, Input::Unheard { worker }));
+                }
                 Round::Closed => {
                     self.deadlines
                         .insert((now().after(DEATHBED), Deadline::Deathbed(worker)));

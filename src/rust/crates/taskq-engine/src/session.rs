@@ -46,7 +46,7 @@ pub(crate) struct Session {
     /// Whether it was killed on our order.
     pub(crate) is_killed: bool,
     /// See [`Round::Broken`].
-    pub(crate) is_broken: bool,
+    is_broken: bool,
 }
 
 /// What a session tells.

@@ -352,13 +352,7 @@ impl State {
         self.end_attempt(attempt.task, ending, input, now);
     }
 
-    /// What the session runs, or was sent first of all that it has not answered.
-    pub(crate) fn head(&self, worker: WorkerId, now: Time) -> Option<Begun> {
-        let attempt = self.sched.head(worker)?;
-        Some(Begun { attempt, at: now })
-    }
-
-    /// A session is gone; `ending` is what it left of the attempt that had `begun`.
+    /// A session is gone; `ending` is what it left of the attempt that had `begun`, or counts as begun.
     pub(crate) fn bury(
         &mut self,
         worker: WorkerId,
@@ -372,8 +366,9 @@ impl State {
             cause,
             begun,
         };
-        match begun {
-            Some(begun) => self.end_attempt(begun.attempt.task, ending, input, now),
+        let attempt = begun.map(|begun| begun.attempt);
+        match attempt.or_else(|| self.sched.unheard(worker)) {
+            Some(attempt) => self.end_attempt(attempt.task, ending, input, now),
             None => self.sched.handle(now, input),
         }
     }

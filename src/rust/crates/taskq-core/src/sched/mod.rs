@@ -64,6 +64,9 @@
 //! of them fail the pool, as `start_limit` failed starts do. Sessions that lived at the same time and
 //! die one after the other count once.
 //!
+//! A session that is `Unheard` is killed, and the head of its line counts as begun when nothing else in it
+//! is known to be: what was lost may have said that it was over.
+//!
 //! # What becomes of an attempt
 //!
 //! | task is              | `Finished`, ended     | `Finished`, | `Returned`   | gone,     | gone, not | `Kill`    |

@@ -117,6 +117,15 @@ impl Scheduler {
         self.expect_end(worker);
     }
 
+    /// Nothing more will be heard of a session.
+    pub(super) fn lose_words(&mut self, worker: WorkerId) {
+        if self.pool.set_unheard(worker) {
+            self.kill_worker(worker);
+        } else {
+            self.stale += 1;
+        }
+    }
+
     /// Kills a session, whatever it is doing.
     pub(super) fn kill_worker(&mut self, worker: WorkerId) {
         if self
@@ -177,6 +186,7 @@ impl Scheduler {
         let seat = self.pool.seat_of(worker);
         let leaving = seat.and_then(|(number, seat)| seat.leaving.then_some(number));
         self.totals.sessions_died += u64::from(self.dies_unasked(worker));
+        let is_unheard = self.pool.worker(worker).is_some_and(|known| known.unheard);
         let line = self.pool.detach(worker);
         if let Some(number) = leaving {
             self.pool.drop_seat(number);
@@ -192,6 +202,7 @@ impl Scheduler {
                 .position(|attempt| attempt == begun.attempt)?;
             Some((place, begun.at))
         });
+        let begun = begun.or(is_unheard.then_some((0, self.now)));
         for (place, AttemptId { task, .. }) in line.attempts().enumerate() {
             match begun {
                 Some((last, at)) if place == last => self.died(task, worker, cause, at),

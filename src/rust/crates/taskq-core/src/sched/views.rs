@@ -31,10 +31,12 @@ impl Scheduler {
         self.tasks.counts()
     }
 
-    /// What this worker was sent first of all that it has not answered.
+    /// The attempt that counts as begun when this worker dies, because what it has told is lost: see
+    /// [`Input::Unheard`](crate::Input::Unheard).
     #[must_use]
-    pub fn head(&self, worker: WorkerId) -> Option<AttemptId> {
-        self.pool.head(worker)
+    pub fn unheard(&self, worker: WorkerId) -> Option<AttemptId> {
+        let is_unheard = self.pool.worker(worker).is_some_and(|known| known.unheard);
+        self.pool.head(worker).filter(|_| is_unheard)
     }
 
     /// For how long, by measurement, no worker that is sent tasks ahead runs out of them: a driver that has just handed in

@@ -341,6 +341,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         prop_oneof![
             8 => message(worker, attempt),
             1 => Just(Input::StartFailed { worker }),
+            1 => Just(Input::Unheard { worker }),
             1 => Just(Input::WorkerGone { worker, cause: GoneCause::NurseryLost, begun: None }),
         ]
     });

@@ -316,7 +316,10 @@ impl Model {
             Input::Resume => self.paused = false,
             Input::Kill => self.kill(),
             Input::Tick => self.tick(),
-            Input::StartFailed { .. } | Input::Resize { .. } | Input::Close { .. } => {}
+            Input::StartFailed { .. }
+            | Input::Unheard { .. }
+            | Input::Resize { .. }
+            | Input::Close { .. } => {}
         }
     }
 

@@ -105,16 +105,13 @@ impl Driver {
             elements: slot.elements().begun(),
             oom: is_victim && self.oom.was_oom(),
         };
-        let is_broken = session.is_broken;
         self.forget(worker);
         self.step(|state, now| {
             state.hear_session(worker, news, now);
             if let Some(failure) = failure {
                 state.note_failure(failure);
             }
-            // It may have sent, in what was lost, that this task was over: it must not run again unless its user says so.
-            let lost = is_broken.then(|| state.head(worker, now)).flatten();
-            state.bury(worker, cause, begun.or(lost), ending, now);
+            state.bury(worker, cause, begun, ending, now);
         });
     }
 
