@@ -245,7 +245,6 @@ impl Driver {
     }
 
     fn read_nursery(&mut self) {
-        self.hear_stem();
         while let Some(message) = self.nursery.as_mut().and_then(Nursery::receive) {
             self.hear_nursery(message);
         }
@@ -264,6 +263,8 @@ impl Driver {
                         "sessions are started one by one instead of being forked, which is slower: {reason}"
                     ));
                 }
+                // The stem has told of it by now, and may be asked for another.
+                self.hear_stem();
                 // Told again when a nursery stops forking; the machine knows by then.
                 if !std::mem::replace(&mut self.nursery_is_up, true) {
                     self.step(|state, now| state.sched.handle(now, Input::NurseryUp));

@@ -50,6 +50,8 @@ pub(crate) struct Nursery {
     pub(crate) report: OwnedFd,
     /// The stem could not make it; the operating system's error number.
     pub(crate) failure: Option<i32>,
+    /// It was born, and nobody has asked yet.
+    is_new: bool,
     /// How it ended, by the stem's word.
     end: Option<ProcessEnd>,
     /// Packets to and from it.
@@ -136,6 +138,7 @@ impl Nursery {
             stem,
             report,
             failure: None,
+            is_new: false,
             end: None,
             control,
             output,
@@ -166,7 +169,8 @@ impl Nursery {
     /// Waits for a stem that is up to fork.
     fn born_soon(mut self) -> io::Result<Nursery> {
         wait_for(&self.report, BIRTH_LIMIT);
-        if self.hear_stem() {
+        self.hear_stem();
+        if self.is_new {
             return Ok(self);
         }
         let error = match self.failure {
@@ -181,9 +185,8 @@ impl Nursery {
         Err(error)
     }
 
-    /// Hears what the stem tells; whether the nursery was born by it.
-    pub(crate) fn hear_stem(&mut self) -> bool {
-        let mut is_born = false;
+    /// Hears what the stem tells.
+    pub(crate) fn hear_stem(&mut self) {
         let mut buffer = [0u8; 256];
         while let Ok(packet) =
             socket::recv_packet(self.report.as_fd(), &mut buffer, RecvFlags::DONTWAIT)
@@ -192,7 +195,7 @@ impl Nursery {
             match (message, packet.fds.into_iter().next()) {
                 (Ok(FromStem::Forked { .. }), Some(pidfd)) => {
                     self.life = Life::Born(pidfd);
-                    is_born = true;
+                    self.is_new = true;
                 }
                 (Ok(FromStem::Became), _) => self.life = Life::Alone,
                 (Ok(FromStem::Failed { errno }), _) => self.failure = Some(errno),
@@ -201,7 +204,11 @@ impl Nursery {
                 _ => break,
             }
         }
-        is_born
+    }
+
+    /// Whether the stem has borne it since this was asked last.
+    pub(crate) fn take_news_of_birth(&mut self) -> bool {
+        std::mem::take(&mut self.is_new)
     }
 
     /// What is readable once the nursery itself is dead, if it is a fork.

@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_sys::feature::{available, Feature};
 use taskq_sys::socket::{recv_packet, send_packet, set_nonblocking, RecvFlags};
-use taskq_sys::{fds, process, signals, tag, wait};
+use taskq_sys::{fds, pipe, process, signals, tag, wait};
 use taskq_wire::message::{FromStem, ToStem};
 use taskq_wire::packet::{self, MAX_PACKET};
 
@@ -209,18 +209,24 @@ impl Stem {
         let is_first = !self.has_forked;
         // No signal may find the child while it still looks like the stem.
         let mask = signals::block_async();
-        let forked = self.fork(&host);
-        if let Ok(0) = forked {
-            // What is the stem's closes with `self`.
-            let become_nursery = begin(self.own, host, request);
-            mask.restore();
-            return Ok(Some(become_nursery));
-        }
+        let forked =
+            pipe::pair().and_then(|(untold, telling)| Ok((self.fork(&host)?, untold, telling)));
+        let forked = match forked {
+            Ok((0, untold, telling)) => {
+                drop(telling);
+                // What is the stem's closes with `self`.
+                let become_nursery = begin(self.own, host, request, &untold);
+                mask.restore();
+                return Ok(Some(become_nursery));
+            }
+            other => other,
+        };
         mask.restore();
         match forked {
-            Ok(pid) => {
+            Ok((pid, _, telling)) => {
                 self.has_forked = true;
                 self.adopt(pid, request.report)?;
+                drop(telling);
             }
             Err(_) if is_first => {
                 tell(&request.report, &FromStem::Became, None);
@@ -284,8 +290,9 @@ enum Received {
     End,
 }
 
-/// In a fork of the stem: becomes a process of its own, then the nursery.
-fn begin(stem: i32, host: Watch, request: Request) -> Become {
+/// In a fork of the stem: becomes a process of its own, then, once the host was told of it, the nursery. So whoever has
+/// heard of a nursery's work knows where it came from.
+fn begin(stem: i32, host: Watch, request: Request, untold: &OwnedFd) -> Become {
     process::new_session().map_err(StartError::system("begin a session"))?;
     // Until the nursery serves, it cannot see its host's death. The stem does, and leaves.
     process::set_parent_death_signal(libc::SIGKILL)
@@ -293,6 +300,7 @@ fn begin(stem: i32, host: Watch, request: Request) -> Become {
     if process::parent_pid() != stem {
         return Err(StartError::Orphan { expected: stem });
     }
+    while let Err(rustix::io::Errno::INTR) = rustix::io::read(untold, &mut [0]) {}
     settle(host, request)
 }
 

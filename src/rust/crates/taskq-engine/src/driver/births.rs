@@ -75,7 +75,9 @@ impl Births {
 impl Driver {
     /// Has a nursery made.
     pub(super) fn boot(&mut self) {
-        let watched = Nursery::start(&self.shared.config, self.board.as_fd()).and_then(|nursery| {
+        let started = Nursery::start(&self.shared.config, self.board.as_fd());
+        let watched = started.and_then(|mut nursery| {
+            nursery.take_news_of_birth();
             self.watch(
                 nursery.control.as_fd(),
                 NURSERY_CONTROL,
@@ -111,12 +113,12 @@ impl Driver {
         let Some(nursery) = &mut self.nursery else {
             return;
         };
-        let is_born = nursery.hear_stem();
+        nursery.hear_stem();
         if nursery.failure.is_some() {
             // It was started for this nursery alone.
             nursery.kill();
         }
-        if !is_born {
+        if !nursery.take_news_of_birth() {
             return;
         }
         stem::offer(&nursery.stem);

@@ -125,6 +125,8 @@ impl Driver {
                 self.deadlines
                     .insert((now().after(LOOK_AGAIN), Deadline::LookForDeath));
             }
+            // It may have been born a moment ago.
+            self.hear_stem();
             return;
         };
         while let Some(message) = self.nursery.as_mut().and_then(Nursery::receive) {
