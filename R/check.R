@@ -119,6 +119,16 @@ tq_check_dots <- function(..., owner, call) {
   tq_throw(tq_condition("input", message, call, arg = arg, value = NULL, remedy = "valid names"))
 }
 
+# Packages that are suggested, for what needs them.
+tq_need <- function(packages, what, call) {
+  absent <- packages[!vapply(packages, requireNamespace, NA, quietly = TRUE)]
+  if (length(absent) == 0L) return(invisible())
+  message <- sprintf("%s need%s %s, which %s not installed: install.packages(%s)", what,
+    if (endsWith(what, "s")) "" else "s", paste("package", sQuote(absent, FALSE), collapse = " and "),
+    if (length(absent) == 1L) "is" else "are", paste(deparse(absent), collapse = ""))
+  tq_throw(tq_condition("package", message, call, packages = absent))
+}
+
 tq_is_string <- function(x) is.character(x) && length(x) == 1L && !is.na(x) && nzchar(x)
 
 tq_has_names <- function(x) {
