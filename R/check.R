@@ -98,6 +98,18 @@ tq_check_wd <- function(x, call) {
   tq_input_error("wd", x, "the path of a directory that exists", call)
 }
 
+tq_check_queue <- function(x, call) {
+  if (inherits(x, "task_q")) return(x)
+  tq_input_error("queue", x, "a queue, made by task_q$new()", call)
+}
+
+# One of some strings; all of them, as in a signature, stand for the first.
+tq_check_choice <- function(x, choices, arg, call) {
+  if (identical(x, choices)) return(choices[1L])
+  if (tq_is_string(x) && x %in% choices) return(x)
+  tq_input_error(arg, x, paste(dQuote(choices, FALSE), collapse = " or "), call)
+}
+
 tq_check_flag <- function(x, arg, call) {
   if (is.logical(x) && length(x) == 1L && !is.na(x)) return(x)
   tq_input_error(arg, x, "TRUE or FALSE", call)

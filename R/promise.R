@@ -10,7 +10,8 @@ tq_desks <- new.env(parent = emptyenv())
 # How long settling may hold up what else the event loop has to do.
 tq_settle_seconds <- 0.01
 
-tq_promise <- function(private, id, call) {
+# `whole`: the promise resolves, however the task ends, to a list of its `result` and its last `progress`.
+tq_promise <- function(private, id, call, whole = FALSE) {
   tq_need(c("later", "promises"), "promises", call)
   handle <- tq_handle(private, call)
   task <- tq_find_one(handle, id, call)
@@ -22,7 +23,7 @@ tq_promise <- function(private, id, call) {
     desk <- tq_desk(private, call)
     promised <- tq_checked(rs_queue_promise(handle, task, loop), call)
     if (promised) {
-      promise <- promises::promise(function(resolve, reject) tq_desk_add(desk, task, resolve, reject))
+      promise <- promises::promise(function(resolve, reject) tq_desk_add(desk, task, resolve, reject, whole))
     }
   })
   if (is.null(promise)) tq_throw(tq_promised_error(id, call))
@@ -52,8 +53,9 @@ tq_desk <- function(private, call) {
   private$desk
 }
 
-tq_desk_add <- function(desk, task, resolve, reject) {
-  assign(tq_serial_key(task), list(resolve = resolve, reject = reject), envir = desk$pending)
+tq_desk_add <- function(desk, task, resolve, reject, whole) {
+  pending <- list(resolve = resolve, reject = reject, whole = whole)
+  assign(tq_serial_key(task), pending, envir = desk$pending)
   desk$count <- desk$count + 1L
   assign(desk$name, desk, envir = tq_desks)
 }
@@ -89,8 +91,10 @@ tq_settle_one <- function(desk, task) {
     tq_result(.External(C_tq_outcome, desk$handle, task), rs_queue_failure(desk$handle)),
     error = function(cnd) list(status = "error", error = cnd)
   )
-  .External(C_tq_commit, desk$handle, task, NULL, function() NULL)
   promise <- tq_desk_remove(desk, task)
+  progress <- if (promise$whole) tq_progress_of(rs_queue_progress(desk$handle, task))
+  .External(C_tq_commit, desk$handle, task, NULL, function() NULL)
+  if (promise$whole) return(promise$resolve(list(result = result, progress = progress)))
   if (identical(result$status, "success")) promise$resolve(result$result) else promise$reject(result$error)
 }
 

@@ -84,6 +84,11 @@ tq_progress <- function(private, id, call) {
   } else if (identical(tq_session$inline_id, id)) {
     tq_inline_progress()
   }
+  tq_progress_of(last)
+}
+
+# `last`: NULL when nothing was told.
+tq_progress_of <- function(last) {
   list(
     fraction = last$fraction %||% NA_real_,
     message = last$message %||% NA_character_,

@@ -183,7 +183,7 @@ test_that("R ends while tasks with promises end", {
   ended <- vapply(1:5, function(i) {
     in_host(function() {
       q <- taskq::task_q$new(2)
-      for (i in 1:150) q$run(function() NULL)
+      for (i in 1:60) q$run(function() NULL)
       # At any moment of their ends.
       later::run_now(stats::runif(1, 0, 0.05))
       TRUE
