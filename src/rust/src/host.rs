@@ -1,8 +1,8 @@
 //! What R calls on the host's side, beside what waits or serializes (`src/*.c`): a queue's life, from its opening to its end.
 //! Each function returns its value or a [`failure`]; none of them waits.
 //!
-//! The rest stands beside it: following tasks in `watch`, the tables of tasks and of workers in `tables`, changing their
-//! course in `steer`.
+//! The rest stands beside it: following tasks in `watch`, the tables of tasks and of workers in `tables`, what ran in `timeline`,
+//! changing their course in `steer`.
 
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ mod config;
 mod progress;
 mod steer;
 mod tables;
+mod timeline;
 mod watch;
 
 /// Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs inline.
@@ -111,6 +112,7 @@ extendr_module! {
     mod host;
     use watch;
     use tables;
+    use timeline;
     use steer;
     fn rs_queue_open;
     fn rs_queue_state;

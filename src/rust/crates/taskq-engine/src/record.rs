@@ -98,6 +98,8 @@ pub(crate) struct Record {
     pub(crate) skipped_after: Option<String>,
     /// How long it may run: for those who run it themselves.
     pub(crate) timeout: Option<Duration>,
+    /// What a picture calls it, when that is not its label.
+    pub(crate) title: Option<Arc<str>>,
 }
 
 impl Record {
@@ -107,6 +109,7 @@ impl Record {
             ending: None,
             skipped_after: None,
             timeout,
+            title: None,
         }
     }
 
