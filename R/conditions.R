@@ -7,6 +7,7 @@
 #   taskq_error_closed                                 a queue that was closed, or is not of here
 #   taskq_error_unknown    ids                         ids that no task in the queue has
 #   taskq_error_forked     pid                         a queue of another process
+#   taskq_error_system     path (of a trace)           what the operating system refuses
 #   taskq_error_start      phase, stderr, exit_code, signal   a pool that cannot start
 # In the `error` of a result, with the id of the task:
 #   taskq_error_task       parent, trace, phase        R error in the task

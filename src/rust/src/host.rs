@@ -1,8 +1,8 @@
 //! What R calls on the host's side, beside what waits or serializes (`src/*.c`): a queue's life, from its opening to its end.
 //! Each function returns its value or a [`failure`]; none of them waits.
 //!
-//! The rest stands beside it: following tasks in `watch`, the tables of tasks and of workers in `tables`, what ran in `timeline`,
-//! changing their course in `steer`.
+//! The rest stands beside it: following tasks in `watch`, the tables of tasks and of workers in `tables`, changing their
+//! course in `steer`, what ran in `timeline`.
 
 use std::time::Duration;
 

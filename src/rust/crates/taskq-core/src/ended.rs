@@ -1,7 +1,7 @@
 //! The ends of attempts, for a driver that keeps a record of what ran.
 //!
-//! Only data. Nothing in the scheduler depends on it. There is one for each attempt that had begun, whether its task is done
-//! or is tried again, and one for each task that ended while nothing of it had begun, or had begun again.
+//! Only data. Nothing in the scheduler depends on it. There is one for each attempt that had begun, whether its task is
+//! done or is tried again, and one for each task that ended while nothing of it had begun, or had begun again.
 
 use std::sync::Arc;
 

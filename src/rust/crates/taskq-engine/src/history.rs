@@ -1,8 +1,8 @@
 //! A bounded record of what ran, for pictures of it: which session ran what and when, and how it ended.
 //!
-//! Owns the ends of attempts as the scheduler tells them ([`Ended`]), in its order, and the lives of sessions as the driver sees
-//! them. Decides nothing, and nothing depends on it: what waits or runs now stands in the scheduler alone. Under the lock of the
-//! queue, so an entry costs no more than a look-up and two shared names.
+//! Owns the ends of attempts as the scheduler tells them ([`Ended`]), in its order, and the lives of sessions as the
+//! driver sees them. Decides nothing, and nothing depends on it: what waits or runs now stands in the scheduler alone.
+//! Under the lock of the queue, so an entry costs no more than a look-up and two shared names.
 //!
 //! | a session is | told by                                      |
 //! |--------------|----------------------------------------------|
@@ -12,8 +12,8 @@
 //! | asked to end | `Action::Retire`, `KillWorker`, `Shutdown` … |
 //! | gone         | whatever makes an `Input::WorkerGone`        |
 //!
-//! The end of its attempts has to be noted before a session is gone, because with it goes what lane they ran on. A queue
-//! without sessions has one lane, and no lives.
+//! The end of its attempts has to be noted before a session is gone, because with it goes what lane they ran on. A
+//! queue without sessions has one lane, and no lives.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use std::sync::Arc;
 use taskq_core::id::{Time, WorkerId};
 use taskq_core::{Ended, GoneCause, Outcome};
 
-/// So many attempts are kept, and so many sessions that are gone: a few for each pixel that a picture is wide, about 200 bytes
-/// each with its label, and so 2 MB at most that a queue keeps of what its user has popped.
+/// So many attempts are kept, and so many sessions that are gone: a few for each pixel that a picture is wide, about
+/// 200 bytes each with its label, and so 2 MB at most that a queue keeps of what its user has popped.
 pub(crate) const ENTRIES: usize = 10_000;
 
 /// An attempt that is over, or a task that runs or waits.

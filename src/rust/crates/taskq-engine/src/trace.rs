@@ -1,16 +1,17 @@
 //! A [`Timeline`] as a file in the trace event format of Chrome, which <https://ui.perfetto.dev> shows.
 //!
-//! The format is that of "Trace Event Format" (Google, 2016), as one object in JSON. One process stands for the queue, a thread for
-//! each worker. Times are microseconds since the queue was made; `otherData` has the date of that.
+//! The format is that of "Trace Event Format" (Google, 2016), as one object in JSON. One process stands for the queue,
+//! a thread for each worker. Times are microseconds since the queue was made; `otherData` has the date of that.
 //!
-//! | events                        | `ph` | `tid`  | `args`                                                 |
-//! |-------------------------------|------|--------|--------------------------------------------------------|
-//! | names and order               | `M`  | all    | `name`, `sort_index`                                   |
-//! | an attempt that began         | `X`  | worker | `id`, `tag`, `status`, `outcome`, `try`, `pid`, `waited_ms` |
-//! | a session that comes up       | `X`  | worker | `pid`                                                  |
-//! | a session that died, or was killed | `i` | worker | `pid`, `how`, `code`                               |
-//! | a task that ended unbegun     | `i`  | 0      | as those of an attempt                                 |
-//! | how many tasks wait           | `C`  | 0      | `tasks`                                                |
+//! | events                             | `ph` | `tid`  | `args`                                          |
+//! |------------------------------------|------|--------|-------------------------------------------------|
+//! | names and order                    | `M`  | all    | `name`, `sort_index`                            |
+//! | an attempt that began              | `X`  | worker | `id`, `tag`, `status`, `outcome`, `try`, `pid`, |
+//! |                                    |      |        | `waited_ms`                                     |
+//! | a session that comes up            | `X`  | worker | `pid`                                           |
+//! | a session that died, or was killed | `i`  | worker | `pid`, `how`, `code`                            |
+//! | a task that ended unbegun          | `i`  | 0      | as those of an attempt                          |
+//! | how many tasks wait                | `C`  | 0      | `tasks`                                         |
 //!
 //! What runs lasts until now. Nothing in a thread overlaps.
 
@@ -226,7 +227,7 @@ impl<'a> Frame<'a> {
             outcome: bar.state.outcome_word(),
             tries: bar.tries,
             pid: bar.pid,
-            waited_ms: micros(bar.began.unwrap_or(ended).since(bar.queued).as_nanos()) / 1e3,
+            waited_ms: bar.began.unwrap_or(ended).since(bar.queued).as_nanos() as f64 / 1e6,
         };
         let event = |ph, at, dur, tid, s| Event {
             name: &bar.name,
@@ -335,12 +336,8 @@ impl<'a> Frame<'a> {
 
     /// Microseconds since the queue was made.
     fn micros(&self, time: Time) -> f64 {
-        micros(time.since(self.timeline.origin).as_nanos())
+        time.since(self.timeline.origin).as_nanos() as f64 / 1e3
     }
-}
-
-fn micros(nanos: u128) -> f64 {
-    nanos as f64 / 1e3
 }
 
 /// To a whole number of nanoseconds, in microseconds.

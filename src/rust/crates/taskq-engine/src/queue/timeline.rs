@@ -13,8 +13,9 @@ use crate::state::State;
 /// What ran, runs and waits.
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    /// Attempts that are over, in the order in which they ended, then what runs, then what waits, by the order of pushes. Not more
-    /// than a limit of the first, the oldest being left out, nor of the last, the youngest being left out.
+    /// Attempts that are over, in the order in which they ended, then what runs, then what waits, by the order of
+    /// pushes. Not more than a limit of the first, the oldest being left out, nor of the last, the youngest being left
+    /// out.
     pub bars: Vec<Bar>,
     /// All sessions, by worker and launch. Likewise limited.
     pub sessions: Vec<Life>,
