@@ -9,6 +9,7 @@
 #   taskq_error_promised   id                          a task whose result belongs to a promise
 #   taskq_error_package    packages                    a suggested package that is not installed
 #   taskq_error_forked     pid                         a queue of another process
+#   taskq_error_system     path (of a trace)           what the operating system refuses
 #   taskq_error_start      phase, stderr, exit_code, signal   a pool that cannot start
 # Given as a warning:
 #   taskq_warning_server                               a queue that is made inside `server` of a Shiny app

@@ -133,6 +133,12 @@ rs_queue_seats <- function(handle) .Call(wrap__rs_queue_seats, handle)
 # What the queue has done in all its life.
 rs_queue_totals <- function(handle) .Call(wrap__rs_queue_totals, handle)
 
+# The columns of `tq_timeline()` in R/queue-timeline.R, which describes them.
+rs_queue_timeline <- function(handle) .Call(wrap__rs_queue_timeline, handle)
+
+# Writes the same as a trace to the file with these bytes as its path; NULL, or a failure.
+rs_queue_trace <- function(handle, name, path) .Call(wrap__rs_queue_trace, handle, name, path)
+
 # Ends tasks. A logical vector named by their ids: whether each was not done before.
 rs_queue_cancel <- function(handle, tasks, grace_ms) .Call(wrap__rs_queue_cancel, handle, tasks, grace_ms)
 

@@ -28,11 +28,13 @@ mod promises;
 mod steer;
 mod tables;
 mod thread;
+mod timeline;
 mod watch;
 
 pub use inline::{InlineStep, InlineTask};
 pub use map::{Map, MapOutcome};
 pub use tables::{SeatRow, TaskRow};
+pub use timeline::Timeline;
 pub use watch::{Awaited, WaitOutcome};
 
 /// A queue. Dropping it ends the queue without waiting for the end.
