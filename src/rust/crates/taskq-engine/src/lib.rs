@@ -41,6 +41,7 @@ pub use error::{PushError, StartFailure};
 pub use function::Function;
 pub use output::Captured;
 pub use queue::{
-    Awaited, InlineStep, InlineTask, Map, MapOutcome, Queue, SeatRow, TaskRow, WaitOutcome,
+    Awaited, InlineStep, InlineTask, Map, MapOutcome, OutputNews, Queue, SeatRow, Stretch, TaskRow,
+    WaitOutcome,
 };
 pub use record::{DoneTask, Ending, TaskPayload};

@@ -21,6 +21,7 @@ use crate::record::{DoneTask, Record, TaskPayload};
 use crate::state::{Shared, State};
 
 mod claims;
+mod follow;
 mod inline;
 mod map;
 mod steer;
@@ -28,6 +29,7 @@ mod tables;
 mod thread;
 mod watch;
 
+pub use follow::{OutputNews, Stretch};
 pub use inline::{InlineStep, InlineTask};
 pub use map::{Map, MapOutcome};
 pub use tables::{SeatRow, TaskRow};
