@@ -8,6 +8,8 @@
 #   taskq_error_unknown    ids                         ids that no task in the queue has
 #   taskq_error_forked     pid                         a queue of another process
 #   taskq_error_start      phase, stderr, exit_code, signal   a pool that cannot start
+#   taskq_error_package    package                     a suggested package that is not installed
+#   taskq_error_session                                a Shiny module outside of a Shiny session
 # In the `error` of a result, with the id of the task:
 #   taskq_error_task       parent, trace, phase        R error in the task
 #   taskq_error_crash      signal, exit_code, stderr_tail, max_rss, oom
