@@ -56,7 +56,7 @@ tq_monitor_ui_head <- function(ns, tags) {
       shiny::actionButton(ns("resume"), "Resume", class = "btn-sm", hidden = NA),
       tags$div(
         class = "tqm-resize", `data-tq` = "resize", hidden = NA,
-        shiny::numericInput(ns("workers"), "Number of workers", value = NA, min = 0, step = 1),
+        shiny::numericInput(ns("workers"), "Number of workers", value = NULL, min = 0, step = 1),
         shiny::actionButton(ns("resize"), "Set", class = "btn-sm", `aria-label` = "Set the number of workers")
       )
     )
@@ -195,7 +195,11 @@ tq_monitor_ui_timeline <- function(ns, tags) {
 # A page that holds nothing but the monitor. `name`: that of the queue, or NULL.
 tq_monitor_page <- function(name) {
   title <- if (is.null(name)) "Task queue" else paste("Task queue", name)
-  content <- shiny::tags$main(class = "taskq-monitor-page", task_q_monitor_ui("monitor"))
+  content <- shiny::tagList(
+    # Browsers ask for a picture.
+    shiny::tags$head(shiny::tags$link(rel = "icon", href = "data:,")),
+    shiny::tags$main(class = "taskq-monitor-page", task_q_monitor_ui("monitor"))
+  )
   if (requireNamespace("bslib", quietly = TRUE)) {
     return(bslib::page_fluid(content, title = title, theme = bslib::bs_theme(version = 5), lang = "en"))
   }
