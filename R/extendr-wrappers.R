@@ -103,6 +103,10 @@ rs_queue_num_done <- function(handle, tasks) .Call(wrap__rs_queue_num_done, hand
 # What a task has written so far: `list(stdout, stderr)`.
 rs_queue_output <- function(handle, task) .Call(wrap__rs_queue_output, handle, task)
 
+# What a task has written since the last look: `list(tries, done, stdout, stderr)`, each stream a `list(text, to, skipped)`.
+# `tries` and `seen` are those of that look, `to` of both streams. NULL when there is no such task.
+rs_queue_output_since <- function(handle, task, tries, seen, limit) .Call(wrap__rs_queue_output_since, handle, task, tries, seen, limit)
+
 # What a task has last told of its progress: `list(fraction, message, at)`, or NULL.
 rs_queue_progress <- function(handle, task) .Call(wrap__rs_queue_progress, handle, task)
 

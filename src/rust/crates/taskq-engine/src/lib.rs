@@ -45,7 +45,7 @@ pub use function::Function;
 pub use history::{Asked, Bar, BarState, Life, LifeEnd};
 pub use output::Captured;
 pub use queue::{
-    Awaited, InlineStep, InlineTask, Map, MapOutcome, Queue, SeatRow, TaskRow, Timeline,
-    WaitOutcome,
+    Awaited, InlineStep, InlineTask, Map, MapOutcome, OutputNews, Queue, SeatRow, Stretch, TaskRow,
+    Timeline, WaitOutcome,
 };
 pub use record::{DoneTask, Ending, TaskPayload};

@@ -22,6 +22,7 @@ use crate::record::{DoneTask, Record, TaskPayload};
 use crate::state::{Shared, State};
 
 mod claims;
+mod follow;
 mod inline;
 mod map;
 mod promises;
@@ -31,6 +32,7 @@ mod thread;
 mod timeline;
 mod watch;
 
+pub use follow::{OutputNews, Stretch};
 pub use inline::{InlineStep, InlineTask};
 pub use map::{Map, MapOutcome};
 pub use tables::{SeatRow, TaskRow};
