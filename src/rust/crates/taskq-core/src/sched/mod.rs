@@ -129,6 +129,7 @@ mod dispatch;
 mod elastic;
 mod invariants;
 mod machine;
+mod outlook;
 mod recycle;
 mod resize;
 mod retry;
