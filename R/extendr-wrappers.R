@@ -106,6 +106,10 @@ rs_queue_output <- function(handle, task) .Call(wrap__rs_queue_output, handle, t
 # What a task has last told of its progress: `list(fraction, message, at)`, or NULL.
 rs_queue_progress <- function(handle, task) .Call(wrap__rs_queue_progress, handle, task)
 
+# When a task will be begun: `list(position, wait)`, in milliseconds. Both are NA when it is done, and `wait`
+# when no task has run yet.
+rs_queue_position <- function(handle, task) .Call(wrap__rs_queue_position, handle, task)
+
 # The columns of the table of tasks, oldest push first.
 rs_queue_tasks <- function(handle) .Call(wrap__rs_queue_tasks, handle)
 

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use taskq_core::id::TaskId;
-use taskq_core::{Counts, TaskPhase};
+use taskq_core::{Counts, Outlook, TaskPhase};
 use taskq_wire::board::progress::Progress;
 
 use super::Queue;
+use crate::clock::now;
 use crate::output::Captured;
 use crate::state::{State, Wanted};
 
@@ -195,6 +196,12 @@ impl Queue {
                 return Some(text);
             }
         }
+    }
+
+    /// When a task will be begun; nothing for one that is done or gone. Counts the tasks before it.
+    #[must_use]
+    pub fn outlook(&self, task: TaskId) -> Option<Outlook> {
+        self.shared.lock().sched.outlook(now(), task)
     }
 
     /// What a task has last told of its progress, with the time in seconds since 1970.
