@@ -128,6 +128,10 @@ rs_ring <- function(event_loop) .Call(wrap__rs_ring, event_loop)
 # Whether an event loop may be about to call into this library.
 rs_was_rung <- function() .Call(wrap__rs_was_rung)
 
+# When a task will be begun: `list(position, wait)`, in milliseconds. Both are NA when it is done, and `wait`
+# when no task has run yet.
+rs_queue_position <- function(handle, task) .Call(wrap__rs_queue_position, handle, task)
+
 # The columns of the table of tasks, oldest push first.
 rs_queue_tasks <- function(handle) .Call(wrap__rs_queue_tasks, handle)
 

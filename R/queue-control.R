@@ -19,7 +19,7 @@ tq_session_options <- function(name, preload, init, packages, globals, env, libp
 
 # What the scheduler is told.
 tq_queue_limits <- function(num_workers, timeout, tries, isolate, max_tasks, max_memory,
-                            idle_timeout, max_waiting, call) {
+                            idle_timeout, max_waiting, fair, call) {
   num_workers <- tq_check_num_workers(num_workers, "num_workers", call)
   list(
     min_workers = as.double(num_workers[[1L]]),
@@ -30,7 +30,8 @@ tq_queue_limits <- function(num_workers, timeout, tries, isolate, max_tasks, max
     max_tasks = tq_check_count(max_tasks, "max_tasks", call),
     max_memory = tq_check_bytes(max_memory, "max_memory", call),
     idle_timeout = tq_check_duration(idle_timeout, "idle_timeout", call),
-    max_waiting = tq_check_count(max_waiting, "max_waiting", call)
+    max_waiting = tq_check_count(max_waiting, "max_waiting", call),
+    fair = as.double(tq_check_flag(fair, "fair", call))
   )
 }
 

@@ -1,4 +1,4 @@
-# wait(), collect(), output(), progress(): following tasks on their way. What waits can be
+# wait(), collect(), output(), progress(), position(): following tasks on their way. What waits can be
 # interrupted; nothing has been taken from the queue at that time.
 
 tq_wait <- function(private, ids, timeout, progress, call) {
@@ -94,6 +94,12 @@ tq_progress_of <- function(last) {
     message = last$message %||% NA_character_,
     at = .POSIXct(last$at %||% NA_real_)
   )
+}
+
+tq_position <- function(private, id, call) {
+  handle <- tq_handle(private, call)
+  task <- tq_find_one(handle, id, call)
+  tq_checked(rs_queue_position(handle, task), call)
 }
 
 # The serial numbers of tasks; NULL stays NULL, for all of them.

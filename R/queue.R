@@ -81,6 +81,13 @@ task_q <- R6Class("task_q",
     #'   numbers of this session are never touched.
     #' @param max_waiting How many tasks may wait, a whole number or `Inf`, the default. See `block` of
     #'   `push()`.
+    #' @param fair Whether tasks of the same priority take turns between their tags; default `FALSE`.
+    #'   With `TRUE` each tag begins one task before any other that waits begins a second one, so that
+    #'   one who pushes many tasks does not hold up those who push few. Tasks without a tag, among them
+    #'   the batches of `map()`, take turns with the others as if they had one tag. Within a tag the
+    #'   older push comes first. A tag that comes anew takes its turn after those that are there; one
+    #'   that was away, or whose tasks were cancelled, has neither more nor less than the others. A
+    #'   turn is a task, whatever time it takes.
     #' @return A new `task_q`. A `preload`, `init` or start of a worker that fails makes the next
     #'   `push()`, `poll()` or `pop()` throw `taskq_error_start` (fields `phase`, `stderr`,
     #'   `exit_code`, `signal`). Warns with a `taskq_warning_server` inside `server` of a Shiny app: a queue
@@ -89,13 +96,13 @@ task_q <- R6Class("task_q",
                           packages = character(), globals = list(), env = character(),
                           libpath = .libPaths(), wd = getwd(), timeout = Inf, tries = 1L,
                           isolate = FALSE, max_tasks = Inf, max_memory = Inf, idle_timeout = 60000,
-                          threads = NULL, seed = NULL, max_waiting = Inf) {
+                          threads = NULL, seed = NULL, max_waiting = Inf, fair = FALSE) {
       call <- tq_new_call()
       tq_check_dots(..., owner = task_q$public_methods$initialize, call = call)
       session <- tq_session_options(name, preload, init, packages, globals, env, libpath, wd, threads,
         seed, call)
       limits <- tq_queue_limits(num_workers, timeout, tries, isolate, max_tasks, max_memory,
-        idle_timeout, max_waiting, call)
+        idle_timeout, max_waiting, fair, call)
       tq_open(private, session, limits, call)
     },
 
@@ -117,14 +124,15 @@ task_q <- R6Class("task_q",
     #' @param backoff A duration: the pause before the second try. It doubles with each try, and a
     #'   random part of up to a half is taken off, so that tasks do not come back all at once.
     #' @param priority A whole number; default 0. Tasks of a higher priority are begun first, tasks of
-    #'   the same priority in the order in which they were pushed. Tasks that a busy worker was sent
-    #'   ahead of time, a millisecond of work, are not overtaken.
+    #'   the same priority in the order in which they were pushed, or in turns, see `fair` of `new()`.
+    #'   Tasks that a busy worker was sent ahead of time, a millisecond of work, are not overtaken.
     #' @param after Ids of tasks in the queue that must succeed first, a character vector. When one of
     #'   them does not, this task is not run: its result has status "skipped".
     #' @param isolate Whether the task gets a fresh session of its own, which ends with it. Default
     #'   `NULL`: that of the queue.
     #' @param packages,globals As those of `new()`, for this task only.
-    #' @param tag A string by which tasks are found together, see `cancel()`; or `NULL`.
+    #' @param tag A string by which tasks are found together, see `cancel()`, and in a `fair` queue take
+    #'   turns with others; or `NULL`.
     #' @param seed A whole number, or a `.Random.seed` of kind "L'Ecuyer-CMRG" (see
     #'   [parallel::nextRNGStream()]), from which the random numbers of the task come; or `NULL`, see
     #'   `seed` of `new()`.
@@ -196,7 +204,7 @@ task_q <- R6Class("task_q",
     #' elements are given. Elements of the same batch run in one task: what one leaves behind in its
     #' session, the next may find; after the batch the session is put back.
     #'
-    #' Tasks that wait already come first. In a queue with a `seed`, a map counts as one task, and the
+    #' Tasks that wait already come first (in a `fair` queue, those without a tag). In a queue with a `seed`, a map counts as one task, and the
     #' k-th element has a random stream of its own, the k-th substream (see
     #' [parallel::nextRNGSubStream()]) of the stream of that task: the same for any number of workers.
     #'
@@ -388,6 +396,29 @@ task_q <- R6Class("task_q",
         globals, tag, seed, block, replace, call)
       tq_run(private, fun, args, id, options, call)
     },
+
+    #' @description
+    #' How many tasks are begun before a task that waits, and how long that will take, roughly. Does not
+    #' wait.
+    #'
+    #' The time is what it takes until a worker is free for it, when tasks take as long as the last
+    #' ones did on average. Tasks that are pushed later and come before it, because of their
+    #' priority or in the turn of another tag (see `fair` of `new()`), are not foreseen. A task that is
+    #' held, because others must succeed first or for the `backoff` before its next try, counts as if
+    #' it could be begun from now on, but for no less time than what is left of its `backoff`.
+    #' @param id The id of a task in the queue, a string.
+    #' @return A list with `position` (a whole number: 1 is the next to be begun, 0 runs already, `NA` is
+    #'   done) and `wait` (milliseconds: 0 when it runs or there is a worker for it, `Inf` while the
+    #'   queue is paused or is to have no workers, `NA` when it is done or no task has run yet).
+    #'   Throws `taskq_error_unknown` (field `ids`).
+    #' @examples
+    #' q <- task_q$new(1, fair = TRUE)
+    #' q$pause()
+    #' for (i in 1:3) q$push(function() Sys.sleep(0.1), tag = "ann")
+    #' bob <- q$push(function() Sys.sleep(0.1), tag = "bob")
+    #' q$position(bob)$position
+    #' q$close()
+    position = function(id) tq_position(private, id, call = sys.call()),
 
     #' @description
     #' Changes the number of workers. New sessions start at once; where there are too many, those with

@@ -35,7 +35,8 @@ test_that("an option of the queue that cannot be is refused, with its name", {
     max_tasks = list(0, 0.5, 1.5, NA, NaN, -Inf, "1", c(1, 2), NULL, TRUE),
     max_memory = list(0, NA, -5, "1", c(1, 2), TRUE),
     idle_timeout = list(-1, NA), threads = list(0, 1.5, "a", Inf), seed = list("a", 1.5, c(1, 2)),
-    max_waiting = list(0, 1.5, 1e9 + 0.5, NA, -1, "1", c(1, 2), NULL)
+    max_waiting = list(0, 1.5, 1e9 + 0.5, NA, -1, "1", c(1, 2), NULL),
+    fair = list(NA, 1, "yes", c(TRUE, FALSE), NULL)
   )
   for (arg in names(bad)) {
     for (value in bad[[arg]]) {

@@ -74,6 +74,7 @@ pub(super) fn read(config: &List) -> std::result::Result<Config, String> {
             max_tasks: number("max_tasks")? as u64,
             max_memory: number("max_memory")? as u64,
             max_waiting: number("max_waiting")? as usize,
+            fair: number("fair")? != 0.0,
             jitter_seed: u64::from(std::process::id()),
             ..SchedulerConfig::default()
         },

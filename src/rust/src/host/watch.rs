@@ -3,6 +3,7 @@
 
 use extendr_api::prelude::*;
 use taskq_core::id::TaskId;
+use taskq_core::Wait;
 use taskq_engine::{Captured, Stretch};
 
 use super::{progress, with};
@@ -113,6 +114,22 @@ fn rs_queue_progress(handle: Robj, task: f64) -> Robj {
     })
 }
 
+/// When a task will be begun: `list(position, wait)`, in milliseconds. Both are NA when it is done, and `wait`
+/// when no task has run yet.
+#[extendr]
+fn rs_queue_position(handle: Robj, task: f64) -> Robj {
+    with(&handle, |queue| {
+        let outlook = queue.outlook(TaskId(task as u64));
+        let position = outlook.map(|outlook| i32::try_from(outlook.position).unwrap_or(i32::MAX));
+        let wait = match outlook.map(|outlook| outlook.wait) {
+            Some(Wait::About(time)) => Some(time.as_secs_f64() * 1e3),
+            Some(Wait::Forever) => Some(f64::INFINITY),
+            Some(Wait::Unknown) | None => None,
+        };
+        list!(position = Rint::from(position), wait = Rfloat::from(wait)).into()
+    })
+}
+
 /// The numbers of these tasks.
 fn serials(tasks: Vec<TaskId>) -> Robj {
     tasks
@@ -138,4 +155,5 @@ extendr_module! {
     fn rs_queue_output;
     fn rs_queue_output_since;
     fn rs_queue_progress;
+    fn rs_queue_position;
 }

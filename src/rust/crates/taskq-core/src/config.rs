@@ -23,6 +23,9 @@ pub struct Config {
     pub max_memory: u64,
     /// How many tasks may wait. Default: no limit.
     pub max_waiting: usize,
+    /// Tasks of the same priority take turns between their tags, those without one as if they had
+    /// one in common. Default: no, they come in the order of their pushes.
+    pub fair: bool,
     /// Decides by how much the delays of retries differ.
     pub jitter_seed: u64,
     /// How many sessions in a row, with no task finished in between, may die right after they became
@@ -70,6 +73,7 @@ impl Default for Config {
             max_tasks: u64::MAX,
             max_memory: u64::MAX,
             max_waiting: usize::MAX,
+            fair: false,
             jitter_seed: 0,
             idle_death_limit: 10,
             look_ahead: LookAhead::default(),

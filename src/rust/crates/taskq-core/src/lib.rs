@@ -18,6 +18,7 @@
 //!
 //! - A task is **held** while it may not be sent: others must succeed first, or it failed and backs
 //!   off before its next **try**. A try is an attempt that has begun.
+//! - In a fair queue the tasks of one priority and one tag form a **lane**, and lanes take turns.
 //! - A session is **fresh** until it is sent something, then **worn**, and **spent** when it is to
 //!   run nothing more and its seat is to get a new one.
 //!
@@ -27,7 +28,8 @@
 //! attempt which its session gave back, or which a dead session had not begun, is sent again without
 //! being counted. No task is begun before all that it is to run after have succeeded. What had ended
 //! before its end was asked for is what it says; what ends later is cancelled or has timed out,
-//! whatever it says. Every input has a defined answer in every state. Submit, dispatch, cancel and
+//! whatever it says. In a fair queue a lane in which a task waits is passed over by each other lane
+//! of its priority once for each of its own turns, and by no lower priority. Every input has a defined answer in every state. Submit, dispatch, cancel and
 //! take are O(log n) in the number of tasks, for each task that one is to run after; those that are
 //! to be alone in a session add O(seats).
 //!
@@ -70,4 +72,4 @@ pub use outcome::Outcome;
 pub use sched::Scheduler;
 pub use submission::{RetryOn, Submission, TaskOptions};
 pub use totals::Totals;
-pub use view::{Counts, QueueState, SeatState, SeatView, Stop, TaskPhase, TaskView};
+pub use view::{Counts, Outlook, QueueState, SeatState, SeatView, Stop, TaskPhase, TaskView, Wait};

@@ -1,7 +1,7 @@
 //! Run times of tasks: what a session reported, and their running mean.
 //!
 //! Reported times come from other processes, so nothing here trusts them. The mean decides how far
-//! look-ahead goes; it is an estimate and nothing else depends on it.
+//! look-ahead goes and what waiting users are told; it is an estimate, and nothing else depends on it.
 
 use std::time::Duration;
 
@@ -24,9 +24,10 @@ impl MeanRunTime {
         self.0 = Some(self.0.map_or(new, |mean| mean - mean / 8 + new / 8));
     }
 
-    /// How long so many tasks run; nothing as long as nothing is known.
-    pub(crate) fn of(&self, tasks: u64) -> Duration {
-        Duration::from_nanos(self.0.unwrap_or(0).saturating_mul(tasks))
+    /// How long so many tasks run, one after the other; none as long as nothing is known.
+    pub(crate) fn of(&self, tasks: u64) -> Option<Duration> {
+        let nanos = |mean: u64| Duration::from_nanos(mean.saturating_mul(tasks));
+        self.0.map(nanos)
     }
 
     /// How many tasks fit into `budget`; none as long as nothing is known.

@@ -21,7 +21,8 @@ pub struct Submission {
     /// It takes the place of the unfinished task that was submitted with the same key, which is
     /// cancelled.
     pub key: Option<Box<str>>,
-    /// A name that it shares with others, see [`Scheduler::tagged`](crate::Scheduler::tagged).
+    /// A name that it shares with others, see [`Scheduler::tagged`](crate::Scheduler::tagged), and in a
+    /// [fair](crate::Config::fair) queue its turns, too.
     pub tag: Option<Arc<str>>,
     /// Its result is for the one who submits it, and for nobody else: when it is done it is not
     /// among the [done tasks](crate::Scheduler::done) and does not count as one. Its claimant looks
@@ -30,7 +31,7 @@ pub struct Submission {
     /// It is a part of something that counts as one task, see
     /// [`Scheduler::number`](crate::Scheduler::number): it takes no number from those that count, nor
     /// an automatic label (but the next free of `.part-1`, `.part-2`, ...), ranks behind those of its
-    /// priority, and there is always room for it. Who submits parts limits their number. No task can
+    /// priority (in a fair queue: and tag), and there is always room for it. Who submits parts limits their number. No task can
     /// be to run after a part: it would be older than that.
     pub part: bool,
 }

@@ -66,6 +66,14 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
+    /// No tasks; tags are to take turns, or not.
+    pub(crate) fn new(fair: bool) -> Self {
+        Tasks {
+            waiting: Waiting::new(fair),
+            ..Tasks::default()
+        }
+    }
+
     /// Whether a task can be added; what it is to run after.
     pub(crate) fn admit(&self, task: &Submission) -> Result<Vec<TaskId>, SubmitError> {
         if let Some(label) = task.label.clone() {
@@ -167,7 +175,7 @@ impl Tasks {
             matches!(task.phase, Phase::Waiting),
             "{id:?} is sent but does not wait"
         );
-        self.waiting.remove(id, task);
+        self.waiting.send(id, task);
         task.sends = task.sends.saturating_add(1);
         let (since, stopping) = (now, None);
         task.phase = if head {
@@ -207,14 +215,16 @@ impl Tasks {
     pub(crate) fn give_back(&mut self, id: TaskId) {
         if self.leave_line(id, Phase::Waiting) {
             if let Some(task) = self.table.get(&id) {
-                self.waiting.insert(id, task);
+                self.waiting.give_back(id, task);
             }
         }
     }
 
     /// Holds a task that failed, until it is tried again.
     pub(crate) fn again(&mut self, id: TaskId, ran: (WorkerId, Time), until: Time) {
-        self.leave_line(id, Phase::Held(Hold::Backoff));
+        if self.leave_line(id, Phase::Held(Hold::Backoff)) {
+            self.waiting.settle(id);
+        }
         if let Some(Task { extras, .. }) = self.table.get_mut(&id) {
             let extras = extras.get_or_insert_with(Box::default);
             extras.ran = Some(ran);
@@ -280,8 +290,11 @@ impl Tasks {
         match task.phase {
             Phase::Held(_) => self.dependencies.forget(id),
             Phase::Waiting => self.waiting.remove(id, task),
-            Phase::Ahead { .. } => {}
-            Phase::Running { .. } => self.running -= 1,
+            Phase::Ahead { .. } => self.waiting.settle(id),
+            Phase::Running { .. } => {
+                self.waiting.settle(id);
+                self.running -= 1;
+            }
             Phase::Done(_) => return false,
         }
         let before = task.extras.as_ref().and_then(|extras| extras.ran);

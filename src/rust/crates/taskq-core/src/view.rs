@@ -6,6 +6,8 @@
 //! The table of tasks and idle rows always adds up: tasks running + seats starting + seats idle =
 //! number of seats.
 
+use std::time::Duration;
+
 use crate::id::{AttemptId, TaskId, Time, WorkerId};
 use crate::outcome::Outcome;
 
@@ -93,6 +95,26 @@ pub enum TaskPhase {
     },
     /// It has an outcome and can be taken.
     Done,
+}
+
+/// When a task that is not done will be begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// Its place among the tasks that wait: the next to be begun has 1. One that runs has 0.
+    pub position: usize,
+    /// How long that will take.
+    pub wait: Wait,
+}
+
+/// How long it will take until a task is begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Nobody knows: no task has run yet.
+    Unknown,
+    /// About so long.
+    About(Duration),
+    /// As long as nothing changes it is not begun: the queue is paused, or is to have no workers.
+    Forever,
 }
 
 /// One seat.

@@ -32,7 +32,11 @@ const TASKS: usize = 100_000;
 
 /// How many bytes one of many such tasks takes.
 fn cost(submission: impl Fn(usize) -> Submission) -> usize {
-    let mut scheduler = Scheduler::new(Config::default());
+    cost_in(Config::default(), submission)
+}
+
+fn cost_in(config: Config, submission: impl Fn(usize) -> Submission) -> usize {
+    let mut scheduler = Scheduler::new(config);
     let before = HELD.load(Ordering::Relaxed);
     for number in 0..TASKS {
         scheduler.submit(Time(1), submission(number)).unwrap();
@@ -66,4 +70,18 @@ fn a_waiting_task_is_small() {
         ..Submission::default()
     });
     assert!(chained <= 600, "{chained} bytes for a link of a chain");
+    let fair = Config {
+        fair: true,
+        ..Config::default()
+    };
+    let with_tag = cost_in(fair, |_| Submission {
+        tag: Some(tag.clone()),
+        ..Submission::default()
+    });
+    assert!(with_tag <= 600, "{with_tag} bytes among those of its tag");
+    let alone = cost_in(fair, |number| Submission {
+        tag: Some(number.to_string().into()),
+        ..Submission::default()
+    });
+    assert!(alone <= 1000, "{alone} bytes with a tag of its own");
 }

@@ -1,6 +1,6 @@
 //! Which task goes to which worker, and what is fetched back.
 //!
-//! The first waiting task goes to an idle worker; only when there is none, and tasks are short by
+//! The first waiting task (`waiting` says which that is) goes to an idle worker; only when there is none, and tasks are short by
 //! measurement, behind the running task of a busy one. What lies ahead is recalled when the head has
 //! run for `recall_after`, and when it has lain there for so long itself, because those in front of
 //! it turned out longer than the mean: so look-ahead never holds a task up for longer than that.
@@ -30,7 +30,10 @@ impl Scheduler {
         }
         loop {
             let plain = self.tasks.waiting().first_plain();
-            self.serve_isolated(plain);
+            if self.serve_isolated(plain) {
+                continue;
+            }
+            self.claim_sessions(plain);
             let Some(plain) = plain else { return };
             let idle = self.pool.next_idle();
             if idle.is_none() && self.must_not_overtake(plain) {
@@ -39,24 +42,29 @@ impl Scheduler {
             let Some(worker) = idle.or_else(|| self.room_ahead()) else {
                 return;
             };
-            self.send(plain.1, worker, idle.is_some());
+            self.send(plain.2, worker, idle.is_some());
         }
     }
 
-    /// Sends the tasks that need a session of their own and rank before this one to fresh workers.
-    /// For those that are left, sees to it that as many sessions are starting.
-    fn serve_isolated(&mut self, before: Option<Rank>) {
+    /// Sends the first task that needs a session of its own to a fresh worker, if it ranks before
+    /// this one. False when it does not, or there is none of the two.
+    fn serve_isolated(&mut self, before: Option<Rank>) -> bool {
         let comes_first = |rank: &Rank| before.map_or(true, |before| *rank < before);
-        while let Some((_, task)) = self.tasks.waiting().isolated(0).filter(comes_first) {
-            let Some(worker) = self.pool.next_fresh() else {
-                break;
-            };
-            self.send(task, worker, true);
-            self.wear_out(worker);
-        }
+        let first = self.tasks.waiting().first_isolated().filter(comes_first);
+        let (Some((.., task)), Some(worker)) = (first, self.pool.next_fresh()) else {
+            return false;
+        };
+        self.send(task, worker, true);
+        self.wear_out(worker);
+        true
+    }
+
+    /// Sees to it that as many sessions are starting as there are tasks that need one of their own
+    /// and rank before this one.
+    fn claim_sessions(&mut self, before: Option<Rank>) {
         while let Some(worker) = self.pool.last_worn() {
-            let unclaimed = self.tasks.waiting().isolated(self.pool.coming());
-            if unclaimed.filter(comes_first).is_none() {
+            let coming = self.pool.coming();
+            if !self.tasks.waiting().more_isolated(coming, before) {
                 return;
             }
             self.recycle(worker);
@@ -67,7 +75,7 @@ impl Scheduler {
     /// starting is for it.
     fn must_not_overtake(&self, rank: Rank) -> bool {
         let waiting = self.tasks.waiting();
-        let first = waiting.isolated(0);
+        let first = waiting.first_isolated();
         first.is_some_and(|first| first < rank) && waiting.isolated_len() > self.pool.coming()
     }
 

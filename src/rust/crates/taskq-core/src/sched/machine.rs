@@ -114,7 +114,7 @@ impl Scheduler {
             now: Time::default(),
             mode: Mode::Open,
             paused: false,
-            tasks: Tasks::default(),
+            tasks: Tasks::new(config.fair),
             pool,
             nursery: Nursery::Booting,
             starts: Starts::default(),

@@ -131,6 +131,7 @@ mod dispatch;
 mod elastic;
 mod invariants;
 mod machine;
+mod outlook;
 mod recycle;
 mod resize;
 mod retry;

@@ -46,7 +46,7 @@ impl Scheduler {
     pub fn leisure(&self) -> Duration {
         let behind_the_head = |(length, _): (usize, _)| length.saturating_sub(1) as u64;
         let ahead = self.pool.shortest_open().map_or(0, behind_the_head);
-        self.mean_run_time.of(ahead)
+        self.mean_run_time.of(ahead).unwrap_or_default()
     }
 
     /// The task with this label that has not been taken and is not disowned.

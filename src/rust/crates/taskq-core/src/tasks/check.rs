@@ -7,6 +7,7 @@ impl Tasks {
     /// Panics unless the sets, counts, labels and keys agree with the table.
     pub(crate) fn check(&self) {
         let mut counts = (0, 0, 0, 0);
+        let mut sent = 0;
         let mut keyed = 0;
         for (&id, task) in &self.table {
             assert_eq!(self.labels.get(&task.label), Some(&id), "label of {id:?}");
@@ -26,6 +27,7 @@ impl Tasks {
             counts.1 += usize::from(listed);
             counts.3 += usize::from(done && !open);
             counts.2 += usize::from(matches!(task.phase, Phase::Running { .. }));
+            sent += usize::from(task.phase.sent().is_some());
             assert!(
                 task.tries <= task.sends,
                 "{what} was begun more often than sent"
@@ -44,6 +46,7 @@ impl Tasks {
         assert_eq!(self.keys.len(), keyed, "keys without an unfinished task");
         let sets = (self.waiting.len(), self.done.len(), self.running, self.kept);
         assert_eq!(counts, sets, "waiting, done, running, kept");
+        self.waiting.check(sent);
         self.dependencies.check();
         for (task, until) in self.dependencies.pairs() {
             let unfinished = self.table.contains_key(&until) && !self.is_done(until);

@@ -123,13 +123,15 @@ fn push() -> impl Strategy<Value = Push> {
     let after = prop_oneof![2 => Just(vec![]), 1 => proptest::collection::vec(1..9_u8, 1..3)];
     let key = proptest::option::weighted(0.2, 1..3_u8);
     let claim = proptest::option::weighted(0.25, any::<bool>());
-    let made = (label, after, key, claim, options());
-    made.prop_map(|(label, after, key, claim, options)| Push {
+    let tag = proptest::option::of(1..4_u8);
+    let made = (label, after, key, claim, tag, options());
+    made.prop_map(|(label, after, key, claim, tag, options)| Push {
         label,
         after,
         key,
         claimed: claim.is_some(),
         part: claim == Some(true),
+        tag,
         options,
     })
 }
@@ -141,7 +143,7 @@ fn submission(push: Push) -> Submission {
         after: push.after.into_iter().map(name).collect(),
         key: push.key.map(name),
         options: push.options,
-        tag: None,
+        tag: push.tag.map(|number| number.to_string().into()),
         claimed: push.claimed,
         part: push.part,
     }
@@ -152,7 +154,7 @@ impl ReferenceStateMachine for Model {
     type Transition = Op;
 
     fn init_state() -> BoxedStrategy<Model> {
-        Just(Model::new()).boxed()
+        any::<bool>().prop_map(Model::new).boxed()
     }
 
     fn transitions(model: &Model) -> BoxedStrategy<Op> {
@@ -234,8 +236,9 @@ impl StateMachineTest for Real {
     type SystemUnderTest = Real;
     type Reference = Model;
 
-    fn init_test(_: &Model) -> Real {
+    fn init_test(model: &Model) -> Real {
         let config = Config {
+            fair: model.fair,
             workers: SEATS as u32,
             look_ahead: LookAhead::OFF,
             start_limit: u32::MAX,
@@ -385,9 +388,10 @@ fn any_step() -> impl Strategy<Value = Result<Input, Box<Submission>>> {
 
 fn any_config() -> impl Strategy<Value = Config> {
     let seats = (0..5_u32, 0..5_u32);
-    let limits = (0..5_u64, any::<bool>(), 1..5_u32);
+    let limits = (0..5_u64, any::<bool>(), 1..5_u32, any::<bool>());
     (seats, limits).prop_map(
-        |((workers, max_workers), (tasks, limited, deaths))| Config {
+        |((workers, max_workers), (tasks, limited, deaths, fair))| Config {
+            fair,
             workers,
             max_workers,
             idle_timeout: Duration::from_millis(100),
@@ -439,7 +443,15 @@ proptest! {
                 }
             }
         }
+        let waiting = scheduler.counts().waiting;
         for view in scheduler.tasks() {
+            let position = scheduler.outlook(Time(0), view.id).map(|outlook| outlook.position);
+            let plausible = match view.phase {
+                TaskPhase::Waiting => position.is_some_and(|place| 0 < place && place <= waiting),
+                TaskPhase::Running { .. } => position == Some(0),
+                TaskPhase::Done => position.is_none(),
+            };
+            prop_assert!(plausible, "{:?} is at {:?} of {}", view.id, position, waiting);
             let announced = outcomes.get(&view.id).copied().flatten();
             prop_assert_eq!(view.outcome.copied(), announced);
         }

@@ -7,6 +7,7 @@ use taskq_core::{
 };
 
 mod answers;
+mod turns;
 
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
 pub(crate) const SEATS: usize = 3;
@@ -20,6 +21,7 @@ pub(crate) struct Push {
     pub(crate) key: Option<u8>,
     pub(crate) claimed: bool,
     pub(crate) part: bool,
+    pub(crate) tag: Option<u8>,
     pub(crate) options: TaskOptions,
 }
 
@@ -56,12 +58,20 @@ pub(crate) struct Task {
     key: Option<u8>,
     pub(crate) claimed: bool,
     pub(crate) disowned: bool,
+    tag: Option<u8>,
+    /// That of its lane when it was sent.
+    ticket: u64,
 }
 
 impl Task {
     /// No part, and wanted.
     fn can_be_waited_for(&self) -> bool {
         !self.disowned && self.id < TaskId(1 << 52)
+    }
+
+    /// With whom it takes turns together.
+    fn name(&self) -> (i32, Option<u8>) {
+        (self.options.priority, self.tag)
     }
 }
 
@@ -76,6 +86,9 @@ pub(crate) enum Seat {
 /// The naive queue. It knows no look-ahead, and a fixed number of seats.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
+    pub(crate) fair: bool,
+    lanes: Vec<turns::Lane>,
+    tickets: u64,
     pub(crate) now: Time,
     pub(crate) tasks: Vec<Task>,
     pub(crate) pushed: u64,
@@ -96,8 +109,11 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(fair: bool) -> Self {
         Model {
+            fair,
+            lanes: Vec::new(),
+            tickets: 0,
             now: Time(0),
             tasks: Vec::new(),
             pushed: 0,
@@ -118,17 +134,18 @@ impl Model {
     }
 
     pub(crate) fn push(&mut self, push: &Push) -> Result<TaskId, SubmitError> {
+        let waits = |task: &&Task| matches!(task.state, State::Waiting | State::Held);
+        let is_full = self.tasks.iter().filter(waits).count() >= MAX_WAITING;
+        if self.state == QueueState::Open && is_full && !push.part {
+            return Err(SubmitError::Full);
+        }
         self.push_beside(push, &[])
     }
 
-    /// Automatic labels are none of `taken`.
+    /// There is room. Automatic labels are none of `taken`.
     fn push_beside(&mut self, push: &Push, taken: &[String]) -> Result<TaskId, SubmitError> {
         if self.state != QueueState::Open {
             return Err(SubmitError::Closed);
-        }
-        let waits = |task: &&Task| matches!(task.state, State::Waiting | State::Held);
-        if self.tasks.iter().filter(waits).count() >= MAX_WAITING && !push.part {
-            return Err(SubmitError::Full);
         }
         let find = |label: &str| self.tasks.iter().find(|task| task.label == label);
         let wanted = |label: &str| find(label).filter(|task| task.can_be_waited_for());
@@ -206,9 +223,14 @@ impl Model {
             key: push.key,
             claimed: push.claimed,
             disowned: false,
+            tag: push.tag,
+            ticket: 0,
         });
         // Parts come last.
         self.tasks.sort_by_key(|task| task.id);
+        if state == State::Waiting {
+            self.wait(self.place(id), None);
+        }
         Ok(id)
     }
 
@@ -335,7 +357,9 @@ impl Model {
             return;
         }
         self.launch();
-        if !self.paused {
+        if !self.paused && self.fair {
+            self.dispatch_fairly();
+        } else if !self.paused {
             self.dispatch();
         }
         self.launch();
@@ -387,7 +411,9 @@ impl Model {
         let Some(worker) = self.seats[place].worker() else {
             return;
         };
+        let ticket = self.take_turn(task);
         let task = &mut self.tasks[task];
+        task.ticket = ticket;
         task.sends += 1;
         let (since, stopping) = (self.now, None);
         task.state = State::Running {
@@ -396,6 +422,7 @@ impl Model {
             stopping,
         };
         self.seats[place] = Seat::Busy(worker, task.id);
+        self.forget_lanes();
     }
 
     /// First all that are named are cancelled, then those that were held by one of them are skipped.
@@ -424,6 +451,7 @@ impl Model {
         for place in ended.into_iter().rev() {
             self.end(place, Outcome::Cancelled);
         }
+        self.forget_lanes();
     }
 
     fn kill(&mut self) {
@@ -442,6 +470,7 @@ impl Model {
                 task.state = State::Done(Outcome::Cancelled);
             }
         }
+        self.forget_lanes();
     }
 
     fn tick(&mut self) {

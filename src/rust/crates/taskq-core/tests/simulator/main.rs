@@ -78,7 +78,7 @@ fn config(random: &mut Random) -> Config {
         max: random.pick(&[0, 1, 4, 64]).unwrap_or(0),
         ..LookAhead::default()
     };
-    Config {
+    let config = Config {
         workers: random.below(5) as u32,
         max_workers: random.pick(&[0, 0, 1, 3, 6]).unwrap_or(0),
         idle_timeout: random.micros(1, 50_000),
@@ -91,7 +91,10 @@ fn config(random: &mut Random) -> Config {
         start_limit: 1 + random.below(4) as u32,
         grace: Duration::from_millis(random.below(100)),
         ..Config::default()
-    }
+    };
+    // No draw: what is known of a seed stays as it was.
+    let fair = config.jitter_seed % 2 == 1;
+    Config { fair, ..config }
 }
 
 fn climate(random: &mut Random) -> Climate {
@@ -164,7 +167,10 @@ fn push(world: &mut World, tasks: &mut Vec<TaskId>) {
     let label = |&task: &TaskId| Some(world.scheduler.task(task)?.label.into());
     let claimed = world.random.permille(300);
     let part = claimed && world.random.permille(500);
+    // No draw, either.
+    let tag = tasks.len() * 7 % 5;
     let submission = Submission {
+        tag: (tag > 0).then(|| tag.to_string().into()),
         claimed,
         part,
         after: after.iter().filter_map(label).collect(),

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use taskq_core::id::TaskId;
-use taskq_core::{Counts, TaskPhase};
+use taskq_core::{Counts, Outlook, TaskPhase};
 use taskq_wire::board::progress::Progress;
 
 use super::Queue;
+use crate::clock::now;
 use crate::state::{State, Wanted};
 
 /// Why a wait ended.
@@ -154,6 +155,12 @@ impl Queue {
     #[must_use]
     pub fn done_tasks(&self) -> Vec<TaskId> {
         self.shared.lock().sched.done().collect()
+    }
+
+    /// When a task will be begun; nothing for one that is done or gone. Counts the tasks before it.
+    #[must_use]
+    pub fn outlook(&self, task: TaskId) -> Option<Outlook> {
+        self.shared.lock().sched.outlook(now(), task)
     }
 
     /// What a task has last told of its progress, with the time in seconds since 1970.

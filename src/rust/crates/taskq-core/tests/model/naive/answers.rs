@@ -4,7 +4,7 @@ use taskq_core::{
     AttemptId, GoneCause, Outcome, QueueState, Stop, TaskId, Time, Verdict, WorkerId,
 };
 
-use super::{Model, Seat, State, Stopping};
+use super::{Model, Seat, State, Stopping, Task};
 
 impl Model {
     pub(super) fn finished(&mut self, place: usize, verdict: Verdict, ended: Time) {
@@ -34,7 +34,7 @@ impl Model {
             _ => false,
         };
         if named && !cancelled && task.tries < task.options.tries {
-            task.state = State::Waiting;
+            self.wait(place, None);
         } else {
             self.end(place, outcome);
         }
@@ -43,18 +43,21 @@ impl Model {
     pub(super) fn end(&mut self, place: usize, outcome: Outcome) {
         let after = self.tasks[place].id;
         self.tasks[place].state = State::Done(outcome);
-        for other in (0..self.tasks.len()).rev() {
-            let task = &mut self.tasks[other];
-            if task.state != State::Held || !task.after.contains(&after) {
-                continue;
+        let held = |task: &Task| task.state == State::Held && task.after.contains(&after);
+        if outcome != Outcome::Success {
+            for other in (0..self.tasks.len()).rev() {
+                if held(&self.tasks[other]) {
+                    self.end(other, Outcome::Skipped { after });
+                }
             }
-            if outcome != Outcome::Success {
-                self.end(other, Outcome::Skipped { after });
-                continue;
-            }
-            task.after.retain(|&id| id != after);
-            if task.after.is_empty() {
-                task.state = State::Waiting;
+            return;
+        }
+        for other in 0..self.tasks.len() {
+            if held(&self.tasks[other]) {
+                self.tasks[other].after.retain(|&id| id != after);
+                if self.tasks[other].after.is_empty() {
+                    self.wait(other, None);
+                }
             }
         }
     }
@@ -64,7 +67,10 @@ impl Model {
             self.stale += 1;
             return;
         }
-        for seat in self.seats {
+        // The older session first.
+        let mut seats = self.seats;
+        seats.sort_by_key(Seat::worker);
+        for seat in seats {
             let begun = match seat {
                 Seat::Busy(_, task) => Some(AttemptId {
                     task,
@@ -117,7 +123,7 @@ impl Model {
     pub(super) fn not_begun(&mut self, place: usize) {
         match self.stopping(place) {
             Some(stopping) => self.end(place, stopped(stopping.why)),
-            None => self.tasks[place].state = State::Waiting,
+            None => self.wait(place, Some(self.tasks[place].ticket)),
         }
     }
 
