@@ -98,6 +98,18 @@ tq_check_wd <- function(x, call) {
   tq_input_error("wd", x, "the path of a directory that exists", call)
 }
 
+tq_check_queue <- function(x, call) {
+  if (inherits(x, "task_q")) return(x)
+  tq_input_error("queue", x, "a queue, made by task_q$new()", call)
+}
+
+# One of some strings; all of them, as in a signature, stand for the first.
+tq_check_choice <- function(x, choices, arg, call) {
+  if (identical(x, choices)) return(choices[1L])
+  if (tq_is_string(x) && x %in% choices) return(x)
+  tq_input_error(arg, x, paste(dQuote(choices, FALSE), collapse = " or "), call)
+}
+
 tq_check_flag <- function(x, arg, call) {
   if (is.logical(x) && length(x) == 1L && !is.na(x)) return(x)
   tq_input_error(arg, x, "TRUE or FALSE", call)
@@ -117,6 +129,16 @@ tq_check_dots <- function(..., owner, call) {
   message <- sprintf("%s; the arguments are %s", what, paste0("`", valid, "`", collapse = ", "))
   arg <- if (length(unknown)) unknown[1L] else "..."
   tq_throw(tq_condition("input", message, call, arg = arg, value = NULL, remedy = "valid names"))
+}
+
+# Packages that are suggested, for what needs them.
+tq_need <- function(packages, what, call) {
+  absent <- packages[!vapply(packages, requireNamespace, NA, quietly = TRUE)]
+  if (length(absent) == 0L) return(invisible())
+  message <- sprintf("%s need%s %s, which %s not installed: install.packages(%s)", what,
+    if (endsWith(what, "s")) "" else "s", paste("package", sQuote(absent, FALSE), collapse = " and "),
+    if (length(absent) == 1L) "is" else "are", paste(deparse(absent), collapse = ""))
+  tq_throw(tq_condition("package", message, call, packages = absent))
 }
 
 tq_is_string <- function(x) is.character(x) && length(x) == 1L && !is.na(x) && nzchar(x)

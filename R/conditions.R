@@ -6,8 +6,12 @@
 #   taskq_error_duplicate  id                          an id that is in the queue already
 #   taskq_error_closed                                 a queue that was closed, or is not of here
 #   taskq_error_unknown    ids                         ids that no task in the queue has
+#   taskq_error_promised   id                          a task whose result belongs to a promise
+#   taskq_error_package    packages                    a suggested package that is not installed
 #   taskq_error_forked     pid                         a queue of another process
 #   taskq_error_start      phase, stderr, exit_code, signal   a pool that cannot start
+# Given as a warning:
+#   taskq_warning_server                               a queue that is made inside `server` of a Shiny app
 # In the `error` of a result, with the id of the task:
 #   taskq_error_task       parent, trace, phase        R error in the task
 #   taskq_error_crash      signal, exit_code, stderr_tail, max_rss, oom
@@ -34,6 +38,13 @@ tq_checked <- function(x, call) {
 tq_input_error <- function(arg, value, remedy, call) {
   message <- sprintf("`%s` must be %s, not %s", arg, remedy, tq_describe(value))
   tq_throw(tq_condition("input", message, call, arg = arg, value = value, remedy = remedy))
+}
+
+tq_promised_error <- function(id, call) {
+  message <- sprintf(
+    "task '%s' has a promise, to which its result belongs: keep that promise, it can be used as often as you like", id
+  )
+  tq_condition("promised", message, call, id = id)
 }
 
 # `failure`: list(phase, message, stderr, exit_code, signal) of the native side.

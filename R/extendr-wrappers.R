@@ -106,6 +106,24 @@ rs_queue_output <- function(handle, task) .Call(wrap__rs_queue_output, handle, t
 # What a task has last told of its progress: `list(fraction, message, at)`, or NULL.
 rs_queue_progress <- function(handle, task) .Call(wrap__rs_queue_progress, handle, task)
 
+# A handle of the same queue that does not end it.
+rs_queue_holder <- function(handle) .Call(wrap__rs_queue_holder, handle)
+
+# The result of a task is for this event loop from now on. FALSE when it is somebody's already, or the task is gone.
+rs_queue_promise <- function(handle, task, event_loop) .Call(wrap__rs_queue_promise, handle, task, event_loop)
+
+# Which of these tasks have a promise.
+rs_queue_promised <- function(handle, tasks) .Call(wrap__rs_queue_promised, handle, tasks)
+
+# The oldest done task that was promised to this event loop, or NULL. It stays in the queue.
+rs_queue_kept <- function(handle, event_loop) .Call(wrap__rs_queue_kept, handle, event_loop)
+
+# Has an event loop look again, when it comes to it.
+rs_ring <- function(event_loop) .Call(wrap__rs_ring, event_loop)
+
+# Whether an event loop may be about to call into this library.
+rs_was_rung <- function() .Call(wrap__rs_was_rung)
+
 # The columns of the table of tasks, oldest push first.
 rs_queue_tasks <- function(handle) .Call(wrap__rs_queue_tasks, handle)
 

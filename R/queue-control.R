@@ -48,9 +48,23 @@ tq_open <- function(private, session, limits, call) {
     startup_files = tq_startup_files(session$wd, session$env),
     tempdir = tempdir()
   ))
+  tq_warn_in_server(call)
   private$name <- session$name
   private$session <- tq_session
   private$handle <- tq_checked(rs_queue_open(config), call)
+}
+
+# A queue for each visitor is hardly ever meant.
+tq_warn_in_server <- function(call) {
+  if (!isNamespaceLoaded("shiny") || is.null(shiny::getDefaultReactiveDomain())) return(invisible())
+  message <- paste(
+    "this queue is made inside `server`, so each visitor gets sessions of his own, which end when the queue is collected;",
+    "make it outside, before shinyApp(), and it is shared by all and outlives them"
+  )
+  warning(structure(
+    class = c("taskq_warning_server", "taskq_warning", "warning", "condition"),
+    list(message = message, call = call)
+  ))
 }
 
 # What a worker needs before its first task. What the user's objects need to be read (library

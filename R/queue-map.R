@@ -7,7 +7,7 @@ tq_map <- function(private, x, fun, args, names, on_error, progress, chunk, call
   fun <- tq_portable_function(tq_check_function(if (missing(fun)) NULL else fun, "fun", call))
   args <- tq_check_args(args, call)
   names <- tq_check_map_names(names, x, call)
-  keep <- tq_check_on_error(on_error, call) == "keep"
+  keep <- tq_check_choice(on_error, c("stop", "keep"), "on_error", call) == "keep"
   progress <- tq_check_flag(progress, "progress", call)
   chunk <- tq_check_chunk(chunk, call)
   handle <- tq_handle(private, call)
@@ -168,13 +168,6 @@ tq_check_map_names <- function(names, x, call) {
   if (is.null(names)) return(names(x))
   if (is.character(names) && length(names) == length(x) && !anyNA(names)) return(names)
   tq_input_error("names", names, sprintf("%d strings, one for each element, or NULL", length(x)), call)
-}
-
-tq_check_on_error <- function(on_error, call) {
-  choices <- c("stop", "keep")
-  if (identical(on_error, choices)) return("stop")
-  if (tq_is_string(on_error) && on_error %in% choices) return(on_error)
-  tq_input_error("on_error", on_error, "\"stop\" or \"keep\"", call)
 }
 
 # 0 stands for a number that adapts.

@@ -55,6 +55,10 @@ tq_collect <- function(private, ids, timeout, progress, call) {
   progress <- tq_check_flag(progress, "progress", call)
   handle <- tq_handle(private, call)
   tasks <- tq_find(handle, ids, call)
+  if (!is.null(tasks)) {
+    promised <- ids[tq_checked(rs_queue_promised(handle, tasks), call)]
+    if (length(promised)) tq_throw(tq_promised_error(promised[1L], call))
+  }
   tq_wait_for(handle, tasks, timeout_ms, progress, call)
   if (is.null(tasks)) tasks <- tq_checked(rs_queue_done_serials(handle), call)
   done <- lapply(tasks, function(task) .External(C_tq_outcome, handle, task))
@@ -80,6 +84,11 @@ tq_progress <- function(private, id, call) {
   } else if (identical(tq_session$inline_id, id)) {
     tq_inline_progress()
   }
+  tq_progress_of(last)
+}
+
+# `last`: NULL when nothing was told.
+tq_progress_of <- function(last) {
   list(
     fraction = last$fraction %||% NA_real_,
     message = last$message %||% NA_character_,

@@ -83,7 +83,8 @@ task_q <- R6Class("task_q",
     #'   `push()`.
     #' @return A new `task_q`. A `preload`, `init` or start of a worker that fails makes the next
     #'   `push()`, `poll()` or `pop()` throw `taskq_error_start` (fields `phase`, `stderr`,
-    #'   `exit_code`, `signal`).
+    #'   `exit_code`, `signal`). Warns with a `taskq_warning_server` inside `server` of a Shiny app: a queue
+    #'   that is made outside is shared by all visitors, and outlives them.
     initialize = function(num_workers = 4L, ..., name = NULL, preload = NULL, init = NULL,
                           packages = character(), globals = list(), env = character(),
                           libpath = .libPaths(), wd = getwd(), timeout = Inf, tries = 1L,
@@ -356,6 +357,39 @@ task_q <- R6Class("task_q",
     progress = function(id) tq_progress(private, id, call = sys.call()),
 
     #' @description
+    #' A promise for the value of a task, which leaves the queue for good when it is done: `pop()`,
+    #' `poll()` and `collect()` pass it over. Does not wait. Needs the packages promises and later.
+    #'
+    #' The promise is settled by the event loop (the current loop of later, which a Shiny or plumber app
+    #' runs), as soon as that comes to it after the end of the task; nothing is polled. It resolves to the
+    #' `result` of a task that succeeded, and is rejected with the `error` of any other, also when the
+    #' queue is closed, or collected, before the task has ended.
+    #' @param id The id of a task in the queue, a string. It may be done.
+    #' @return A [promises::promise]. Throws `taskq_error_unknown` (field `ids`), and
+    #'   `taskq_error_promised` (field `id`) for a task that has a promise already: keep the first, and use
+    #'   it as often as you like.
+    promise = function(id) tq_promise(private, id, call = sys.call()),
+
+    #' @description
+    #' Queues `do.call(fun, args)` and gives a promise for its value: `push()` and `promise()` in one. Made
+    #' for `shiny::ExtendedTask`, and for what else takes a promise.
+    #' @param fun,args,id,...,timeout,tries,retry_on,backoff,priority,after,isolate,packages,globals,tag,seed
+    #'   As those of `push()`.
+    #' @param block,replace As those of `push()`.
+    #' @return A [promises::promise], see `promise()`. Throws as `push()`; with `block = FALSE`, when as many
+    #'   tasks wait as may, it is rejected with a `taskq_error_full`.
+    run = function(fun, args = list(), id = NULL, ..., timeout = NULL, tries = NULL,
+                   retry_on = "crash", backoff = 0, priority = 0L, after = NULL, isolate = NULL,
+                   packages = character(), globals = list(), tag = NULL, seed = NULL, block = TRUE,
+                   replace = NULL) {
+      call <- sys.call()
+      tq_check_dots(..., owner = task_q$public_methods$run, call = call)
+      options <- tq_task_options(timeout, tries, retry_on, backoff, priority, after, isolate, packages,
+        globals, tag, seed, block, replace, call)
+      tq_run(private, fun, args, id, options, call)
+    },
+
+    #' @description
     #' Changes the number of workers. New sessions start at once; where there are too many, those with
     #' nothing to do go first, and busy ones when their task has ended.
     #' @param n As `num_workers` of `new()`. With 0, tasks wait until there are workers again. An inline
@@ -399,6 +433,7 @@ task_q <- R6Class("task_q",
     handle = NULL,   # the native queue; it stops when this is collected
     session = NULL,  # marks the R session that the handle belongs to
     name = NULL,
+    desk = NULL,     # the promises that are pending, see promise.R
     inline = NULL    # what inline.R keeps of a queue without workers
   )
 )

@@ -25,6 +25,7 @@ static const R_ExternalMethodDef external[] = {
   {"C_tq_outcome", (DL_FUNC) &tq_r_outcome, 2},
   {"C_tq_commit", (DL_FUNC) &tq_r_commit, 4},
   {"C_tq_commit_all", (DL_FUNC) &tq_r_commit_all, 4},
+  {"C_tq_hang_bell", (DL_FUNC) &tq_r_hang_bell, 1},
   {"C_tq_objects", (DL_FUNC) &tq_r_objects, 3},
   {"C_tq_payload", (DL_FUNC) &tq_r_payload, 2},
   {"C_tq_map_begin", (DL_FUNC) &tq_r_map_begin, 6},

@@ -106,6 +106,7 @@ SEXP tq_r_peek(SEXP args);
 SEXP tq_r_outcome(SEXP args);
 SEXP tq_r_commit(SEXP args);
 SEXP tq_r_commit_all(SEXP args);
+SEXP tq_r_hang_bell(SEXP args);
 SEXP tq_r_payload(SEXP args);
 SEXP tq_r_objects(SEXP args);
 SEXP tq_r_map_begin(SEXP args);

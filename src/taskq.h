@@ -60,6 +60,14 @@ int tq_parcel_begin(void *buffer);
 int tq_parcel_write(void *buffer, const void *bytes, size_t length);
 int tq_parcel_end(void *buffer, double *offset);
 
+/* The bell by which an event loop hears of what was promised to it. It is hung once, with a function of the package later
+ * that may be called on any thread, and what the loop is to call then, with the loop's number as its data. Ringing has
+ * the loop answer soon, once for all rings until it does. */
+typedef void (*tq_exec_later)(void (*)(void *), void *, double, int);
+void tq_bell_hang(tq_exec_later exec_later, void (*answer)(void *));
+void tq_bell_ring(int loop);
+void tq_bell_answer(int loop);
+
 /* Makes a function that can be pushed of a buffer, which is gone then; NULL when there is no memory. `is_pure`: running it changes
  * nothing in it. Freeing NULL does nothing, and leaves other holders theirs. */
 void *tq_function(void *buffer, int is_pure);

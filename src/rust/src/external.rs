@@ -3,6 +3,7 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
+pub(crate) mod bell;
 mod host;
 mod inline;
 mod many;

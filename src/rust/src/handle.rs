@@ -32,6 +32,10 @@ pub(crate) fn make(queue: Queue) -> Robj {
         queues.retain(|queue| Arc::strong_count(queue) > 1 || !queue.is_over());
         queues.push(Arc::clone(&queue));
     }
+    pointer_to(queue, finalize)
+}
+
+fn pointer_to(queue: Arc<Queue>, finalizer: unsafe extern "C" fn(SEXP)) -> Robj {
     let address = Box::into_raw(Box::new(queue)).cast::<c_void>();
     // SAFETY: on the R thread; the pointer is protected until extendr's object owns it.
     unsafe {
@@ -40,7 +44,7 @@ pub(crate) fn make(queue: Queue) -> Robj {
             Rf_install(c"taskq_queue".as_ptr()),
             R_NilValue,
         ));
-        R_RegisterCFinalizerEx(pointer, Some(finalize), Rboolean::TRUE);
+        R_RegisterCFinalizerEx(pointer, Some(finalizer), Rboolean::TRUE);
         let handle = Robj::from_sexp(pointer);
         Rf_unprotect(1);
         handle
@@ -101,6 +105,14 @@ pub(crate) fn refuse(address: *mut c_void) -> Option<Robj> {
     Some(failure("forked", &message, &[("owner", owner.into())]))
 }
 
+/// A handle of the same queue that does not end it: for what is still to come of it.
+pub(crate) fn holder(handle: &Robj) -> std::result::Result<Robj, Robj> {
+    queue(handle)?;
+    // SAFETY: on the R thread; the handle is alive, see `queue`.
+    let address = unsafe { hold(R_ExternalPtrAddr(handle.get())) };
+    Ok(pointer_to(address, let_go))
+}
+
 /// Ends all queues of this process, and waits for it, but no longer than `limit`.
 pub(crate) fn end_all(limit: Duration) {
     let mut queues = std::mem::take(&mut *queues());
@@ -120,19 +132,35 @@ pub(crate) fn end_all(limit: Duration) {
 
 /// Called by R when a handle is no longer reachable, within any allocation: it signals and does not wait.
 unsafe extern "C" fn finalize(pointer: SEXP) {
-    // SAFETY: R calls this once, on its own thread, with a handle of `make`.
+    // SAFETY: see `empty`.
+    if let Some(queue) = unsafe { empty(pointer) } {
+        queue.abandon();
+    }
+}
+
+/// As `finalize`, for a [`holder`].
+unsafe extern "C" fn let_go(pointer: SEXP) {
+    // SAFETY: see `empty`.
+    drop(unsafe { empty(pointer) });
+}
+
+/// Takes the queue out of a handle; `None` in a fork, where the locks inside may be held for ever.
+///
+/// # Safety
+/// For finalizers: on the R thread, with what [`pointer_to`] made.
+unsafe fn empty(pointer: SEXP) -> Option<Arc<Queue>> {
+    // SAFETY: see above; an empty pointer was emptied here.
     unsafe {
         let address = R_ExternalPtrAddr(pointer);
         if address.is_null() {
-            return;
+            return None;
         }
         R_ClearExternalPtr(pointer);
-        let queue = Box::from_raw(address.cast::<Arc<Queue>>());
+        let queue = *Box::from_raw(address.cast::<Arc<Queue>>());
         if queue.is_ours() {
-            queue.abandon();
-        } else {
-            // In a fork the locks inside may be held for ever.
-            std::mem::forget(queue);
+            return Some(queue);
         }
+        std::mem::forget(queue);
+        None
     }
 }

@@ -10,12 +10,14 @@ use extendr_api::prelude::*;
 use taskq_core::QueueState;
 use taskq_engine::Queue;
 
+use crate::external::bell;
 use crate::external::options::duration;
 use crate::handle;
 use crate::reply::{failure, start_failure};
 
 mod config;
 mod progress;
+mod promises;
 mod steer;
 mod tables;
 mod watch;
@@ -85,6 +87,7 @@ fn rs_queue_kill(handle: Robj) -> Robj {
 /// Ends all queues of this process: the R session ends, or the package is unloaded. Waits for a second at most.
 #[extendr]
 fn rs_exit() {
+    bell::silence();
     handle::end_all(Duration::from_secs(1));
 }
 
@@ -110,6 +113,7 @@ fn grace(ms: f64) -> Duration {
 extendr_module! {
     mod host;
     use watch;
+    use promises;
     use tables;
     use steer;
     fn rs_queue_open;

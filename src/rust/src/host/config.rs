@@ -8,6 +8,7 @@ use extendr_api::prelude::*;
 use taskq_core::{Config as SchedulerConfig, TaskOptions};
 use taskq_engine::Config;
 
+use crate::external::bell;
 use crate::external::options::{duration, whole};
 
 /// The configuration of a queue, or what is wrong with the list.
@@ -64,6 +65,7 @@ pub(super) fn read(config: &List) -> std::result::Result<Config, String> {
             isolate: number("isolate")? != 0.0,
             ..TaskOptions::default()
         },
+        bell: bell::ring,
         scheduler: SchedulerConfig {
             workers: whole(number("min_workers")?),
             max_workers: whole(number("max_workers")?),

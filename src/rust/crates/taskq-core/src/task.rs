@@ -43,9 +43,9 @@ pub(crate) enum Claim {
     /// His who comes first.
     #[default]
     Open,
-    /// Theirs who submitted it.
+    /// One claimant's: who submitted it, or came later.
     Claimed,
-    /// Theirs who submitted it, and they do not want it any more.
+    /// One claimant's, who does not want it any more.
     Disowned,
 }
 

@@ -239,6 +239,21 @@ impl Tasks {
         task.tries == 1
     }
 
+    /// From now on the result of this task is one claimant's. False, and no change, when it is already.
+    pub(crate) fn claim(&mut self, id: TaskId) -> bool {
+        let Some(task) = self.table.get_mut(&id) else {
+            return false;
+        };
+        if task.claim() != Claim::Open {
+            return false;
+        }
+        task.extras.get_or_insert_with(Box::default).claim = Claim::Claimed;
+        if self.done.remove(&id) {
+            self.kept += 1;
+        }
+        true
+    }
+
     /// Nobody wants the result of this task any more. False, and no change, when nobody had claimed it.
     pub(crate) fn disown(&mut self, id: TaskId) -> bool {
         let extras = self

@@ -44,6 +44,32 @@ fn a_claimed_task_counts_until_it_is_done_and_then_only_its_claimant_sees_it() {
 }
 
 #[test]
+fn a_task_is_claimed_once_at_any_time_until_it_is_taken() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let tasks = [(); 3].map(|()| driver.submit(Submission::default()));
+    let [first, second, third] = tasks;
+    let (worker, attempt) = driver.sent();
+    driver.finish(worker, attempt);
+    driver.done(first, Outcome::Success);
+    let (worker, attempt) = driver.sent();
+    driver.assert_counts(1, 1, 1);
+    // One is done, one runs, one waits.
+    for task in tasks {
+        assert!(driver.scheduler.claim(task));
+        assert!(!driver.scheduler.claim(task), "it is somebody's");
+    }
+    driver.assert_counts(1, 1, 0);
+    assert_eq!(driver.scheduler.oldest_done(), None);
+    driver.disown(second);
+    driver.expect(Action::Interrupt { worker, attempt });
+    assert!(!driver.scheduler.claim(second), "it is nobody's any more");
+    driver.disown(third);
+    driver.expect(Action::Forget { task: third });
+    assert!(driver.scheduler.take(first));
+    assert!(!driver.scheduler.claim(first), "it is gone");
+}
+
+#[test]
 fn a_killed_or_failed_queue_gives_it_an_outcome_as_any_other() {
     let mut driver = Driver::new(plain(1));
     let task = driver.submit(claimed());

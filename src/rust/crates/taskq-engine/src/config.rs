@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use taskq_core::{Config as SchedulerConfig, TaskOptions};
 
+/// An event loop of the R thread, by the number that its library knows it by.
+pub type EventLoop = i32;
+
 /// What a queue is made from. Everything the far processes get of the host is in here: they inherit nothing else.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -30,6 +33,9 @@ pub struct Config {
     pub stderr_tail: usize,
     /// What a task is pushed with unless its user says otherwise.
     pub task_defaults: TaskOptions,
+    /// Called when a task that was [promised](crate::Queue::promise) to this loop is done: on any thread, perhaps often,
+    /// perhaps when there is nothing left for it. It must return soon, and is called without a lock.
+    pub bell: fn(EventLoop),
     /// The scheduler's own settings, among them the number of workers.
     pub scheduler: SchedulerConfig,
 }

@@ -196,9 +196,7 @@ impl Driver {
             state = self.shared.lock();
             tell |= state.settle();
         }
-        let spent = std::mem::take(&mut state.spent);
-        drop(state);
-        drop(spent);
+        self.shared.release(state);
         if tell {
             self.shared.tell();
         }

@@ -36,7 +36,7 @@ mod session;
 mod state;
 mod stem;
 
-pub use config::Config;
+pub use config::{Config, EventLoop};
 pub use error::{PushError, StartFailure};
 pub use function::Function;
 pub use output::Captured;

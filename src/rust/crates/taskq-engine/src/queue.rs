@@ -4,6 +4,7 @@
 //! caller waits in short turns and looks after its own interrupts in between; nothing of
 //! the queue is half done at that moment.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -23,6 +24,7 @@ use crate::state::{Shared, State};
 mod claims;
 mod inline;
 mod map;
+mod promises;
 mod steer;
 mod tables;
 mod thread;
@@ -155,14 +157,7 @@ impl Queue {
     pub fn take(&self, task: TaskId) -> bool {
         let (taken, record) = self.shared.step(|state, _| {
             let taken = state.sched.take(task);
-            (
-                taken,
-                if taken {
-                    state.records.remove(&task)
-                } else {
-                    None
-                },
-            )
+            (taken, if taken { state.forget(task) } else { None })
         });
         // Large payloads are freed without the lock.
         drop(record);
@@ -181,7 +176,7 @@ impl Queue {
             }
             let take = |task: &TaskId| {
                 state.sched.take(*task);
-                state.records.remove(task)
+                state.forget(*task)
             };
             (true, tasks.iter().map(take).collect())
         });
@@ -269,12 +264,18 @@ impl Queue {
         self.end_inline();
     }
 
-    /// Ends everything now, and frees what nobody can ask for any more. Does not wait.
+    /// Ends everything now, and frees what nobody can ask for any more. What was promised can be asked for. Does not
+    /// wait.
     pub fn abandon(&self) {
         self.kill();
+        let mut state = self.shared.lock();
+        let (promised, others) = std::mem::take(&mut state.records)
+            .into_iter()
+            .partition(|(_, record)| record.promised_to.is_some());
+        state.records = promised;
+        drop(state);
         // Freed without the lock.
-        let records = std::mem::take(&mut self.shared.lock().records);
-        drop(records);
+        let _: HashMap<_, _> = others;
     }
 
     /// Whether nothing of the queue runs any more.

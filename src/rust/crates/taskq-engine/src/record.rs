@@ -8,6 +8,7 @@ use taskq_core::Outcome;
 use taskq_sys::payload::Payload;
 use taskq_wire::board::progress::Progress;
 
+use crate::config::EventLoop;
 use crate::function::Function;
 use crate::output::Captured;
 
@@ -98,6 +99,8 @@ pub(crate) struct Record {
     pub(crate) skipped_after: Option<String>,
     /// How long it may run: for those who run it themselves.
     pub(crate) timeout: Option<Duration>,
+    /// Whose result it is, when it was promised.
+    pub(crate) promised_to: Option<EventLoop>,
 }
 
 impl Record {
@@ -107,6 +110,7 @@ impl Record {
             ending: None,
             skipped_after: None,
             timeout,
+            promised_to: None,
         }
     }
 

@@ -20,7 +20,7 @@ use taskq_wire::message::{self as wire, FunctionRef, ToControl, ToSession};
 use taskq_wire::packet;
 
 use crate::clock::{now, Epoch};
-use crate::config::Config;
+use crate::config::{Config, EventLoop};
 use crate::error::StartFailure;
 use crate::link::Link;
 use crate::outbox::Outbox;
@@ -64,6 +64,10 @@ pub(crate) struct State {
     pub(crate) stalled: BTreeSet<WorkerId>,
     /// Payloads that nobody needs any more, to be freed without the lock.
     pub(crate) spent: Vec<TaskPayload>,
+    /// The tasks that are done and promised, by their loops.
+    pub(crate) kept: BTreeSet<(EventLoop, TaskId)>,
+    /// The loops that are to hear of it, without the lock.
+    pub(crate) to_ring: BTreeSet<EventLoop>,
     /// Where attempts go when there is no driver.
     pub(crate) inline: Option<VecDeque<AttemptId>>,
     /// The last reason why a session did not start.
@@ -137,9 +141,7 @@ impl Shared {
         } else {
             None
         };
-        let spent = std::mem::take(&mut state.spent);
-        drop(state);
-        drop(spent);
+        self.release(state);
         if let Some(driver) = driver {
             // Writing to an event descriptor of ours does not fail while the driver lives, and needs not when it does not.
             let _ = driver.wake();
@@ -148,6 +150,15 @@ impl Shared {
             self.tell();
         }
         answer
+    }
+
+    /// Lets go of the lock, and does what is done without it: frees what nobody needs, and rings.
+    pub(crate) fn release(&self, mut state: MutexGuard<'_, State>) {
+        let spent = std::mem::take(&mut state.spent);
+        let to_ring = std::mem::take(&mut state.to_ring);
+        drop(state);
+        drop(spent);
+        to_ring.into_iter().for_each(self.config.bell);
     }
 
     /// Leaves word for the user, unless there was one before.
@@ -181,6 +192,8 @@ impl State {
             errands: Vec::new(),
             stalled: BTreeSet::new(),
             spent: Vec::new(),
+            kept: BTreeSet::new(),
+            to_ring: BTreeSet::new(),
             inline: inline.then(VecDeque::new),
             failure: None,
             failure_is_told: false,
@@ -222,11 +235,14 @@ impl State {
                     if let Some(record) = self.records.get_mut(&task) {
                         self.spent.extend(record.settle());
                         record.skipped_after = skipped_after;
+                        if record.promised_to.is_some() {
+                            self.keep(task);
+                        }
                     }
                     is_done = true;
                 }
                 Action::Forget { task } => {
-                    self.records.remove(&task);
+                    self.forget(task);
                 }
                 Action::Failed => has_failed = true,
                 Action::Boot
@@ -240,6 +256,24 @@ impl State {
             self.flush(worker);
         }
         has_failed || self.has_come(is_done)
+    }
+
+    /// A task that was promised is done: its loop shall hear of it.
+    pub(crate) fn keep(&mut self, task: TaskId) {
+        let record = self.records.get(&task);
+        if let Some(event_loop) = record.and_then(|record| record.promised_to) {
+            self.kept.insert((event_loop, task));
+            self.to_ring.insert(event_loop);
+        }
+    }
+
+    /// A task has left the queue. What was kept of it is to be freed without the lock.
+    pub(crate) fn forget(&mut self, task: TaskId) -> Option<Record> {
+        let record = self.records.remove(&task)?;
+        if let Some(event_loop) = record.promised_to {
+            self.kept.remove(&(event_loop, task));
+        }
+        Some(record)
     }
 
     /// Whether the R thread has to look. `is_done`: a task is, that was not before.

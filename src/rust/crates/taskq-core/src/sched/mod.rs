@@ -11,6 +11,8 @@
 //! |           | is held or skipped;   |                 |                        |              |
 //! |           | refused when full     |                 |                        |              |
 //! | take      | only a done task      | same            | same                   | same         |
+//! | claim     | only an open task: it | same            | same                   | same         |
+//! |           | is its claimant's     |                 |                        |              |
 //! | disown    | only a claimed task:  | same            | same                   | it leaves    |
 //! |           | `Cancel`, and when it |                 |                        |              |
 //! |           | is done, it leaves    |                 |                        |              |

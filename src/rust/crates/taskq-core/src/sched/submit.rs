@@ -81,6 +81,13 @@ impl Scheduler {
         self.tasks.number()
     }
 
+    /// From now on the result of a task, which may be done already, belongs to whoever calls this, as
+    /// if it had been submitted [so](Submission::claimed). False when it is there no more, or
+    /// belongs to somebody already.
+    pub fn claim(&mut self, task: TaskId) -> bool {
+        self.tasks.claim(task)
+    }
+
     /// The claimant of a task does not want its result any more: it is cancelled, and leaves the queue
     /// as soon as it is done. Nothing happens to a task that nobody has claimed.
     pub fn disown(&mut self, now: Time, task: TaskId) {

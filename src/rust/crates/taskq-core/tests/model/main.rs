@@ -39,6 +39,7 @@ enum Op {
     Push(Push),
     PushAll(Vec<Push>),
     Take(TaskId),
+    Claim(TaskId),
     Disown(TaskId),
     Wait(Duration),
     Input(Input),
@@ -186,6 +187,7 @@ impl ReferenceStateMachine for Model {
             8 => push().prop_map(Op::Push),
             2 => proptest::collection::vec(push(), 0..5).prop_map(Op::PushAll),
             4 => some_task(last).prop_map(Op::Take),
+            2 => some_task(last).prop_map(Op::Claim),
             2 => some_task(last).prop_map(Op::Disown),
             2 => (0..400_u64).prop_map(|ms| Op::Wait(Duration::from_millis(ms))),
             16 => real.prop_map(Op::Input),
@@ -206,6 +208,9 @@ impl ReferenceStateMachine for Model {
             Op::PushAll(pushes) => model.last_batch = Some(model.push_all(pushes)),
             Op::Take(task) => {
                 model.take(*task);
+            }
+            Op::Claim(task) => {
+                model.claim(*task);
             }
             Op::Disown(task) => model.disown(*task),
             Op::Wait(duration) => {
@@ -261,6 +266,11 @@ impl StateMachineTest for Real {
                 let view = real.scheduler.task(task);
                 let was_done = view.is_some_and(|view| view.outcome.is_some());
                 assert_eq!(real.scheduler.take(task), was_done);
+            }
+            Op::Claim(task) => {
+                let view = real.scheduler.task(task);
+                let was_open = view.is_some_and(|view| !view.claimed);
+                assert_eq!(real.scheduler.claim(task), was_open);
             }
             Op::Disown(task) => real.scheduler.disown(real.now, task),
             Op::Wait(duration) => {

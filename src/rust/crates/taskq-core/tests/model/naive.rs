@@ -241,6 +241,12 @@ impl Model {
         Some(ids)
     }
 
+    pub(crate) fn claim(&mut self, id: TaskId) -> bool {
+        let open = |task: &&mut Task| task.id == id && !task.claimed;
+        let found = self.tasks.iter_mut().find(open);
+        found.map(|task| task.claimed = true).is_some()
+    }
+
     pub(crate) fn disown(&mut self, id: TaskId) {
         let claimed = self
             .tasks

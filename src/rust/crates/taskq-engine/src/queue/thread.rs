@@ -30,7 +30,7 @@ pub(super) fn drive(mut driver: Driver, shared: &Shared) {
         // Nothing runs any more, so nobody may wait for it.
         let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| state.end_without_driver()));
     }
-    drop(state);
+    shared.release(state);
     shared.tell();
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use taskq_core::{Config as SchedulerConfig, LookAhead, Submission, TaskOptions};
-use taskq_engine::{Config, DoneTask, Queue, TaskPayload, WaitOutcome};
+use taskq_engine::{Config, DoneTask, EventLoop, Queue, TaskPayload, WaitOutcome};
 use taskq_sys::process;
 
 /// Nothing here takes nearly as long; a test that waits so long has failed.
@@ -41,6 +41,8 @@ pub struct Options<'a> {
     pub variable: &'a str,
     /// A file that the far program is said to read at its start.
     pub startup_file: Option<PathBuf>,
+    /// Rung for what was promised.
+    pub bell: fn(EventLoop),
 }
 
 impl Default for Options<'_> {
@@ -54,6 +56,7 @@ impl Default for Options<'_> {
             without: "",
             variable: "",
             startup_file: None,
+            bell: |_| (),
         }
     }
 }
@@ -101,6 +104,7 @@ impl Fixture {
             output_limit: options.output_limit,
             stderr_tail: Config::STDERR_TAIL,
             task_defaults: TaskOptions::default(),
+            bell: options.bell,
             scheduler: SchedulerConfig {
                 workers: options.workers,
                 max_waiting: options.max_waiting,

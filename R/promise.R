@@ -1,0 +1,105 @@
+# q$promise() and q$run(): the value of a task as a promise. No polling: when a task is done that was promised to an event
+# loop of the package later, the native side has this loop call tq_settle(), once for all that are done by then.
+#
+# A desk holds the promises of one queue that are pending. It does not keep the queue alive, but what the native side has of
+# it: a queue that is collected is killed, and its desk then rejects what was promised.
+
+# The desks with promises that are pending, by number.
+tq_desks <- new.env(parent = emptyenv())
+
+# How long settling may hold up what else the event loop has to do.
+tq_settle_seconds <- 0.01
+
+# `whole`: the promise resolves, however the task ends, to a list of its `result` and its last `progress`.
+tq_promise <- function(private, id, call, whole = FALSE) {
+  tq_need(c("later", "promises"), "promises", call)
+  handle <- tq_handle(private, call)
+  task <- tq_find_one(handle, id, call)
+  .External(C_tq_hang_bell, tq_settle)
+  loop <- later::current_loop()$id
+  promise <- NULL
+  # Nobody else would come to a task that is promised, but has no promise.
+  suspendInterrupts({
+    desk <- tq_desk(private, call)
+    promised <- tq_checked(rs_queue_promise(handle, task, loop), call)
+    if (promised) {
+      promise <- promises::promise(function(resolve, reject) tq_desk_add(desk, task, resolve, reject, whole))
+    }
+  })
+  if (is.null(promise)) tq_throw(tq_promised_error(id, call))
+  promise
+}
+
+tq_run <- function(private, fun, args, id, options, call) {
+  tq_need(c("later", "promises"), "promises", call)
+  id <- tq_push(private, fun, args, id, options, call)
+  if (is.null(id)) {
+    return(promises::promise_reject(tq_condition("full", "as many tasks wait as may", call)))
+  }
+  tq_promise(private, id, call)
+}
+
+# The desk of a queue, which is only seen while something is pending.
+tq_desk <- function(private, call) {
+  if (is.null(private$desk)) {
+    desk <- new.env(parent = emptyenv())
+    desk$handle <- tq_checked(rs_queue_holder(private$handle), call)
+    tq_session$desks <- (tq_session$desks %||% 0) + 1
+    desk$name <- format(tq_session$desks, scientific = FALSE)
+    desk$pending <- new.env(parent = emptyenv())
+    desk$count <- 0L
+    private$desk <- desk
+  }
+  private$desk
+}
+
+tq_desk_add <- function(desk, task, resolve, reject, whole) {
+  pending <- list(resolve = resolve, reject = reject, whole = whole)
+  assign(tq_serial_key(task), pending, envir = desk$pending)
+  desk$count <- desk$count + 1L
+  assign(desk$name, desk, envir = tq_desks)
+}
+
+tq_desk_remove <- function(desk, task) {
+  key <- tq_serial_key(task)
+  promise <- desk$pending[[key]]
+  rm(list = key, envir = desk$pending)
+  desk$count <- desk$count - 1L
+  if (desk$count == 0L) rm(list = desk$name, envir = tq_desks)
+  promise
+}
+
+# Only ever compared with another one.
+tq_serial_key <- as.character
+
+# Called in an event loop: settles what was promised to it and is done. What users do with a promise runs later, so that no error
+# and no interrupt can come from it.
+tq_settle <- function(loop) {
+  suspendInterrupts({
+    until <- proc.time()[["elapsed"]] + tq_settle_seconds
+    for (desk in as.list(tq_desks)) {
+      while (is.double(task <- rs_queue_kept(desk$handle, loop))) {
+        tq_settle_one(desk, task)
+        if (proc.time()[["elapsed"]] > until) return(rs_ring(loop))
+      }
+    }
+  })
+}
+
+tq_settle_one <- function(desk, task) {
+  result <- tryCatch(
+    tq_result(.External(C_tq_outcome, desk$handle, task), rs_queue_failure(desk$handle)),
+    error = function(cnd) list(status = "error", error = cnd)
+  )
+  promise <- tq_desk_remove(desk, task)
+  progress <- if (promise$whole) tq_progress_of(rs_queue_progress(desk$handle, task))
+  .External(C_tq_commit, desk$handle, task, NULL, function() NULL)
+  if (promise$whole) return(promise$resolve(list(result = result, progress = progress)))
+  if (identical(result$status, "success")) promise$resolve(result$result) else promise$reject(result$error)
+}
+
+# A promise of what was popped, so that a result can be used where a promise is wanted.
+#' @exportS3Method promises::as.promise
+as.promise.taskq_result <- function(x) {
+  if (identical(x$status, "success")) promises::promise_resolve(x$result) else promises::promise_reject(x$error)
+}

@@ -1,0 +1,210 @@
+# task_q_extended_task(): invocations of one function on a queue, as reactives.
+
+#' A background task of a Shiny app
+#'
+#' An object like `shiny::ExtendedTask` whose work runs on a queue, and that can do more: any number of
+#' invocations run at once, each can be cancelled, and progress and output are there while they run. Works
+#' with shiny 1.7 and newer. Make it inside `server`; make the queue outside.
+#'
+#' What `status()` and its like tell is reactive, as it is of an `ExtendedTask`, and each takes the `id` of an
+#' invocation; `NULL`, the default, is the latest. The end of an invocation is told by an event; its progress
+#' and output are looked at every `refresh` milliseconds, while it runs.
+#'
+#' An invocation belongs to the queue: it goes on when the browser session ends, unless `session_cleanup` is
+#' "cancel". Its result leaves the queue when it is done.
+#'
+#' @section Methods:
+#' * `invoke(...)`: runs `fun(...)` on the queue, beside what runs already. Returns the id of the invocation,
+#'   invisibly, and does not wait. When the queue does not take it, it has ended in an error at once.
+#' * `status(id = NULL)`: "initial" when nothing was invoked, "running" from `invoke()` to the end (so also
+#'   while it waits for a worker), then "success", "error" or "cancelled".
+#' * `result(id = NULL)`: the value. Before the end the output that asks is left as it is, as by
+#'   `shiny::req()`. An error is thrown: the error of the task, see [task_q]. That of a cancelled one shows as
+#'   a message, not as an error.
+#' * `progress(id = NULL)`: a list with `fraction`, `message` and `at`, see [task_progress()].
+#' * `output(id = NULL)`: a list with the strings `stdout` and `stderr`.
+#' * `cancel(id = NULL)`: ends an invocation, see `cancel()` of [task_q]; `NULL` ends all that have not ended.
+#'   Returns `TRUE` for each that ends by this, named by id. Not reactive.
+#' * `ids()`: the ids of all invocations, oldest first.
+#'
+#' @param queue A `task_q`.
+#' @param fun A function, see `push()` of [task_q].
+#' @param ... Options of `push()` for every invocation, by name; not `args`, `id` and `block`.
+#' @param tag The tag of every invocation, a string; or `NULL`, the default: the token of the session.
+#' @param session_cleanup With "keep", the default, invocations go on when the browser session ends. With
+#'   "cancel" they are cancelled then.
+#' @param refresh A duration, at least 10 milliseconds; default 250.
+#' @return An object of class `task_q_extended_task`, also of class `ExtendedTask`, so that
+#'   `bslib::bind_task_button()` takes it. Throws `taskq_error_input`, and `taskq_error_package` without shiny,
+#'   promises and later.
+#' @examples
+#' \dontrun{
+#' queue <- task_q$new(2)
+#'
+#' ui <- shiny::fluidPage(
+#'   shiny::actionButton("go", "Go"), shiny::actionButton("stop", "Cancel"),
+#'   shiny::textOutput("progress"), shiny::textOutput("result")
+#' )
+#' server <- function(input, output, session) {
+#'   task <- task_q_extended_task(queue, function(n) {
+#'     for (i in seq_len(n)) {
+#'       Sys.sleep(1)
+#'       taskq::task_progress(i / n)
+#'     }
+#'     n
+#'   })
+#'   shiny::observeEvent(input$go, task$invoke(5))
+#'   shiny::observeEvent(input$stop, task$cancel())
+#'   output$progress <- shiny::renderText(format(task$progress()$fraction))
+#'   output$result <- shiny::renderText(task$result())
+#' }
+#' shiny::shinyApp(ui, server)
+#' }
+#' @export
+task_q_extended_task <- function(queue, fun, ..., tag = NULL, session_cleanup = c("keep", "cancel"),
+                                 refresh = 250) {
+  call <- sys.call()
+  tq_need(c("shiny", "promises", "later"), "task_q_extended_task()", call)
+  queue <- tq_check_queue(queue, call)
+  tq_check_function(fun, "fun", call)
+  options <- list(...)
+  allowed <- setdiff(names(formals(queue$push)), c("fun", "args", "id", "...", "block", "tag"))
+  if (length(options) && !(tq_has_names(options) && all(names(options) %in% allowed))) {
+    remedy <- paste("options of push() by name:", toString(allowed))
+    tq_input_error("...", options, remedy, call)
+  }
+  if (!is.null(tag) && !tq_is_string(tag)) tq_input_error("tag", tag, "one non-empty string, or NULL", call)
+  session_cleanup <- tq_check_choice(session_cleanup, c("keep", "cancel"), "session_cleanup", call)
+  refresh <- tq_check_duration(refresh, "refresh", call)
+  if (refresh < 10) tq_input_error("refresh", refresh, "10 milliseconds or more", call)
+  tq_extended_task$new(queue, fun, options, tag, session_cleanup, refresh)
+}
+
+tq_extended_task <- R6Class("task_q_extended_task",
+  cloneable = FALSE,
+  public = list(
+    initialize = function(queue, fun, options, tag, session_cleanup, refresh) {
+      private$session <- shiny::getDefaultReactiveDomain()
+      private$queue <- queue
+      private$fun <- fun
+      private$options <- c(options, tag = tag %||% private$session$token)
+      private$refresh <- refresh
+      private$all <- shiny::reactiveVal(character())
+      private$jobs <- new.env(parent = emptyenv())
+      if (session_cleanup == "cancel" && !is.null(private$session)) private$session$onSessionEnded(self$cancel)
+      # For the methods that others have for it.
+      class(self) <- c("task_q_extended_task", "ExtendedTask", "R6")
+      self
+    },
+    invoke = function(...) {
+      job <- tq_job(private$session)
+      id <- tryCatch(
+        do.call(private$queue$push, c(list(private$fun, list(...)), private$options)),
+        taskq_error = function(cnd) {
+          job$end("error", error = cnd)
+          sprintf(".failed-%d", length(shiny::isolate(private$all())) + 1L)
+        }
+      )
+      private$jobs[[id]] <- job
+      private$all(c(shiny::isolate(private$all()), id))
+      if (is.null(job$ended)) job$follow(private$queue, id, private$refresh)
+      invisible(id)
+    },
+    status = function(id = NULL) {
+      job <- private$job(id)
+      if (is.null(job)) "initial" else job$status()
+    },
+    result = function(id = NULL) {
+      job <- private$job(id)
+      if (is.null(job)) shiny::req(FALSE)
+      switch(job$status(), running = tq_req_progress(), success = job$ended$value, stop(job$ended$error))
+    },
+    progress = function(id = NULL) {
+      job <- private$job(id)
+      if (is.null(job)) tq_progress_of(NULL) else job$progress()
+    },
+    output = function(id = NULL) {
+      job <- private$job(id)
+      if (is.null(job)) return(list(stdout = "", stderr = ""))
+      job$shows_output <- TRUE
+      job$output()
+    },
+    cancel = function(id = NULL) {
+      if (!is.null(id)) shiny::isolate(private$job(id))
+      ids <- id %||% shiny::isolate(private$all())
+      running <- Filter(function(id) is.null(private$jobs[[id]]$ended), ids)
+      # One that has just ended may be in its promise already.
+      cancelled <- vapply(running, function(id) {
+        tryCatch(private$queue$cancel(id)[[1L]], taskq_error_unknown = function(cnd) FALSE)
+      }, NA)
+      invisible(cancelled)
+    },
+    ids = function() private$all(),
+    print = function(...) {
+      ids <- shiny::isolate(private$all())
+      running <- sum(vapply(ids, function(id) is.null(private$jobs[[id]]$ended), NA))
+      cat(sprintf("<task_q_extended_task> %d invoked, %d running\n", length(ids), running))
+      invisible(self)
+    }
+  ),
+  private = list(
+    session = NULL, queue = NULL, fun = NULL, options = NULL, refresh = NULL,
+    all = NULL,   # the ids, reactive
+    jobs = NULL,  # by id, see tq_job()
+    job = function(id) {
+      ids <- private$all()
+      if (is.null(id)) return(if (length(ids)) private$jobs[[ids[length(ids)]]])
+      if (!tq_is_string(id) || !id %in% ids) tq_input_error("id", id, "the id of an invocation", sys.call(-1L))
+      private$jobs[[id]]
+    }
+  )
+)
+
+# One invocation. `ended` is NULL until it has, then a list of `value` and `error`.
+tq_job <- function(session) {
+  job <- new.env(parent = emptyenv())
+  job$ended <- NULL
+  job$shows_output <- FALSE
+  job$status <- shiny::reactiveVal("running")
+  job$progress <- shiny::reactiveVal(tq_progress_of(NULL))
+  job$output <- shiny::reactiveVal(list(stdout = "", stderr = ""))
+  job$end <- function(status, value = NULL, error = NULL) {
+    job$ended <- list(value = value, error = error)
+    job$status(status)
+  }
+  job$follow <- function(queue, id, refresh) {
+    whole <- tq_promise(queue$.__enclos_env__$private, id, call = NULL, whole = TRUE)
+    promises::then(whole, function(whole) tq_job_end(job, whole))
+    # Without a session, in a test for instance, somebody else has to look.
+    if (!is.null(session)) tq_job_observe(job, queue, id, refresh, session)
+  }
+  job
+}
+
+tq_job_end <- function(job, whole) {
+  result <- whole$result
+  job$progress(whole$progress)
+  job$output(list(stdout = result$stdout %||% "", stderr = result$stderr %||% ""))
+  status <- if (result$status %in% c("success", "cancelled")) result$status else "error"
+  error <- result$error
+  # Shown as a message, and no reason for Shiny to log it.
+  if (status == "cancelled") class(error) <- c("validation", "shiny.silent.error", class(error))
+  job$end(status, result$result, error)
+}
+
+tq_job_observe <- function(job, queue, id, refresh, session) {
+  shiny::observe(domain = session, {
+    if (job$status() != "running") return()
+    shiny::invalidateLater(refresh, session)
+    # It may have ended, and be in its promise.
+    tryCatch({
+      job$progress(queue$progress(id))
+      if (job$shows_output) job$output(queue$output(id))
+    }, taskq_error_unknown = function(cnd) NULL)
+  })
+}
+
+# Leaves the output as it is, and where Shiny knows of it, busy.
+tq_req_progress <- function() {
+  shiny::req(FALSE, cancelOutput = if (utils::packageVersion("shiny") >= "1.8.1") "progress" else TRUE)
+}

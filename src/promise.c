@@ -1,0 +1,36 @@
+/* How an event loop of the package later comes to what was promised to it. R/promise.R does the rest. */
+
+#include "rapi.h"
+
+#include <stdint.h>
+#include <R_ext/GraphicsEngine.h> /* R_interrupts_pending */
+
+/* settle(loop) of R/promise.R. */
+static SEXP settle_function;
+
+static void settle(void *data) {
+  SEXP loop = PROTECT(Rf_ScalarInteger((int) (intptr_t) data));
+  SEXP call = PROTECT(Rf_lang2(settle_function, loop));
+  Rf_eval(call, R_BaseEnv);
+  UNPROTECT(2);
+}
+
+/* Called by later, on the R thread, between frames of C++ that must not be jumped over. settle() lets no error out, so what jumps is
+ * an interrupt, before or after its work: it is left for who runs the loop, and the work is looked at again. */
+static void answer(void *data) {
+  int loop = (int) (intptr_t) data;
+  tq_bell_answer(loop);
+  if (R_ToplevelExec(settle, data)) return;
+  tq_bell_ring(loop);
+  R_interrupts_pending = 1;
+}
+
+/* (settle): hangs the bell. later must be loaded; looking its function up is for the R thread alone. */
+SEXP tq_r_hang_bell(SEXP args) {
+  if (!settle_function) {
+    settle_function = tq_argument(args, 1);
+    R_PreserveObject(settle_function);
+  }
+  tq_bell_hang((tq_exec_later) R_GetCCallable("later", "execLaterNative2"), answer);
+  return R_NilValue;
+}

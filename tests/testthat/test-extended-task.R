@@ -1,0 +1,170 @@
+# task_q_extended_task(): invocations as reactives.
+
+skip_without_shiny <- function() {
+  skip_if_not_installed("shiny")
+  skip_without_promises()
+}
+
+# Runs the event loop and what is reactive until `condition` holds.
+flush_until <- function(session, condition, deadline_s = 20) {
+  expr <- substitute(condition)
+  env <- parent.frame()
+  deadline <- Sys.time() + deadline_s
+  repeat {
+    later::run_now(0.02)
+    session$elapse(1)
+    session$flushReact()
+    if (isTRUE(shiny::isolate(eval(expr, env)))) return(TRUE)
+    if (Sys.time() > deadline) return(FALSE)
+  }
+}
+
+# Evaluates `code` in a server function; queue and session are visible there.
+in_server <- function(code, queue) {
+  code <- substitute(code)
+  frame <- parent.frame()
+  server <- function(input, output, session) {
+    env <- new.env(parent = frame)
+    env$queue <- queue
+    env$session <- session
+    eval(code, env)
+  }
+  shiny::testServer(server, {
+  })
+}
+
+test_that("an invocation runs, is told of while it runs, and succeeds", {
+  skip_without_shiny()
+  q <- local_queue(1)
+  gate <- local_gate()
+  in_server(queue = q, {
+    task <- task_q_extended_task(queue, global(function(path, x) {
+      cat("working")
+      taskq::task_progress(0.5, "half")
+      while (!file.exists(path)) Sys.sleep(0.005)
+      taskq::task_progress(1, "all")
+      x * 2
+    }))
+    expect_identical(shiny::isolate(task$status()), "initial")
+    expect_error(shiny::isolate(task$result()), class = "shiny.silent.error")
+    expect_identical(shiny::isolate(task$progress()$fraction), NA_real_)
+    expect_identical(shiny::isolate(task$output()), list(stdout = "", stderr = ""))
+    seen <- character()
+    shiny::observe(seen <<- c(seen, task$status()))
+    session$flushReact()
+    id <- task$invoke(gate$path, x = 21)
+    shiny::isolate(task$output())
+    expect_true(flush_until(session, identical(task$progress()$message, "half")))
+    expect_true(flush_until(session, identical(task$output()$stdout, "working")))
+    expect_error(shiny::isolate(task$result()), class = "shiny.silent.error")
+    expect_output(print(task), "1 invoked, 1 running")
+    # By the token of the session.
+    expect_identical(queue$list_tasks(idle = FALSE)$tag, session$token)
+    gate$open()
+    expect_true(flush_until(session, task$status() == "success"))
+    expect_identical(shiny::isolate(task$result()), 42)
+    expect_identical(shiny::isolate(task$progress()$fraction), 1)
+    expect_identical(shiny::isolate(task$ids()), id)
+    expect_length(task$cancel(), 0L)
+    session$flushReact()
+    expect_identical(seen, c("initial", "running", "success"))
+  })
+  expect_true(q$is_idle())
+})
+
+test_that("many run at once, and each is told of by its id", {
+  skip_without_shiny()
+  q <- local_queue(2)
+  gate <- local_gate()
+  in_server(queue = q, {
+    task <- task_q_extended_task(queue, global(function(path, x) {
+      while (!file.exists(path)) Sys.sleep(0.005)
+      if (x == 2) stop("not this one")
+      x
+    }), tag = "these", timeout = 60000)
+    ids <- vapply(1:3, function(x) task$invoke(gate$path, x), "")
+    expect_true(wait_until(queue$get_num_running() == 2L))
+    expect_identical(unique(queue$list_tasks(idle = FALSE)$tag), "these")
+    expect_true(task$cancel(ids[3L]))
+    expect_true(flush_until(session, task$status(ids[3L]) == "cancelled"))
+    gate$open()
+    expect_true(flush_until(session, task$status(ids[1L]) == "success" && task$status(ids[2L]) == "error"))
+    expect_identical(shiny::isolate(task$result(ids[1L])), 1L)
+    expect_error(shiny::isolate(task$result(ids[2L])), "not this one", class = "taskq_error_task")
+    # Shown as a message.
+    expect_error(shiny::isolate(task$result(ids[3L])), class = "validation")
+    expect_identical(shiny::isolate(task$status()), "cancelled")
+    expect_input_error(shiny::isolate(task$status("of another")), "id")
+    expect_input_error(task$cancel("of another"), "id")
+  })
+})
+
+test_that("an invocation that the queue does not take has ended in an error", {
+  skip_without_shiny()
+  q <- local_queue(1)
+  q$kill()
+  in_server(queue = q, {
+    task <- task_q_extended_task(queue, function() 1)
+    task$invoke()
+    expect_identical(shiny::isolate(task$status()), "error")
+    expect_error(shiny::isolate(task$result()), class = "taskq_error_closed")
+    expect_length(task$cancel(), 0L)
+  })
+})
+
+test_that("what runs when the session ends goes on, or is cancelled, as was asked for", {
+  skip_without_shiny()
+  for (cleanup in c("keep", "cancel")) {
+    q <- local_queue(1)
+    gate <- local_gate()
+    in_server(queue = q, {
+      task <- task_q_extended_task(queue, gate$wait, session_cleanup = cleanup)
+      task$invoke(gate$path)
+      expect_true(wait_until(queue$get_num_running() == 1L))
+    })
+    # The session has ended.
+    if (cleanup == "keep") {
+      expect_identical(q$get_num_running(), 1L)
+      gate$open()
+    }
+    expect_true(run_loop_until(q$is_idle() && !length(ls(tq_desks))), label = cleanup)
+    totals <- summary(q)$outcomes
+    expect_identical(totals[[if (cleanup == "keep") "success" else "cancelled"]], 1)
+  }
+})
+
+test_that("wrong arguments are named", {
+  skip_without_shiny()
+  q <- local_queue(0)
+  expect_input_error(task_q_extended_task(1, function() 1), "queue")
+  expect_input_error(task_q_extended_task(q, 1), "fun")
+  expect_input_error(task_q_extended_task(q, function() 1, args = list()), "...")
+  expect_input_error(task_q_extended_task(q, function() 1, timout = 1), "...")
+  expect_input_error(task_q_extended_task(q, function() 1, tag = 1), "tag")
+  expect_input_error(task_q_extended_task(q, function() 1, session_cleanup = "maybe"), "session_cleanup")
+  expect_input_error(task_q_extended_task(q, function() 1, refresh = 0), "refresh")
+})
+
+test_that("it is an ExtendedTask to those who have methods for one", {
+  skip_without_shiny()
+  q <- local_queue(0)
+  task <- task_q_extended_task(q, function() 1)
+  expect_s3_class(task, c("task_q_extended_task", "ExtendedTask", "R6"), exact = TRUE)
+})
+
+test_that("shiny's own ExtendedTask runs on run() as it is", {
+  skip_without_shiny()
+  skip_if_not_installed("shiny", "1.8.1")
+  q <- local_queue(2)
+  in_server(queue = q, {
+    task <- shiny::ExtendedTask$new(function(x) queue$run(function(x) if (x < 0) stop("negative") else x * 2, list(x)))
+    for (x in 1:3) task$invoke(x)
+    results <- numeric()
+    shiny::observe(if (task$status() == "success") results <<- c(results, task$result()))
+    expect_true(flush_until(session, length(results) == 3L))
+    expect_identical(results, c(2, 4, 6))
+    task$invoke(-1)
+    expect_true(flush_until(session, task$status() == "error"))
+    expect_error(shiny::isolate(task$result()), "negative")
+  })
+})

@@ -1,0 +1,243 @@
+# promise(), run(): values of tasks as promises, settled by the event loop.
+
+test_that("a promise resolves to the value of its task, or is rejected with its error", {
+  skip_without_promises()
+  q <- local_queue(2)
+  expect_identical(await(q$run(function(x) x + 1, list(41))), 42)
+  expect_null(await(q$run(function() NULL)))
+  failed <- caught(await(q$run(function() stop("no good"))))
+  expect_s3_class(failed, "taskq_error_task")
+  expect_identical(conditionMessage(failed$parent), "no good")
+  expect_s3_class(caught(await(q$run(function() quit(status = 3)))), "taskq_error_crash")
+  expect_s3_class(caught(await(q$run(function() Sys.sleep(100), timeout = 50))), "taskq_error_timeout")
+  id <- q$push(function() Sys.sleep(100), tag = "mine")
+  promise <- q$promise(id)
+  expect_true(q$cancel(id)[[1L]])
+  cancelled <- caught(await(promise))
+  expect_s3_class(cancelled, "taskq_error_cancelled")
+  expect_identical(cancelled$task_id, id)
+  expect_true(q$is_idle())
+  expect_identical(nrow(q$list_tasks(idle = FALSE)), 0L)
+})
+
+test_that("a task that is done, runs or waits can be promised, once", {
+  skip_without_promises()
+  q <- local_queue(1)
+  gate <- local_gate()
+  done <- q$push(function() "done")
+  q$wait()
+  running <- q$push(gate$wait, list(gate$path))
+  waiting <- q$push(function() "waited")
+  promises <- lapply(c(done, running, waiting), q$promise)
+  again <- caught(q$promise(running))
+  expect_s3_class(again, "taskq_error_promised")
+  expect_identical(again$id, running)
+  expect_match(conditionMessage(again), "keep that promise")
+  gate$open()
+  expect_identical(lapply(promises, await), list("done", 42, "waited"))
+  # Popped by the promise.
+  gone <- caught(q$promise(done))
+  expect_s3_class(gone, "taskq_error_unknown")
+  expect_match(conditionMessage(gone), "popped")
+  expect_s3_class(caught(q$promise("nobody")), "taskq_error_unknown")
+  expect_input_error(q$promise(1), "id")
+})
+
+test_that("what is promised is passed over by all else that takes tasks, and can be watched", {
+  skip_without_promises()
+  q <- local_queue(1)
+  gate <- local_gate()
+  mine <- q$push(global(function(path) {
+    cat("here")
+    taskq::task_progress(0.5, "half")
+    while (!file.exists(path)) Sys.sleep(0.005)
+    "mine"
+  }), list(gate$path))
+  promise <- q$promise(mine)
+  other <- q$push(function() "other")
+  expect_true(wait_until(identical(q$progress(mine)$message, "half")))
+  expect_true(wait_until(identical(q$output(mine)$stdout, "here")))
+  expect_true(mine %in% q$list_tasks()$id)
+  expect_s3_class(caught(q$collect(c(other, mine))), "taskq_error_promised")
+  gate$open()
+  q$wait(progress = FALSE)
+  expect_identical(q$poll(), other)
+  expect_identical(q$get_num_done(), 1L)
+  expect_identical(q$collect(progress = FALSE)$task_id, other)
+  expect_null(q$pop(1000))
+  expect_identical(await(promise), "mine")
+})
+
+test_that("one wake-up is under way for each loop, however many tasks are done", {
+  skip_without_promises()
+  q <- local_queue(2)
+  later::run_now(0)
+  before <- length(later:::list_queue())
+  sum <- 0
+  for (i in 1:2000) {
+    promises::then(q$run(function(i) i, list(i)), function(value) sum <<- sum + value)
+  }
+  # Nothing is asked for while nothing is done.
+  q$wait(progress = FALSE)
+  expect_identical(length(later:::list_queue()), before + 1L)
+  expect_true(run_loop_until(sum == 2000 * 2001 / 2))
+  expect_length(ls(tq_desks), 0L)
+  q$pause()
+  promise <- q$run(function() 1)
+  later::run_now(0)
+  expect_identical(later::next_op_secs(), Inf)
+  q$resume()
+  expect_identical(await(promise), 1)
+})
+
+test_that("a promise belongs to the loop in which it was made", {
+  skip_without_promises()
+  q <- local_queue(1)
+  loop <- later::create_loop(parent = NULL)
+  on.exit(later::destroy_loop(loop), add = TRUE)
+  value <- NULL
+  later::with_loop(loop, promises::then(q$run(function() "private"), function(x) value <<- x))
+  expect_identical(await(q$run(function() "global")), "global")
+  expect_null(value)
+  deadline <- Sys.time() + 20
+  while (is.null(value) && Sys.time() < deadline) later::run_now(0.05, loop = loop)
+  expect_identical(value, "private")
+})
+
+test_that("promises of a queue that ends are rejected, or keep what was done", {
+  skip_without_promises()
+  q <- local_queue(1)
+  done <- watch_promise(q$run(function() "done"))
+  q$wait(progress = FALSE)
+  running <- watch_promise(q$run(function() Sys.sleep(100)))
+  waiting <- watch_promise(q$run(function() 1))
+  q$kill()
+  expect_true(run_loop_until(done$settled && running$settled && waiting$settled))
+  expect_identical(done$value, "done")
+  expect_s3_class(running$error, "taskq_error_cancelled")
+  expect_s3_class(waiting$error, "taskq_error_cancelled")
+  expect_s3_class(caught(q$run(function() 1)), "taskq_error_closed")
+})
+
+test_that("promises of a queue that is collected are rejected, or keep what was done", {
+  skip_without_promises()
+  fixture_begins()
+  q <- task_q$new(1)
+  done <- watch_promise(q$run(function() "done"))
+  q$wait(progress = FALSE)
+  running <- watch_promise(q$run(function() Sys.sleep(1000)))
+  expect_true(wait_until(q$get_num_running() == 1L))
+  rm(q)
+  gc()
+  expect_true(run_loop_until(done$settled && running$settled))
+  expect_identical(done$value, "done")
+  expect_s3_class(running$error, "taskq_error_cancelled")
+  expect_length(ls(tq_desks), 0L)
+  gc()
+  fixture_ends()
+})
+
+test_that("what a promise was used for may fail, or use the queue", {
+  skip_without_promises()
+  q <- local_queue(2)
+  failing <- promises::then(q$run(function() 1), function(value) stop("in a callback"))
+  expect_error(await(failing), "in a callback")
+  deeper <- promises::then(q$run(function() 1), function(value) {
+    q$push(function() "pushed in a callback")
+    popped <- q$pop(20000)$result
+    promises::then(q$run(function(x) x + 1, list(value)), function(value) list(popped, value))
+  })
+  expect_identical(await(deeper), list("pushed in a callback", 2))
+})
+
+test_that("an interrupt of the loop loses nothing", {
+  skip_without_promises()
+  skip_on_cran()
+  q <- local_queue(2)
+  values <- numeric()
+  n <- 1500L
+  for (i in seq_len(n)) promises::then(q$run(function(i) i, list(i)), function(x) values <<- c(values, x))
+  system(sprintf("(for i in $(seq 40); do sleep 0.01; kill -INT %d; done)", Sys.getpid()), wait = FALSE)
+  interrupts <- 0L
+  deadline <- Sys.time() + 60
+  repeat {
+    # R handles an interrupt when it sees one: here or between two of these.
+    over <- tryCatch({
+      while (length(values) < n && Sys.time() < deadline) later::run_now(0.02)
+      TRUE
+    }, interrupt = function(cnd) FALSE)
+    if (over) break
+    interrupts <- interrupts + 1L
+  }
+  # The last of the signals.
+  tryCatch(Sys.sleep(0.6), interrupt = function(cnd) NULL)
+  expect_gt(interrupts, 0L)
+  expect_length(ls(tq_desks), 0L)
+  # A callback that was interrupted itself has not noted its value; the promise was settled.
+  expect_lte(n - length(values), interrupts)
+  expect_identical(anyDuplicated(values), 0L)
+})
+
+test_that("R ends while tasks with promises end", {
+  skip_without_promises()
+  ended <- vapply(1:5, function(i) {
+    in_host(function() {
+      q <- taskq::task_q$new(2)
+      for (i in 1:60) q$run(function() NULL)
+      # At any moment of their ends.
+      later::run_now(stats::runif(1, 0, 0.05))
+      TRUE
+    }, deadline_s = 30)
+  }, NA)
+  expect_true(all(ended))
+})
+
+test_that("an inline queue settles its promises in the loop, too", {
+  skip_without_promises()
+  q <- local_queue(0)
+  seen <- watch_promise(q$run(function(x) x * 2, list(21)))
+  expect_false(seen$settled)
+  expect_true(run_loop_until(seen$settled))
+  expect_identical(seen$value, 42)
+  expect_error(await(q$run(function() stop("inline"))), "inline")
+})
+
+test_that("run() takes what push() takes, and is rejected where push() returns NULL", {
+  skip_without_promises()
+  expect_identical(formals(task_q$public_methods$run), formals(task_q$public_methods$push))
+  q <- local_queue(1, max_waiting = 1)
+  q$pause()
+  first <- q$run(function() taskq::task_id(), id = "named", tag = "t", priority = 2)
+  full <- caught(await(q$run(function() 1, block = FALSE)))
+  expect_s3_class(full, "taskq_error_full")
+  q$resume()
+  expect_identical(await(first), "named")
+  expect_input_error(q$run(1), "fun")
+  wrong <- caught(q$run(function() 1, timout = 5))
+  expect_s3_class(wrong, "taskq_error_input")
+  expect_identical(wrong$call[[1L]], quote(q$run))
+})
+
+test_that("a result that was popped is a promise where one is wanted", {
+  skip_without_promises()
+  q <- local_queue(1)
+  expect_identical(await(promises::as.promise(run_task(q, function() 5))), 5)
+  expect_error(await(promises::as.promise(run_task(q, function() stop("failed")))), "failed")
+})
+
+test_that("a suggested package that is missing is named", {
+  cnd <- caught(tq_need("notThere", "promises", quote(q$promise("a"))))
+  expect_s3_class(cnd, "taskq_error_package")
+  expect_identical(cnd$packages, "notThere")
+  expect_match(conditionMessage(cnd), "install.packages(\"notThere\")", fixed = TRUE)
+})
+
+test_that("a queue that is made inside server is warned of", {
+  skip_if_not_installed("shiny")
+  local_queue(0)
+  server <- function(input, output, session) {
+    expect_warning(queue <- task_q$new(0), class = "taskq_warning_server")
+    queue$close()
+  }
+  shiny::testServer(server, expect_true(TRUE))
+})
