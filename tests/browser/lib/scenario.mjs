@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { App } from "./app.mjs";
 import { until, within } from "./wait.mjs";
 
-const CHECK_LIMIT = 60_000;
-export const ACTION_LIMIT = 20_000;
+const CHECK_LIMIT = 90_000;
+export const ACTION_LIMIT = 30_000;
 
 class CheckFailed extends Error {}
 
