@@ -40,8 +40,8 @@ if (process.env.COUNTS) writeFileSync(process.env.COUNTS, `${counts}\n`);
 console.log(`browser: ${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed ? 1 : 0);
 
-// Chromium keeps its files in our folder. It visits nothing but apps on this machine; its sandbox does not work for root,
-// nor in some containers.
+// Chromium keeps its files in our folder. It visits nothing but apps on this machine; its sandbox does not work for
+// root, nor in some containers.
 async function launch() {
   const home = join(temp, "home");
   mkdirSync(home);

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The tests in a browser, against the installed package: tests/browser/README.md. Arguments: names of scenarios, to run
-# only those. Where something is missing that "tools/install-deps.sh browser" installs, it says so, and they are skipped.
+# The tests in a browser, against the installed package: tests/browser/README.md. Arguments: names of scenarios, to
+# run only those. Where something is missing that "tools/install-deps.sh browser" installs, they are skipped.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tools/env.sh

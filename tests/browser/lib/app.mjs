@@ -73,6 +73,11 @@ export class App {
     await this.isGone(signal === "SIGINT" ? () => true : (name) => name.startsWith("taskq"));
   }
 
+  // After a failure, what should not be there.
+  clean() {
+    for (const left of this.processes()) kill(parseInt(left));
+  }
+
   async isGone(counts) {
     let left;
     const nothing = () => {
@@ -94,4 +99,12 @@ function freePort() {
       server.close(() => resolve(port));
     });
   });
+}
+
+function kill(pid) {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
 }

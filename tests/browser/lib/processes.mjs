@@ -1,5 +1,5 @@
-// What is left of an app: processes by a token in their environment, which no process can lose but by a new program with
-// an environment of its own, and files in the folder that was its TMPDIR.
+// Processes of an app, by a token in their environment, which they can lose only with a new program that is given
+// another environment.
 
 import { readFileSync, readdirSync } from "node:fs";
 

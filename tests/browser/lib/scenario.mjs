@@ -1,5 +1,5 @@
-// What a scenario gets: apps, pages, and `check()`, which counts. A check that fails ends the scenario, because the next
-// ones build upon it; pictures of all pages and the log of each app are kept then.
+// What a scenario gets: apps, pages, and `check()`, which counts. A check that fails ends the scenario, because the
+// next ones build upon it; pictures of all pages and the log of each app are kept then.
 
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -35,9 +35,10 @@ export class Scenario {
       if (!(error instanceof CheckFailed)) await this.#fail("outside of the checks", error);
     }
     for (const { page } of this.#pages) await page.context().close().catch(() => {});
-    for (const app of this.#apps.filter((app) => app.isRunning)) {
-      await this.check("the app is interrupted: it ends, no process and no file is left", () => app.stop()).catch(() => {});
-    }
+    const name = "the app is interrupted: it ends, no process and no file is left";
+    const running = this.#apps.filter((app) => app.isRunning);
+    for (const app of running) await this.check(name, () => app.stop()).catch(() => {});
+    for (const app of this.#apps) app.clean();
     const errors = this.#pages.flatMap(({ errors }) => errors);
     if (this.#pages.length) {
       await this.check("no page had an error on its console", () => this.equal(errors, [])).catch(() => {});
@@ -74,7 +75,9 @@ export class Scenario {
     context.setDefaultTimeout(ACTION_LIMIT);
     const page = await context.newPage();
     const errors = [];
-    page.on("console", (message) => message.type() === "error" && errors.push(`${message.location().url}: ${message.text()}`));
+    page.on("console", (message) => {
+      if (message.type() === "error") errors.push(`${message.location().url}: ${message.text()}`);
+    });
     page.on("pageerror", (error) => errors.push(`exception: ${error.stack}`));
     this.#pages.push({ page, errors });
     await until("the app answers", () => fetch(app.url).catch(() => false)); // it says that it listens a little early
@@ -102,7 +105,8 @@ export class Scenario {
     const keep = (file, text) => writeFileSync(join(this.reports, `${this.name}-${this.failed}-${file}`), text);
     this.#apps.forEach((app, i) => keep(`app-${i + 1}.log`, app.log));
     for (const [i, { page }] of this.#pages.entries()) {
-      if (!page.isClosed()) await page.screenshot({ fullPage: true }).then((png) => keep(`page-${i + 1}.png`, png)).catch(() => {});
+      const picture = page.isClosed() ? null : await page.screenshot({ fullPage: true }).catch(() => null);
+      if (picture) keep(`page-${i + 1}.png`, picture);
     }
     console.log(`     kept in ${this.reports}`);
   }

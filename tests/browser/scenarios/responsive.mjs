@@ -1,5 +1,5 @@
-// While eight jobs compute, an input that changes an output still answers. How fast, depends on the machine: it is printed,
-// and the line that begins with "click" is read by bench/measures/browser.R.
+// While eight jobs compute, an input that changes an output still answers. How fast, depends on the machine: it is
+// printed, and the line that begins with "click" is read by bench/measures/browser.R.
 
 import { JobPage } from "../lib/job-page.mjs";
 
@@ -39,8 +39,9 @@ function summary(times) {
   return `median ${shown(0.5)} ms, 90 % ${shown(0.9)} ms, longest ${shown(1)} ms`;
 }
 
-// In the page: milliseconds from each choice to the change of the text that depends on it. Nobody chooses again at the very
-// moment of the answer; and who does, measures how long TCP holds a small message back (40 ms), not the app. Hence the pause.
+// In the page: milliseconds from each choice to the change of the text that depends on it. Nobody chooses again at the
+// very moment of the answer; and who does, measures how long TCP holds back a small message (40 ms), not the app. Hence
+// the pause.
 async function measure(clicks) {
   const choice = document.getElementById("ending");
   const answer = document.getElementById("plan");
