@@ -28,7 +28,7 @@ export class App {
     });
     running.add(app);
     app.ended = new Promise((resolve) =>
-      app.child.on("close", (status, signal) => {
+      app.child.on("exit", (status, signal) => {
         running.delete(app);
         resolve(signal ?? status);
       }),
