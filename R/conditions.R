@@ -9,7 +9,9 @@
 #   taskq_error_promised   id                          a task whose result belongs to a promise
 #   taskq_error_package    packages                    a suggested package that is not installed
 #   taskq_error_forked     pid                         a queue of another process
+#   taskq_error_system     path (of a trace)           what the operating system refuses
 #   taskq_error_start      phase, stderr, exit_code, signal   a pool that cannot start
+#   taskq_error_session                                a Shiny module outside of a Shiny session
 # Given as a warning:
 #   taskq_warning_server                               a queue that is made inside `server` of a Shiny app
 # In the `error` of a result, with the id of the task:

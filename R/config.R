@@ -13,6 +13,14 @@ tq_limits <- list(
   max_parents = 10L,            # length of a chain of parent errors
   stderr_tail_lines = 20L,      # lines of stderr in a crash
   redraw_ms = 100,              # how often a progress bar is drawn
+  monitor_refresh_ms = 100L,    # the shortest time between two looks of a monitor
+  monitor_workers = 100L,       # workers that a monitor lists
+  monitor_tags = 100L,          # tags that a monitor offers to choose from
+  monitor_text_chars = 200L,    # characters of a message or tag in a monitor
+  monitor_chosen = 10000L,      # tasks that can be chosen in a monitor at once
+  monitor_output_bytes = 65536, # of each stream that one look of a monitor sends
+  monitor_say_s = 3,            # the shortest time between two sentences for a screen reader
+  monitor_timeline_s = 2,       # the shortest time between two drawings of the timeline
   kill_wait_ms = 10000          # how long close() and kill() wait for killed processes to go
 )
 

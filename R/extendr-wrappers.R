@@ -103,6 +103,10 @@ rs_queue_num_done <- function(handle, tasks) .Call(wrap__rs_queue_num_done, hand
 # What a task has written so far: `list(stdout, stderr)`.
 rs_queue_output <- function(handle, task) .Call(wrap__rs_queue_output, handle, task)
 
+# What a task has written since the last look: `list(tries, done, stdout, stderr)`, each stream a `list(text, to, skipped)`.
+# `tries` and `seen` are those of that look, `to` of both streams. NULL when there is no such task.
+rs_queue_output_since <- function(handle, task, tries, seen, limit) .Call(wrap__rs_queue_output_since, handle, task, tries, seen, limit)
+
 # What a task has last told of its progress: `list(fraction, message, at)`, or NULL.
 rs_queue_progress <- function(handle, task) .Call(wrap__rs_queue_progress, handle, task)
 
@@ -132,6 +136,12 @@ rs_queue_seats <- function(handle) .Call(wrap__rs_queue_seats, handle)
 
 # What the queue has done in all its life.
 rs_queue_totals <- function(handle) .Call(wrap__rs_queue_totals, handle)
+
+# The columns of `tq_timeline()` in R/queue-timeline.R, which describes them.
+rs_queue_timeline <- function(handle) .Call(wrap__rs_queue_timeline, handle)
+
+# Writes the same as a trace to the file with these bytes as its path; NULL, or a failure.
+rs_queue_trace <- function(handle, name, path) .Call(wrap__rs_queue_trace, handle, name, path)
 
 # Ends tasks. A logical vector named by their ids: whether each was not done before.
 rs_queue_cancel <- function(handle, tasks, grace_ms) .Call(wrap__rs_queue_cancel, handle, tasks, grace_ms)

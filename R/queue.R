@@ -411,6 +411,16 @@ task_q <- R6Class("task_q",
     resume = function() tq_resume(self, private, call = sys.call()),
 
     #' @description
+    #' Writes what ran, runs and waits to a file that <https://ui.perfetto.dev> shows, and other readers of Chrome's trace
+    #' format (JSON): for each worker a track of the tasks that it ran, with their ids, tags, outcomes and waiting times, its
+    #' sessions' starts and deaths, and how many tasks waited. As in [`plot()`][plot.task_q], the last 10 000 are there, also
+    #' of tasks that were popped; times are microseconds since the queue was made. Does not wait for tasks.
+    #' @param file The path of the file, a string. Its directory must exist. A file that is there is replaced when the new one
+    #'   is complete.
+    #' @return The path, invisibly. Throws `taskq_error_system` (field `path`) when the file cannot be written.
+    trace = function(file) tq_write_trace(private, file, call = sys.call()),
+
+    #' @description
     #' Closes the queue: it refuses new tasks, waits for those it has, then kills what is left.
     #' Leaves no process and no file. Tasks that did not finish end as "cancelled"; what is done
     #' can still be listed and popped.

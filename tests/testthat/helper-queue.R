@@ -97,3 +97,10 @@ formals_of_result <- function() {
   q$push(function() 1)
   unclass(q$pop())
 }
+
+# A name for a file that is removed when the test ends.
+local_path <- function(frame = parent.frame()) {
+  path <- tempfile("file-")
+  do.call(on.exit, list(bquote(unlink(.(path), recursive = TRUE)), add = TRUE), envir = frame)
+  path
+}

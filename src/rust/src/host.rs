@@ -2,7 +2,7 @@
 //! Each function returns its value or a [`failure`]; none of them waits.
 //!
 //! The rest stands beside it: following tasks in `watch`, the tables of tasks and of workers in `tables`, changing their
-//! course in `steer`.
+//! course in `steer`, what ran in `timeline`.
 
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ mod progress;
 mod promises;
 mod steer;
 mod tables;
+mod timeline;
 mod watch;
 
 /// Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs inline.
@@ -115,6 +116,7 @@ extendr_module! {
     use watch;
     use promises;
     use tables;
+    use timeline;
     use steer;
     fn rs_queue_open;
     fn rs_queue_state;

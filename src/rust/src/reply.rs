@@ -1,10 +1,8 @@
 //! The words in which the queue answers R, and how an expected failure reaches it: as a list of class `tq_failure` with a
 //! code, a message and fields, from which R makes a condition of the user's call.
 
-use std::ffi::CStr;
-
 use extendr_api::prelude::*;
-use taskq_core::{Outcome, SubmitError};
+use taskq_core::SubmitError;
 use taskq_engine::{PushError, StartFailure};
 use taskq_wire::message::{ProcessEnd, StartPhase};
 
@@ -78,19 +76,6 @@ pub(crate) fn start_failure(reason: &StartFailure) -> Robj {
         ("signal", Robj::from(Rint::from(signal))),
     ];
     failure("start", &reason.message, &fields)
-}
-
-/// The word of an outcome: a result's `status`. A task that no worker could run counts as an error.
-pub(crate) fn status(outcome: &Outcome) -> &'static CStr {
-    match outcome {
-        Outcome::Success => c"success",
-        Outcome::Crash { .. } => c"crash",
-        Outcome::Cancelled => c"cancelled",
-        Outcome::Timeout => c"timeout",
-        Outcome::Skipped { .. } => c"skipped",
-        // The scheduler's outcomes may become more.
-        _ => c"error",
-    }
 }
 
 /// R's strings hold no NUL.

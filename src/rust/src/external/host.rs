@@ -249,7 +249,7 @@ unsafe extern "C" fn tq_done_read(done: *const c_void, into: *mut Done) {
     let value = Done {
         serial: task.id.0 as f64,
         id: task.label.as_bytes().into(),
-        status: reply::status(&task.outcome).as_ptr(),
+        status: task.outcome.word().as_ptr(),
         succeeded: c_int::from(task.outcome == Outcome::Success),
         outcome: task
             .ending

@@ -5,7 +5,6 @@ use taskq_core::{Outcome, SeatState, TaskPhase};
 use taskq_engine::{SeatRow, TaskRow};
 
 use super::{progress, with};
-use crate::reply;
 
 /// The columns of the table of tasks, oldest push first.
 #[extendr]
@@ -147,7 +146,7 @@ fn phase_word(phase: TaskPhase) -> &'static str {
 }
 
 fn status_word(outcome: &Outcome) -> Rstr {
-    reply::status(outcome).to_str().unwrap_or_default().into()
+    outcome.word().to_str().unwrap_or_default().into()
 }
 
 /// What the idle row of a worker shows, in the article's words.

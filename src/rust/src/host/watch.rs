@@ -3,7 +3,7 @@
 
 use extendr_api::prelude::*;
 use taskq_core::id::TaskId;
-use taskq_engine::Captured;
+use taskq_engine::{Captured, Stretch};
 
 use super::{progress, with};
 use crate::reply;
@@ -70,6 +70,35 @@ fn rs_queue_output(handle: Robj, task: f64) -> Robj {
     })
 }
 
+/// What a task has written since the last look: `list(tries, done, stdout, stderr)`, each stream a `list(text, to, skipped)`.
+/// `tries` and `seen` are those of that look, `to` of both streams. NULL when there is no such task.
+#[extendr]
+fn rs_queue_output_since(handle: Robj, task: f64, tries: f64, seen: Doubles, limit: f64) -> Robj {
+    with(&handle, |queue| {
+        let at = |stream: usize| seen.iter().nth(stream).map_or(0, |to| to.0 as u64);
+        let seen = [at(0), at(1)];
+        match queue.output_since(TaskId(task as u64), tries as u32, seen, limit as usize) {
+            None => ().into(),
+            Some(news) => {
+                let stream = |stretch: &Stretch| {
+                    list!(
+                        text = reply::text(&stretch.bytes),
+                        to = stretch.to as f64,
+                        skipped = stretch.skipped as f64
+                    )
+                };
+                list!(
+                    tries = f64::from(news.tries),
+                    done = news.is_done,
+                    stdout = stream(&news.streams[0]),
+                    stderr = stream(&news.streams[1])
+                )
+                .into()
+            }
+        }
+    })
+}
+
 /// What a task has last told of its progress: `list(fraction, message, at)`, or NULL.
 #[extendr]
 fn rs_queue_progress(handle: Robj, task: f64) -> Robj {
@@ -107,5 +136,6 @@ extendr_module! {
     fn rs_queue_done_serials;
     fn rs_queue_num_done;
     fn rs_queue_output;
+    fn rs_queue_output_since;
     fn rs_queue_progress;
 }

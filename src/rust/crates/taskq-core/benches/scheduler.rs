@@ -114,6 +114,9 @@ fn finish_and_take_100(bencher: Bencher, waiting: u64) {
                         sent.push_back((worker, attempt));
                     }
                 }
+                while let Some(ended) = scheduler.next_ended() {
+                    black_box(ended);
+                }
                 let Some((worker, attempt)) = sent.pop_front() else {
                     break;
                 };

@@ -1,7 +1,8 @@
 //! The scheduler of taskq: a pure state machine. No I/O, clock, thread, environment, R or `unsafe`.
 //!
 //! A driver tells it what happened ([`Scheduler::handle`], [`Scheduler::submit`]), does what it asks
-//! for ([`Scheduler::next_action`], until there is none), and comes back with [`Input::Tick`] at
+//! for ([`Scheduler::next_action`], until there is none), may keep a record of what ended
+//! ([`Scheduler::next_ended`], likewise), and comes back with [`Input::Tick`] at
 //! [`Scheduler::next_wakeup`]. Time is an argument, so every decision can be tested in virtual time.
 //!
 //! # Words
@@ -43,6 +44,7 @@ pub mod id;
 mod action;
 mod config;
 mod dependencies;
+mod ended;
 mod error;
 mod input;
 mod outcome;
@@ -60,6 +62,7 @@ mod worker;
 
 pub use action::Action;
 pub use config::{Config, LookAhead};
+pub use ended::Ended;
 pub use error::SubmitError;
 pub use id::{AttemptId, TaskId, Time, WorkerId};
 pub use input::{Begun, GoneCause, Input, Verdict};

@@ -2,6 +2,8 @@
 //!
 //! A task gets exactly one outcome, at the moment it becomes done, and keeps it.
 
+use std::ffi::CStr;
+
 use crate::id::TaskId;
 use crate::input::GoneCause;
 
@@ -29,4 +31,19 @@ pub enum Outcome {
     },
     /// No session could be started for it: the pool had failed.
     NoWorker,
+}
+
+impl Outcome {
+    /// The word for it, a result's `status`. A task that no worker could run counts as an error.
+    #[must_use]
+    pub fn word(&self) -> &'static CStr {
+        match self {
+            Outcome::Success => c"success",
+            Outcome::Error | Outcome::NoWorker => c"error",
+            Outcome::Crash { .. } => c"crash",
+            Outcome::Timeout => c"timeout",
+            Outcome::Cancelled => c"cancelled",
+            Outcome::Skipped { .. } => c"skipped",
+        }
+    }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Extras {
     pub(crate) claim: Claim,
     /// Where and since when its last attempt but the present one ran.
     pub(crate) ran: Option<(WorkerId, Time)>,
+    /// When that attempt ended.
+    pub(crate) ran_until: Option<Time>,
 }
 
 /// Whose the result of a task is.
@@ -116,6 +118,7 @@ impl Extras {
             key,
             claim,
             ran: None,
+            ran_until: None,
         };
         (!usual).then(|| Box::new(extras()))
     }
@@ -152,6 +155,12 @@ impl Task {
         self.extras
             .as_ref()
             .map_or(Claim::Open, |extras| extras.claim)
+    }
+
+    /// Since when it has waited, or had: its push, or the end of the attempt before the present one.
+    pub(crate) fn waits_since(&self) -> Time {
+        let ran_until = self.extras.as_ref().and_then(|extras| extras.ran_until);
+        ran_until.unwrap_or(self.queued)
     }
 
     /// The key by which another can take its place.

@@ -213,10 +213,12 @@ impl Tasks {
     }
 
     /// Holds a task that failed, until it is tried again.
-    pub(crate) fn again(&mut self, id: TaskId, ran: (WorkerId, Time)) {
+    pub(crate) fn again(&mut self, id: TaskId, ran: (WorkerId, Time), until: Time) {
         self.leave_line(id, Phase::Held(Hold::Backoff));
         if let Some(Task { extras, .. }) = self.table.get_mut(&id) {
-            extras.get_or_insert_with(Box::default).ran = Some(ran);
+            let extras = extras.get_or_insert_with(Box::default);
+            extras.ran = Some(ran);
+            extras.ran_until = Some(until);
         }
     }
 

@@ -60,6 +60,8 @@ pub struct TaskView<'a> {
     pub claimed: bool,
     /// When it was pushed.
     pub queued: Time,
+    /// Since when it has waited, or had, for its last attempt: its push, or the end of the attempt before.
+    pub waits_since: Time,
     /// When it was begun: estimated while it runs, none when it never was.
     pub started: Option<Time>,
     /// When it ended.

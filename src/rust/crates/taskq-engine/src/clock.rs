@@ -23,6 +23,11 @@ impl Epoch {
         }
     }
 
+    /// The instant at which it was tied.
+    pub(crate) fn origin(&self) -> Time {
+        self.monotonic
+    }
+
     /// Seconds since 1970.
     pub(crate) fn calendar(&self, time: Time) -> f64 {
         let offset = if time >= self.monotonic {

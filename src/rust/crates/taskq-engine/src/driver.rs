@@ -277,6 +277,7 @@ impl Driver {
                 self.births.arrived();
                 if let Some(session) = self.sessions.get(&worker) {
                     session.link.set_pid(pid);
+                    self.shared.lock().history.has_pid(worker, pid);
                 }
             }
             FromNursery::LaunchFailed { worker, errno } => {
@@ -376,7 +377,10 @@ impl State {
     fn hear_session(&mut self, worker: WorkerId, news: Vec<News>, now: Time) {
         for item in news {
             match item {
-                News::Ready => self.sched.handle(now, Input::WorkerReady { worker }),
+                News::Ready => {
+                    self.history.ready(worker, now);
+                    self.sched.handle(now, Input::WorkerReady { worker });
+                }
                 News::StartFailed(failure) => {
                     self.note_failure(failure);
                     self.sched.handle(now, Input::StartFailed { worker });

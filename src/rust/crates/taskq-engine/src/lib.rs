@@ -12,6 +12,7 @@
 //!   comes from, which belongs to no queue.
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the sending one.
 //! - `output`: what a task wrote, within a limit; `record`: what the host keeps of a task beside the scheduler's view.
+//! - `history`: what ran, for pictures; `trace`: such a picture in a file.
 //! - `clock`: the instant, and its date.
 //!
 //! # Threads and the lock
@@ -26,6 +27,7 @@ mod config;
 mod driver;
 mod error;
 mod function;
+mod history;
 mod link;
 mod nursery;
 mod outbox;
@@ -35,12 +37,15 @@ mod record;
 mod session;
 mod state;
 mod stem;
+pub mod trace;
 
 pub use config::{Config, EventLoop};
 pub use error::{PushError, StartFailure};
 pub use function::Function;
+pub use history::{Asked, Bar, BarState, Life, LifeEnd};
 pub use output::Captured;
 pub use queue::{
-    Awaited, InlineStep, InlineTask, Map, MapOutcome, Queue, SeatRow, TaskRow, WaitOutcome,
+    Awaited, InlineStep, InlineTask, Map, MapOutcome, OutputNews, Queue, SeatRow, Stretch, TaskRow,
+    Timeline, WaitOutcome,
 };
 pub use record::{DoneTask, Ending, TaskPayload};

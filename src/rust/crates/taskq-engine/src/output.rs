@@ -73,8 +73,7 @@ impl Capture {
         let mut bytes = std::mem::take(&mut self.head);
         let dropped = std::mem::take(&mut self.dropped);
         if dropped > 0 {
-            let note = format!("\n[taskq: {dropped} bytes of output dropped here]\n");
-            bytes.extend_from_slice(note.as_bytes());
+            bytes.extend_from_slice(note_of(dropped).as_bytes());
         }
         bytes.extend(std::mem::take(&mut self.tail));
         Captured { bytes, dropped }
@@ -83,6 +82,11 @@ impl Capture {
     /// The record as it is now.
     pub(crate) fn so_far(&self) -> Captured {
         self.clone().take()
+    }
+
+    /// How many bytes were written, with those that were dropped.
+    pub(crate) fn written(&self) -> u64 {
+        (self.head.len() + self.tail.len()) as u64 + self.dropped
     }
 
     /// The last bytes, at most `count`.
@@ -96,6 +100,26 @@ impl Capture {
             .copied()
             .collect()
     }
+}
+
+impl Captured {
+    /// How many bytes were written, with those that were dropped.
+    pub(crate) fn written(&self) -> u64 {
+        let note = match self.dropped {
+            0 => 0,
+            dropped => note_of(dropped).len() as u64,
+        };
+        (self.bytes.len() as u64 + self.dropped).saturating_sub(note)
+    }
+
+    /// The last bytes, at most `count`.
+    pub(crate) fn last(&self, count: usize) -> Vec<u8> {
+        self.bytes[self.bytes.len().saturating_sub(count)..].to_vec()
+    }
+}
+
+fn note_of(dropped: u64) -> String {
+    format!("\n[taskq: {dropped} bytes of output dropped here]\n")
 }
 
 #[cfg(test)]
@@ -124,7 +148,9 @@ mod tests {
             let mut capture = Capture::new(8);
             let all: Vec<u8> = (0..100).collect();
             all.chunks(chunk).for_each(|part| capture.write(part));
+            assert_eq!(capture.written(), 100);
             let captured = capture.take();
+            assert_eq!(captured.written(), 100);
             assert_eq!(captured.dropped, 92);
             assert_eq!(captured.bytes[..4], all[..4]);
             assert_eq!(captured.bytes[captured.bytes.len() - 4..], all[96..]);

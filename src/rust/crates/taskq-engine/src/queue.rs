@@ -22,17 +22,21 @@ use crate::record::{DoneTask, Record, TaskPayload};
 use crate::state::{Shared, State};
 
 mod claims;
+mod follow;
 mod inline;
 mod map;
 mod promises;
 mod steer;
 mod tables;
 mod thread;
+mod timeline;
 mod watch;
 
+pub use follow::{OutputNews, Stretch};
 pub use inline::{InlineStep, InlineTask};
 pub use map::{Map, MapOutcome};
 pub use tables::{SeatRow, TaskRow};
+pub use timeline::Timeline;
 pub use watch::{Awaited, WaitOutcome};
 
 /// A queue. Dropping it ends the queue without waiting for the end.

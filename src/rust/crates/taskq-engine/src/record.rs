@@ -101,6 +101,8 @@ pub(crate) struct Record {
     pub(crate) timeout: Option<Duration>,
     /// Whose result it is, when it was promised.
     pub(crate) promised_to: Option<EventLoop>,
+    /// What a picture calls it, when that is not its label.
+    pub(crate) title: Option<Arc<str>>,
 }
 
 impl Record {
@@ -111,6 +113,7 @@ impl Record {
             skipped_after: None,
             timeout,
             promised_to: None,
+            title: None,
         }
     }
 

@@ -14,7 +14,7 @@ use taskq_core::Action;
 use taskq_core::{Begun, Counts, GoneCause, Input, Verdict};
 use taskq_core::{Outcome, QueueState, Scheduler, TaskPhase};
 use taskq_sys::board::Board;
-use taskq_sys::socket;
+use taskq_sys::{process, socket};
 use taskq_wire::memory::{Memory, Place};
 use taskq_wire::message::{self as wire, FunctionRef, ToControl, ToSession};
 use taskq_wire::packet;
@@ -22,6 +22,7 @@ use taskq_wire::packet;
 use crate::clock::{now, Epoch};
 use crate::config::{Config, EventLoop};
 use crate::error::StartFailure;
+use crate::history::{Asked, History};
 use crate::link::Link;
 use crate::outbox::Outbox;
 use crate::output::SharedCapture;
@@ -70,6 +71,8 @@ pub(crate) struct State {
     pub(crate) to_ring: BTreeSet<EventLoop>,
     /// Where attempts go when there is no driver.
     pub(crate) inline: Option<VecDeque<AttemptId>>,
+    /// What ran.
+    pub(crate) history: History,
     /// The last reason why a session did not start.
     pub(crate) failure: Option<StartFailure>,
     /// Whether the R thread has heard of it.
@@ -185,6 +188,11 @@ impl Shared {
 
 impl State {
     pub(crate) fn new(sched: Scheduler, inline: bool) -> State {
+        let history = if inline {
+            History::alone(process::own_pid())
+        } else {
+            History::default()
+        };
         State {
             sched,
             records: HashMap::new(),
@@ -195,6 +203,7 @@ impl State {
             kept: BTreeSet::new(),
             to_ring: BTreeSet::new(),
             inline: inline.then(VecDeque::new),
+            history,
             failure: None,
             failure_is_told: false,
             wanted: Wanted::Nothing,
@@ -209,7 +218,9 @@ impl State {
         let mut is_done = false;
         let mut has_failed = false;
         let mut written: Vec<WorkerId> = Vec::new();
+        self.write_history();
         while let Some(action) = self.sched.next_action() {
+            self.follow(&action);
             match action {
                 Action::Send { worker, attempt } => {
                     self.send(worker, attempt);
@@ -274,6 +285,36 @@ impl State {
             self.kept.remove(&(event_loop, task));
         }
         Some(record)
+    }
+
+    /// Notes what has ended. To be done before a session is forgotten that may have run it.
+    fn write_history(&mut self) {
+        while let Some(ended) = self.sched.next_ended() {
+            let title = self.title_of(ended.task, ended.claimed);
+            self.history.note(ended, title);
+        }
+    }
+
+    /// Notes what is about to be done with sessions.
+    fn follow(&mut self, action: &Action) {
+        if self.inline.is_some() {
+            return;
+        }
+        match *action {
+            Action::Launch { worker } => {
+                // Without a seat it is to be killed before anything of it is there.
+                if let Some(seat) = self.sched.seat_of(worker) {
+                    self.history.launched(worker, seat, now());
+                }
+            }
+            Action::Retire { worker } => self.history.ask(worker, Asked::Retired),
+            Action::KillWorker { worker } => self.history.ask(worker, Asked::Killed),
+            Action::Shutdown => self.history.ask_all(Asked::Closed),
+            Action::KillNursery if self.sched.state() != QueueState::Open => {
+                self.history.ask_all(Asked::Closed);
+            }
+            _ => {}
+        }
     }
 
     /// Whether the R thread has to look. `is_done`: a task is, that was not before.
@@ -405,6 +446,21 @@ impl State {
             Some(attempt) => self.end_attempt(attempt.task, ending, input, now),
             None => self.sched.handle(now, input),
         }
+        self.write_history();
+        self.history.gone(worker, cause, now);
+    }
+
+    /// A session is gone that was never there.
+    pub(crate) fn bury_unborn(&mut self, worker: WorkerId, cause: GoneCause, now: Time) {
+        let begun = None;
+        let input = Input::WorkerGone {
+            worker,
+            cause,
+            begun,
+        };
+        self.sched.handle(now, input);
+        self.write_history();
+        self.history.gone(worker, cause, now);
     }
 
     /// Tells the machine `input`, and keeps what the attempt left if that has ended the task. Whether it does is for the machine

@@ -211,6 +211,40 @@ fn what_a_task_writes_and_tells_can_be_seen_while_it_runs() {
 }
 
 #[test]
+fn output_is_followed_from_look_to_look_also_over_the_end_of_the_task() {
+    let fixture = one_worker();
+    let queue = fixture.queue();
+    fixture.push(
+        Some("a"),
+        "print one;sleep 300;print two;print-err three;ok",
+    );
+    let task = queue.find(["a"]).expect("in the queue")[0];
+    let (mut tries, mut seen, mut told) = (0, [0; 2], [Vec::new(), Vec::new()]);
+    wait_for("the end", || {
+        let news = queue.output_since(task, tries, seen, 100)?;
+        for (stream, stretch) in news.streams.iter().enumerate() {
+            told[stream].extend_from_slice(&stretch.bytes);
+            seen[stream] = stretch.to;
+        }
+        tries = news.tries;
+        news.is_done.then_some(())
+    });
+    assert_eq!(told, [b"onetwo".to_vec(), b"three".to_vec()]);
+    let news = queue
+        .output_since(task, tries, seen, 100)
+        .expect("still there");
+    assert!(news.streams.iter().all(|stretch| stretch.bytes.is_empty()));
+    // Somebody else sees the end of it.
+    let news = queue.output_since(task, 0, [0; 2], 2).expect("still there");
+    assert_eq!(
+        (&*news.streams[0].bytes, news.streams[0].skipped),
+        (&b"wo"[..], 4)
+    );
+    fixture.pop();
+    assert!(queue.output_since(task, tries, seen, 100).is_none());
+}
+
+#[test]
 fn a_wait_ends_when_its_tasks_are_done_and_not_before() {
     let fixture = one_worker();
     let queue = fixture.queue();

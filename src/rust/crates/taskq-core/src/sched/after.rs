@@ -4,7 +4,10 @@
 //! when one of them ends otherwise, it is skipped, and so are those after it, however many there
 //! are. One that was submitted after a task that has failed already is skipped at once.
 
+use std::sync::Arc;
+
 use crate::action::Action;
+use crate::ended::Ended;
 use crate::id::TaskId;
 use crate::outcome::Outcome;
 use crate::task::{Claim, End, Hold, Phase, Task};
@@ -39,6 +42,25 @@ impl Scheduler {
         self.conclude(task, end);
     }
 
+    /// Notes that an attempt is over, for the driver's record.
+    pub(super) fn note_end(&mut self, id: TaskId, end: &End, retried: bool) {
+        let Some(task) = self.tasks.get(id) else {
+            return;
+        };
+        self.ended.push_back(Ended {
+            task: id,
+            label: Arc::clone(&task.label),
+            tag: task.tag().cloned(),
+            claimed: task.claim() != Claim::Open,
+            tries: task.tries,
+            queued: task.waits_since(),
+            ran: end.ran,
+            ended: end.finished,
+            outcome: end.outcome,
+            retried,
+        });
+    }
+
     /// Clears the timers of a task that is about to leave its phase.
     pub(super) fn clear_timers_of(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get(id) else {
@@ -63,6 +85,7 @@ impl Scheduler {
         if !self.tasks.finish(task, end) {
             return;
         }
+        self.note_end(task, &end, false);
         self.totals.count(&end.outcome);
         let wanted = self.tasks.get(task).map(Task::claim) != Some(Claim::Disowned);
         if wanted {

@@ -123,18 +123,17 @@ impl Scheduler {
         self.count_attempt(task, times);
         let (began, finished) = times;
         let ran = (worker, began);
+        let end = End {
+            outcome,
+            finished,
+            ran: Some(ran),
+        };
         if self.is_retried(task, &outcome) {
-            self.retry(task, ran);
+            self.note_end(task, &end, true);
+            self.retry(task, ran, finished);
             return;
         }
-        self.conclude(
-            task,
-            End {
-                outcome,
-                finished,
-                ran: Some(ran),
-            },
-        );
+        self.conclude(task, end);
     }
 
     /// Lets the line of a worker, from which something was taken, go on.

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use crate::action::Action;
 use crate::config::Config;
+use crate::ended::Ended;
 use crate::id::Time;
 use crate::input::Input;
 use crate::pool::Pool;
@@ -18,8 +19,8 @@ use crate::totals::Totals;
 /// The scheduler of one queue.
 ///
 /// After each call of [`submit`](Scheduler::submit) or [`handle`](Scheduler::handle), drain
-/// [`next_action`](Scheduler::next_action) until it gives none, and arrange for an
-/// [`Input::Tick`] at [`next_wakeup`](Scheduler::next_wakeup).
+/// [`next_action`](Scheduler::next_action) and [`next_ended`](Scheduler::next_ended) until they give
+/// none, and arrange for an [`Input::Tick`] at [`next_wakeup`](Scheduler::next_wakeup).
 ///
 /// ```
 /// use taskq_core::{Action, Config, Input, Outcome, Scheduler, Submission, Time, Verdict};
@@ -53,6 +54,7 @@ pub struct Scheduler {
     pub(super) timers: Timers,
     pub(super) mean_run_time: MeanRunTime,
     pub(super) actions: VecDeque<Action>,
+    pub(super) ended: VecDeque<Ended>,
     pub(super) stale: u64,
     pub(super) totals: Totals,
 }
@@ -119,6 +121,7 @@ impl Scheduler {
             timers: Timers::default(),
             mean_run_time: MeanRunTime::default(),
             actions: VecDeque::from([Action::Boot]),
+            ended: VecDeque::new(),
             stale: 0,
             totals: Totals::default(),
         }
@@ -170,6 +173,11 @@ impl Scheduler {
     /// The next thing to do, in the order in which they are to be done.
     pub fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
+    }
+
+    /// The next attempt that is over, in the order in which they ended here. Kept until it is fetched.
+    pub fn next_ended(&mut self) -> Option<Ended> {
+        self.ended.pop_front()
     }
 
     /// When the next [`Input::Tick`] is needed; none when nothing can run out.

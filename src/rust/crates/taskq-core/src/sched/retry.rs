@@ -31,10 +31,10 @@ impl Scheduler {
     }
 
     /// Tries a task again, at once or when its delay is over.
-    pub(super) fn retry(&mut self, task: TaskId, ran: (WorkerId, Time)) {
+    pub(super) fn retry(&mut self, task: TaskId, ran: (WorkerId, Time), until: Time) {
         self.clear_timers_of(task);
         self.totals.retries += 1;
-        self.tasks.again(task, ran);
+        self.tasks.again(task, ran, until);
         let delay = self.delay(task);
         if delay.is_zero() {
             self.tasks.release(task);

@@ -2,6 +2,7 @@
 //!
 //! Only reads. Counting is O(1), looking up is O(log n).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::{AttemptId, TaskId, WorkerId};
@@ -58,6 +59,19 @@ impl Scheduler {
     #[must_use]
     pub fn task(&self, id: TaskId) -> Option<TaskView<'_>> {
         self.tasks.get(id).map(|task| task_view(id, task))
+    }
+
+    /// The user's name of a task and its tag, to share.
+    #[must_use]
+    pub fn names_of(&self, id: TaskId) -> Option<(Arc<str>, Option<Arc<str>>)> {
+        let task = self.tasks.get(id)?;
+        Some((Arc::clone(&task.label), task.tag().cloned()))
+    }
+
+    /// The seat that a session is on, unless nothing but its end is expected of it.
+    #[must_use]
+    pub fn seat_of(&self, worker: WorkerId) -> Option<u32> {
+        self.pool.seat_of(worker).map(|(number, _)| number)
     }
 
     /// All tasks that have not been taken, oldest push first.
@@ -162,6 +176,7 @@ fn task_view(id: TaskId, task: &Task) -> TaskView<'_> {
         isolate: task.isolate(),
         claimed: task.claim() != Claim::Open,
         queued: task.queued,
+        waits_since: task.waits_since(),
         started: None,
         finished: None,
         worker: None,

@@ -9,8 +9,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use taskq_core::{
-    Action, AttemptId, Begun, Config, Counts, GoneCause, Input, LookAhead, Outcome, QueueState,
-    Scheduler, SeatState, Submission, TaskId, TaskOptions, TaskPhase, Time, Verdict, WorkerId,
+    Action, AttemptId, Begun, Config, Counts, Ended, GoneCause, Input, LookAhead, Outcome,
+    QueueState, Scheduler, SeatState, Submission, TaskId, TaskOptions, TaskPhase, Time, Verdict,
+    WorkerId,
 };
 
 pub(crate) const CRASH: GoneCause = GoneCause::Signaled { signal: 11 };
@@ -43,6 +44,8 @@ pub(crate) struct Driver {
     pub(crate) scheduler: Scheduler,
     pub(crate) now: Time,
     actions: VecDeque<Action>,
+    /// Every attempt that is over.
+    pub(crate) ended: Vec<Ended>,
 }
 
 impl Driver {
@@ -52,6 +55,7 @@ impl Driver {
             scheduler: Scheduler::new(config),
             now: Time(1_000_000),
             actions: VecDeque::new(),
+            ended: Vec::new(),
         };
         driver.drain();
         driver.expect(Action::Boot);
@@ -286,6 +290,8 @@ impl Driver {
         while let Some(action) = self.scheduler.next_action() {
             self.actions.push_back(action);
         }
+        self.ended
+            .extend(std::iter::from_fn(|| self.scheduler.next_ended()));
         self.scheduler.check_invariants();
     }
 }

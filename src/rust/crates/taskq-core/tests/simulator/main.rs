@@ -10,6 +10,7 @@
 //! one of them with `TASKQ_SIM_SEED=17`.
 
 mod random;
+mod record;
 mod session;
 mod truth;
 mod world;

@@ -12,6 +12,7 @@ use taskq_core::{
 };
 
 use crate::random::Random;
+use crate::record::Record;
 use crate::session::Session;
 use crate::truth::Truth;
 
@@ -67,6 +68,7 @@ pub(crate) struct World {
     pub(crate) now: Time,
     pub(crate) random: Random,
     pub(crate) truth: Truth,
+    record: Record,
     climate: Climate,
     config: Config,
     sessions: BTreeMap<WorkerId, Session>,
@@ -88,6 +90,7 @@ impl World {
             now: Time(1_000_000_000),
             random,
             truth: Truth::default(),
+            record: Record::default(),
             climate,
             config,
             sessions: BTreeMap::new(),
@@ -167,6 +170,10 @@ impl World {
         while let Some(action) = self.scheduler.next_action() {
             actions.push_back(action);
         }
+        while let Some(ended) = self.scheduler.next_ended() {
+            self.record.note(&ended);
+        }
+        self.record.check(self.scheduler.totals());
         self.scheduler.check_invariants();
         for action in actions {
             self.perform(action);

@@ -157,15 +157,7 @@ impl Driver {
         };
         let mut state = self.shared.lock();
         state.note_failure(failure);
-        let cause = GoneCause::LaunchFailed { errno };
-        state.sched.handle(
-            super::now(),
-            Input::WorkerGone {
-                worker,
-                cause,
-                begun: None,
-            },
-        );
+        state.bury_unborn(worker, GoneCause::LaunchFailed { errno }, super::now());
     }
 
     /// `Ok(false)`: the nursery's socket is full.

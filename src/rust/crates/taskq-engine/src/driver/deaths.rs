@@ -24,12 +24,8 @@ impl Driver {
             return;
         }
         if self.births.cancel(worker) {
-            let cause = GoneCause::Unknown;
-            self.tell_machine(Input::WorkerGone {
-                worker,
-                cause,
-                begun: None,
-            });
+            let mut state = self.shared.lock();
+            state.bury_unborn(worker, GoneCause::Unknown, now());
             return;
         }
         let Some(nursery) = &self.nursery else { return };
@@ -156,12 +152,8 @@ impl Driver {
             self.bury_session(worker, GoneCause::NurseryLost, None, None);
         }
         for worker in self.births.reset() {
-            let cause = GoneCause::NurseryLost;
-            self.tell_machine(Input::WorkerGone {
-                worker,
-                cause,
-                begun: None,
-            });
+            let mut state = self.shared.lock();
+            state.bury_unborn(worker, GoneCause::NurseryLost, now());
         }
         self.step(|state, now| {
             state.note_failure(failure);

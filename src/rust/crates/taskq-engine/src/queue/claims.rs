@@ -56,7 +56,7 @@ impl Claims {
         &self.queue
     }
 
-    /// Queues a part.
+    /// Queues a part, which pictures call by this title.
     ///
     /// # Errors
     /// [`PushError`] when it is not taken; nothing has changed then.
@@ -64,6 +64,7 @@ impl Claims {
         &mut self,
         task: Submission,
         payload: TaskPayload,
+        title: &str,
     ) -> Result<TaskId, PushError> {
         let task = Submission {
             claimed: true,
@@ -73,7 +74,9 @@ impl Claims {
         let task = self.queue.shared.step(|state, now| {
             let timeout = task.options.timeout;
             let task = state.sched.submit(now, task)?;
-            state.records.insert(task, Record::new(payload, timeout));
+            let title = Some(title.into());
+            let record = Record::new(payload, timeout);
+            state.records.insert(task, Record { title, ..record });
             Ok::<_, PushError>(task)
         })?;
         self.tasks.push(task);

@@ -27,6 +27,8 @@ use crate::record::TaskPayload;
 pub struct Map {
     claims: Claims,
     number: TaskId,
+    /// Which of the queue's maps it is, from 1.
+    serial: u64,
     batches: Batches,
     work: Arc<Function>,
     under_way: HashMap<TaskId, Batch>,
@@ -71,11 +73,13 @@ impl Map {
         fixed: Option<u64>,
     ) -> Result<Map, PushError> {
         let (claims, number) = Claims::new(queue)?;
+        let serial = queue.shared.lock().history.next_map();
         let batches = Batches::new(length, fixed);
         let is_tried_again = queue.default_options().tries > 1;
         Ok(Map {
             claims,
             number,
+            serial,
             batches: if is_tried_again {
                 batches.kept_whole()
             } else {
@@ -125,7 +129,8 @@ impl Map {
             fun: Arc::clone(&self.work),
             call: Arc::new(call),
         };
-        let task = self.claims.push(task, payload)?;
+        let title = title_of(self.serial, &batch);
+        let task = self.claims.push(task, payload, &title)?;
         self.under_way.insert(task, batch);
         Ok(())
     }
@@ -189,6 +194,16 @@ impl Map {
             }
         }
         (false, look_again)
+    }
+}
+
+/// What pictures call a batch: the elements that it was sent with, as R counts them.
+fn title_of(map: u64, batch: &Batch) -> String {
+    let (first, last) = (batch.first + 1, batch.first + batch.count);
+    if first == last {
+        format!("map {map}: {first}")
+    } else {
+        format!("map {map}: {first}-{last}")
     }
 }
 

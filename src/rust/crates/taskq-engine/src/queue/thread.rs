@@ -4,6 +4,7 @@ use std::panic;
 
 use taskq_sys::{clock, signals};
 
+use crate::clock::now;
 use crate::driver::Driver;
 use crate::state::Shared;
 
@@ -24,6 +25,7 @@ pub(super) fn drive(mut driver: Driver, shared: &Shared) {
     drop(driver);
     let mut state = shared.lock();
     state.outgoing.clear();
+    state.history.all_gone(now());
     state.driver = None;
     state.fault = fault;
     if state.fault.is_some() {

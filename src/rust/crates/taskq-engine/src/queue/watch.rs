@@ -7,7 +7,6 @@ use taskq_core::{Counts, TaskPhase};
 use taskq_wire::board::progress::Progress;
 
 use super::Queue;
-use crate::output::Captured;
 use crate::state::{State, Wanted};
 
 /// Why a wait ended.
@@ -155,46 +154,6 @@ impl Queue {
     #[must_use]
     pub fn done_tasks(&self) -> Vec<TaskId> {
         self.shared.lock().sched.done().collect()
-    }
-
-    /// What a task has written to standard output and standard error so far; nothing when it has not begun.
-    #[must_use]
-    pub fn output(&self, task: TaskId) -> Option<(Captured, Captured)> {
-        loop {
-            let (attempt, captures) = {
-                let state = self.shared.lock();
-                let view = state.sched.task(task)?;
-                let captures = match view.phase {
-                    TaskPhase::Waiting => return Some(Default::default()),
-                    TaskPhase::Done => {
-                        let ending = state.records.get(&task)?.ending.as_ref();
-                        let text = |stream: &std::sync::Arc<Captured>| Captured::clone(stream);
-                        return Some(ending.map_or_else(Default::default, |ending| {
-                            (text(&ending.stdout), text(&ending.stderr))
-                        }));
-                    }
-                    TaskPhase::Running { worker, .. } => state
-                        .outgoing
-                        .get(&worker)
-                        .map(|outgoing| outgoing.captures.clone()),
-                };
-                (view.attempt, captures)
-            };
-            // An inline task is captured in R.
-            let Some([stdout, stderr]) = captures else {
-                return Some(Default::default());
-            };
-            // Read without the lock of the queue; it is this attempt's if that still runs afterwards.
-            let text = (stdout.so_far(), stderr.so_far());
-            let state = self.shared.lock();
-            if state
-                .sched
-                .task(task)
-                .is_some_and(|view| view.attempt == attempt)
-            {
-                return Some(text);
-            }
-        }
     }
 
     /// What a task has last told of its progress, with the time in seconds since 1970.

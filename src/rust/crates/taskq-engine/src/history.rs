@@ -1,0 +1,402 @@
+//! A bounded record of what ran, for pictures of it: which session ran what and when, and how it ended.
+//!
+//! Owns the ends of attempts as the scheduler tells them ([`Ended`]), in its order, and the lives of sessions as the
+//! driver sees them. Decides nothing, and nothing depends on it: what waits or runs now stands in the scheduler alone.
+//! Under the lock of the queue, so an entry costs no more than a look-up and two shared names.
+//!
+//! | a session is | told by                                      |
+//! |--------------|----------------------------------------------|
+//! | launched     | `Action::Launch`: from now on it has a lane  |
+//! | a process    | the nursery                                  |
+//! | ready        | itself                                       |
+//! | asked to end | `Action::Retire`, `KillWorker`, `Shutdown` … |
+//! | gone         | whatever makes an `Input::WorkerGone`        |
+//!
+//! The end of its attempts has to be noted before a session is gone, because with it goes what lane they ran on. A
+//! queue without sessions has one lane, and no lives.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use taskq_core::id::{Time, WorkerId};
+use taskq_core::{Ended, GoneCause, Outcome};
+
+/// So many attempts are kept, and so many sessions that are gone: a few for each pixel that a picture is wide, about
+/// 200 bytes each with its label, and so 2 MB at most that a queue keeps of what its user has popped.
+pub(crate) const ENTRIES: usize = 10_000;
+
+/// An attempt that is over, or a task that runs or waits.
+#[derive(Clone, Debug)]
+pub struct Bar {
+    /// The user's name of the task; of a part of a map, its title.
+    pub name: Arc<str>,
+    /// The name that it shares with others.
+    pub tag: Option<Arc<str>>,
+    /// The number of the worker that it ran on, from 1; none when it did not begin.
+    pub lane: Option<u32>,
+    /// The process id of its session.
+    pub pid: Option<i32>,
+    /// How often the task had begun, this time included.
+    pub tries: u32,
+    /// Since when it had waited.
+    pub queued: Time,
+    /// When it began.
+    pub began: Option<Time>,
+    /// When it ended.
+    pub ended: Option<Time>,
+    /// What became of it.
+    pub state: BarState,
+}
+
+/// What became of a bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BarState {
+    /// It has not begun.
+    Waiting,
+    /// It runs.
+    Running,
+    /// It has ended so, and the task is tried again.
+    Retried(Outcome),
+    /// It has ended so.
+    Ended(Outcome),
+}
+
+/// A session, from its launch to its end.
+#[derive(Clone, Debug)]
+pub struct Life {
+    /// The number of the worker, from 1.
+    pub lane: u32,
+    /// Its process id, once there is one.
+    pub pid: Option<i32>,
+    /// When it was launched.
+    pub launched: Time,
+    /// When it was ready for tasks.
+    pub ready: Option<Time>,
+    /// When it was gone, and how it ended.
+    pub end: Option<(Time, LifeEnd)>,
+    /// What it was asked last.
+    asked: Option<Asked>,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LifeEnd {
+    /// As it was asked to.
+    Asked(Asked),
+    /// By itself.
+    Died(GoneCause),
+}
+
+/// Why a session was to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It is replaced, or not needed any more.
+    Retired,
+    /// It did not end its task, or is not needed and was not ready.
+    Killed,
+    /// The queue ends, or its pool has failed.
+    Closed,
+}
+
+impl BarState {
+    /// The word for it: "waiting", "running", "retried", or a result's `status`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            BarState::Waiting => "waiting",
+            BarState::Running => "running",
+            BarState::Retried(_) => "retried",
+            BarState::Ended(outcome) => word_of(outcome),
+        }
+    }
+
+    /// What it came to, also when it is tried again.
+    #[must_use]
+    pub fn outcome_word(&self) -> Option<&'static str> {
+        match self {
+            BarState::Waiting | BarState::Running => None,
+            BarState::Retried(outcome) | BarState::Ended(outcome) => Some(word_of(outcome)),
+        }
+    }
+}
+
+impl LifeEnd {
+    /// The word for it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            LifeEnd::Asked(Asked::Retired) => "retired",
+            LifeEnd::Asked(Asked::Killed) => "killed",
+            LifeEnd::Asked(Asked::Closed) => "closed",
+            LifeEnd::Died(GoneCause::Exited { .. }) => "exit",
+            LifeEnd::Died(GoneCause::Signaled { .. }) => "signal",
+            LifeEnd::Died(GoneCause::LaunchFailed { .. }) => "launch",
+            LifeEnd::Died(GoneCause::NurseryLost) => "nursery",
+            LifeEnd::Died(GoneCause::Unknown) => "unknown",
+        }
+    }
+
+    /// The exit status, the signal or the error that goes with it.
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
+        match *self {
+            LifeEnd::Died(GoneCause::Exited { code }) => Some(code),
+            LifeEnd::Died(GoneCause::Signaled { signal }) => Some(signal),
+            LifeEnd::Died(GoneCause::LaunchFailed { errno }) => Some(errno),
+            LifeEnd::Asked(_) | LifeEnd::Died(GoneCause::NurseryLost | GoneCause::Unknown) => None,
+        }
+    }
+}
+
+fn word_of(outcome: &Outcome) -> &'static str {
+    // All of them are plain words.
+    outcome.word().to_str().unwrap_or_default()
+}
+
+/// The record.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// In the order in which they ended.
+    bars: VecDeque<Bar>,
+    /// When the last of those had ended that had to go.
+    forgotten_until: Option<Time>,
+    /// Sessions that are there.
+    lives: HashMap<WorkerId, Life>,
+    /// Sessions that are gone.
+    past: VecDeque<Life>,
+    /// The process that runs everything itself, and since when its only lane is free.
+    alone: Option<(i32, Time)>,
+    /// How many maps there were.
+    maps: u64,
+}
+
+impl History {
+    /// The record of a queue whose tasks all run in this process.
+    pub(crate) fn alone(pid: i32) -> History {
+        History {
+            alone: Some((pid, Time::default())),
+            ..History::default()
+        }
+    }
+
+    /// An attempt is over; `title` is what it shows instead of its label.
+    pub(crate) fn note(&mut self, ended: Ended, title: Option<Arc<str>>) {
+        let mut began = ended.ran.map(|(_, began)| began);
+        let (lane, pid) = match ended.ran {
+            Some((worker, _)) => self.place_of(worker),
+            None => (None, None),
+        };
+        if let (Some((_, free)), Some(began)) = (&mut self.alone, &mut began) {
+            // R's clock, by which its user's tasks are measured, is coarser than ours.
+            *began = (*free).max(*began).min(ended.ended);
+            *free = ended.ended;
+        }
+        if self.bars.len() == ENTRIES {
+            let oldest = self.bars.pop_front().and_then(|bar| bar.ended);
+            self.forgotten_until = self.forgotten_until.max(oldest);
+        }
+        self.bars.push_back(Bar {
+            name: title.unwrap_or(ended.label),
+            tag: ended.tag,
+            lane,
+            pid,
+            tries: ended.tries,
+            queued: ended.queued,
+            began,
+            ended: Some(ended.ended),
+            state: if ended.retried {
+                BarState::Retried(ended.outcome)
+            } else {
+                BarState::Ended(ended.outcome)
+            },
+        });
+    }
+
+    /// A session is to come up on this seat.
+    pub(crate) fn launched(&mut self, worker: WorkerId, lane: u32, now: Time) {
+        let life = Life {
+            lane,
+            pid: None,
+            launched: now,
+            ready: None,
+            end: None,
+            asked: None,
+        };
+        self.lives.insert(worker, life);
+    }
+
+    /// A session is a process.
+    pub(crate) fn has_pid(&mut self, worker: WorkerId, pid: i32) {
+        if let Some(life) = self.lives.get_mut(&worker) {
+            life.pid = Some(pid);
+        }
+    }
+
+    /// A session waits for its first task.
+    pub(crate) fn ready(&mut self, worker: WorkerId, now: Time) {
+        if let Some(life) = self.lives.get_mut(&worker) {
+            life.ready = Some(now);
+        }
+    }
+
+    /// A session is to end.
+    pub(crate) fn ask(&mut self, worker: WorkerId, asked: Asked) {
+        if let Some(life) = self.lives.get_mut(&worker) {
+            life.asked = Some(asked);
+        }
+    }
+
+    /// All sessions are to end.
+    pub(crate) fn ask_all(&mut self, asked: Asked) {
+        for life in self.lives.values_mut() {
+            life.asked.get_or_insert(asked);
+        }
+    }
+
+    /// A session has ended.
+    pub(crate) fn gone(&mut self, worker: WorkerId, cause: GoneCause, now: Time) {
+        let Some(mut life) = self.lives.remove(&worker) else {
+            return;
+        };
+        let end = life.asked.map_or(LifeEnd::Died(cause), LifeEnd::Asked);
+        life.end = Some((now, end));
+        if self.past.len() == ENTRIES {
+            self.past.pop_front();
+        }
+        self.past.push_back(life);
+    }
+
+    /// All sessions have ended, and nobody has seen how.
+    pub(crate) fn all_gone(&mut self, now: Time) {
+        let workers: Vec<WorkerId> = self.lives.keys().copied().collect();
+        for worker in workers {
+            self.gone(worker, GoneCause::Unknown, now);
+        }
+    }
+
+    /// The number of a new map, from 1.
+    pub(crate) fn next_map(&mut self) -> u64 {
+        self.maps += 1;
+        self.maps
+    }
+
+    /// Where a session is: its lane and its process.
+    pub(crate) fn place_of(&self, worker: WorkerId) -> (Option<u32>, Option<i32>) {
+        if let Some((pid, _)) = self.alone {
+            return (Some(1), Some(pid));
+        }
+        match self.lives.get(&worker) {
+            Some(life) => (Some(life.lane), life.pid),
+            None => (None, None),
+        }
+    }
+
+    /// The attempts that are over, in the order in which they ended.
+    pub(crate) fn bars(&self) -> impl Iterator<Item = &Bar> {
+        self.bars.iter()
+    }
+
+    /// All sessions, those that are gone first.
+    pub(crate) fn lives(&self) -> impl Iterator<Item = &Life> {
+        self.past.iter().chain(self.lives.values())
+    }
+
+    /// Until when ends are missing, if any are: all that ended later, is here.
+    pub(crate) fn forgotten_until(&self) -> Option<Time> {
+        self.forgotten_until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use taskq_core::TaskId;
+
+    use super::*;
+
+    const WORKER: WorkerId = WorkerId(3);
+
+    fn ended(task: u64, ran: Option<(WorkerId, Time)>) -> Ended {
+        Ended {
+            task: TaskId(task),
+            label: format!(".{task}").into(),
+            tag: None,
+            claimed: false,
+            tries: u32::from(ran.is_some()),
+            queued: Time(task),
+            ran,
+            ended: Time(10 * task),
+            outcome: Outcome::Success,
+            retried: false,
+        }
+    }
+
+    #[test]
+    fn the_oldest_ends_go_and_it_is_known_until_when() {
+        let mut history = History::default();
+        let most = ENTRIES as u64;
+        for task in 1..=most {
+            history.note(ended(task, None), None);
+        }
+        assert_eq!(history.forgotten_until(), None);
+        for task in most + 1..=most + 5 {
+            history.note(ended(task, None), None);
+        }
+        assert_eq!(history.forgotten_until(), Some(Time(50)));
+        let names: Vec<_> = history.bars().map(|bar| &*bar.name).collect();
+        assert_eq!((names.len(), names[0]), (ENTRIES, ".6"));
+    }
+
+    #[test]
+    fn the_lives_of_sessions_are_bounded_too() {
+        let mut history = History::default();
+        for worker in 0..=ENTRIES as u64 {
+            history.launched(WorkerId(worker), 1, Time(worker));
+            history.gone(WorkerId(worker), GoneCause::Unknown, Time(worker));
+        }
+        assert_eq!(history.lives().count(), ENTRIES);
+        assert!(history.lives.is_empty());
+    }
+
+    #[test]
+    fn an_attempt_has_the_lane_and_the_process_of_its_session() {
+        let mut history = History::default();
+        history.launched(WORKER, 7, Time(1));
+        history.has_pid(WORKER, 99);
+        history.note(ended(1, Some((WORKER, Time(5)))), Some("a title".into()));
+        let bar = history.bars().next().expect("one");
+        assert_eq!(
+            (bar.lane, bar.pid, &*bar.name),
+            (Some(7), Some(99), "a title")
+        );
+    }
+
+    #[test]
+    fn a_session_ends_as_it_was_asked_or_by_itself() {
+        let cause = GoneCause::Signaled { signal: 9 };
+        let mut history = History::default();
+        for worker in 1..=4 {
+            history.launched(WorkerId(worker), 1, Time(worker));
+        }
+        history.ask(WorkerId(1), Asked::Retired);
+        history.gone(WorkerId(2), cause, Time(9));
+        history.ask(WorkerId(3), Asked::Killed);
+        history.ask_all(Asked::Closed);
+        for worker in [1, 3, 4] {
+            history.gone(WorkerId(worker), cause, Time(9));
+        }
+        let words: Vec<_> = history
+            .lives()
+            .map(|life| life.end.expect("gone").1.word())
+            .collect();
+        assert_eq!(words, ["signal", "retired", "killed", "closed"]);
+    }
+
+    #[test]
+    fn attempts_in_the_only_lane_of_a_queue_without_sessions_do_not_overlap() {
+        let mut history = History::alone(5);
+        history.note(ended(1, Some((WORKER, Time(2)))), None);
+        history.note(ended(2, Some((WORKER, Time(8)))), None);
+        let times: Vec<_> = history.bars().map(|bar| (bar.began, bar.lane)).collect();
+        assert_eq!(times, [(Some(Time(2)), Some(1)), (Some(Time(10)), Some(1))]);
+    }
+}

@@ -1,0 +1,571 @@
+# A look with these tasks, as tq_monitor_look() gives it.
+some_look <- function(..., now = 1000, seats = list()) {
+  tasks <- list(...)
+  n <- length(tasks$id)
+  defaults <- list(
+    serial = as.numeric(seq_len(n)), state = rep("waiting", n), worker = rep(NA_integer_, n), tag = rep(NA_character_, n),
+    progress = rep(NA_real_, n), message = rep(NA_character_, n), tries = integer(n), queued = rep(now - 100, n),
+    started = rep(NA_real_, n), finished = rep(NA_real_, n)
+  )
+  tasks <- utils::modifyList(defaults, tasks)
+  tasks$is_done <- !tasks$state %in% c("waiting", "running")
+  list(tasks = tasks, seats = utils::modifyList(list(seat = integer(), worker = integer(), rss = numeric()), seats),
+    state = "open", now = now)
+}
+
+some_query <- function(...) utils::modifyList(tq_monitor_query(function(name) NULL), list(...))
+
+found_ids <- function(look, ..., page = 1L) look$tasks$id[tq_monitor_rows(look, some_query(...), page)$rows]
+
+test_that("tasks are found by state, tag and text", {
+  look <- some_look(
+    id = c("a", "b", "c", "d"), state = c("waiting", "running", "crash", "success"),
+    tag = c("x", NA, "y", "x"), message = c(NA, "Loading", NA, NA)
+  )
+  found <- function(...) sort(found_ids(look, ...))
+  expect_identical(found(), c("a", "b", "c", "d"))
+  expect_identical(found(state = "failed"), "c")
+  expect_identical(found(state = "done"), c("c", "d"))
+  expect_identical(found(tag = "=x"), c("a", "d"))
+  expect_identical(found(tag = "-"), "b")
+  expect_identical(found(tag = "=x", state = "success"), "d")
+  expect_identical(found(find = "load"), "b")
+  expect_identical(found(find = "y"), "c")
+  expect_identical(found(find = "CRASH"), character())
+  expect_identical(found(find = "."), character())
+})
+
+test_that("rows are sorted by each column, ties by push, and missing values come last in both directions", {
+  look <- some_look(
+    id = c("t10", "t9", "t1", "t2"), state = c("waiting", "running", "success", "error"),
+    started = c(NA, 990, 950, 960), finished = c(NA, NA, 980, 970), worker = c(NA, 7L, NA, NA),
+    seats = list(worker = 7L, rss = 5e6)
+  )
+  expect_identical(found_ids(look), c("t9", "t10", "t1", "t2"))
+  expect_identical(found_ids(look, by = "id"), c("t1", "t2", "t9", "t10"))
+  expect_identical(found_ids(look, by = "id", descending = TRUE), c("t10", "t9", "t2", "t1"))
+  expect_identical(found_ids(look, by = "ran"), c("t9", "t2", "t1", "t10"))
+  expect_identical(found_ids(look, by = "ran", descending = TRUE), c("t1", "t9", "t2", "t10"))
+  expect_identical(found_ids(look, by = "waited"), c("t1", "t2", "t9", "t10"))
+  expect_identical(found_ids(look, by = "memory", descending = TRUE), c("t9", "t10", "t1", "t2"))
+  for (column in names(tq_monitor_columns)) expect_setequal(found_ids(look, by = column), look$tasks$id)
+})
+
+test_that("a page that is not there is the last one, and pages cover all tasks once", {
+  look <- some_look(id = sprintf("t%03d", 1:60))
+  pages <- lapply(1:3, function(page) found_ids(look, by = "id", page = page))
+  expect_identical(unlist(pages), look$tasks$id)
+  expect_identical(lengths(pages), c(25L, 25L, 10L))
+  last <- tq_monitor_rows(look, some_query(size = 50L), 99L)
+  expect_identical(c(last$page, last$pages, last$from, last$found), c(2L, 2L, 50L, 60L))
+  empty <- tq_monitor_rows(some_look(id = character()), some_query(), 3L)
+  expect_identical(c(empty$page, empty$pages, length(empty$rows)), c(1L, 1L, 0L))
+})
+
+test_that("whatever a browser sends, the query is one that can be", {
+  good <- tq_monitor_query(function(name) NULL)
+  bad <- list(NULL, NA, NA_character_, character(), c("a", "b"), list(), list(by = list()), list(by = "nope"), 1e9, -1, TRUE,
+    "\xff", list(list(1)))
+  for (value in bad) {
+    query <- tq_monitor_query(function(name) value)
+    query$find <- good$find
+    expect_identical(query, good)
+  }
+  expect_identical(tq_monitor_query(function(name) if (name == "sort") list(by = "id", descending = "yes"))$descending, FALSE)
+})
+
+test_that("times are said as people say them", {
+  expect_identical(
+    tq_span(c(NA, 0.0042, 0.9999, 1.25, 9.99, 59.97, 60, 3599.9, 3600, 90061), whole = FALSE),
+    c("", "4 ms", "999 ms", "1.2 s", "9.9 s", "59 s", "1 min 00 s", "59 min 59 s", "1 h 00 min", "25 h 01 min")
+  )
+  expect_identical(tq_span(c(0.4, 61.5), whole = TRUE), c("0 s", "1 min 01 s"))
+})
+
+test_that("a browser that applies the differences has the table, whatever changes", {
+  set.seed(20)
+  mirror <- tq_mirror()
+  shown <- list()
+  for (step in 1:200) {
+    ids <- sample(letters[1:8], sample(0:8, 1))
+    cells <- list(
+      state = sample(c("waiting", "running"), length(ids), TRUE), message = sample(c("", "x"), length(ids), TRUE)
+    )
+    news <- tq_mirror_update(mirror, list(tasks = list(order = ids, cells = cells)))
+    shown <- apply_table(shown, news$tasks)
+    expect_identical(as.character(names(shown)), ids)
+    for (column in names(cells)) {
+      expect_identical(as.character(unlist(lapply(shown, `[[`, column), use.names = FALSE)), cells[[column]])
+    }
+  }
+})
+
+test_that("what did not change is not sent", {
+  mirror <- tq_mirror()
+  table <- function(state) list(tasks = list(order = c("a", "b"), cells = list(state = state, tag = c("x", "y"))))
+  first <- tq_mirror_update(mirror, table(c("waiting", "waiting")))
+  expect_identical(first$tasks$order, list("a", "b"))
+  expect_identical(first$tasks$rows[[1L]], list(id = "a", set = list(state = "waiting", tag = "x")))
+  expect_identical(tq_mirror_update(mirror, table(c("waiting", "waiting"))), list())
+  expect_identical(
+    tq_mirror_update(mirror, table(c("waiting", "running"))),
+    list(tasks = list(rows = list(list(id = "b", set = list(state = "running")))))
+  )
+})
+
+test_that("ends of tasks are said in few sentences", {
+  herald <- tq_herald()
+  at <- function(now, ...) tq_herald_hear(herald, some_look(id = letters[1:4], state = c(...), now = now))
+  expect_null(at(0, "success", "running", "running", "running"))
+  expect_identical(at(1, "success", "error", "running", "running"), "Task b: failed.")
+  expect_null(at(2, "success", "error", "success", "running"))
+  expect_null(at(3, "success", "error", "success", "success"))
+  expect_identical(at(5, "success", "error", "success", "success"), "2 tasks ended: 2 finished.")
+  expect_null(at(20, "success", "error", "success", "success"))
+})
+
+test_that("the first message has the page, the next only what has changed", {
+  q <- local_queue(1)
+  gate <- local_gate()
+  q$push(gate$wait, list(gate$path), id = "a", tag = "x")
+  q$push(function() 1, id = "b")
+  wait_until(q$get_num_running() == 1)
+  test_monitor(q, {
+    first <- messages()[[1L]]
+    expect_identical(first$to, "m-monitor")
+    expect_identical(first$instance, "page-1")
+    expect_identical(names(page()), c("a", "b"))
+    expect_identical(page()$a$state, "running")
+    expect_identical(page()$a$tag, "x")
+    expect_identical(page()$a$worker, as.character(q$list_workers()$worker))
+    expect_match(page()$a$memory, "MB")
+    expect_identical(last("head")$waiting, "1")
+    expect_identical(last("tags"), list("x"))
+    gate$open()
+    expect_true(sees(page()$b$state == "success"))
+    rows <- Filter(Negate(is.null), lapply(messages()[-1L], `[[`, "tasks"))
+    told <- unlist(lapply(rows, function(news) lapply(news$rows, function(row) names(row$set))))
+    expect_true("state" %in% told)
+    expect_false("tag" %in% told)
+    wait_until(q$list_workers()$state == "idle")
+    refresh()
+    refresh()
+    count <- length(messages())
+    refresh()
+    expect_identical(length(messages()), count)
+    q$pop()
+    q$pop()
+    expect_true(sees(!length(page())))
+    expect_identical(last("page")$shown, "No tasks")
+  })
+})
+
+test_that("a page that was drawn anew gets all of it again", {
+  q <- local_queue(1)
+  q$push(function() 1, id = "a")
+  wait_until(q$get_num_done() == 1)
+  test_monitor(q, {
+    send(monitor = list(instance = "page-2", shown = TRUE))
+    again <- messages()[[length(messages())]]
+    expect_identical(again$instance, "page-2")
+    expect_identical(names(shown_page(list(again))), "a")
+    expect_true(all(c("head", "page", "workers", "chosen") %in% names(again)))
+  })
+})
+
+test_that("nothing is looked at while nobody sees it, and after the session", {
+  q <- local_queue(1)
+  counter <- local_looks()
+  test_monitor(q, {
+    expect_identical(counter$looks, 1)
+    send(monitor = list(instance = "page-1", shown = FALSE))
+    for (i in 1:5) refresh()
+    expect_identical(counter$looks, 1)
+    q$push(function() 1, id = "a")
+    send(monitor = list(instance = "page-1", shown = TRUE))
+    expect_identical(counter$looks, 2)
+    expect_identical(names(page()), "a")
+    session$close()
+    for (i in 1:5) refresh()
+    expect_identical(counter$looks, 2)
+  })
+  test_monitor(q, {
+    expect_identical(counter$looks, 3)
+    for (junk in list("x", 1, NA, list(shown = "yes"), list(1, 2), list())) send(monitor = junk)
+    refresh()
+    expect_identical(counter$looks, 3)
+  })
+})
+
+test_that("pages, sorting and filters are the server's", {
+  q <- local_queue(1)
+  q$pause()
+  q$push_many(function(i) i, lapply(1:60, list), ids = sprintf("t%02d", 1:60))
+  q$push(function() 1, id = "tagged", tag = "x")
+  test_monitor(q, {
+    expect_identical(names(page()), sprintf("t%02d", 1:25))
+    expect_identical(last("page")$shown, "1\u201325 of 61")
+    send(page = 3)
+    expect_identical(names(page()), c(sprintf("t%02d", 51:60), "tagged"))
+    send(size = "100")
+    expect_identical(length(page()), 61L)
+    expect_identical(last("page")$page, 1L)
+    send(size = "25", sort = list(by = "id", descending = TRUE))
+    expect_identical(names(page())[1:2], c("tagged", "t60"))
+    expect_identical(last("page")[c("by", "descending")], list(by = "id", descending = TRUE))
+    send(page = 2)
+    send(tag = "=x")
+    expect_identical(names(page()), "tagged")
+    send(tag = "", find = "T0")
+    expect_identical(names(page()), sprintf("t%02d", 9:1))
+    send(find = "", state = "running")
+    expect_identical(last("page")$shown, "No task is found")
+    for (junk in list("x", NA, list(), c(1, 2), Inf, -5, 1e300)) send(page = junk)
+    expect_identical(last("page")$shown, "No task is found")
+  })
+})
+
+test_that("of ten thousand tasks a page is sent", {
+  q <- local_queue(1)
+  q$pause()
+  q$push_many(function(i) i, lapply(seq_len(10000), list))
+  test_monitor(q, {
+    expect_identical(length(page()), 25L)
+    expect_lt(length(serialize(messages(), NULL)), 50000)
+    expect_identical(last("head")$waiting, "10,000")
+    expect_identical(last("page")$pages, 400L)
+  })
+})
+
+test_that("the output of the chosen task is followed, and its error told", {
+  q <- local_queue(1)
+  gates <- list(local_gate(), local_gate())
+  q$push(function(paths) {
+    cat("one ")
+    while (!file.exists(paths[[1L]])) Sys.sleep(0.005)
+    cat("two ")
+    message("three")
+    while (!file.exists(paths[[2L]])) Sys.sleep(0.005)
+    stop("four")
+  }, list(c(gates[[1L]]$path, gates[[2L]]$path)), id = "a")
+  test_monitor(q, {
+    texts <- function(stream) {
+      told <- Filter(function(news) is.list(news[[stream]]), lapply(messages(), `[[`, "output"))
+      paste(vapply(told, function(news) news[[stream]]$text, ""), collapse = "")
+    }
+    expect_null(session$returned$selected())
+    send(chosen = list(n = 1, ids = list("a"), current = "a"))
+    expect_identical(session$returned$selected(), "a")
+    expect_true(sees(texts("stdout") == "one "))
+    gates[[1L]]$open()
+    expect_true(sees(texts("stdout") == "one two " && texts("stderr") == "three\n"))
+    gates[[2L]]$open()
+    expect_true(sees(identical(last("output")$state, "error")))
+    expect_true(sees(grepl("four", last("output")$error)))
+    expect_match(texts("stderr"), "three\n", fixed = TRUE)
+    expect_identical(sum(vapply(messages(), function(message) isTRUE(message$output$reset), NA)), 1L)
+    # What was seen is not sent again.
+    count <- length(Filter(function(message) !is.null(message$output), messages()))
+    refresh()
+    expect_identical(length(Filter(function(message) !is.null(message$output), messages())), count)
+    q$pop()
+    expect_true(sees(isTRUE(last("output")$gone)))
+    expect_null(session$returned$selected())
+  })
+})
+
+test_that("a task of the same id is another task", {
+  q <- local_queue(1)
+  q$push(function() cat("first"), id = "a")
+  wait_until(q$get_num_done() == 1)
+  test_monitor(q, {
+    send(chosen = list(n = 1, ids = list("a"), current = "a"))
+    expect_identical(last("output")$stdout$text, "first")
+    q$pop()
+    q$push(function() cat("second"), id = "a")
+    expect_true(sees(identical(last("output")$stdout$text, "second")))
+    resets <- vapply(messages(), function(message) isTRUE(message$output$reset), NA)
+    expect_gt(sum(resets), 1)
+  })
+})
+
+test_that("chosen tasks are cancelled, and what was done is told", {
+  q <- local_queue(1)
+  q$push(function() 1, id = "done")
+  wait_until(q$get_num_done() == 1)
+  q$push(function() Sys.sleep(60), id = "runs")
+  q$push(function() 1, id = "waits")
+  q$push(function() 1, id = "other")
+  wait_until(q$get_num_running() == 1)
+  test_monitor(q, {
+    send(cancel = 1)
+    expect_match(last("notice"), "No chosen task")
+    send(chosen = list(n = 1, ids = list("done", "runs", "waits"), current = "runs"))
+    expect_identical(last("chosen")$active, 2L)
+    send(cancel = 2)
+    expect_identical(last("notice"), "2 tasks are being cancelled.")
+    expect_true(sees(q$get_num_done() == 4))
+    status <- q$list_tasks(idle = FALSE)
+    expect_identical(status$status[match(c("done", "runs", "waits", "other"), status$id)],
+      c("success", "cancelled", "cancelled", "success"))
+  })
+})
+
+test_that("the queue is paused, resumed and resized", {
+  q <- local_queue(1)
+  wait_until(q$list_workers()$state == "idle")
+  test_monitor(q, {
+    expect_true(last("head")$can$pause)
+    send(pause = 1)
+    expect_identical(last("head")$state, "paused")
+    expect_true(last("head")$can$resume)
+    send(resume = 1)
+    expect_identical(last("head")$state, "open")
+    send(workers = 2, resize = 1)
+    expect_identical(last("head")$workers, "2")
+    for (junk in list("many", NA, -1, 1e9, list(1, 2), NULL)) {
+      send(workers = junk, resize = runif(1))
+      expect_match(last("notice"), "must be")
+    }
+    expect_identical(nrow(q$list_workers()), 2L)
+  })
+})
+
+test_that("what is not shown is refused: tasks of others, unknown ones, and junk", {
+  q <- local_queue(1)
+  q$push(function() {cat("secret"); Sys.sleep(60)}, id = "theirs", tag = "bob")
+  q$push(function() 1, id = "mine", tag = "ann")
+  q$push(function() 1, id = "untagged")
+  wait_until(q$get_num_running() == 1)
+  test_monitor(q, tag = "ann", {
+    expect_identical(names(page()), "mine")
+    expect_identical(last("head")$waiting, "1")
+    expect_identical(last("head")$running, "0")
+    for (ids in list(list("theirs"), list("untagged"), list("nobody"), "theirs", list("mine", "theirs"))) {
+      send(chosen = list(n = 1, ids = ids, current = "theirs"))
+      send(cancel = runif(1))
+      expect_match(last("notice"), "^(No chosen|1 task)")
+    }
+    send(chosen = list(n = 2, ids = list("theirs"), current = "theirs"))
+    expect_match(last("notice"), "Refused")
+    expect_null(session$returned$selected())
+    for (i in 1:3) refresh()
+    for (junk in list(NA, 1, "mine", list(), list(ids = list(list(1), NULL, 3)), list(ids = "\xff", current = NA))) {
+      send(chosen = junk)
+    }
+    send(pause = 1, resume = 1, workers = 5, resize = 1)
+    told <- rapply(messages(), function(text) text, "character", how = "unlist")
+    expect_false(any(grepl("secret", told)))
+    expect_false("theirs" %in% told)
+    expect_false(any(unlist(last("head")$can[c("pause", "resume", "resize", "timeline")])))
+  })
+  tasks <- q$list_tasks(idle = FALSE)
+  expect_identical(tasks$state[tasks$id == "theirs"], "running")
+  expect_identical(tasks$state[tasks$id == "untagged"], "waiting")
+  expect_identical(tasks$status[tasks$id == "mine"], "cancelled")
+  expect_identical(nrow(q$list_workers()), 1L)
+  expect_output(print(q), "open")
+})
+
+test_that("without controls the server takes no command", {
+  q <- local_queue(1)
+  q$push(function() Sys.sleep(60), id = "a")
+  wait_until(q$get_num_running() == 1)
+  test_monitor(q, controls = FALSE, {
+    send(chosen = list(n = 1, ids = list("a"), current = "a"))
+    expect_identical(session$returned$selected(), "a")
+    send(cancel = 1, pause = 1, workers = 4, resize = 1)
+    refresh()
+    expect_identical(last("head")$state, "open")
+    expect_false(any(unlist(last("head")$can[c("cancel", "pause", "resume", "resize")])))
+  })
+  expect_identical(q$get_num_running(), 1L)
+  expect_identical(nrow(q$list_workers()), 1L)
+})
+
+test_that("what tasks say travels as it is, and becomes text on the page only", {
+  q <- local_queue(1)
+  evil <- "<script>alert('&')</script>"
+  gate <- local_gate()
+  q$push(function(path, evil) {
+    taskq::task_progress(0.5, evil)
+    cat(evil)
+    while (!file.exists(path)) Sys.sleep(0.005)
+  }, list(gate$path, evil), id = evil, tag = evil)
+  test_monitor(q, {
+    send(chosen = list(n = 1, ids = list(evil), current = evil))
+    expect_true(sees(identical(page()[[evil]]$message, evil)))
+    expect_identical(page()[[evil]]$tag, evil)
+    expect_identical(last("tags"), list(evil))
+    expect_identical(last("output")$stdout$text, evil)
+    gate$open()
+  })
+  script <- paste(readLines(system.file("monitor", "monitor.js", package = "taskq")), collapse = "\n")
+  ways <- "innerHTML|outerHTML|insertAdjacentHTML|document\\.write|\\.html\\(|eval\\(|new Function|setTimeout\\([\"']"
+  expect_false(grepl(ways, script))
+  expect_match(script, "textContent")
+})
+
+test_that("a session that ends cancels its tasks, or keeps them", {
+  q <- local_queue(1)
+  q$pause()
+  ids <- function() q$list_tasks(idle = FALSE)
+  status <- function(id) ids()$status[ids()$id == id]
+  browser <- mock_browser()
+  q$push(function() 1, id = "mine", tag = browser$token)
+  q$push(function() 1, id = "theirs", tag = "x")
+  test_monitor(q, {}, browser = mock_browser())
+  expect_identical(status("mine"), NA_character_)
+  test_monitor(q, session$close(), session_cleanup = "cancel", browser = browser)
+  expect_identical(status("mine"), "cancelled")
+  expect_identical(status("theirs"), NA_character_)
+  test_monitor(q, session$close(), tag = "x", session_cleanup = "keep")
+  expect_identical(status("theirs"), NA_character_)
+  test_monitor(q, session$close(), tag = "x", session_cleanup = "cancel")
+  expect_identical(status("theirs"), "cancelled")
+  q$kill()
+  expect_silent(test_monitor(q, session$close(), session_cleanup = "cancel"))
+})
+
+test_that("a queue that is closed while it is shown says so, and its controls are off", {
+  q <- local_queue(1)
+  q$push(function() 1, id = "a")
+  wait_until(q$get_num_done() == 1)
+  test_monitor(q, {
+    expect_identical(last("alert"), "")
+    q$close()
+    refresh()
+    expect_match(last("alert"), "closed")
+    expect_identical(last("head")$state, "closed")
+    expect_false(any(unlist(last("head")$can[c("pause", "resume", "resize")])))
+    expect_identical(names(page()), "a")
+    send(workers = 3, resize = 1)
+    expect_match(last("notice"), "closed")
+    send(pause = 1)
+    expect_match(last("notice"), "closed")
+  })
+})
+
+test_that("a pool that fails is shown with its reason", {
+  q <- local_queue(1, init = function() stop("no <b>licence</b>"))
+  test_monitor(q, {
+    expect_true(sees(identical(last("head")$state, "failed")))
+    expect_match(last("alert"), "no <b>licence</b>", fixed = TRUE)
+  })
+})
+
+test_that("tasks that run in this session are shown too", {
+  q <- local_queue(0)
+  q$push(function() cat("here"), id = "a")
+  test_monitor(q, {
+    expect_identical(page()$a$state, "success")
+    expect_false(last("head")$can$resize)
+    send(chosen = list(n = 1, ids = list("a"), current = "a"))
+    expect_identical(last("output")$stdout$text, "here")
+  })
+})
+
+test_that("two monitors of a queue and two queues live in one app", {
+  q <- local_queue(1, name = "first")
+  other <- local_queue(1, name = "second")
+  q$push(function() 1, id = "a")
+  other$push(function() 1, id = "b")
+  wait_until(q$get_num_done() == 1 && other$get_num_done() == 1)
+  browser <- mock_browser()
+  server <- function(input, output, session) {
+    task_q_monitor_server("one", q)
+    task_q_monitor_server("two", q, controls = FALSE)
+    task_q_monitor_server("three", other)
+  }
+  shiny::testServer(server, session = browser, expr = {
+    for (id in c("one", "two", "three")) {
+      do.call(session$setInputs, stats::setNames(list(list(instance = id, shown = TRUE)), paste0(id, "-monitor")))
+    }
+    of <- function(id) Filter(function(message) message$to == paste0(id, "-monitor"), browser$messages)
+    expect_identical(names(shown_page(of("one"))), "a")
+    expect_identical(names(shown_page(of("two"))), "a")
+    expect_identical(names(shown_page(of("three"))), "b")
+    session$setInputs(`two-pause` = 1)
+    expect_output(print(q), "open")
+    session$setInputs(`three-pause` = 1)
+    expect_output(print(q), "open")
+    expect_output(print(other), "paused")
+  })
+})
+
+test_that("the timeline is drawn when something moves, and not for those who see a part", {
+  skip_if_not(tq_has_timeline(), "plot.task_q() is not there")
+  q <- local_queue(1)
+  q$push(function() 1, id = "a")
+  wait_until(q$get_num_done() == 1)
+  test_monitor(q, {
+    expect_true(last("head")$can$timeline)
+    expect_match(session$getOutput("m-timeline")$src, "^data:image/png")
+  })
+  test_monitor(q, tag = "x", expect_error(session$getOutput("m-timeline")))
+})
+
+test_that("misuse is refused in words that help", {
+  q <- local_queue(0)
+  skip_if_not_installed("shiny")
+  expect_input_error(task_q_monitor_ui(1), "id")
+  expect_s3_class(caught(task_q_monitor_ui("m", "n")), "taskq_error_input")
+  expect_input_error(task_q_monitor_server("m", list()), "queue")
+  expect_input_error(task_q_monitor_server("m", q, tag = 1), "tag")
+  expect_input_error(task_q_monitor_server("m", q, controls = NA), "controls")
+  for (refresh in list(0, 99, Inf, NA, "fast")) {
+    expect_input_error(task_q_monitor_server("m", q, refresh = refresh), "refresh")
+  }
+  expect_input_error(task_q_monitor_server("m", q, session_cleanup = "maybe"), "session_cleanup")
+  expect_input_error(task_q_monitor_server("m", q, colour = "red"), "colour")
+  expect_input_error(task_q_monitor("queue"), "queue")
+  expect_input_error(task_q_monitor(q, launch = 1), "launch")
+  expect_input_error(task_q_monitor(q, colour = 1), "...")
+  expect_input_error(task_q_monitor(q, "x"), "...")
+  outside <- caught(task_q_monitor_server("m", q))
+  expect_s3_class(outside, "taskq_error_session")
+  expect_match(conditionMessage(outside), "inside the server")
+  missing <- caught(tq_need_shiny(quote(f()), is_there = FALSE))
+  expect_s3_class(missing, "taskq_error_package")
+  expect_identical(missing$package, "shiny")
+  expect_match(conditionMessage(missing), "install.packages(\"shiny\")", fixed = TRUE)
+})
+
+test_that("every control of the page has a name, and tables have headers and captions", {
+  skip_if_not_installed("shiny")
+  html <- as.character(task_q_monitor_ui("m"))
+  count <- function(pattern) lengths(regmatches(html, gregexpr(pattern, html)))
+  expect_identical(count("<table"), count("<caption"))
+  expect_identical(count("<th[ >]"), count("<th[^>]* scope=\"col\"|<th scope=\"col\""))
+  fields <- regmatches(html, gregexpr("<(input|select)[^>]* id=\"[^\"]+\"", html))[[1L]]
+  ids <- sub(".* id=\"([^\"]+)\"", "\\1", fields)
+  expect_gt(length(ids), 4)
+  for (id in ids) expect_match(html, sprintf("<label[^>]* for=\"%s\"", id))
+  expect_match(html, "aria-live=\"polite\"")
+})
+
+test_that("the stand-alone monitor is an app, and Ctrl-C in it leaves the queue as it was", {
+  q <- local_queue(0)
+  skip_if_not_installed("shiny")
+  expect_s3_class(task_q_monitor(q, launch = FALSE), "shiny.appobj")
+  value <- in_host(function() {
+    options(shiny.port = NULL)
+    library(taskq)
+    q <- task_q$new(1)
+    q$push(function() Sys.sleep(60), id = "a")
+    later::later(function() tools::pskill(Sys.getpid(), tools::SIGINT), 0.5)
+    ended <- tryCatch({
+      task_q_monitor(q, launch = TRUE)
+      "closed"
+    }, interrupt = function(cnd) "interrupted")
+    state <- q$list_tasks(idle = FALSE)$state
+    q$push(function() 1, id = "b")
+    q$cancel("a")
+    result <- q$collect(progress = FALSE)$status
+    q$close()
+    list(ended = ended, state = state, result = result)
+  })
+  expect_identical(value$ended, "interrupted")
+  expect_true(value$state %in% c("running", "waiting"))
+  expect_identical(value$result, c("cancelled", "success"))
+})
