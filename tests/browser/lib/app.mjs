@@ -51,6 +51,7 @@ export class App {
     this.token = randomUUID();
     this.temp = join(home, this.token);
     this.log = "";
+    this.isStopping = false;
     mkdirSync(this.temp);
   }
 
@@ -65,6 +66,7 @@ export class App {
   // Ends the app by a signal, and waits until all its processes are gone, and all files of its queue. R removes its own
   // temporary folder when it is interrupted, and not when it is killed.
   async stop(signal = "SIGINT") {
+    this.isStopping = true;
     this.child.kill(signal);
     await within(20_000, `the app ends by ${signal}`, this.ended).catch((late) => {
       this.child.kill("SIGKILL");

@@ -34,11 +34,12 @@ export class Scenario {
     } catch (error) {
       if (!(error instanceof CheckFailed)) await this.#fail("outside of the checks", error);
     }
-    for (const { page } of this.#pages) await page.context().close().catch(() => {});
+    // Visitors are there while it ends: httpuv may lose an interrupt that comes while a session ends.
     const name = "the app is interrupted: it ends, no process and no file is left";
     const running = this.#apps.filter((app) => app.isRunning);
     for (const app of running) await this.check(name, () => app.stop()).catch(() => {});
     for (const app of this.#apps) app.clean();
+    for (const { page } of this.#pages) await page.context().close().catch(() => {});
     const errors = this.#pages.flatMap(({ errors }) => errors);
     if (this.#pages.length) {
       await this.check("no page had an error on its console", () => this.equal(errors, [])).catch(() => {});
@@ -75,10 +76,11 @@ export class Scenario {
     context.setDefaultTimeout(ACTION_LIMIT);
     const page = await context.newPage();
     const errors = [];
+    const note = (error) => app.isStopping || errors.push(error); // then it cannot be reached any more
     page.on("console", (message) => {
-      if (message.type() === "error") errors.push(`${message.location().url}: ${message.text()}`);
+      if (message.type() === "error") note(`${message.location().url}: ${message.text()}`);
     });
-    page.on("pageerror", (error) => errors.push(`exception: ${error.stack}`));
+    page.on("pageerror", (error) => note(`exception: ${error.stack}`));
     this.#pages.push({ page, errors });
     await until("the app answers", () => fetch(app.url).catch(() => false)); // it says that it listens a little early
     await page.goto(app.url);

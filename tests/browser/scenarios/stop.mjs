@@ -13,7 +13,6 @@ export default async function (t) {
       const pids = [await visitor.pid(1), await visitor.pid(2)].map(String);
       const belongs = app.processes().map((process) => process.split(":")[0]);
       t.equal(pids.filter((pid) => belongs.includes(pid)), pids);
-      await visitor.close();
       await app.stop(signal);
     });
   }
