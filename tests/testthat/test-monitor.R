@@ -525,10 +525,6 @@ test_that("misuse is refused in words that help", {
   outside <- caught(task_q_monitor_server("m", q))
   expect_s3_class(outside, "taskq_error_session")
   expect_match(conditionMessage(outside), "inside the server")
-  missing <- caught(tq_need_shiny(quote(f()), is_there = FALSE))
-  expect_s3_class(missing, "taskq_error_package")
-  expect_identical(missing$package, "shiny")
-  expect_match(conditionMessage(missing), "install.packages(\"shiny\")", fixed = TRUE)
 })
 
 test_that("every control of the page has a name, and tables have headers and captions", {

@@ -97,6 +97,7 @@ test_that("the number of waiting tasks is right at every instant", {
   bars[1:20, c("started_at", "finished_at")] <- NA
   steps <- tq_waiting_steps(bars, unlisted = c(3, 3), c(2, 8), 1e6)
   expect_false(is.unsorted(steps$at))
+  expect_equal(c(steps$at[1], steps$count[1]), c(2, sum(queued < 2 & (is.na(bars$started_at) | begun >= 2))))
   for (at in seq(2.005, 7.995, by = 0.27)) {
     waiting <- sum(queued <= at & (is.na(bars$started_at) | begun > at)) + 2 * (at >= 3)
     expect_equal(steps$count[findInterval(at, steps$at)], waiting)
