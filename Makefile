@@ -1,11 +1,16 @@
 # Everything a developer does. "make help" lists the targets.
-.PHONY: help run test document install bench bench-readme check-newer vendor clean
+.PHONY: help run app test pictures document install bench bench-readme check-newer vendor clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 run: install ## install into build/library and run the example
 	@. tools/env.sh && Rscript inst/examples/main.R
+
+app: install ## the example of background jobs in Shiny, at http://127.0.0.1:3838
+	@tools/install-deps.sh app
+	@. tools/env.sh && Rscript -e \
+	  'shiny::runApp(system.file("examples/shiny-job", package = "taskq"), port = 3838, launch.browser = FALSE)'
 
 test: ## all tests; the last line is their sum
 	@tools/test.sh
@@ -27,6 +32,10 @@ bench-readme: bench ## the same, then the table and the pictures into README.md
 
 check-newer: ## build and test with newer versions of R (needs root)
 	@tools/check-newer-r.sh
+
+pictures: install ## screenshots of the example apps into man/figures
+	@tools/install-deps.sh browser
+	@tools/test/browser.sh pictures/shiny-job
 
 vendor: ## a release tarball that builds offline
 	@tools/vendor.sh

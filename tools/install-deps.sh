@@ -1,7 +1,9 @@
 #!/bin/sh
 # Installs what taskq needs from the Debian archive, only if it is missing.
-# Usage: install-deps.sh [run|test]
-# Without root or sudo it says what is missing and exits with status 1.
+# Usage: install-deps.sh [run|test|app|browser]
+# "app" is for the examples that are Shiny apps, "browser" for tests/browser.
+# Without root or sudo it says what is missing and exits with status 1. What
+# the browser tests need is optional: it says what is missing, and no more.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/env.sh
@@ -32,6 +34,17 @@ if [ "$purpose" = test ]; then
   r_packages="$r_packages roxygen2 testthat knitr rmarkdown"
   optional=$(packages_in Suggests)
 fi
+forgiving=false # whether to go on without what cannot be installed
+case $purpose in
+  app)
+    r_packages="$r_packages shiny later promises"
+    optional=bslib
+    ;;
+  browser)
+    optional="shiny later promises bslib"
+    forgiving=true
+    ;;
+esac
 
 # Prints which of the R packages are not installed (all, when R is not).
 absent() {
@@ -49,6 +62,11 @@ for package in $(absent $r_packages); do missing="$missing $(debian_name "$packa
 wanted=
 # shellcheck disable=SC2086
 for package in $(absent $optional); do wanted="$wanted $(debian_name "$package")"; done
+if [ "$purpose" = browser ]; then
+  for command in chromium nodejs npm; do
+    command -v "${command%js}" >/dev/null 2>&1 || wanted="$wanted $command"
+  done
+fi
 
 if [ -n "$missing$wanted" ]; then
   as_root=
@@ -64,7 +82,7 @@ if [ -n "$missing$wanted" ]; then
   fi
   if $can_install; then
     echo "Installing:$missing$wanted"
-    $as_root apt-get update -qq
+    $as_root apt-get update -qq || $forgiving
     for package in $wanted; do
       if apt-cache show "$package" >/dev/null 2>&1; then
         missing="$missing $package"
@@ -74,12 +92,30 @@ if [ -n "$missing$wanted" ]; then
     done
     # shellcheck disable=SC2086
     [ -z "$missing" ] || $as_root env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -y -qq --no-install-recommends $missing
+      apt-get install -y -qq --no-install-recommends $missing || $forgiving
   elif [ -n "$missing" ]; then
     echo "Missing Debian packages:$missing" >&2
     echo "Install them as root: apt-get install$missing" >&2
     echo "(optional:${wanted:- none})" >&2
     exit 1
+  else
+    echo "Optional, and only root can install them: apt-get install$wanted"
+  fi
+fi
+
+# The driver of the browser is the only thing that does not come from Debian.
+if [ "$purpose" = browser ]; then
+  mkdir -p "$BUILD/browser"
+  if cmp -s tests/browser/package-lock.json "$BUILD/browser/package-lock.json" &&
+    [ -d "$BUILD/browser/node_modules/playwright-core" ]; then
+    : # it is there
+  elif command -v npm >/dev/null 2>&1; then
+    cp tests/browser/package.json tests/browser/package-lock.json "$BUILD/browser"
+    (cd "$BUILD/browser" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier \
+      --fetch-retries=1 --cache="$BUILD/browser/cache") || {
+      rm -f "$BUILD/browser/package-lock.json"
+      echo "npm could not install playwright-core: the browser tests will be skipped."
+    }
   fi
 fi
 

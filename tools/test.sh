@@ -40,7 +40,7 @@ step() {
     "$name" "$p" "$f" "$s" $((SECONDS - start))
 }
 
-step dependencies 900 tools/install-deps.sh test
+step dependencies 900 sh -c 'tools/install-deps.sh test && tools/install-deps.sh browser'
 
 # What runs below can be recognised by this variable, and puts its files here.
 TASKQ_TEST_RUN=$(mktemp -d "${TMPDIR:-/tmp}/tq-XXXXXX")
@@ -60,6 +60,7 @@ step install 600 tools/install.sh
 step symbols 60 tools/test/symbols.sh
 step drift 120 tools/test/drift.sh
 step testthat 900 Rscript tools/test/testthat.R
+step browser 300 tools/test/browser.sh
 step chaos 240 Rscript tests/chaos/chaos.R --seconds 60 --seed "${CHAOS_SEED:-1}"
 step check 900 tools/test/check.sh
 step leftovers 60 tools/test/leftovers.sh after "$logs/before"
