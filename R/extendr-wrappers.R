@@ -110,6 +110,10 @@ rs_queue_output_since <- function(handle, task, tries, seen, limit) .Call(wrap__
 # What a task has last told of its progress: `list(fraction, message, at)`, or NULL.
 rs_queue_progress <- function(handle, task) .Call(wrap__rs_queue_progress, handle, task)
 
+# When a task will be begun: `list(position, wait)`, in milliseconds. Both are NA when it is done, and `wait`
+# when no task has run yet.
+rs_queue_position <- function(handle, task) .Call(wrap__rs_queue_position, handle, task)
+
 # A handle of the same queue that does not end it.
 rs_queue_holder <- function(handle) .Call(wrap__rs_queue_holder, handle)
 
@@ -127,10 +131,6 @@ rs_ring <- function(event_loop) .Call(wrap__rs_ring, event_loop)
 
 # Whether an event loop may be about to call into this library.
 rs_was_rung <- function() .Call(wrap__rs_was_rung)
-
-# When a task will be begun: `list(position, wait)`, in milliseconds. Both are NA when it is done, and `wait`
-# when no task has run yet.
-rs_queue_position <- function(handle, task) .Call(wrap__rs_queue_position, handle, task)
 
 # The columns of the table of tasks, oldest push first.
 rs_queue_tasks <- function(handle) .Call(wrap__rs_queue_tasks, handle)
