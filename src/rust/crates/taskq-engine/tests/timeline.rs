@@ -288,7 +288,7 @@ fn a_trace_holds_every_attempt_without_overlap() {
             assert!(pair[0].1 <= pair[1].0 + 1e-4, "{pair:?} overlap in {tid}");
         }
     }
-    let last = events.iter().filter(|event| event["ph"] == "C").last();
+    let last = events.iter().rfind(|event| event["ph"] == "C");
     assert_eq!(last.expect("one")["args"]["tasks"], 0);
     assert!(events.iter().any(|event| event["name"] == "session died"));
     assert_eq!(document["otherData"]["queue"], "mine");
