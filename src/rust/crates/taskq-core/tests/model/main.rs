@@ -212,7 +212,7 @@ impl ReferenceStateMachine for Model {
                 model.take(*task);
             }
             Op::Claim(task) => {
-                model.claim(*task);
+                model.promise(*task);
             }
             Op::Disown(task) => model.disown(*task),
             Op::Wait(duration) => {

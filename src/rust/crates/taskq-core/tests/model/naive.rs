@@ -263,7 +263,7 @@ impl Model {
         Some(ids)
     }
 
-    pub(crate) fn claim(&mut self, id: TaskId) -> bool {
+    pub(crate) fn promise(&mut self, id: TaskId) -> bool {
         let open = |task: &&mut Task| task.id == id && !task.claimed;
         let found = self.tasks.iter_mut().find(open);
         found.map(|task| task.claimed = true).is_some()
