@@ -405,7 +405,8 @@ task_q <- R6Class("task_q",
     #' ones did on average. Tasks that are pushed later and come before it, because of their
     #' priority or in the turn of another tag (see `fair` of `new()`), are not foreseen. A task that is
     #' held, because others must succeed first or for the `backoff` before its next try, counts as if
-    #' it could be begun from now on, but for no less time than what is left of its `backoff`.
+    #' it could be begun from now on, but for no less time than what is left of its `backoff`. In a
+    #' `fair` queue with more than 10000 tags only the position of the first task of each tag is exact.
     #' @param id The id of a task in the queue, a string.
     #' @return A list with `position` (a whole number: 1 is the next to be begun, 0 runs already, `NA` is
     #'   done) and `wait` (milliseconds: 0 when it runs or there is a worker for it, `Inf` while the

@@ -22,6 +22,7 @@ use std::cmp::Reverse;
 use crate::id::TaskId;
 use crate::task::Task;
 
+mod blocks;
 mod by_age;
 mod by_turns;
 
@@ -111,7 +112,7 @@ impl Waiting {
         self.order().more_isolated(than, before)
     }
 
-    /// How many come before this task, which waits, or as if it came to wait now. O(their number).
+    /// How many come before this task, which waits, or as if it came to wait now. O(a thousandth of all).
     pub(crate) fn ahead_of(&self, id: TaskId, task: &Task) -> usize {
         self.order().ahead_of(id, task)
     }

@@ -4,7 +4,8 @@ mod common;
 
 use common::{ms, plain, us, Driver};
 use taskq_core::{
-    Action, Config, Input, LookAhead, Outcome, Submission, TaskId, TaskOptions, Wait,
+    Action, Config, Input, LookAhead, Outcome, Scheduler, Submission, TaskId, TaskOptions, Time,
+    Wait,
 };
 
 fn outlook(driver: &Driver, task: TaskId) -> (usize, Wait) {
@@ -196,4 +197,61 @@ fn a_fair_queue_counts_in_turns() {
         [1, 4, 6, 8, 104]
     );
     assert_eq!((at(c), at(held)), (3, 4));
+}
+
+/// More than a block of numbers, with gaps, and with priorities.
+#[test]
+fn thousands_are_counted_exactly_in_both_orders() {
+    for fair in [false, true] {
+        let mut scheduler = Scheduler::new(Config { fair, ..plain(1) });
+        let mut tasks: Vec<TaskId> = Vec::new();
+        for number in 0..5000_u32 {
+            let submission = Submission {
+                options: TaskOptions {
+                    priority: i32::from(number % 50 == 0),
+                    isolate: number % 7 == 0,
+                    ..TaskOptions::default()
+                },
+                tag: Some("one".into()),
+                ..Submission::default()
+            };
+            tasks.push(scheduler.submit(Time(1), submission).unwrap());
+        }
+        let (cancelled, mut left): (Vec<TaskId>, Vec<TaskId>) =
+            tasks.into_iter().partition(|task| task.0 % 3 == 0);
+        let grace = None;
+        let tasks = cancelled;
+        scheduler.handle(Time(2), Input::Cancel { tasks, grace });
+        scheduler.check_invariants();
+        let position = |task| scheduler.outlook(Time(2), task).unwrap().position;
+        left.sort_by_key(|&task| (-scheduler.task(task).unwrap().priority, task));
+        for (place, &task) in left.iter().enumerate().step_by(37) {
+            assert_eq!(position(task), place + 1, "{task:?}, fair: {fair}");
+        }
+    }
+}
+
+#[test]
+fn of_very_many_tags_the_first_task_is_counted_and_the_second_estimated() {
+    const TAGS: usize = 15_000;
+    let mut scheduler = Scheduler::new(Config {
+        fair: true,
+        ..plain(1)
+    });
+    let mut tasks = Vec::new();
+    for number in 0..2 * TAGS {
+        let submission = Submission {
+            tag: Some((number % TAGS).to_string().into()),
+            ..Submission::default()
+        };
+        tasks.push(scheduler.submit(Time(1), submission).unwrap());
+    }
+    let position = |task| scheduler.outlook(Time(1), task).unwrap().position;
+    for place in [0, 1, 1023, 1024, 12_345, TAGS - 1] {
+        assert_eq!(position(tasks[place]), place + 1);
+    }
+    // With one more for those who have their turn before: extrapolated from the first 10 000.
+    let estimate = position(tasks[TAGS + 7_000]);
+    assert!(estimate.abs_diff(TAGS + 7_001) < TAGS / 3, "{estimate}");
+    assert_eq!(position(tasks[2 * TAGS - 1]), 2 * TAGS);
 }

@@ -19,7 +19,7 @@ impl Scheduler {
     /// What lies ahead at a worker comes first, then what nobody has. A task that is held counts as
     /// if it waited from now on. It waits until so many of the tasks before it have ended that there
     /// is a worker for it, each after the mean run time of the last ones, and no less than its delay
-    /// before a try. O(number of tasks before it + number of workers).
+    /// before a try. O(a thousandth of the number of tasks, + the number of workers).
     #[must_use]
     pub fn outlook(&self, now: Time, id: TaskId) -> Option<Outlook> {
         let task = self.tasks.get(id)?;

@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use super::blocks::Blocks;
 use super::{Order, Rank};
 use crate::id::TaskId;
 use crate::task::Task;
@@ -12,15 +13,21 @@ use crate::task::Task;
 #[derive(Debug, Default)]
 pub(crate) struct ByAge {
     ranks: [BTreeSet<(Reverse<i32>, TaskId)>; 2],
+    /// How many of both there are, by priority and number.
+    blocks: Blocks<Reverse<i32>>,
 }
 
 impl Order for ByAge {
     fn insert(&mut self, id: TaskId, task: &Task) {
-        self.ranks[usize::from(task.isolate())].insert(rank(id, task));
+        if self.ranks[usize::from(task.isolate())].insert(rank(id, task)) {
+            self.blocks.add(Reverse(task.priority()), id.0);
+        }
     }
 
     fn remove(&mut self, id: TaskId, task: &Task) {
-        self.ranks[usize::from(task.isolate())].remove(&rank(id, task));
+        if self.ranks[usize::from(task.isolate())].remove(&rank(id, task)) {
+            self.blocks.remove(Reverse(task.priority()), id.0);
+        }
     }
 
     fn send(&mut self, id: TaskId, task: &Task) {
@@ -48,10 +55,13 @@ impl Order for ByAge {
 
     fn ahead_of(&self, id: TaskId, task: &Task) -> usize {
         let rank = rank(id, task);
-        self.ranks
+        let (first, below) = self.blocks.below(rank.0, id.0);
+        let block = (rank.0, TaskId(first))..rank;
+        let near = self
+            .ranks
             .iter()
-            .map(|ranks| ranks.range(..rank).count())
-            .sum()
+            .map(|ranks| ranks.range(block.clone()).count());
+        self.blocks.before(rank.0) + below + near.sum::<usize>()
     }
 
     fn len(&self, isolated: bool) -> usize {
@@ -62,7 +72,14 @@ impl Order for ByAge {
         self.ranks[usize::from(isolated)].contains(&rank(id, task))
     }
 
-    fn check(&self, _: usize) {}
+    fn check(&self, _: usize) {
+        let [plain, isolated] = &self.ranks;
+        assert_eq!(
+            self.blocks.len(),
+            plain.len() + isolated.len(),
+            "tasks in blocks"
+        );
+    }
 }
 
 fn rank(id: TaskId, task: &Task) -> (Reverse<i32>, TaskId) {

@@ -19,13 +19,18 @@
 //! Invariants: a lane has a task; `rings` holds a lane under its ticket exactly when it has a task
 //! of that kind; `sent` names exactly the tasks that are sent.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
+use super::blocks::Blocks;
 use super::{Order, Rank};
 use crate::id::TaskId;
 use crate::task::Task;
+
+/// More are not looked at to say how many tasks come before one: it is done under the queue's lock.
+const LANES_LOOKED_AT: usize = 10_000;
 
 /// A priority and a tag.
 type Name = (i32, Option<Arc<str>>);
@@ -43,12 +48,19 @@ pub(crate) struct ByTurns {
     /// The tickets that were used up by the tasks which sessions have now.
     sent: HashMap<TaskId, u64>,
     last_ticket: u64,
+    /// How many tasks there are, by priority.
+    totals: BTreeMap<Reverse<i32>, usize>,
+    /// How many lanes there are, by priority and ticket.
+    tickets: Blocks<Reverse<i32>>,
+    /// How many tasks a lane has, by its first ticket and their numbers.
+    tasks: Blocks<u64>,
 }
 
 /// The tasks of one priority and one tag.
 #[derive(Debug)]
 struct Lane {
     ticket: u64,
+    first_ticket: u64,
     tasks: [BTreeSet<TaskId>; 2],
 }
 
@@ -58,18 +70,66 @@ impl ByTurns {
         self.last_ticket
     }
 
-    /// Changes a lane, which is made with this ticket if it is not there, and keeps the rings up to
-    /// date.
-    fn change(&mut self, name: Name, ticket: u64, change: impl FnOnce(&mut Lane)) {
+    /// A task comes into its lane, which has this ticket if it is new, or had none as small.
+    fn add(&mut self, id: TaskId, task: &Task, ticket: u64, drawn: u64) {
+        let (name, kind) = (name(task), usize::from(task.isolate()));
+        let priority = Reverse(name.0);
+        self.lengths[kind] += 1;
+        *self.totals.entry(priority).or_default() += 1;
+        let first_ticket = self.change(name, (ticket, drawn), |lane| {
+            lane.tasks[kind].insert(id);
+            lane.ticket = lane.ticket.min(ticket);
+        });
+        self.tasks.add(first_ticket, id.0);
+    }
+
+    /// A task leaves its lane, which goes on with the ticket that it has or with this one; returns
+    /// what it had.
+    fn drop(&mut self, id: TaskId, task: &Task, next: Option<u64>) -> u64 {
+        let (name, kind) = (name(task), usize::from(task.isolate()));
+        let priority = Reverse(name.0);
+        self.lengths[kind] -= 1;
+        if let Some(total) = self.totals.get_mut(&priority) {
+            *total -= 1;
+            if *total == 0 {
+                self.totals.remove(&priority);
+            }
+        }
+        let mut had = 0;
+        let first_ticket = self.change(name, (0, 0), |lane| {
+            lane.tasks[kind].remove(&id);
+            had = lane.ticket;
+            lane.ticket = next.unwrap_or(had);
+        });
+        self.tasks.remove(first_ticket, id.0);
+        had
+    }
+
+    /// Changes a lane, which is made with this ticket, and this one drawn for it, if it is not
+    /// there, and keeps the rings up to date. Returns its first ticket.
+    fn change(
+        &mut self,
+        name: Name,
+        (ticket, drawn): (u64, u64),
+        change: impl FnOnce(&mut Lane),
+    ) -> u64 {
         let lane = self.lanes.entry(name.clone()).or_insert_with(|| Lane {
             ticket,
+            first_ticket: drawn,
             tasks: Default::default(),
         });
         let (before, old) = (lane.has(), lane.ticket);
         change(lane);
-        let (after, new) = (lane.has(), lane.ticket);
+        let (after, new, first_ticket) = (lane.has(), lane.ticket, lane.first_ticket);
         let priority = Reverse(name.0);
-        if after == [false, false] {
+        let (was, is) = (before != [false, false], after != [false, false]);
+        if was && !(is && old == new) {
+            self.tickets.remove(priority, old);
+        }
+        if is && !(was && old == new) {
+            self.tickets.add(priority, new);
+        }
+        if !is {
             self.lanes.remove(&name);
         }
         for (kind, ring) in self.rings.iter_mut().enumerate() {
@@ -81,19 +141,25 @@ impl ByTurns {
                 ring.insert((priority, new), name.clone());
             }
         }
+        first_ticket
     }
 
-    /// The lanes from the first of them to those of this priority with a ticket less than this one:
-    /// each once.
-    fn lanes_before(&self, priority: i32, ticket: u64) -> impl Iterator<Item = (i32, &Lane)> {
-        let range = ..(Reverse(priority), ticket);
+    /// The lanes of this priority with tickets from this one to below that one: each once.
+    fn lanes_in(&self, priority: i32, tickets: Range<u64>) -> impl Iterator<Item = &Lane> {
+        let range = (Reverse(priority), tickets.start)..(Reverse(priority), tickets.end);
         let [plain, isolated] = &self.rings;
-        let lane = |name: &Name| Some((name.0, self.lanes.get(name)?));
-        let plain = plain.range(range).filter_map(move |(_, name)| lane(name));
-        let isolated = isolated
-            .range(range)
-            .filter_map(move |(_, name)| lane(name));
-        plain.chain(isolated.filter(|(_, lane)| lane.tasks[0].is_empty()))
+        let plain = plain.range(range.clone());
+        let plain = plain.filter_map(|(_, name)| self.lanes.get(name));
+        let isolated = isolated.range(range);
+        let isolated = isolated.filter_map(|(_, name)| self.lanes.get(name));
+        plain.chain(isolated.filter(|lane| lane.tasks[0].is_empty()))
+    }
+
+    /// How many of a lane are older than this.
+    fn older_than(&self, id: TaskId, lane: &Lane) -> usize {
+        let (first, below) = self.tasks.below(lane.first_ticket, id.0);
+        let near = |tasks: &BTreeSet<TaskId>| tasks.range(TaskId(first)..id).count();
+        below + lane.tasks.iter().map(near).sum::<usize>()
     }
 }
 
@@ -105,53 +171,28 @@ impl Lane {
     fn len(&self) -> usize {
         self.tasks[0].len() + self.tasks[1].len()
     }
-
-    fn older_than(&self, id: TaskId) -> usize {
-        let older = self.tasks.iter().map(|tasks| tasks.range(..id).count());
-        older.sum()
-    }
 }
 
 impl Order for ByTurns {
     fn insert(&mut self, id: TaskId, task: &Task) {
-        let kind = usize::from(task.isolate());
-        let ticket = self.draw();
-        self.lengths[kind] += 1;
-        self.change(name(task), ticket, |lane| {
-            lane.tasks[kind].insert(id);
-        });
+        let drawn = self.draw();
+        self.add(id, task, drawn, drawn);
     }
 
     fn remove(&mut self, id: TaskId, task: &Task) {
-        let kind = usize::from(task.isolate());
-        self.lengths[kind] -= 1;
-        self.change(name(task), 0, |lane| {
-            lane.tasks[kind].remove(&id);
-        });
+        self.drop(id, task, None);
     }
 
     fn send(&mut self, id: TaskId, task: &Task) {
-        let kind = usize::from(task.isolate());
         let drawn = self.draw();
-        let mut used = 0;
-        self.lengths[kind] -= 1;
-        self.change(name(task), 0, |lane| {
-            lane.tasks[kind].remove(&id);
-            used = lane.ticket;
-            lane.ticket = drawn;
-        });
+        let used = self.drop(id, task, Some(drawn));
         self.sent.insert(id, used);
     }
 
     fn give_back(&mut self, id: TaskId, task: &Task) {
-        let kind = usize::from(task.isolate());
         let drawn = self.draw();
         let ticket = self.sent.remove(&id).unwrap_or(drawn);
-        self.lengths[kind] += 1;
-        self.change(name(task), ticket, |lane| {
-            lane.tasks[kind].insert(id);
-            lane.ticket = lane.ticket.min(ticket);
-        });
+        self.add(id, task, ticket, drawn);
     }
 
     fn settle(&mut self, id: TaskId) {
@@ -191,25 +232,35 @@ impl Order for ByTurns {
     }
 
     /// All of a higher priority; the older ones of its lane; and of each other lane as many as of
-    /// its own, with one more when the other has its turn before.
+    /// its own, with one more when the other has its turn before. In an order of very many lanes the
+    /// last of these numbers is extrapolated from the first `LANES_LOOKED_AT`.
     fn ahead_of(&self, id: TaskId, task: &Task) -> usize {
         let name = name(task);
+        let priority = Reverse(name.0);
+        let higher: usize = self.totals.range(..priority).map(|(_, total)| total).sum();
         let lane = self.lanes.get(&name);
         let ticket = lane.map_or(u64::MAX, |lane| lane.ticket);
-        let older = lane.map_or(0, |lane| lane.older_than(id));
-        let mut ahead = older;
-        // When none of its own is older, those with a later turn do not come before it, and are not
-        // looked at.
-        let last = if older == 0 { ticket } else { u64::MAX };
-        for (priority, other) in self.lanes_before(name.0, last) {
-            ahead += match (priority == name.0, other.ticket.cmp(&ticket)) {
-                (false, _) => other.len(),
-                (true, std::cmp::Ordering::Less) => other.len().min(older + 1),
-                (true, std::cmp::Ordering::Equal) => 0,
-                (true, std::cmp::Ordering::Greater) => other.len().min(older),
+        let older = lane.map_or(0, |lane| self.older_than(id, lane));
+        if older == 0 {
+            let (first, below) = self.tickets.below(priority, ticket);
+            return higher + below + self.lanes_in(name.0, first..ticket).count();
+        }
+        let (mut looked_at, mut others) = (0, 0);
+        for other in self.lanes_in(name.0, 0..u64::MAX).take(LANES_LOOKED_AT) {
+            looked_at += 1;
+            others += match other.ticket.cmp(&ticket) {
+                Ordering::Less => other.len().min(older + 1),
+                Ordering::Equal => 0,
+                Ordering::Greater => other.len().min(older),
             };
         }
-        ahead
+        if looked_at == LANES_LOOKED_AT {
+            let (_, lanes) = self.tickets.below(priority, u64::MAX);
+            others = (others as f64 / looked_at as f64 * lanes as f64) as usize;
+        }
+        let all = self.totals.get(&priority).copied().unwrap_or(0);
+        let itself = usize::from(self.contains(task.isolate(), id, task));
+        higher + (older + others).min(all - itself)
     }
 
     fn len(&self, isolated: bool) -> usize {
@@ -237,6 +288,10 @@ impl Order for ByTurns {
             }
         }
         assert_eq!(lengths, self.lengths, "tasks in lanes");
+        let totals: usize = self.totals.values().sum();
+        let tasks = lengths[0] + lengths[1];
+        assert_eq!((totals, self.tasks.len()), (tasks, tasks), "tasks counted");
+        assert_eq!(self.tickets.len(), self.lanes.len(), "tickets counted");
         let rings = [self.rings[0].len(), self.rings[1].len()];
         assert_eq!(lanes, rings, "turns without a lane");
         assert_eq!(self.sent.len(), sent, "tickets of tasks that are sent");
