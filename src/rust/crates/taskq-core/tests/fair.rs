@@ -352,6 +352,25 @@ fn those_that_need_a_session_of_their_own_have_no_turns_of_their_own() {
     assert_eq!(sent, [first, b, second]);
 }
 
+/// The turn of the lane is used up by the first task, also when sessions are free for both at once.
+#[test]
+fn one_kind_is_not_sent_in_the_turn_of_the_other() {
+    let isolate = TaskOptions {
+        isolate: true,
+        ..TaskOptions::default()
+    };
+    let (mut driver, _) = Driver::ready(Config {
+        workers: 2,
+        ..fair()
+    });
+    driver.input(Input::Pause);
+    let first = driver.submit(with("a", isolate));
+    push(&mut driver, 1, "a");
+    let b = push(&mut driver, 1, "b")[0];
+    driver.input(Input::Resume);
+    assert_eq!([driver.sent().1.task, driver.sent().1.task], [first, b]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
