@@ -35,7 +35,7 @@ check-newer: ## build and test with newer versions of R (needs root)
 
 pictures: install ## screenshots of the example apps into man/figures
 	@tools/install-deps.sh browser
-	@tools/test/browser.sh pictures/shiny-job
+	@tools/test/browser.sh pictures/shiny-job pictures/monitor
 
 vendor: ## a release tarball that builds offline
 	@tools/vendor.sh

@@ -13,7 +13,7 @@
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the sending one.
 //! - `output`: what a task wrote, within a limit; `record`: what the host keeps of a task beside the scheduler's view.
 //! - `history`: what ran, for pictures; `trace`: such a picture in a file.
-//! - `clock`: the instant, and its date.
+//! - `wanted`: what the R thread waits for; `clock`: the instant, and its date.
 //!
 //! # Threads and the lock
 //! The R thread and the driver meet in one mutex. No R call, no blocking system call and no wait happens under it. The R thread
@@ -38,6 +38,7 @@ mod session;
 mod state;
 mod stem;
 pub mod trace;
+mod wanted;
 
 pub use config::{Config, EventLoop};
 pub use error::{PushError, StartFailure};

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crossbeam_channel::{Receiver, Sender};
 use taskq_core::id::{AttemptId, TaskId, Time, WorkerId};
 use taskq_core::Action;
-use taskq_core::{Begun, Counts, GoneCause, Input, Verdict};
+use taskq_core::{Begun, GoneCause, Input, Verdict};
 use taskq_core::{Outcome, QueueState, Scheduler, TaskPhase};
 use taskq_sys::board::Board;
 use taskq_sys::{process, socket};
@@ -22,12 +22,13 @@ use taskq_wire::packet;
 use crate::clock::{now, Epoch};
 use crate::config::{Config, EventLoop};
 use crate::error::StartFailure;
-use crate::history::{Asked, History};
+use crate::history::History;
 use crate::link::Link;
 use crate::outbox::Outbox;
 use crate::output::SharedCapture;
 use crate::record::{Ending, Record, TaskPayload};
 use crate::session::FinishedTask;
+use crate::wanted::Wanted;
 
 /// What the threads of a queue share.
 #[derive(Debug)]
@@ -85,21 +86,6 @@ pub(crate) struct State {
     pub(crate) driver_wakes_at: Option<Time>,
     /// A fault of ours that stopped the driver.
     pub(crate) fault: Option<String>,
-}
-
-/// What the R thread waits for, so that it is not woken for anything else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// It does not wait.
-    Nothing,
-    /// That a task is done, or that none can be.
-    Done,
-    /// That no task waits or runs.
-    Quiet,
-    /// Room for so many tasks more.
-    Room(usize),
-    /// That any task is done which was not.
-    Change,
 }
 
 /// The sending half of a session.
@@ -269,15 +255,6 @@ impl State {
         has_failed || self.has_come(is_done)
     }
 
-    /// A task that was promised is done: its loop shall hear of it.
-    pub(crate) fn keep(&mut self, task: TaskId) {
-        let record = self.records.get(&task);
-        if let Some(event_loop) = record.and_then(|record| record.promised_to) {
-            self.kept.insert((event_loop, task));
-            self.to_ring.insert(event_loop);
-        }
-    }
-
     /// A task has left the queue. What was kept of it is to be freed without the lock.
     pub(crate) fn forget(&mut self, task: TaskId) -> Option<Record> {
         let record = self.records.remove(&task)?;
@@ -285,51 +262,6 @@ impl State {
             self.kept.remove(&(event_loop, task));
         }
         Some(record)
-    }
-
-    /// Notes what has ended. To be done before a session is forgotten that may have run it.
-    fn write_history(&mut self) {
-        while let Some(ended) = self.sched.next_ended() {
-            let title = self.title_of(ended.task, ended.claimed);
-            self.history.note(ended, title);
-        }
-    }
-
-    /// Notes what is about to be done with sessions.
-    fn follow(&mut self, action: &Action) {
-        if self.inline.is_some() {
-            return;
-        }
-        match *action {
-            Action::Launch { worker } => {
-                // Without a seat it is to be killed before anything of it is there.
-                if let Some(seat) = self.sched.seat_of(worker) {
-                    self.history.launched(worker, seat, now());
-                }
-            }
-            Action::Retire { worker } => self.history.ask(worker, Asked::Retired),
-            Action::KillWorker { worker } => self.history.ask(worker, Asked::Killed),
-            Action::Shutdown => self.history.ask_all(Asked::Closed),
-            Action::KillNursery if self.sched.state() != QueueState::Open => {
-                self.history.ask_all(Asked::Closed);
-            }
-            _ => {}
-        }
-    }
-
-    /// Whether the R thread has to look. `is_done`: a task is, that was not before.
-    fn has_come(&self, is_done: bool) -> bool {
-        let is_quiet = |counts: Counts| counts.waiting + counts.running == 0;
-        match self.wanted {
-            Wanted::Nothing => false,
-            Wanted::Done => {
-                let counts = self.sched.counts();
-                counts.done > 0 || is_quiet(counts)
-            }
-            Wanted::Quiet => is_quiet(self.sched.counts()),
-            Wanted::Room(count) => self.sched.has_room(count),
-            Wanted::Change => is_done,
-        }
     }
 
     /// The user's name of the task because of which this one was skipped. It is in the queue still: nothing is taken between

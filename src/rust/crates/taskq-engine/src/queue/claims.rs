@@ -11,7 +11,7 @@ use taskq_core::{Submission, TaskPhase};
 use super::{Queue, WaitOutcome};
 use crate::error::PushError;
 use crate::record::{Record, TaskPayload};
-use crate::state::Wanted;
+use crate::wanted::Wanted;
 
 /// The tasks of one claimant. Dropping it disowns those that were not taken.
 #[derive(Debug)]

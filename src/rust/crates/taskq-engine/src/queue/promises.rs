@@ -11,6 +11,7 @@ use taskq_core::TaskPhase;
 
 use super::Queue;
 use crate::config::EventLoop;
+use crate::state::State;
 
 impl Queue {
     /// The result of a task goes to this loop from now on. False when it is gone, promised, or another claimant's. The
@@ -50,5 +51,16 @@ impl Queue {
         let state = self.shared.lock();
         let oldest = state.kept.range(all).next();
         oldest.map(|&(_, task)| task)
+    }
+}
+
+impl State {
+    /// A task that was promised is done: its loop shall hear of it.
+    pub(crate) fn keep(&mut self, task: TaskId) {
+        let record = self.records.get(&task);
+        if let Some(event_loop) = record.and_then(|record| record.promised_to) {
+            self.kept.insert((event_loop, task));
+            self.to_ring.insert(event_loop);
+        }
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use taskq_core::id::{TaskId, Time};
-use taskq_core::{TaskPhase, TaskView};
+use taskq_core::{Action, QueueState, TaskPhase, TaskView};
 
 use super::Queue;
 use crate::clock::{now, Epoch};
-use crate::history::{Bar, BarState, Life, ENTRIES};
+use crate::history::{Asked, Bar, BarState, Life, ENTRIES};
 use crate::state::State;
 
 /// What ran, runs and waits.
@@ -101,5 +101,35 @@ impl State {
     pub(crate) fn title_of(&self, task: TaskId, is_claimed: bool) -> Option<Arc<str>> {
         let record = self.records.get(&task).filter(|_| is_claimed)?;
         record.title.clone()
+    }
+
+    /// Notes what has ended. To be done before a session is forgotten that may have run it.
+    pub(crate) fn write_history(&mut self) {
+        while let Some(ended) = self.sched.next_ended() {
+            let title = self.title_of(ended.task, ended.claimed);
+            self.history.note(ended, title);
+        }
+    }
+
+    /// Notes what is about to be done with sessions.
+    pub(crate) fn follow(&mut self, action: &Action) {
+        if self.inline.is_some() {
+            return;
+        }
+        match *action {
+            Action::Launch { worker } => {
+                // Without a seat it is to be killed before anything of it is there.
+                if let Some(seat) = self.sched.seat_of(worker) {
+                    self.history.launched(worker, seat, now());
+                }
+            }
+            Action::Retire { worker } => self.history.ask(worker, Asked::Retired),
+            Action::KillWorker { worker } => self.history.ask(worker, Asked::Killed),
+            Action::Shutdown => self.history.ask_all(Asked::Closed),
+            Action::KillNursery if self.sched.state() != QueueState::Open => {
+                self.history.ask_all(Asked::Closed);
+            }
+            _ => {}
+        }
     }
 }

@@ -8,7 +8,8 @@ use taskq_wire::board::progress::Progress;
 
 use super::Queue;
 use crate::clock::now;
-use crate::state::{State, Wanted};
+use crate::state::State;
+use crate::wanted::Wanted;
 
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
