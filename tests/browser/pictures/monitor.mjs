@@ -13,6 +13,8 @@ export default async function (t) {
 
   await t.check("a picture is taken", async () => {
     await row("north").locator('[data-col="id"]').click();
+    await page.locator("summary", { hasText: "Timeline" }).click();
+    await page.locator('[data-tq="timeline"] img').waitFor();
     await t.until("reports are well under way", async () => (await percent("north")) > 55);
     await page.mouse.move(0, 0);
     await page.screenshot({ path: FILE, fullPage: true });
