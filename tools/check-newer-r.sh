@@ -19,7 +19,7 @@ inside() {
   mount --bind "$(rustc --print sysroot)" "$root/opt/rust"
   mount -o remount,bind,ro "$root/opt/rust"
   mount --bind "${CARGO_HOME:-$HOME/.cargo}/registry" "$root/opt/cargo/registry"
-  chroot "$root" /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 CARGO_HOME=/opt/cargo \
+  chroot "$root" /usr/bin/env -i --default-signal=INT,QUIT HOME=/root LC_ALL=C.UTF-8 CARGO_HOME=/opt/cargo \
     CARGO_NET_OFFLINE=true TASKQ_CARGO_TARGET=/opt/target COUNTS=/taskq/counts \
     ${http_proxy:+http_proxy="$http_proxy"} \
     PATH=/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

@@ -6,6 +6,12 @@
 # any other step counts as one test. Arguments: names of steps, to run only
 # those (after "install", most of them work alone).
 set -u
+# In the background a shell has its commands ignore Ctrl-C, which tests send: R
+# from 4.5 on then ignores it, too.
+if [[ -z ${TASKQ_SIGNALS_RESET:-} ]] && env --default-signal=INT,QUIT true 2>/dev/null; then
+  TASKQ_SIGNALS_RESET=1 exec env --default-signal=INT,QUIT "$0" "$@"
+fi
+unset TASKQ_SIGNALS_RESET
 cd "$(dirname "$0")/.." || exit 1
 . tools/env.sh
 logs=$BUILD/test

@@ -62,7 +62,7 @@ test_that("Ctrl-C in pop() loses nothing", {
   gate <- local_gate()
   q$push(gate$wait, list(gate$path))
   system(sprintf("(sleep 0.2; kill -INT %d) &", Sys.getpid()))
-  got <- tryCatch(q$pop(Inf), interrupt = function(cnd) "interrupted")
+  got <- tryCatch(q$pop(60000), interrupt = function(cnd) "interrupted")
   expect_identical(got, "interrupted")
   gate$open()
   expect_identical(q$pop(20000)$result, 42)
