@@ -30,13 +30,24 @@ tq_promise <- function(private, id, call, whole = FALSE) {
   promise
 }
 
+# A Ctrl-C must not find a task that was pushed, but has no promise yet: nobody would know its id.
 tq_run <- function(private, fun, args, id, options, call) {
   tq_need(c("later", "promises"), "promises", call)
-  id <- tq_push(private, fun, args, id, options, call)
-  if (is.null(id)) {
-    return(promises::promise_reject(tq_condition("full", "as many tasks wait as may", call)))
+  task <- tq_task(private, fun, args, id, options, call)
+  handle <- tq_handle(private, call)
+  repeat {
+    promise <- suspendInterrupts({
+      pushed <- tq_push_task(handle, task, call)
+      if (!is.list(pushed)) tq_promise(private, pushed, call)
+    })
+    if (!is.null(promise)) break
+    if (!task$block) {
+      return(promises::promise_reject(tq_condition("full", "as many tasks wait as may", call)))
+    }
+    tq_checked(.External(C_tq_wait_room, handle, 1, Inf), call)
   }
-  tq_promise(private, id, call)
+  if (!is.null(private$inline)) tq_inline_run(private$inline, handle, call)
+  promise
 }
 
 # The desk of a queue, which is only seen while something is pending.

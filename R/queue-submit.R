@@ -2,6 +2,17 @@
 
 # `options`: of tq_task_options(), or NULL for a task with the defaults of the queue.
 tq_push <- function(private, fun, args, id, options, call) {
+  task <- tq_task(private, fun, args, id, options, call)
+  while (is.list(pushed <- tq_push_task(private$handle, task, call))) {
+    if (!task$block) return(invisible(NULL))
+    tq_checked(.External(C_tq_wait_room, private$handle, 1, Inf), call)
+  }
+  if (!is.null(private$inline)) tq_inline_run(private$inline, private$handle, call)
+  invisible(pushed)
+}
+
+# What the native call takes.
+tq_task <- function(private, fun, args, id, options, call) {
   if (missing(fun)) tq_input_error("fun", NULL, "a function", call)
   if (!is.function(fun)) tq_check_function(fun, "fun", call)
   if (!identical(environment(fun), globalenv())) fun <- tq_portable_function(fun)
@@ -12,15 +23,14 @@ tq_push <- function(private, fun, args, id, options, call) {
   # What is absent from the call is left out: most of it has the same value in most tasks.
   rest <- if (length(args)) list(args = args)
   if (!is.null(options)) rest <- c(rest, options$far)
-  pushed <- .External(C_tq_push, private$handle, id, fun, rest, options$near)
-  while (is.list(pushed)) {
-    if (!identical(pushed$code, "full")) tq_push_refused(private$handle, pushed, call)
-    if (identical(options$block, FALSE)) return(invisible(NULL))
-    tq_checked(.External(C_tq_wait_room, private$handle, 1, Inf), call)
-    pushed <- .External(C_tq_push, private$handle, id, fun, rest, options$near)
-  }
-  if (!is.null(private$inline)) tq_inline_run(private$inline, private$handle, call)
-  invisible(pushed)
+  list(id = id, fun = fun, rest = rest, near = options$near, block = !identical(options$block, FALSE))
+}
+
+# The id; or a list, the refusal of a queue that is full.
+tq_push_task <- function(handle, task, call) {
+  pushed <- .External(C_tq_push, handle, task$id, task$fun, task$rest, task$near)
+  if (is.list(pushed) && !identical(pushed$code, "full")) tq_push_refused(handle, pushed, call)
+  pushed
 }
 
 # A pool that cannot start says why at every push.
