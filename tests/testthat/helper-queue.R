@@ -46,6 +46,15 @@ local_gate <- function(frame = parent.frame()) {
   )
 }
 
+# Presses Ctrl-C, so to say, so many seconds from now. system() itself ignores that for as long as it takes to start
+# something, so what it starts counts the time only when it is told to.
+interrupt_in <- function(seconds) {
+  gate <- tempfile("interrupt-")
+  wait <- sprintf("until [ -e %s ]; do sleep 0.01; done; rm %s", gate, gate)
+  system(sprintf("(%s; sleep %.3f; kill -INT %d)", wait, seconds, Sys.getpid()), wait = FALSE, ignore.stdout = TRUE)
+  invisible(file.create(gate))
+}
+
 # As a function that a user writes at the prompt. Those of a test are the package's own.
 global <- function(fun) {
   environment(fun) <- globalenv()

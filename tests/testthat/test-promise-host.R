@@ -8,8 +8,7 @@ test_that("E2: a push that is interrupted while it serializes has queued all of 
   pushed <- 0L
   interrupted <- 0L
   for (i in 1:8) {
-    # system() itself ignores the signal for as long as it takes to start this.
-    system(sprintf("(sleep %.3f; kill -INT %d)", 0.3 + i * 0.011, Sys.getpid()), wait = FALSE)
+    interrupt_in(0.1 + i * 0.011)
     deadline <- Sys.time() + 20
     # Until the signal has come: what is pushed meanwhile is queued.
     stopped <- tryCatch({

@@ -61,7 +61,7 @@ test_that("Ctrl-C in pop() loses nothing", {
   q <- local_queue(1)
   gate <- local_gate()
   q$push(gate$wait, list(gate$path))
-  system(sprintf("(sleep 0.2; kill -INT %d) &", Sys.getpid()))
+  interrupt_in(0.2)
   got <- tryCatch(q$pop(60000), interrupt = function(cnd) "interrupted")
   expect_identical(got, "interrupted")
   gate$open()

@@ -112,20 +112,17 @@ test_that("a map takes no room of max_waiting, and waits while the queue is paus
 
 test_that("a paused queue maps when it is resumed, and Ctrl-C gives the queue back as it was", {
   skip_on_cran()
-  answer <- in_host(function() {
+  answer <- in_host(function(interrupt_in) {
     q <- taskq::task_q$new(2)
     on.exit(q$kill())
     stopifnot(identical(q$map(1:2, function(i) i), list(1L, 2L)))
-    interrupt_in <- function(seconds) {
-      system(sprintf("(sleep %s; kill -INT %d) &", seconds, Sys.getpid()), ignore.stdout = TRUE)
-    }
     idle <- function() {
       deadline <- Sys.time() + 10
       while (!q$is_idle() && Sys.time() < deadline) Sys.sleep(0.01)
       q$is_idle()
     }
     q$pause()
-    interrupt_in(0.5)
+    interrupt_in(0.3)
     paused <- tryCatch(q$map(1:3, function(i) i), interrupt = function(cnd) "interrupted")
     idle_then <- idle()
     q$resume()
@@ -135,7 +132,7 @@ test_that("a paused queue maps when it is resumed, and Ctrl-C gives the queue ba
     kept <- q$pop(10000)$result
     list(paused = paused, idle_then = idle_then, running = running, kept = kept, idle = idle(),
       again = q$map(1:3, function(i) i))
-  })
+  }, global(interrupt_in))
   expect_identical(answer, list(paused = "interrupted", idle_then = TRUE, running = "interrupted", kept = 7,
     idle = TRUE, again = list(1L, 2L, 3L)))
 })

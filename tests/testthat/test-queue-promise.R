@@ -164,11 +164,7 @@ test_that("an interrupt of the loop loses nothing", {
   rounds <- 20L
   interrupts <- 0L
   for (i in seq_len(rounds)) {
-    # system() itself ignores the signal for as long as it takes to start this.
-    gate <- local_gate()
-    system(sprintf("(until [ -e %s ]; do sleep 0.01; done; sleep %.3f; kill -INT %d)", gate$path, i * 0.0037, Sys.getpid()),
-      wait = FALSE)
-    gate$open()
+    interrupt_in(i * 0.0037)
     deadline <- Sys.time() + 20
     interrupts <- interrupts + tryCatch({
       while (Sys.time() < deadline) {
