@@ -66,7 +66,7 @@ step install 600 tools/install.sh
 step symbols 60 tools/test/symbols.sh
 step drift 120 tools/test/drift.sh
 step testthat 900 Rscript tools/test/testthat.R
-step browser 300 tools/test/browser.sh
+step browser 600 tools/test/browser.sh
 step chaos 240 Rscript tests/chaos/chaos.R --seconds 60 --seed "${CHAOS_SEED:-1}"
 step check 900 tools/test/check.sh
 step leftovers 60 tools/test/leftovers.sh after "$logs/before"
