@@ -60,15 +60,15 @@ tools/test/leftovers.sh before >"$logs/before"
 manifest=src/rust/Cargo.toml
 step format 60 cargo fmt --manifest-path "$manifest" --all --check
 step core-alone 60 tools/test/core-alone.sh
-step rust 600 tools/test/rust.sh
+step rust 900 tools/test/rust.sh
 step lint 600 cargo clippy --manifest-path "$manifest" --workspace --all-targets -- -D warnings
 step install 600 tools/install.sh
 step symbols 60 tools/test/symbols.sh
 step drift 120 tools/test/drift.sh
-step testthat 900 Rscript tools/test/testthat.R
+step testthat 1500 Rscript tools/test/testthat.R
 step browser 600 tools/test/browser.sh
 step chaos 240 Rscript tests/chaos/chaos.R --seconds 60 --seed "${CHAOS_SEED:-1}"
-step check 900 tools/test/check.sh
+step check 1500 tools/test/check.sh
 step leftovers 60 tools/test/leftovers.sh after "$logs/before"
 
 printf '\n'
