@@ -11,6 +11,13 @@ tq_check_duration <- function(x, arg, call) {
   tq_input_error(arg, x, "a number of milliseconds of 0 or more, `Inf`, or a difftime", call)
 }
 
+# How often to look at something, `least` milliseconds apart or more.
+tq_check_refresh <- function(x, least, call) {
+  refresh_ms <- tq_check_duration(x, "refresh", call)
+  if (refresh_ms >= least && is.finite(refresh_ms)) return(refresh_ms)
+  tq_input_error("refresh", x, sprintf("a duration of %d milliseconds or more", least), call)
+}
+
 # One number, or the least and the greatest; always returned as two.
 tq_check_num_workers <- function(x, arg, call) {
   limit <- tq_limits$max_workers

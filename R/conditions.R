@@ -8,6 +8,7 @@
 #   taskq_error_unknown    ids                         ids that no task in the queue has
 #   taskq_error_promised   id                          a task whose result belongs to a promise
 #   taskq_error_package    packages                    a suggested package that is not installed
+#   taskq_error_full                                   as many tasks wait as may, and the caller does not
 #   taskq_error_forked     pid                         a queue of another process
 #   taskq_error_system     path (of a trace)           what the operating system refuses
 #   taskq_error_start      phase, stderr, exit_code, signal   a pool that cannot start
@@ -41,6 +42,8 @@ tq_input_error <- function(arg, value, remedy, call) {
   message <- sprintf("`%s` must be %s, not %s", arg, remedy, tq_describe(value))
   tq_throw(tq_condition("input", message, call, arg = arg, value = value, remedy = remedy))
 }
+
+tq_full_error <- function(call) tq_condition("full", "as many tasks wait as may, see `max_waiting`", call)
 
 tq_promised_error <- function(id, call) {
   message <- sprintf(

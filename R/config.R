@@ -13,6 +13,8 @@ tq_limits <- list(
   max_parents = 10L,            # length of a chain of parent errors
   stderr_tail_lines = 20L,      # lines of stderr in a crash
   redraw_ms = 100,              # how often a progress bar is drawn
+  settle_ms = 10,               # how long settling promises may hold up what else an event loop has to do
+  follow_ms = 10,               # the least time between two looks at a task that is followed in Shiny
   monitor_refresh_ms = 100L,    # the shortest time between two looks of a monitor
   monitor_workers = 100L,       # workers that a monitor lists
   monitor_tags = 100L,          # tags that a monitor offers to choose from

@@ -7,9 +7,6 @@
 # The desks with promises that are pending, by number.
 tq_desks <- new.env(parent = emptyenv())
 
-# How long settling may hold up what else the event loop has to do.
-tq_settle_seconds <- 0.01
-
 # `whole`: the promise resolves, however the task ends, to a list of its `result` and its last `progress`.
 tq_promise <- function(private, id, call, whole = FALSE) {
   tq_need(c("later", "promises"), "promises", call)
@@ -30,24 +27,26 @@ tq_promise <- function(private, id, call, whole = FALSE) {
   promise
 }
 
-# A Ctrl-C must not find a task that was pushed, but has no promise yet: nobody would know its id.
 tq_run <- function(private, fun, args, id, options, call) {
   tq_need(c("later", "promises"), "promises", call)
   task <- tq_task(private, fun, args, id, options, call)
-  handle <- tq_handle(private, call)
-  repeat {
-    promise <- suspendInterrupts({
-      pushed <- tq_push_task(handle, task, call)
-      if (!is.list(pushed)) tq_promise(private, pushed, call)
-    })
-    if (!is.null(promise)) break
-    if (!task$block) {
-      return(promises::promise_reject(tq_condition("full", "as many tasks wait as may", call)))
-    }
-    tq_checked(.External(C_tq_wait_room, handle, 1, Inf), call)
+  while (is.null(run <- tq_run_task(private, task, call))) {
+    if (!task$block) return(promises::promise_reject(tq_full_error(call)))
+    tq_checked(.External(C_tq_wait_room, private$handle, 1, Inf), call)
   }
-  if (!is.null(private$inline)) tq_inline_run(private$inline, handle, call)
-  promise
+  run$promise
+}
+
+# The `id` and the `promise` of a task of tq_task(), or NULL where the queue is full. A Ctrl-C must not find a task that was
+# pushed, but has no promise yet: nobody would know its id.
+tq_run_task <- function(private, task, call, whole = FALSE) {
+  handle <- tq_handle(private, call)
+  run <- suspendInterrupts({
+    pushed <- tq_push_task(handle, task, call)
+    if (!is.list(pushed)) list(id = pushed, promise = tq_promise(private, pushed, call, whole))
+  })
+  if (!is.null(run) && !is.null(private$inline)) tq_inline_run(private$inline, handle, call)
+  run
 }
 
 # The desk of a queue, which is only seen while something is pending.
@@ -87,7 +86,7 @@ tq_serial_key <- as.character
 # and no interrupt can come from it.
 tq_settle <- function(loop) {
   suspendInterrupts({
-    until <- proc.time()[["elapsed"]] + tq_settle_seconds
+    until <- proc.time()[["elapsed"]] + tq_limits$settle_ms / 1000
     for (desk in as.list(tq_desks)) {
       while (is.double(task <- rs_queue_kept(desk$handle, loop))) {
         tq_settle_one(desk, task)

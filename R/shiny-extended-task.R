@@ -15,7 +15,8 @@
 #'
 #' @section Methods:
 #' * `invoke(...)`: runs `fun(...)` on the queue, beside what runs already. Returns the id of the invocation,
-#'   invisibly, and does not wait. When the queue does not take it, it has ended in an error at once.
+#'   invisibly, and does not wait. When the queue does not take it, because it is full or closed, it has ended
+#'   in an error at once.
 #' * `status(id = NULL)`: "initial" when nothing was invoked, "running" from `invoke()` to the end (so also
 #'   while it waits for a worker), then "success", "error" or "cancelled".
 #' * `result(id = NULL)`: the value. Before the end the output that asks is left as it is, as by
@@ -75,19 +76,24 @@ task_q_extended_task <- function(queue, fun, ..., tag = NULL, session_cleanup = 
   }
   if (!is.null(tag) && !tq_is_string(tag)) tq_input_error("tag", tag, "one non-empty string, or NULL", call)
   session_cleanup <- tq_check_choice(session_cleanup, c("keep", "cancel"), "session_cleanup", call)
-  refresh <- tq_check_duration(refresh, "refresh", call)
-  if (refresh < 10) tq_input_error("refresh", refresh, "10 milliseconds or more", call)
-  tq_extended_task$new(queue, fun, options, tag, session_cleanup, refresh)
+  refresh <- tq_check_refresh(refresh, tq_limits$follow_ms, call)
+  session <- shiny::getDefaultReactiveDomain()
+  # All that push() has by default, but for these.
+  defaults <- lapply(as.list(formals(queue$push))[c(allowed, "tag", "block")], eval, baseenv())
+  given <- c(options, tag = tag %||% session$token, block = FALSE)
+  defaults[names(given)] <- given
+  options <- do.call(tq_task_options, c(defaults, list(call = call)), quote = TRUE)
+  tq_extended_task$new(session, queue, fun, options, session_cleanup, refresh)
 }
 
 tq_extended_task <- R6Class("task_q_extended_task",
   cloneable = FALSE,
   public = list(
-    initialize = function(queue, fun, options, tag, session_cleanup, refresh) {
-      private$session <- shiny::getDefaultReactiveDomain()
+    initialize = function(session, queue, fun, options, session_cleanup, refresh) {
+      private$session <- session
       private$queue <- queue
       private$fun <- fun
-      private$options <- c(options, tag = tag %||% private$session$token)
+      private$options <- options
       private$refresh <- refresh
       private$all <- shiny::reactiveVal(character())
       private$jobs <- new.env(parent = emptyenv())
@@ -97,17 +103,13 @@ tq_extended_task <- R6Class("task_q_extended_task",
       self
     },
     invoke = function(...) {
-      job <- tq_job(private$session)
-      id <- tryCatch(
-        do.call(private$queue$push, c(list(private$fun, list(...)), private$options)),
-        taskq_error = function(cnd) {
-          job$end("error", error = cnd)
-          sprintf(".failed-%d", length(shiny::isolate(private$all())) + 1L)
-        }
-      )
+      job <- tq_job()
+      id <- tryCatch(private$start(job, list(...), sys.call()), taskq_error = function(cnd) {
+        job$end("error", error = cnd)
+        sprintf(".failed-%d", length(shiny::isolate(private$all())) + 1L)
+      })
       private$jobs[[id]] <- job
       private$all(c(shiny::isolate(private$all()), id))
-      if (is.null(job$ended)) job$follow(private$queue, id, private$refresh)
       invisible(id)
     },
     status = function(id = NULL) {
@@ -133,11 +135,14 @@ tq_extended_task <- R6Class("task_q_extended_task",
       if (!is.null(id)) shiny::isolate(private$job(id))
       ids <- id %||% shiny::isolate(private$all())
       running <- Filter(function(id) is.null(private$jobs[[id]]$ended), ids)
-      # One that has just ended may be in its promise already.
-      cancelled <- vapply(running, function(id) {
-        tryCatch(private$queue$cancel(id)[[1L]], taskq_error_unknown = function(cnd) FALSE)
-      }, NA)
-      invisible(cancelled)
+      if (!length(running)) return(invisible(logical()))
+      # All at once, so that none is begun in the place of another. One that has just ended may be in its promise already.
+      cancelled <- tryCatch(private$queue$cancel(running), taskq_error_unknown = function(cnd) {
+        private$queue$cancel(setdiff(running, cnd$ids))
+      })
+      ends <- running %in% names(which(cancelled))
+      names(ends) <- running
+      invisible(ends)
     },
     ids = function() private$all(),
     print = function(...) {
@@ -148,9 +153,21 @@ tq_extended_task <- R6Class("task_q_extended_task",
     }
   ),
   private = list(
-    session = NULL, queue = NULL, fun = NULL, options = NULL, refresh = NULL,
+    session = NULL, queue = NULL, fun = NULL, refresh = NULL,
+    options = NULL,  # of tq_task_options()
     all = NULL,   # the ids, reactive
     jobs = NULL,  # by id, see tq_job()
+    # Puts an invocation on the queue; its id. An app must not wait, so a queue that is full refuses.
+    start = function(job, args, call) {
+      queue <- private$queue$.__enclos_env__$private
+      task <- tq_task(queue, private$fun, args, NULL, private$options, call)
+      run <- tq_run_task(queue, task, call, whole = TRUE)
+      if (is.null(run)) tq_throw(tq_full_error(call))
+      promises::then(run$promise, function(whole) tq_job_end(job, whole))
+      # Without a session, in a test for instance, somebody else has to look.
+      if (!is.null(private$session)) tq_job_observe(job, private$queue, run$id, private$refresh, private$session)
+      run$id
+    },
     job = function(id) {
       ids <- private$all()
       if (is.null(id)) return(if (length(ids)) private$jobs[[ids[length(ids)]]])
@@ -161,7 +178,7 @@ tq_extended_task <- R6Class("task_q_extended_task",
 )
 
 # One invocation. `ended` is NULL until it has, then a list of `value` and `error`.
-tq_job <- function(session) {
+tq_job <- function() {
   job <- new.env(parent = emptyenv())
   job$ended <- NULL
   job$shows_output <- FALSE
@@ -171,12 +188,6 @@ tq_job <- function(session) {
   job$end <- function(status, value = NULL, error = NULL) {
     job$ended <- list(value = value, error = error)
     job$status(status)
-  }
-  job$follow <- function(queue, id, refresh) {
-    whole <- tq_promise(queue$.__enclos_env__$private, id, call = NULL, whole = TRUE)
-    promises::then(whole, function(whole) tq_job_end(job, whole))
-    # Without a session, in a test for instance, somebody else has to look.
-    if (!is.null(session)) tq_job_observe(job, queue, id, refresh, session)
   }
   job
 }

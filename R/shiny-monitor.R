@@ -120,7 +120,7 @@ tq_monitor_options <- function(queue, tag, controls, refresh, call) {
     is_inline = !is.null(private$inline),
     tag = tq_check_label(tag, "tag", call),
     controls = tq_check_flag(controls, "controls", call),
-    refresh_ms = tq_check_refresh(refresh, call)
+    refresh_ms = tq_check_refresh(refresh, tq_limits$monitor_refresh_ms, call)
   )
 }
 
@@ -146,13 +146,4 @@ tq_cancel_at_end <- function(session, queue, tag) {
 
 tq_check_monitor_id <- function(id, call) {
   if (!tq_is_string(id)) tq_input_error("id", id, "one non-empty string", call)
-}
-
-tq_check_refresh <- function(x, call) {
-  refresh_ms <- tq_check_duration(x, "refresh", call)
-  if (refresh_ms < tq_limits$monitor_refresh_ms || is.infinite(refresh_ms)) {
-    remedy <- sprintf("a duration of %d milliseconds or more", tq_limits$monitor_refresh_ms)
-    tq_input_error("refresh", x, remedy, call)
-  }
-  refresh_ms
 }

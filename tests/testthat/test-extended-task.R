@@ -112,6 +112,37 @@ test_that("an invocation that the queue does not take has ended in an error", {
   })
 })
 
+test_that("an app does not wait for room in a queue", {
+  skip_without_shiny()
+  q <- local_queue(1, max_waiting = 1)
+  q$pause()
+  in_server(queue = q, {
+    task <- task_q_extended_task(queue, function(x) x)
+    ids <- vapply(1:3, function(x) task$invoke(x), "")
+    states <- vapply(ids, function(id) shiny::isolate(task$status(id)), "")
+    expect_identical(unname(states), c("running", "error", "error"))
+    expect_error(shiny::isolate(task$result()), class = "taskq_error_full")
+    queue$resume()
+    expect_true(flush_until(session, task$status(ids[1L]) == "success"))
+  })
+  expect_true(q$is_idle())
+})
+
+test_that("all that run are cancelled at once, those that wait are never begun", {
+  skip_without_shiny()
+  q <- local_queue(1)
+  in_server(queue = q, {
+    task <- task_q_extended_task(queue, function() Sys.sleep(100))
+    ids <- vapply(1:5, function(x) task$invoke(), "")
+    expect_true(wait_until(queue$get_num_running() == 1L))
+    expect_identical(task$cancel(), stats::setNames(rep(TRUE, 5L), ids))
+    expect_true(flush_until(session, all(vapply(ids, task$status, "") == "cancelled")))
+  })
+  # A bar for each, of which one was begun.
+  began <- tq_timeline(q$.__enclos_env__$private, NULL)$started_at
+  expect_identical(sum(!is.na(began)), 1L)
+})
+
 test_that("what runs when the session ends goes on, or is cancelled, as was asked for", {
   skip_without_shiny()
   for (cleanup in c("keep", "cancel")) {
@@ -143,6 +174,7 @@ test_that("wrong arguments are named", {
   expect_input_error(task_q_extended_task(q, function() 1, tag = 1), "tag")
   expect_input_error(task_q_extended_task(q, function() 1, session_cleanup = "maybe"), "session_cleanup")
   expect_input_error(task_q_extended_task(q, function() 1, refresh = 0), "refresh")
+  expect_input_error(task_q_extended_task(q, function() 1, timeout = -1), "timeout")
 })
 
 test_that("it is an ExtendedTask to those who have methods for one", {
