@@ -22,9 +22,9 @@ use crate::record::{DoneTask, Record, TaskPayload};
 use crate::state::{Shared, State};
 
 mod claims;
-mod follow;
 mod inline;
 mod map;
+mod output;
 mod promises;
 mod steer;
 mod tables;
@@ -32,9 +32,9 @@ mod thread;
 mod timeline;
 mod watch;
 
-pub use follow::{OutputNews, Stretch};
 pub use inline::{InlineStep, InlineTask};
 pub use map::{Map, MapOutcome};
+pub use output::{OutputNews, Stretch};
 pub use tables::{SeatRow, TaskRow};
 pub use timeline::Timeline;
 pub use watch::{Awaited, WaitOutcome};

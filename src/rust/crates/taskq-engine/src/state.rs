@@ -206,7 +206,7 @@ impl State {
         let mut written: Vec<WorkerId> = Vec::new();
         self.write_history();
         while let Some(action) = self.sched.next_action() {
-            self.follow(&action);
+            self.note_action(&action);
             match action {
                 Action::Send { worker, attempt } => {
                     self.send(worker, attempt);

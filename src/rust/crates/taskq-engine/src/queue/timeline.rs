@@ -112,7 +112,7 @@ impl State {
     }
 
     /// Notes what is about to be done with sessions.
-    pub(crate) fn follow(&mut self, action: &Action) {
+    pub(crate) fn note_action(&mut self, action: &Action) {
         if self.inline.is_some() {
             return;
         }
