@@ -59,7 +59,7 @@ tq_open <- function(private, session, limits, call) {
 tq_warn_in_server <- function(call) {
   if (!isNamespaceLoaded("shiny") || is.null(shiny::getDefaultReactiveDomain())) return(invisible())
   message <- paste(
-    "this queue is made inside `server`, so each visitor gets sessions of his own, which end when the queue is collected;",
+    "this queue is made inside `server`, so each visitor gets sessions apart, which end when the queue is collected;",
     "make it outside, before shinyApp(), and it is shared by all and outlives them"
   )
   warning(structure(

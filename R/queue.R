@@ -375,7 +375,7 @@ task_q <- R6Class("task_q",
     #' @param id The id of a task in the queue, a string. It may be done.
     #' @return A [promises::promise]. Throws `taskq_error_unknown` (field `ids`), and
     #'   `taskq_error_promised` (field `id`) for a task that has a promise already: keep the first, and use
-    #'   it as often as you like.
+    #'   it as often as you like; `taskq_error_package` (field `packages`) where one of them is missing.
     promise = function(id) tq_promise(private, id, call = sys.call()),
 
     #' @description

@@ -1,7 +1,7 @@
 # An API whose slow endpoint does not block the others: it returns a promise, and the work runs on a queue.
 #
 #   Rscript -e 'plumber::pr_run(plumber::pr(system.file("examples/plumber/plumber.R", package = "taskq")), port = 8000)'
-#   curl http://127.0.0.1:8000/estimate?n=10000000 & curl http://127.0.0.1:8000/ping
+#   curl 'http://127.0.0.1:8000/estimate?n=10000000' & curl http://127.0.0.1:8000/ping
 #
 # The queue is made once, when the API starts; its sessions end with it.
 
