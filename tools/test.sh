@@ -46,6 +46,12 @@ step() {
     "$name" "$p" "$f" "$s" $((SECONDS - start))
 }
 
+# What the log of a failed step says of the reason: last in the output, where even its last lines alone tell.
+reason() {
+  local faults='^ *── (Failure|Error)|^error(\[|:)|^test .* FAILED$|panicked at|^\* checking .*(ERROR|WARNING|NOTE)$|^(Error|not ok|FAULT)'
+  grep -E -A 3 -e "$faults" "$logs/$1.log" | grep -v '^--$' | cut -c 1-160 | tail -n 12
+}
+
 step dependencies 900 sh -c 'tools/install-deps.sh test && tools/install-deps.sh browser'
 
 # What runs below can be recognised by this variable, and puts its files here.
@@ -72,6 +78,10 @@ step check 1500 tools/test/check.sh
 step leftovers 60 tools/test/leftovers.sh after "$logs/before"
 
 printf '\n'
+for name in "${failures[@]}"; do
+  printf '%s failed:\n' "$name"
+  reason "$name"
+done
 ((failed)) && echo "Failed: ${failures[*]} (logs in build/test)"
 echo "$passed passed, $failed failed, $skipped skipped" | tee "$logs/summary"
 ((failed == 0))
