@@ -1,5 +1,5 @@
 # Everything a developer does. "make help" lists the targets.
-.PHONY: help run app test pictures document install bench bench-readme check-newer vendor clean
+.PHONY: help run app test pictures document install bench bench-readme check-newer check-cran vendor clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -36,6 +36,10 @@ check-newer: ## build and test with newer versions of R (needs root)
 pictures: install ## screenshots of the example apps into man/figures
 	@tools/install-deps.sh browser
 	@tools/test/browser.sh pictures/shiny-job pictures/monitor
+
+check-cran: vendor ## the release through R CMD check --as-cran, here and with newer versions of R (needs root)
+	@unshare --net tools/test/as-cran.sh build/taskq_*.tar.gz
+	@tools/check-newer-r.sh -c build/taskq_*.tar.gz
 
 vendor: ## a release tarball that builds offline
 	@tools/vendor.sh

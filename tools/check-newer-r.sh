@@ -1,8 +1,9 @@
 #!/bin/bash
 # Builds and tests the package with the R of newer Debian releases, each in a
 # root of its own made by debootstrap. Needs root, and the network for apt.
-# Usage: check-newer-r.sh [-d folder] [suite...]      (default: trixie sid)
-# With -d the roots stay in that folder for the next time.
+# Usage: check-newer-r.sh [-d folder] [-c tarball] [suite...]   (default: trixie sid)
+# With -d the roots stay in that folder for the next time. With -c that release
+# (see vendor.sh) goes through R CMD check --as-cran, without a network, instead.
 #
 # All mounts and processes live in namespaces of their own: they are gone when
 # this script ends, however it ends, and the host never sees them.
@@ -23,24 +24,36 @@ inside() {
     CARGO_NET_OFFLINE=true TASKQ_CARGO_TARGET=/opt/target COUNTS=/taskq/counts \
     ${http_proxy:+http_proxy="$http_proxy"} \
     PATH=/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    /bin/sh -euc '
-      cd /taskq
-      tools/install-deps.sh test
-      R --version | head -n 1
-      tools/install.sh
-      . tools/env.sh
-      Rscript tools/test/testthat.R'
+    /bin/sh -euc "$in_root"
 }
 if [[ ${1:-} == --inside ]]; then
+  in_root='
+    cd /taskq
+    tools/install-deps.sh test
+    R --version | head -n 1'
+  if [[ $3 == check ]]; then
+    in_root+='
+    exec unshare --net tools/test/as-cran.sh /taskq/release/taskq_*.tar.gz'
+  else
+    in_root+='
+    tools/install.sh
+    . tools/env.sh
+    Rscript tools/test/testthat.R'
+  fi
   inside "$2"
   exit
 fi
 
 folder=
-if [[ ${1:-} == -d ]]; then
-  folder=$2
-  shift 2
-fi
+release=
+while getopts d:c: option; do
+  case $option in
+    d) folder=$OPTARG ;;
+    c) release=$OPTARG ;;
+    *) exit 2 ;;
+  esac
+done
+shift $((OPTIND - 1))
 suites=("$@")
 ((${#suites[@]})) || suites=(trixie sid)
 
@@ -81,7 +94,14 @@ for suite in "${suites[@]}"; do
     touch "$root/.complete"
   fi
   tools/stage.sh "$root/taskq"
-  unshare --mount --pid --fork --kill-child "$0" --inside "$root" || status=1
+  work=test
+  if [[ -n $release ]]; then
+    work=check
+    mkdir -p "$root/taskq/release"
+    cp "$release" "$root/taskq/release"
+  fi
+  unshare --mount --pid --fork --kill-child "$0" --inside "$root" "$work" || status=1
+  if [[ $work == check ]]; then continue; fi
   if [[ -s $root/taskq/counts ]]; then
     read -r passed failed skipped <"$root/taskq/counts"
     echo "--- $suite: $passed passed, $failed failed, $skipped skipped"

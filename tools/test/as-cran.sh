@@ -1,0 +1,23 @@
+#!/bin/bash
+# R CMD check --as-cran of a release, as on a machine without a network and with
+# nothing of ours but the tarball. Prints the log's summary.
+# Usage: as-cran.sh tarball
+#
+# Left out is what asks CRAN or a time server, and the manual, which needs LaTeX.
+# The one note that a new package always has is not ours.
+set -eu
+tarball=$(realpath "$1")
+unset NOT_CRAN TASKQ_CARGO_TARGET CARGO_TARGET_DIR
+export CARGO_NET_OFFLINE=true LC_ALL=C.UTF-8
+export _R_CHECK_CRAN_INCOMING_REMOTE_=false _R_CHECK_SYSTEM_CLOCK_=false _R_CHECK_FORCE_SUGGESTS_=false
+work=$(dirname "$tarball")/as-cran
+rm -rf "$work"
+mkdir "$work"
+cd "$work"
+status=0
+R CMD check --as-cran --no-manual "$tarball" || status=$?
+version=$(R --version | sed -n '1s/ *(.*//p')
+du -h "$tarball"
+echo "--- $version: $(grep '^Status:' taskq.Rcheck/00check.log || echo 'did not get to the end')"
+sed -n '/\.\.\. \(NOTE\|WARNING\|ERROR\)$/,/^\* /{/\.\.\. OK$/!p}' taskq.Rcheck/00check.log
+exit "$status"
