@@ -39,7 +39,7 @@ step() {
   else
     f=1
   fi
-  ((SECONDS - start >= limit)) && echo "Stopped after $limit s."
+  ((SECONDS - start >= limit)) && echo "Stopped after $limit s." | tee -a "$logs/$name.log"
   ((passed += p, failed += f, skipped += s))
   ((f)) && failures+=("$name")
   printf -- '--- %s: %d passed, %d failed, %d skipped (%d s)\n' \
@@ -48,7 +48,7 @@ step() {
 
 # What the log of a failed step says of the reason: last in the output, where even its last lines alone tell.
 reason() {
-  local faults='^ *── (Failure|Error)|^error(\[|:)|^test .* FAILED$|panicked at|^\* checking .*(ERROR|WARNING|NOTE)$|^(Error|not ok|FAULT)'
+  local faults='^ *── (Failure|Error)|^error(\[|:)|^test .* FAILED$|panicked at|^\* checking .*(ERROR|WARNING|NOTE)$|^(Error|not ok|FAULT|VIOLATION|Left behind|Stopped after)'
   grep -E -A 3 -e "$faults" "$logs/$1.log" | grep -v '^--$' | cut -c 1-160 | tail -n 12
 }
 
