@@ -190,7 +190,7 @@ impl Driver {
         let own = self.deadlines.first().map(|&(at, _)| at);
         let next = [own, state.sched.next_wakeup()].into_iter().flatten().min();
         state.driver_wakes_at = next;
-        if !self.ready.is_empty() || !state.errands.is_empty() {
+        if self.nursery_stirs || !self.ready.is_empty() || !state.errands.is_empty() {
             return Some(Duration::ZERO);
         }
         let wait = next.map(|at| at.since(now()));

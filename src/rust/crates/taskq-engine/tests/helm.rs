@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::{text, wait_for, Fixture, Options, DEADLINE};
@@ -43,6 +44,26 @@ fn a_session_that_dies_while_the_r_thread_listens_is_replaced() {
         fixture.push(None, "signal 9");
         let cause = GoneCause::Signaled { signal: 9 };
         assert_eq!(fixture.pop().outcome, Outcome::Crash { cause });
+    }
+}
+
+#[test]
+fn a_nursery_that_dies_while_the_r_thread_listens_is_replaced() {
+    let fixture = Fixture::new();
+    for _ in 0..3 {
+        let nursery = fixture.nursery();
+        wait_briefly(&fixture);
+        fixture.push(None, "sleep 60000");
+        let queue = Arc::clone(fixture.queue());
+        let killer = std::thread::spawn(move || {
+            wait_for("the task to run", || {
+                (queue.counts().running == 1).then_some(())
+            });
+            taskq_sys::process::kill(nursery, 9)
+        });
+        let cause = GoneCause::NurseryLost;
+        assert_eq!(fixture.pop().outcome, Outcome::Crash { cause });
+        killer.join().expect("no panic").expect("it lived");
     }
 }
 
