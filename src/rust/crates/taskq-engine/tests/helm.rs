@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::fs;
 use std::time::Duration;
 
 use common::{text, wait_for, Fixture, Options, DEADLINE};
@@ -53,12 +53,10 @@ fn a_nursery_that_dies_while_the_r_thread_listens_is_replaced() {
     for _ in 0..3 {
         let nursery = fixture.nursery();
         wait_briefly(&fixture);
-        fixture.push(None, "sleep 60000");
-        let queue = Arc::clone(fixture.queue());
+        let mark = fixture.dir().join("mark");
+        fixture.push(None, &format!("mark {}; sleep 60000", mark.display()));
         let killer = std::thread::spawn(move || {
-            wait_for("the task to run", || {
-                (queue.counts().running == 1).then_some(())
-            });
+            wait_for("the task to begin", || fs::remove_file(&mark).ok());
             taskq_sys::process::kill(nursery, 9)
         });
         let cause = GoneCause::NurseryLost;
