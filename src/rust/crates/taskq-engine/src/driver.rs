@@ -1,5 +1,6 @@
-//! The driver: the one thread of a queue, and its only loop. What the operating system tells becomes an input of the scheduler;
-//! what the scheduler wants, and the R thread could not do at once, is done here.
+//! The driver: the one loop of a queue, a turn at a time. What the operating system tells becomes an input of the scheduler;
+//! what the scheduler wants, and the R thread could not do at once, is done here. It has a thread of its own, which lends the
+//! [helm](crate::helm) to the R thread.
 //!
 //! It sleeps in the poller until an event or the next deadline, and holds the lock only while it steps the machine, never
 //! while it reads, spawns or waits.
@@ -47,9 +48,11 @@ const GATHER_LEAST: Duration = Duration::from_micros(10);
 /// descriptors in its sockets where there was none.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+#[derive(Debug)]
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     poll: Poll,
+    events: Events,
     board: OwnedFd,
     nursery: Option<Nursery>,
     /// Whether the nursery has said that it is up.
@@ -65,6 +68,8 @@ pub(crate) struct Driver {
     oom: oom::Watch,
     /// The driver's own deadlines.
     deadlines: BTreeSet<(Time, Deadline)>,
+    /// Whether it is the R thread that listens: errands wait.
+    is_guest: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +90,7 @@ impl Driver {
         let driver = Driver {
             shared,
             poll,
+            events: Events::with_capacity(256),
             board,
             nursery: None,
             nursery_is_up: false,
@@ -94,40 +100,70 @@ impl Driver {
             births: births::Births::default(),
             oom: oom::Watch::new(),
             deadlines: BTreeSet::new(),
+            is_guest: false,
         };
         Ok((driver, waker))
     }
 
-    /// Runs until the queue is closed and nothing of it is left.
-    pub(crate) fn run(&mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(256);
+    /// Does what was wanted before there was a driver.
+    pub(crate) fn begin(&mut self) {
         self.step(|_, _| ());
-        while !self.is_over() {
-            let timeout = self.plan();
-            match self.poll.poll(&mut events, timeout) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                other => other?,
+    }
+
+    /// One turn of the loop: sleeps until something is to be done, and does it.
+    pub(crate) fn turn(&mut self) -> io::Result<()> {
+        let timeout = self.plan();
+        self.listen(timeout)?;
+        if std::mem::take(&mut self.nursery_stirs) {
+            self.read_nursery();
+        }
+        let has_news = self.read_sessions();
+        self.meet_deadlines();
+        let leisure = self.step(|state, now| {
+            state.flush_stalled();
+            if state.sched.next_wakeup().is_some_and(|at| at <= now) {
+                state.sched.handle(now, Input::Tick);
             }
+            state.sched.leisure()
+        });
+        if has_news {
+            gather(leisure);
+        }
+        Ok(())
+    }
+
+    /// One turn of a guest, no longer than `limit`: hears sessions, and nothing else. Whether there is more to do, which is
+    /// left as it is for the driver's thread.
+    pub(crate) fn turn_of_guest(&mut self, limit: Option<Duration>) -> io::Result<bool> {
+        let planned = self.plan();
+        self.listen(planned.into_iter().chain(limit).min())?;
+        self.is_guest = true;
+        self.read_sessions();
+        self.is_guest = false;
+        let now = now();
+        let state = self.shared.lock();
+        let is_due = |at: Time| at <= now;
+        Ok(self.nursery_stirs
+            || self.deadlines.first().is_some_and(|&(at, _)| is_due(at))
+            || !state.errands.is_empty()
+            || !state.stalled.is_empty()
+            || state.sched.next_wakeup().is_some_and(is_due))
+    }
+
+    /// Sleeps until an event, and notes what has come.
+    fn listen(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        let listened = self.poll.poll(&mut events, timeout);
+        if listened.is_ok() {
             for event in &events {
                 self.note(event);
             }
-            if std::mem::take(&mut self.nursery_stirs) {
-                self.read_nursery();
-            }
-            let has_news = self.read_sessions();
-            self.meet_deadlines();
-            let leisure = self.step(|state, now| {
-                state.flush_stalled();
-                if state.sched.next_wakeup().is_some_and(|at| at <= now) {
-                    state.sched.handle(now, Input::Tick);
-                }
-                state.sched.leisure()
-            });
-            if has_news {
-                gather(leisure);
-            }
         }
-        Ok(())
+        self.events = events;
+        match listened {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            other => other,
+        }
     }
 
     /// Ends everything at once: the queue is over, or the driver has a fault.
@@ -143,7 +179,8 @@ impl Driver {
         self.sessions.clear();
     }
 
-    fn is_over(&self) -> bool {
+    /// Whether the queue is closed and nothing of it is left.
+    pub(crate) fn is_over(&self) -> bool {
         self.nursery.is_none() && self.shared.lock().sched.state() == QueueState::Closed
     }
 
@@ -153,7 +190,7 @@ impl Driver {
         let own = self.deadlines.first().map(|&(at, _)| at);
         let next = [own, state.sched.next_wakeup()].into_iter().flatten().min();
         state.driver_wakes_at = next;
-        if !self.ready.is_empty() || !state.errands.is_empty() {
+        if self.nursery_stirs || !self.ready.is_empty() || !state.errands.is_empty() {
             return Some(Duration::ZERO);
         }
         let wait = next.map(|at| at.since(now()));
@@ -184,11 +221,8 @@ impl Driver {
         let mut state = self.shared.lock();
         let answer = change(&mut state, now());
         let mut tell = state.settle();
-        loop {
+        while !self.is_guest && !state.errands.is_empty() {
             let errands = std::mem::take(&mut state.errands);
-            if errands.is_empty() {
-                break;
-            }
             drop(state);
             for errand in errands {
                 self.run_errand(errand);

@@ -7,7 +7,8 @@
 //! - [`queue`]: the handle that the R thread uses: push, wait, look, take, close.
 //! - `state`: what the lock guards: the scheduler, the payloads, the sending half of every session. Either thread steps the
 //!   machine under the lock and does the writes that cannot block.
-//! - `driver`: the one thread, and the only loop: events become inputs of the machine. It alone reads.
+//! - `driver`: the one thread, and the only loop: events become inputs of the machine.
+//! - `helm`: which thread listens: the driver's, or the R thread while it waits.
 //! - `nursery`: the far process that launches sessions: how it is born, told and buried; `stem`: the far process that it
 //!   comes from, which belongs to no queue.
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the sending one.
@@ -17,7 +18,7 @@
 //!
 //! # Threads and the lock
 //! The R thread and the driver meet in one mutex. No R call, no blocking system call and no wait happens under it. The R thread
-//! waits on a channel of capacity one, in which the driver leaves a coalesced wake-up.
+//! waits on a channel of capacity one, in which the driver leaves a coalesced wake-up, or takes the helm and listens itself.
 //! The driver sleeps in `epoll` until an event or the machine's next deadline: an idle queue wakes nobody.
 
 #![warn(missing_docs)]
@@ -27,6 +28,7 @@ mod config;
 mod driver;
 mod error;
 mod function;
+mod helm;
 mod history;
 mod link;
 mod nursery;

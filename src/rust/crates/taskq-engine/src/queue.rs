@@ -18,6 +18,7 @@ use taskq_sys::{fds, process};
 use crate::config::Config;
 use crate::driver::Driver;
 use crate::error::{PushError, StartFailure};
+use crate::helm::Helm;
 use crate::record::{DoneTask, Record, TaskPayload};
 use crate::state::{Shared, State};
 
@@ -43,6 +44,8 @@ pub use watch::{Awaited, WaitOutcome};
 #[derive(Debug)]
 pub struct Queue {
     shared: Arc<Shared>,
+    /// Who listens; nobody where the caller runs the tasks itself.
+    helm: Option<Arc<Helm>>,
     driver: Mutex<Option<JoinHandle<()>>>,
     is_inline: bool,
     /// The process that made the queue; in a fork of it there is no driver, and the lock may be held for ever.
@@ -63,19 +66,22 @@ impl Queue {
         let shared = Arc::new(Shared::new(State::new(sched, false), board, config));
         let (driver, waker) = Driver::new(Arc::clone(&shared), board_file)?;
         shared.lock().driver = Some(Arc::new(waker));
+        let helm = Arc::new(Helm::new(driver));
         let thread = std::thread::Builder::new()
             .name("taskq-driver".to_owned())
             .spawn({
-                let shared = Arc::clone(&shared);
-                move || thread::drive(driver, &shared)
+                let (shared, helm) = (Arc::clone(&shared), Arc::clone(&helm));
+                move || thread::drive(&helm, &shared)
             })?;
-        Ok(Queue::of(shared, Some(thread)))
+        Ok(Queue::of(shared, Some((helm, thread))))
     }
 
-    fn of(shared: Arc<Shared>, driver: Option<JoinHandle<()>>) -> Queue {
+    fn of(shared: Arc<Shared>, driver: Option<(Arc<Helm>, JoinHandle<()>)>) -> Queue {
+        let (helm, driver) = driver.unzip();
         Queue {
             shared,
-            is_inline: driver.is_none(),
+            is_inline: helm.is_none(),
+            helm,
             driver: Mutex::new(driver),
             owner: process::own_pid(),
         }

@@ -141,6 +141,15 @@ impl Shared {
         answer
     }
 
+    /// Has the driver's thread look up.
+    pub(crate) fn wake_driver(&self) {
+        let driver = self.lock().driver.clone();
+        if let Some(driver) = driver {
+            // As above.
+            let _ = driver.wake();
+        }
+    }
+
     /// Lets go of the lock, and does what is done without it: frees what nobody needs, and rings.
     pub(crate) fn release(&self, mut state: MutexGuard<'_, State>) {
         let spent = std::mem::take(&mut state.spent);

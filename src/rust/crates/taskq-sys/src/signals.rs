@@ -48,6 +48,21 @@ pub fn block_async() -> Mask {
     Mask(set_mask(libc::SIG_BLOCK, &set))
 }
 
+/// Blocks these signals in the calling thread, and returns the mask it had.
+#[must_use]
+pub fn block(signals: &[i32]) -> Mask {
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: the pointers are to a place of the right type, which sigemptyset initialises.
+    let set = unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for &signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), signal);
+        }
+        set.assume_init()
+    };
+    Mask(set_mask(libc::SIG_BLOCK, &set))
+}
+
 fn set_mask(how: i32, set: &libc::sigset_t) -> libc::sigset_t {
     let mut old = MaybeUninit::<libc::sigset_t>::zeroed();
     // SAFETY: both pointers are to places of the right type; the call fails only for an unknown `how`.

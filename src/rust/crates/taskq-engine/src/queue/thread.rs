@@ -5,24 +5,24 @@ use std::panic;
 use taskq_sys::{clock, signals};
 
 use crate::clock::now;
-use crate::driver::Driver;
+use crate::helm::Helm;
 use crate::state::Shared;
 
 /// The driver thread.
-pub(super) fn drive(mut driver: Driver, shared: &Shared) {
+pub(super) fn drive(helm: &Helm, shared: &Shared) {
     let _ = signals::block_async();
     clock::sleep_precisely();
-    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| driver.run()));
+    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| helm.run(shared)));
     let fault = match outcome {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
         Err(payload) => Some(panic_message(payload.as_ref())),
     };
-    if fault.is_some() {
+    let driver = helm.end();
+    if let (Some(_), Some(mut driver)) = (&fault, driver) {
         // The state of the driver is in doubt, but not the pid and the name of what has to go.
         let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| driver.abandon()));
     }
-    drop(driver);
     let mut state = shared.lock();
     state.outgoing.clear();
     state.history.all_gone(now());

@@ -199,25 +199,69 @@ impl Queue {
         timeout: Duration,
         mut is_there: impl FnMut(&State) -> Option<WaitOutcome>,
     ) -> WaitOutcome {
-        let mut deadline = None;
-        loop {
-            {
-                let mut state = self.shared.lock();
-                state.wanted = Wanted::Nothing;
-                if !state.failure_is_told && state.reason().is_some() {
-                    return WaitOutcome::Failed;
-                }
-                if let Some(outcome) = is_there(&state) {
-                    return outcome;
-                }
+        let mut look = |wanted: Wanted| {
+            let mut state = self.shared.lock();
+            state.wanted = Wanted::Nothing;
+            if !state.failure_is_told && state.reason().is_some() {
+                return Some(WaitOutcome::Failed);
+            }
+            let outcome = is_there(&state);
+            if outcome.is_none() {
                 state.wanted = wanted;
             }
-            let deadline = *deadline.get_or_insert_with(|| Instant::now().checked_add(timeout));
+            outcome
+        };
+        if let Some(outcome) = look(Wanted::Nothing) {
+            return outcome;
+        }
+        let began = Instant::now();
+        let deadline = began.checked_add(timeout);
+        let outcome = loop {
+            if let Some(outcome) = self.listen(deadline, || look(Wanted::Nothing)) {
+                break outcome;
+            }
+            if let Some(outcome) = look(wanted) {
+                break outcome;
+            }
             if !self.sleep_until(deadline) {
                 self.shared.lock().wanted = Wanted::Nothing;
-                return WaitOutcome::TimedOut;
+                break WaitOutcome::TimedOut;
+            }
+        };
+        if let Some(helm) = &self.helm {
+            helm.note_wait(began.elapsed());
+        }
+        outcome
+    }
+
+    /// Listens to the sessions until what is looked for has come or the time is over; nothing when that is the driver's
+    /// thread's business, now or altogether.
+    fn listen(
+        &self,
+        deadline: Option<Instant>,
+        mut look: impl FnMut() -> Option<WaitOutcome>,
+    ) -> Option<WaitOutcome> {
+        let helm = self.helm.as_ref()?;
+        let Some(mut at_helm) = helm.take() else {
+            if helm.wants_it() {
+                self.shared.wake_driver();
+            }
+            return None;
+        };
+        // What came before it had the helm is never told to the poller again.
+        let mut outcome = look();
+        while outcome.is_none() {
+            let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let goes_on = at_helm.turn(limit);
+            outcome = look();
+            if !goes_on {
+                break;
+            }
+            if limit.is_some_and(|limit| limit.is_zero()) {
+                return outcome.or(Some(WaitOutcome::TimedOut));
             }
         }
+        outcome
     }
 
     /// Sleeps until something has happened; false when the time was over before.

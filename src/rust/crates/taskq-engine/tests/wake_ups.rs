@@ -1,13 +1,34 @@
-//! A queue with nothing to do does nothing. Alone in its program, because it looks at all threads of it.
+//! Who is woken, and how often. Alone in its program, and one test at a time, because they look at all threads of it.
 
 mod common;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use common::{wait_for, Fixture};
 
+static ALONE: Mutex<()> = Mutex::new(());
+
+#[test]
+fn an_answer_that_is_waited_for_wakes_the_r_thread_alone() {
+    /// With the driver's thread between them, each task wakes it at least once.
+    const TASKS: u64 = 50;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let fixture = Fixture::new();
+    // Where the machine is busy waits are long, and the driver's thread listens.
+    wait_for("a row of short waits", || {
+        let before = driver_switches();
+        for _ in 0..TASKS {
+            fixture.push(None, "ok");
+            fixture.pop();
+        }
+        (driver_switches() - before < TASKS / 2).then_some(())
+    });
+}
+
 #[test]
 fn an_idle_queue_wakes_nobody() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let fixture = Fixture::new();
     fixture.push(None, "ok");
     fixture.pop();
