@@ -170,7 +170,7 @@ tq_crash_error <- function(task) {
 
 tq_timeout_error <- function(task) {
   seconds <- task$result$seconds %||% NA_real_
-  after <- if (is.na(seconds)) "" else paste(" after", tq_seconds_text(seconds))
+  after <- if (is.na(seconds)) " before it began" else paste(" after", tq_seconds_text(seconds))
   # Who writes 30 means half a minute, perhaps.
   hint <- if (is.na(seconds) || seconds < 0.1) "`timeout` is a number of milliseconds: 500 is half a second"
   tq_condition("timeout", sprintf("%s ran out of time%s", tq_subject(task), after), task_id = task$id,
