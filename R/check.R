@@ -174,7 +174,11 @@ tq_refuse_arguments <- function(given, valid, call, before = NULL) {
     meant <- if (all(lengths(meant))) tq_enumerate(tq_tick(unique(unlist(meant))))
     hint <- if (is.null(meant)) all else sprintf("did you mean %s?", meant)
   } else {
-    message <- paste0("all arguments", if (!is.null(before)) sprintf(" after `%s`", before), " must be named")
+    message <- if (is.null(before)) {
+      "all arguments in `...` must have names of their own"
+    } else {
+      sprintf("all arguments after `%s` must be named", before)
+    }
     hint <- all
   }
   arg <- if (length(unknown)) unknown[1L] else "..."
