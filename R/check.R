@@ -2,13 +2,29 @@
 # throws a `taskq_error_input` that names the argument. Nothing has changed when a check fails.
 
 # A duration in milliseconds, or a difftime, as a number of milliseconds.
-tq_check_duration <- function(x, arg, call) {
-  if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 0) return(as.double(x))
+tq_check_duration <- function(x, arg, call, hint = NULL) {
+  if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 0 && !inherits(x, "difftime")) {
+    if (x > 0 && x < 1) tq_warn_of_seconds(x, arg, call)
+    return(as.double(x))
+  }
   if (inherits(x, "difftime") && length(x) == 1L) {
     milliseconds <- as.double(x, units = "secs") * 1000
     if (!is.na(milliseconds) && milliseconds >= 0) return(milliseconds)
   }
-  tq_input_error(arg, x, "a number of milliseconds of 0 or more, `Inf`, or a difftime", call)
+  tq_input_error(arg, x, "a number of milliseconds from 0 to Inf, or a difftime", call, hint)
+}
+
+# Nobody writes down a part of a millisecond, but who thinks in seconds writes 0.5. What was computed may be as short.
+# Told once.
+tq_warn_of_seconds <- function(x, arg, call) {
+  is_written <- vapply(as.list(call), function(part) identical(part, x), NA)
+  label <- paste(arg, x)
+  if (!any(is_written) || label %in% tq_session$warned) return(invisible())
+  tq_session$warned <- c(tq_session$warned, label)
+  message <- sprintf("`%s` is a number of milliseconds, and %s is less than one", arg, format(x))
+  hint <- sprintf("for %s seconds write %s, or `as.difftime(%s, units = \"secs\")`", format(x), format(x * 1000),
+    format(x))
+  tq_warn("duration", message, call, arg = arg, value = x, body = c(i = hint))
 }
 
 # How often to look at something, `least` milliseconds apart or more.
@@ -24,8 +40,9 @@ tq_check_num_workers <- function(x, arg, call) {
   valid <- is.numeric(x) && length(x) %in% 1:2 && !anyNA(x) && all(x == trunc(x)) && all(x >= 0) &&
     all(x <= limit) && !is.unsorted(x)
   if (!valid) {
-    remedy <- sprintf("a whole number from 0 to %d, or two, the least and the greatest", limit)
-    tq_input_error(arg, x, remedy, call)
+    remedy <- sprintf("a whole number from 0 to %d, or two of them", limit)
+    hint <- if (is.numeric(x) && length(x) == 2L) "the first is the least number of workers, the second the greatest"
+    tq_input_error(arg, x, remedy, call, hint)
   }
   if (tq_limit_cores()) x <- pmin(x, tq_limits$check_workers)
   as.integer(c(x[1L], x[length(x)]))
@@ -34,12 +51,12 @@ tq_check_num_workers <- function(x, arg, call) {
 # So many of something, or Inf.
 tq_check_count <- function(x, arg, call) {
   if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 1 && x == trunc(x)) return(as.double(x))
-  tq_input_error(arg, x, "a whole number of 1 or more, or `Inf`", call)
+  tq_input_error(arg, x, "a whole number from 1 to Inf", call)
 }
 
 tq_check_bytes <- function(x, arg, call) {
   if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 1) return(as.double(x))
-  tq_input_error(arg, x, "a number of bytes of 1 or more, or `Inf`", call)
+  tq_input_error(arg, x, "a number of bytes from 1 to Inf", call)
 }
 
 tq_check_threads <- function(x, call) {
@@ -52,7 +69,10 @@ tq_check_threads <- function(x, call) {
 
 tq_check_id <- function(x, call) {
   if (is.null(x)) return(NULL)
-  if (!tq_is_string(x)) tq_input_error("id", x, "one non-empty string, or NULL", call)
+  if (!tq_is_string(x)) {
+    hint <- if (is.numeric(x) && length(x) == 1L) sprintf("write `\"%s\"`", format(x, digits = 15))
+    tq_input_error("id", x, "one non-empty string, or NULL", call, hint)
+  }
   if (startsWith(x, ".idle-")) {
     tq_input_error("id", x, "a string that does not start with \".idle-\"", call)
   }
@@ -61,14 +81,26 @@ tq_check_id <- function(x, call) {
 
 tq_check_args <- function(x, call) {
   if (!is.list(x) && !is.pairlist(x)) {
-    tq_input_error("args", x, "a list of the arguments, e.g. `list(1, x = 2)`", call)
+    hint <- "`list(x)` makes `x` the only argument, `as.list(x)` each of its elements an argument"
+    tq_input_error("args", x, "a list of the arguments, e.g. `list(1, x = 2)`", call, if (!is.function(x)) hint)
   }
   if (is.object(x) || is.pairlist(x)) as.list(x) else x
 }
 
 tq_check_function <- function(x, arg, call, null = FALSE) {
   if (is.function(x) || (null && is.null(x))) return(x)
-  tq_input_error(arg, x, if (null) "a function, or NULL" else "a function", call)
+  tq_input_error(arg, x, if (null) "a function, or NULL" else "a function", call, tq_function_hint(x))
+}
+
+# What is most often given where a function belongs.
+tq_function_hint <- function(x) {
+  if (tq_is_string(x)) {
+    is_name <- identical(make.names(x), x) || grepl("^[[:alpha:]][[:alnum:].]*::[[:alnum:]._]+$", x)
+    return(if (is_name) sprintf("write the function itself, without quotes: `%s`", x) else "write `function() ...`")
+  }
+  if (inherits(x, "formula")) return("write `function(x) ...`")
+  if (is.language(x)) return("write `function() ...` around it")
+  if (!is.null(x)) "give a function that is called later, `function() ...`, not the value of a call"
 }
 
 tq_check_name <- function(x, call) {
@@ -78,12 +110,12 @@ tq_check_name <- function(x, call) {
 
 tq_check_packages <- function(x, call) {
   if (is.character(x) && !anyNA(x) && all(nzchar(x))) return(as.character(x))
-  tq_input_error("packages", x, "a character vector of names of packages", call)
+  tq_input_error("packages", x, "a character vector of package names", call)
 }
 
 tq_check_globals <- function(x, call) {
   if (is.list(x) && tq_has_names(x)) return(as.list(x))
-  tq_input_error("globals", x, "a list in which each object has a name of its own", call)
+  tq_input_error("globals", x, "a list in which each object has a name of its own, e.g. `list(f = f)`", call)
 }
 
 tq_check_env <- function(x, call) {
@@ -107,14 +139,14 @@ tq_check_wd <- function(x, call) {
 
 tq_check_queue <- function(x, call) {
   if (inherits(x, "task_q")) return(x)
-  tq_input_error("queue", x, "a queue, made by task_q$new()", call)
+  tq_input_error("queue", x, "a queue, as `task_q$new()` makes it", call)
 }
 
 # One of some strings; all of them, as in a signature, stand for the first.
 tq_check_choice <- function(x, choices, arg, call) {
   if (identical(x, choices)) return(choices[1L])
   if (tq_is_string(x) && x %in% choices) return(x)
-  tq_input_error(arg, x, paste(dQuote(choices, FALSE), collapse = " or "), call)
+  tq_input_error(arg, x, tq_enumerate(dQuote(choices, FALSE), "or"), call, tq_meant_hint(x, choices))
 }
 
 tq_check_flag <- function(x, arg, call) {
@@ -126,26 +158,50 @@ tq_check_flag <- function(x, arg, call) {
 tq_check_dots <- function(..., owner, call) {
   if (...length() == 0L) return(invisible())
   given <- names(substitute(list(...)))[-1L]
-  valid <- setdiff(names(formals(owner)), "...")
-  unknown <- given[nzchar(given)]
-  what <- if (length(unknown)) {
-    sprintf("there is no argument %s", paste0("`", unknown, "`", collapse = ", "))
+  tq_refuse_arguments(given, setdiff(names(formals(owner)), "..."), call,
+    before = names(formals(owner))[match("...", names(formals(owner))) - 1L])
+}
+
+# `given`: their names, "" where there is none; `before`: the last argument that needs no name.
+tq_refuse_arguments <- function(given, valid, call, before = NULL) {
+  unknown <- given[nzchar(given) & !given %in% valid]
+  all <- paste(if (length(valid) == 1L) "the only argument is" else "the arguments are", tq_enumerate(tq_tick(valid)))
+  all <- paste(strwrap(all, 78L), collapse = "\n")
+  if (length(unknown)) {
+    message <- sprintf("there %s %s", if (length(unknown) == 1L) "is no argument" else "are no arguments",
+      tq_enumerate(tq_tick(unknown), "or"))
+    meant <- lapply(unknown, tq_meant, valid)
+    meant <- if (all(lengths(meant))) tq_enumerate(tq_tick(unique(unlist(meant))))
+    hint <- if (is.null(meant)) all else sprintf("did you mean %s?", meant)
   } else {
-    sprintf("all arguments after `%s` must be named", valid[match("...", names(formals(owner))) - 1L])
+    message <- if (is.null(before)) {
+      "all arguments in `...` must have names of their own"
+    } else {
+      sprintf("all arguments after `%s` must be named", before)
+    }
+    hint <- all
   }
-  message <- sprintf("%s; the arguments are %s", what, paste0("`", valid, "`", collapse = ", "))
   arg <- if (length(unknown)) unknown[1L] else "..."
-  tq_throw(tq_condition("input", message, call, arg = arg, value = NULL, remedy = "valid names"))
+  tq_throw(tq_condition("input", message, call, fields = list(arg = arg, value = NULL, remedy = "valid names"),
+    body = c(i = hint)))
+}
+
+# Of strings that are not among `choices`, what they are most like.
+tq_meant_hint <- function(x, choices) {
+  if (!is.character(x)) return(NULL)
+  meant <- unlist(lapply(setdiff(x, c(choices, NA)), tq_meant, choices))
+  if (length(meant)) sprintf("did you mean %s?", tq_enumerate(dQuote(unique(meant), FALSE)))
 }
 
 # Packages that are suggested, for what needs them.
 tq_need <- function(packages, what, call) {
   absent <- packages[!vapply(packages, requireNamespace, NA, quietly = TRUE)]
   if (length(absent) == 0L) return(invisible())
-  message <- sprintf("%s need%s %s, which %s not installed: install.packages(%s)", what,
-    if (endsWith(what, "s")) "" else "s", paste("package", sQuote(absent, FALSE), collapse = " and "),
-    if (length(absent) == 1L) "is" else "are", paste(deparse(absent), collapse = ""))
-  tq_throw(tq_condition("package", message, call, packages = absent))
+  message <- sprintf("%s need%s %s %s, which %s not installed", what, if (endsWith(what, "s")) "" else "s",
+    if (length(absent) == 1L) "package" else "packages", tq_enumerate(sQuote(absent, FALSE)),
+    if (length(absent) == 1L) "is" else "are")
+  tq_throw(tq_condition("package", message, call, packages = absent,
+    body = c(i = sprintf("`install.packages(%s)`", paste(deparse(absent), collapse = "")))))
 }
 
 tq_is_string <- function(x) is.character(x) && length(x) == 1L && !is.na(x) && nzchar(x)

@@ -12,6 +12,9 @@ tq_limits <- list(
   max_field_bytes = 10 * 2^20,  # size of one field of an error object that is sent
   max_parents = 10L,            # length of a chain of parent errors
   stderr_tail_lines = 20L,      # lines of stderr in a crash
+  value_lines = 40L,            # lines of a large value that printing a result shows
+  small_value_bytes = 20000,    # size of a value that is printed whole
+  cell_chars = 24L,             # width of a cell of a table that is printed without tibble
   redraw_ms = 100,              # how often a progress bar is drawn
   settle_ms = 10,               # how long settling promises may hold up what else an event loop has to do
   follow_ms = 10,               # the least time between two looks at a task that is followed in Shiny

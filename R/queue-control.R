@@ -58,14 +58,9 @@ tq_open <- function(private, session, limits, call) {
 # A queue for each visitor is hardly ever meant.
 tq_warn_in_server <- function(call) {
   if (!isNamespaceLoaded("shiny") || is.null(shiny::getDefaultReactiveDomain())) return(invisible())
-  message <- paste(
-    "this queue is made inside `server`, so each visitor gets sessions apart, which end when the queue is collected;",
-    "make it outside, before shinyApp(), and it is shared by all and outlives them"
-  )
-  warning(structure(
-    class = c("taskq_warning_server", "taskq_warning", "warning", "condition"),
-    list(message = message, call = call)
-  ))
+  message <- "this queue is made inside `server`: each visitor gets sessions of their own, which end with the queue"
+  hint <- "make it outside, before `shinyApp()`: it is shared by all visitors then, and outlives them"
+  tq_warn("server", message, call, body = c(i = hint))
 }
 
 # What a worker needs before its first task. What the user's objects need to be read (library
@@ -109,9 +104,5 @@ tq_kill <- function(private, call) {
 # The native queue of this object. A queue that was saved and restored has none.
 tq_handle <- function(private, call) {
   if (identical(private$session, tq_session)) return(private$handle)
-  message <- paste(
-    "this queue belongs to another R session: a queue cannot be saved, restored or sent;",
-    "make a new one with task_q$new()"
-  )
-  tq_throw(tq_condition("closed", message, call))
+  tq_throw(tq_closed_error("this queue belongs to another R session: it cannot be saved, restored or sent", call))
 }

@@ -41,30 +41,43 @@ tq_list_workers <- function(private, call) {
 }
 
 tq_print_queue <- function(self, private) {
-  title <- paste0("<task_q", if (!is.null(private$name)) paste0(" \"", private$name, "\""))
+  cat(tq_format_queue(private), sep = "\n")
+  invisible(self)
+}
+
+tq_format_queue <- function(private) {
   if (!identical(private$session, tq_session)) {
-    cat(title, "> of another R session\n", sep = "")
-    return(invisible(self))
+    advice <- "  it cannot be used here: make a new queue with `task_q$new()`"
+    return(c(tq_queue_title(private$name, "of another R session"), advice))
   }
   handle <- private$handle
   state <- rs_queue_state(handle)
   if (inherits(state, "tq_failure")) {
-    cat(title, "> ", state$message, "\n", sep = "")
-    return(invisible(self))
+    return(c(tq_queue_title(private$name, "of another process"), paste0("  ", state$message)))
   }
+  failure <- if (identical(state, "failed")) tq_start_error(rs_queue_failure(handle))
+  workers <- if (is.null(private$inline)) tq_worker_counts(handle) else "none, tasks run inline in this session"
   counts <- rs_queue_counts(handle)
+  reason <- c(failure$message, failure$body[names(failure$body) == "x"])
+  c(
+    tq_queue_title(private$name, state),
+    paste0("  workers: ", workers),
+    paste0("  tasks:   ", paste(counts, c("waiting", "running", "done"), collapse = ", ")),
+    if (!is.null(failure)) tq_wrap(paste0("  ", reason), exdent = 2L)
+  )
+}
+
+# The state is painted as that of a traffic light.
+tq_queue_title <- function(name, state) {
+  style <- switch(state, open = "good", paused = , closing = "busy", closed = "faint", "bad")
+  name <- if (is.null(name)) "" else sprintf(" \"%s\"", tq_cut(encodeString(name), tq_width() - 32L))
+  paste0("<task_q", name, "> ", tq_paint(state, style))
+}
+
+tq_worker_counts <- function(handle) {
   seats <- rs_queue_seats(handle)
-  workers <- if (is.null(private$inline)) {
-    activity <- table(factor(seats$activity, c("starting", "idle", "busy", "leaving")))
-    activity <- activity[activity > 0]
-    detail <- paste(activity, names(activity), collapse = ", ")
-    sprintf("%d%s", length(seats$seat), if (nzchar(detail)) paste0(" (", detail, ")") else "")
-  } else {
-    "none, tasks run inline in this session"
-  }
-  cat(title, "> ", state, "\n", sep = "")
-  cat("  workers: ", workers, "\n", sep = "")
-  tasks <- paste(counts, c("waiting", "running", "done"), collapse = ", ")
-  cat("  tasks:   ", tasks, "\n", sep = "")
-  invisible(self)
+  activity <- table(factor(seats$activity, c("starting", "idle", "busy", "leaving")))
+  activity <- activity[activity > 0]
+  detail <- paste(activity, names(activity), collapse = ", ")
+  paste0(length(seats$seat), if (nzchar(detail)) paste0(" (", detail, ")"))
 }

@@ -3,8 +3,13 @@
 # error or by Ctrl-C, what is under way is cancelled, and the queue is as it was.
 
 tq_map <- function(private, x, fun, args, names, on_error, progress, chunk, call) {
-  x <- tq_map_elements(if (missing(x)) NULL else x, missing(x), call)
-  fun <- tq_portable_function(tq_check_function(if (missing(fun)) NULL else fun, "fun", call))
+  if (missing(x)) tq_missing_error("x", "a vector or a list", call)
+  if (missing(fun)) tq_missing_error("fun", "a function", call)
+  if (is.function(x) && !is.function(fun)) {
+    tq_input_error("x", x, "a vector or a list", call, "the elements come first: `q$map(x, fun)`")
+  }
+  x <- tq_map_elements(x, call)
+  fun <- tq_portable_function(tq_check_function(fun, "fun", call))
   args <- tq_check_args(args, call)
   names <- tq_check_map_names(names, x, call)
   keep <- tq_check_choice(on_error, c("stop", "keep"), "on_error", call) == "keep"
@@ -59,11 +64,9 @@ tq_map_run <- function(private, handle, map, collect, bar, total, call) {
 
 # A batch of an inline queue that was not run at once: a task of this queue has called map().
 tq_map_inside_task <- function(call) {
-  message <- paste(
-    "map() was called by a task of the same inline queue (`num_workers = 0`),",
-    "which runs one task at a time: use lapply() here, or another queue"
-  )
-  tq_throw(tq_condition("input", message, call, arg = "x", value = NULL, remedy = "lapply()"))
+  message <- "`map()` was called by a task of the same inline queue, which runs one task at a time"
+  tq_throw(tq_condition("input", message, call, fields = list(arg = "x", value = NULL, remedy = "lapply()"),
+    body = c(i = "use `lapply()` here, or another queue")))
 }
 
 # The results of a batch. Returns how many elements are settled by it.
@@ -104,11 +107,11 @@ tq_map_error <- function(done, range, names, handle, call) {
   if (done$status == "error" && !is.null(outcome$element)) {
     return(tq_element_error(outcome$element, names, done$id, outcome$error, outcome$trace, call))
   }
-  cnd <- tq_result_error(done, outcome, rs_queue_failure(handle))
   first <- outcome$element %||% (range[[1L]] + 1)
   last <- outcome$element %||% (range[[1L]] + range[[2L]])
-  what <- if (last > first) sprintf("elements %.0f to %.0f", first, last) else tq_element_text(first, names)
-  cnd$message <- paste0(what, ": ", conditionMessage(cnd))
+  done$is_plural <- last > first
+  done$subject <- if (done$is_plural) sprintf("elements %.0f to %.0f", first, last) else tq_element_text(first, names)
+  cnd <- tq_result_error(done, outcome, rs_queue_failure(handle))
   cnd$index <- as.double(seq(first, last))
   cnd$name <- names[cnd$index]
   cnd["call"] <- list(call)
@@ -116,16 +119,13 @@ tq_map_error <- function(done, range, names, handle, call) {
 }
 
 tq_element_error <- function(index, names, id, parent, trace, call = NULL) {
-  reason <- tq_message_of(parent)
-  message <- sprintf("%s failed: %s", tq_element_text(index, names), reason)
-  message <- paste(c(message, tq_missing_hint(reason)), collapse = "\n")
-  tq_condition("task", message, call, task_id = id, parent = parent, trace = trace, phase = "run",
-    index = index, name = names[index])
+  tq_task_error(id, parent, trace, what = tq_element_text(index, names), call = call, index = index,
+    name = names[index])
 }
 
 tq_element_text <- function(index, names) {
   text <- sprintf("element %.0f", index)
-  if (is.null(names) || !nzchar(names[[index]])) text else sprintf("%s ('%s')", text, names[[index]])
+  if (is.null(names) || !nzchar(names[[index]])) text else sprintf("%s (%s)", text, tq_quote(names[[index]]))
 }
 
 # ---- what elements write and signal ----
@@ -148,7 +148,7 @@ tq_relay <- function(notes) {
     for (cnd in note$messages) message(cnd)
     for (cnd in note$warnings) warning(cnd)
     if (note$lost) {
-      warning("output, messages or warnings of elements were more than is kept; some are lost", call. = FALSE)
+      warning("elements have written or signalled more than is kept: some of it is lost", call. = FALSE)
     }
   }
 }
@@ -156,8 +156,7 @@ tq_relay <- function(notes) {
 # ---- arguments ----
 
 # As lapply() sees it.
-tq_map_elements <- function(x, is_missing, call) {
-  if (is_missing) tq_input_error("x", NULL, "a vector or a list", call)
+tq_map_elements <- function(x, call) {
   if (is.vector(x) && !is.object(x)) return(x)
   tryCatch(as.list(x), error = function(cnd) {
     tq_input_error("x", x, paste0("what as.list() makes a list of (", tq_message_of(cnd), ")"), call)
@@ -167,7 +166,8 @@ tq_map_elements <- function(x, is_missing, call) {
 tq_check_map_names <- function(names, x, call) {
   if (is.null(names)) return(names(x))
   if (is.character(names) && length(names) == length(x) && !anyNA(names)) return(names)
-  tq_input_error("names", names, sprintf("%d strings, one for each element, or NULL", length(x)), call)
+  remedy <- paste0(tq_number_of(length(x), "string"), ", one for each element, or NULL")
+  tq_input_error("names", names, remedy, call)
 }
 
 # 0 stands for a number that adapts.

@@ -2,8 +2,10 @@
 
 # `options`: of tq_task_options(), whose `replace` is absent: `replace` is a key for each task, or NULL.
 tq_push_many <- function(private, fun, args_list, ids, options, replace, call) {
-  fun <- tq_portable_function(tq_check_function(if (missing(fun)) NULL else fun, "fun", call))
-  args_list <- tq_check_args_list(if (missing(args_list)) NULL else args_list, call)
+  if (missing(fun)) tq_missing_error("fun", "a function", call)
+  fun <- tq_portable_function(tq_check_function(fun, "fun", call))
+  if (missing(args_list)) tq_missing_error("args_list", tq_args_list_remedy, call)
+  args_list <- tq_check_args_list(args_list, call)
   ids <- tq_check_ids(ids, length(args_list), call)
   keys <- tq_check_keys(replace, length(args_list), call)
   handle <- tq_handle(private, call)
@@ -25,9 +27,8 @@ tq_push_many <- function(private, fun, args_list, ids, options, replace, call) {
 tq_refuse_many <- function(handle, refusal, args_list, call) {
   if (identical(refusal$code, "full")) return(invisible())
   if (identical(refusal$code, "too-many")) {
-    remedy <- sprintf("a list of at most %s elements, because no more tasks may wait (`max_waiting`)",
-      format(refusal$limit, scientific = FALSE))
-    tq_input_error("args_list", args_list, remedy, call)
+    remedy <- sprintf("a list of at most %s", tq_number_of(refusal$limit, "element"))
+    tq_input_error("args_list", args_list, remedy, call, "no more tasks may wait: see `max_waiting` of the queue")
   }
   tq_push_refused(handle, refusal, call)
 }
@@ -51,16 +52,19 @@ tq_check_args_list <- function(x, call) {
     lists <- vapply(x, function(args) is.list(args) || is.pairlist(args), NA)
     if (all(lists)) return(lapply(x, as.list))
   }
-  remedy <- "a list in which each element is a list of the arguments of one task, e.g. `list(list(1), list(2))`"
-  tq_input_error("args_list", x, remedy, call)
+  hint <- if (is.vector(x) && !is.object(x)) "`lapply(x, list)` makes one task of each element of `x`"
+  tq_input_error("args_list", x, tq_args_list_remedy, call, hint)
 }
+
+tq_args_list_remedy <- "a list of lists of arguments, e.g. `list(list(1), list(2))`"
 
 tq_check_ids <- function(x, count, call) {
   if (is.null(x)) return(NULL)
   valid <- is.character(x) && length(x) == count && !anyNA(x) && all(nzchar(x)) && !any(startsWith(x, ".idle-"))
   if (!valid) {
-    remedy <- sprintf("%d non-empty strings that do not start with \".idle-\", one for each task, or NULL", count)
-    tq_input_error("ids", x, remedy, call)
+    hint <- if (any(startsWith(as.character(x), ".idle-"), na.rm = TRUE)) "they must not start with \".idle-\""
+    remedy <- paste0(tq_number_of(count, "non-empty string"), ", one for each task, or NULL")
+    tq_input_error("ids", x, remedy, call, hint)
   }
   enc2utf8(x)
 }
@@ -69,7 +73,8 @@ tq_check_keys <- function(x, count, call) {
   if (is.null(x)) return(NULL)
   valid <- is.character(x) && length(x) == count && !anyNA(x) && all(nzchar(x)) && !anyDuplicated(x)
   if (!valid) {
-    tq_input_error("replace", x, sprintf("%d different strings, one for each task, or NULL", count), call)
+    remedy <- paste0(tq_number_of(count, "different string"), ", one for each task, or NULL")
+    tq_input_error("replace", x, remedy, call)
   }
   enc2utf8(x)
 }

@@ -3,8 +3,11 @@
 
 tq_cancel <- function(private, ids, tag, grace, call) {
   if (is.null(ids) == is.null(tag)) {
-    message <- "either `ids` or `tag` must say which tasks are to be cancelled"
-    tq_throw(tq_condition("input", message, call, arg = "ids", value = ids, remedy = "ids or tag"))
+    message <- sprintf("which tasks are to be cancelled must be said by `ids` or by `tag`, not by %s",
+      if (is.null(ids)) "none of them" else "both")
+    hint <- if (is.null(ids)) "for all of them: `q$cancel(q$list_tasks(idle = FALSE)$id)`"
+    tq_throw(tq_condition("input", message, call, fields = list(arg = "ids", value = ids, remedy = "ids or tag"),
+      body = c(i = hint)))
   }
   grace_ms <- tq_check_duration(grace, "grace", call)
   tag <- tq_check_label(tag, "tag", call)
@@ -14,11 +17,12 @@ tq_cancel <- function(private, ids, tag, grace, call) {
 }
 
 tq_resize <- function(self, private, n, call) {
+  if (missing(n)) tq_missing_error("n", "a number of workers", call)
   size <- tq_check_num_workers(n, "n", call)
   handle <- tq_handle(private, call)
   if (!is.null(private$inline)) {
-    message <- "a queue that runs its tasks inline (`num_workers = 0`) has no workers"
-    tq_throw(tq_condition("input", message, call, arg = "n", value = n, remedy = "a new queue"))
+    tq_throw(tq_condition("input", "a queue that runs its tasks inline (`num_workers = 0`) cannot be resized", call,
+      arg = "n", value = n, remedy = "a new queue", body = c(i = "make a new queue with `task_q$new()`")))
   }
   tq_checked(rs_queue_resize(handle, size[[1L]], size[[2L]]), call)
   invisible(self)

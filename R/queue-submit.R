@@ -13,7 +13,7 @@ tq_push <- function(private, fun, args, id, options, call) {
 
 # What the native call takes.
 tq_task <- function(private, fun, args, id, options, call) {
-  if (missing(fun)) tq_input_error("fun", NULL, "a function", call)
+  if (missing(fun)) tq_missing_error("fun", "a function", call)
   if (!is.function(fun)) tq_check_function(fun, "fun", call)
   if (!identical(environment(fun), globalenv())) fun <- tq_portable_function(fun)
   if (!is.list(args) || is.object(args)) args <- tq_check_args(args, call)

@@ -35,19 +35,20 @@ summary.task_q <- function(object, ...) {
 
 #' @export
 format.taskq_summary <- function(x, ...) {
-  part <- function(values) paste(format(values, trim = TRUE), names(values), collapse = ", ")
-  seconds <- function(x) if (is.na(x)) "-" else paste(format(signif(x, 3)), "s")
-  name <- if (is.null(x$name)) "" else sprintf(" \"%s\"", x$name)
+  part <- function(label, values) {
+    counts <- paste(format(values, trim = TRUE, scientific = FALSE), names(values))
+    tq_wrap(paste0(formatC(paste0("  ", label), width = -12L), paste(counts, collapse = ", ")), exdent = 10L)
+  }
+  seconds <- x$seconds[!is.na(x$seconds)]
+  texts <- c(run = "%s run in all", mean_run = "%s a run", mean_wait = "%s of waiting a task")
+  times <- mapply(sprintf, texts[names(seconds)], vapply(seconds, tq_seconds_text, ""))
   c(
-    sprintf("<task_q%s> %s", name, x$state),
-    paste0("  tasks:    ", part(x$tasks)),
-    paste0("  outcomes: ", part(x$outcomes)),
-    paste0("  retries:  ", format(x$retries)),
-    paste0("  sessions: ", part(x$sessions)),
-    sprintf(
-      "  time:     %s run in all, %s a run, %s of waiting a task",
-      seconds(x$seconds[["run"]]), seconds(x$seconds[["mean_run"]]), seconds(x$seconds[["mean_wait"]])
-    )
+    tq_queue_title(x$name, x$state),
+    part("tasks:", x$tasks),
+    part("outcomes:", x$outcomes),
+    paste0("  retries:  ", format(x$retries, scientific = FALSE)),
+    part("sessions:", x$sessions),
+    paste0("  time:     ", paste(times, collapse = ", "))
   )
 }
 

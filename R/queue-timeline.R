@@ -111,11 +111,12 @@ tq_check_instant <- function(x, arg, origin, now, call) {
     if (inherits(x, "POSIXct")) return(as.double(x))
     if (is.numeric(x) && !is.object(x)) return(as.double(if (x < 0) now else origin) + x)
   }
-  remedy <- "a POSIXct, a number of seconds since the queue was made, or a negative one before now"
+  remedy <- "a POSIXct, a number of seconds since the queue was made, or a negative number of seconds before now"
   tq_input_error(arg, x, remedy, call)
 }
 
 tq_write_trace <- function(private, file, call) {
+  if (missing(file)) tq_missing_error("file", "the path of a file", call)
   if (!tq_is_string(file)) tq_input_error("file", file, "the path of a file", call)
   path <- path.expand(file)
   if (!dir.exists(dirname(path)) || dir.exists(path)) {

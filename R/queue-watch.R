@@ -32,8 +32,8 @@ tq_progress_state <- function(handle, tasks) {
 }
 
 # A bar that is drawn by cli where that is installed; `update(done, total)` and `end()`.
-tq_progress_bar <- function(total, what = "Tasks") {
-  if (requireNamespace("cli", quietly = TRUE)) {
+tq_progress_bar <- function(total, what = "Tasks", cli = requireNamespace("cli", quietly = TRUE)) {
+  if (cli) {
     # cli looks for its functions from here.
     env <- new.env(parent = baseenv())
     bar <- cli::cli_progress_bar(what, total = total, clear = TRUE, .envir = env, auto_terminate = FALSE)
@@ -106,12 +106,13 @@ tq_position <- function(private, id, call) {
 tq_find <- function(handle, ids, call, arg = "ids") {
   if (is.null(ids)) return(NULL)
   if (!is.character(ids) || anyNA(ids)) {
-    tq_input_error(arg, ids, "a character vector of ids", call)
+    tq_input_error(arg, ids, "a character vector of ids, as `push()` returns them", call)
   }
   tq_checked(rs_queue_find(handle, enc2utf8(ids)), call)
 }
 
 tq_find_one <- function(handle, id, call) {
+  if (missing(id)) tq_missing_error("id", "the id of one task", call)
   if (!tq_is_string(id)) tq_input_error("id", id, "the id of one task", call)
   tq_find(handle, id, call)
 }

@@ -32,6 +32,12 @@
 #' All methods throw `taskq_error_input` for an argument that cannot be (fields `arg`, `value`,
 #' `remedy`), `taskq_error_forked` in a forked child of the session that made the queue, and
 #' `taskq_error_closed` for a queue that was saved and restored. All of them are `taskq_error`s.
+#' The field `message` says what happened, and `body`, where there is one, what to do about it, as
+#' in conditions of rlang; `conditionMessage()` gives both. A duration below one millisecond that
+#' is written out in the call is warned of once in a session, by a `taskq_warning_duration` (fields
+#' `arg`, `value`): it was meant as seconds.
+#'
+#' A method that does not exist gives R's own error "attempt to apply non-function".
 #'
 #' @examples
 #' q <- task_q$new(2)

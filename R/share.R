@@ -39,6 +39,7 @@
 #' while (!is.null(result <- q$pop(10000))) print(result$result)
 #' q$close()
 share <- function(x) {
+  if (missing(x)) tq_missing_error("x", "made of atomic vectors, lists and data frames", sys.call())
   shared <- .External(C_tq_share, x)
   if (length(shared) == 2L) tq_unshareable(x, shared[[1L]], shared[[2L]], sys.call())
   shared[[1L]]
@@ -53,6 +54,9 @@ tq_unshareable <- function(x, where, found, call) {
     x <- .subset2(x, index)
   }
   remedy <- "made of atomic vectors, lists and data frames"
-  message <- sprintf("`x` must be %s, but `%s` is %s", remedy, path, tq_describe(found))
-  tq_throw(tq_condition("input", message, call, arg = "x", value = found, remedy = remedy, path = path))
+  but <- if (path == "x") "not" else sprintf("but `%s` is", path)
+  message <- sprintf("`x` must be %s, %s %s", remedy, but, tq_describe(found))
+  hint <- "send it as it is, beside what is shared"
+  tq_throw(tq_condition("input", message, call, body = c(i = hint),
+    fields = list(arg = "x", value = found, remedy = remedy, path = path)))
 }

@@ -71,8 +71,7 @@ task_q_extended_task <- function(queue, fun, ..., tag = NULL, session_cleanup = 
   options <- list(...)
   allowed <- setdiff(names(formals(queue$push)), c("fun", "args", "id", "...", "block", "tag"))
   if (length(options) && !(tq_has_names(options) && all(names(options) %in% allowed))) {
-    remedy <- paste("options of push() by name:", toString(allowed))
-    tq_input_error("...", options, remedy, call)
+    tq_refuse_arguments(names(options) %||% "", allowed, call)
   }
   if (!is.null(tag) && !tq_is_string(tag)) tq_input_error("tag", tag, "one non-empty string, or NULL", call)
   session_cleanup <- tq_check_choice(session_cleanup, c("keep", "cancel"), "session_cleanup", call)

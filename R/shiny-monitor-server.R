@@ -19,7 +19,7 @@ tq_monitor_server <- function(input, output, session, options) {
   # What a command has changed is shown at once.
   command <- function(run) {
     monitor$notice <- ""
-    tryCatch(run(), taskq_error = function(cnd) monitor$notice <- conditionMessage(cnd))
+    tryCatch(run(), taskq_error = function(cnd) monitor$notice <- cnd$message)
     selected(monitor$chosen$current)
     commands(shiny::isolate(commands()) + 1)
   }
@@ -105,7 +105,7 @@ tq_monitor_tick <- function(monitor, instance, query) {
   monitor$draws <- FALSE
   look <- tryCatch(tq_monitor_look(monitor$options), taskq_error = identity)
   if (inherits(look, "condition")) {
-    parts <- list(alert = conditionMessage(look), head = list(state = "gone", can = list()))
+    parts <- list(alert = look$message, head = list(state = "gone", can = list()))
     return(tq_mirror_update(monitor$mirror, parts))
   }
   filter <- query[c("find", "state", "tag", "size")]

@@ -80,11 +80,8 @@ task_q_monitor_server <- function(id, queue, ..., tag = NULL, controls = TRUE, r
   cancels <- tq_check_choice(session_cleanup, c("keep", "cancel"), "session_cleanup", call) == "cancel"
   tq_need("shiny", "the monitor", call)
   if (is.null(shiny::getDefaultReactiveDomain())) {
-    message <- paste(
-      "task_q_monitor_server() was called outside of a Shiny session: call it inside the server",
-      "function of an app, or call task_q_monitor()"
-    )
-    tq_throw(tq_condition("session", message, call))
+    tq_throw(tq_condition("session", "`task_q_monitor_server()` was called outside of a Shiny session", call,
+      body = c(i = "call it inside the server function of an app, or call `task_q_monitor()`")))
   }
   invisible(shiny::moduleServer(id, function(input, output, session) {
     if (cancels) tq_cancel_at_end(session, queue, options$tag %||% session$token)
@@ -129,8 +126,7 @@ tq_monitor_dots <- function(..., call) {
     list(tag = tag, controls = controls, refresh = refresh)
   }
   if (...length() && !all(tq_names_of(...) %in% names(formals(accepted)))) {
-    message <- "the arguments in `...` are `tag`, `controls` and `refresh`, by name"
-    tq_throw(tq_condition("input", message, call, arg = "...", value = NULL, remedy = "valid names"))
+    tq_refuse_arguments(tq_names_of(...), names(formals(accepted)), call)
   }
   accepted(...)
 }

@@ -86,13 +86,13 @@ tq_frame <- function(columns, class) {
 }
 
 #' @export
-print.taskq_tasks <- function(x, ...) tq_print_frame(x, "tasks", ...)
+print.taskq_tasks <- function(x, ...) tq_print_frame(x, "task", ...)
 
 #' @export
-print.taskq_workers <- function(x, ...) tq_print_frame(x, "workers", ...)
+print.taskq_workers <- function(x, ...) tq_print_frame(x, "worker", ...)
 
 #' @export
-print.taskq_results <- function(x, ...) tq_print_frame(x, "results", ...)
+print.taskq_results <- function(x, ...) tq_print_frame(x, "result", ...)
 
 tq_print_frame <- function(x, what, ...) {
   if (!tq_has_tibble()) return(tq_print_plain(x, what))
@@ -102,36 +102,52 @@ tq_print_frame <- function(x, what, ...) {
   invisible(x)
 }
 
-# Columns that say nothing would make the table wide; they are named below it.
+# Columns that say nothing, and those for which there is no room, are named below the table.
 tq_print_plain <- function(x, what, n = 20L) {
   columns <- as.list(x)
   shown <- seq_len(min(nrow(x), n))
-  cells <- lapply(columns, function(column) tq_format_column(column[shown]))
+  cells <- lapply(columns, function(column) tq_cut(tq_format_column(column[shown]), tq_limits$cell_chars))
   empty <- nrow(x) > 0L & vapply(columns, function(column) all(tq_is_void(column)), NA)
-  cat(sprintf("# %d %s\n", nrow(x), what))
-  table <- as.data.frame(cells[!empty], stringsAsFactors = FALSE, optional = TRUE)
-  if (nrow(table)) print(table, right = FALSE, row.names = FALSE)
-  if (nrow(x) > n) cat(sprintf("# ... %d more\n", nrow(x) - n))
-  if (any(empty)) cat(sprintf("# empty: %s\n", paste(names(columns)[empty], collapse = ", ")))
+  widths <- mapply(function(name, cell) max(tq_columns(c(name, cell)), na.rm = TRUE), names(cells), cells)
+  has_room <- logical(length(cells))
+  has_room[!empty] <- cumsum(widths[!empty] + 1L) <= tq_width()
+  cat(sprintf("# %s\n", tq_number_of(nrow(x), what)))
+  table <- as.data.frame(cells[has_room], stringsAsFactors = FALSE, optional = TRUE)
+  if (nrow(table) && ncol(table)) print(table, right = FALSE, row.names = FALSE)
+  notes <- c(
+    if (nrow(x) > n) sprintf("# ... %d more", nrow(x) - n),
+    tq_note_columns("no room", names(columns)[nrow(x) > 0L & !empty & !has_room]),
+    tq_note_columns("empty", names(columns)[empty])
+  )
+  cat(sprintf("%s\n", tq_paint(notes, "faint")), sep = "")
   invisible(x)
+}
+
+tq_note_columns <- function(why, names) {
+  if (!length(names)) return(NULL)
+  sub("^(?!#)", "#   ", tq_wrap(sprintf("# %s: %s", why, toString(names)), tq_width() - 4L), perl = TRUE)
 }
 
 tq_has_tibble <- function() requireNamespace("tibble", quietly = TRUE)
 
 tq_is_void <- function(column) {
-  if (is.list(column)) vapply(column, is.null, NA) else is.na(column)
+  if (is.list(column)) return(vapply(column, function(x) is.null(x) || identical(x, list()), NA))
+  is.na(column) | (is.character(column) & !nzchar(column))
 }
 
 tq_format_column <- function(column) {
   if (is.list(column)) return(vapply(column, tq_format_cell, ""))
   if (inherits(column, "POSIXct")) return(ifelse(is.na(column), "", format(column, "%H:%M:%S")))
-  ifelse(is.na(column), "", format(column))
+  if (is.character(column)) return(ifelse(is.na(column), "", encodeString(column)))
+  ifelse(is.na(column), "", format(column, digits = 4L, big.mark = if (is.double(column)) " " else ""))
 }
 
 tq_format_cell <- function(x) {
-  if (is.null(x)) return("")
+  if (is.null(x) || identical(x, list())) return("")
   if (is.function(x)) return("<fn>")
+  if (is.character(x) && length(x) == 1L && !is.object(x)) return(encodeString(x))
   if (is.atomic(x) && length(x) == 1L && !is.object(x)) return(format(x))
   if (inherits(x, "taskq_result")) return(sprintf("<%s>", x$status))
+  if (inherits(x, "taskq_error")) return(sprintf("<%s>", sub("taskq_error_", "", class(x)[1L])))
   sprintf("<%s [%d]>", class(x)[1L], tq_length_of(x))
 }

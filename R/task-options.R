@@ -41,7 +41,8 @@ tq_check_retry_on <- function(x, call) {
   if (is.character(x) && all(x %in% tq_retry_reasons)) {
     return(sum(2^(which(tq_retry_reasons %in% x) - 1)))
   }
-  tq_input_error("retry_on", x, "some of \"crash\", \"timeout\" and \"error\"", call)
+  remedy <- paste("some of", tq_enumerate(dQuote(tq_retry_reasons, FALSE)))
+  tq_input_error("retry_on", x, remedy, call, tq_meant_hint(x, tq_retry_reasons))
 }
 
 tq_check_backoff <- function(x, call) {

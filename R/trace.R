@@ -28,9 +28,16 @@ tq_trim_calls <- function(calls, first) {
   calls <- as.list(calls)
   last <- length(calls) - 1L
   if (first < 1L || first > last) return(list())
+  # R could not even enter the function, because the arguments do not fit.
+  if (tq_head_text(calls[[first]]) == ".handleSimpleError") return(list())
   machinery <- c(".handleSimpleError", ".signalSimpleWarning", "withRestarts", "withOneRestart",
     "doWithOneRestart", "signalCondition", "signal_abort", "base::signalCondition")
-  while (last > first && tq_head_text(calls[[last]]) %in% machinery) last <- last - 1L
+  drop <- function(is_noise) while (last > first && is_noise(tq_head_text(calls[[last]]))) last <<- last - 1L
+  drop(function(head) head %in% machinery)
+  # A misuse of taskq is told of the method that was called.
+  if (last > first && tq_head_text(calls[[last]]) == "stop" && tq_head_text(calls[[last - 1L]]) == "tq_throw") {
+    drop(function(head) head == "stop" || startsWith(head, "tq_"))
+  }
   calls[seq.int(first, last)]
 }
 
@@ -125,7 +132,9 @@ tq_exceeds <- function(x, limit) {
 format.taskq_trace <- function(x, ...) {
   if (!nrow(x)) return(character())
   place <- ifelse(is.na(x$file), "", sprintf("  at %s#%d", x$file, x$line))
-  lines <- sprintf("%*d. %s%s", max(nchar(x$number)) + 1L, x$number, x$call, place)
+  number <- sprintf("%*d. ", max(nchar(x$number)) + 1L, x$number)
+  room <- tq_width() - nchar(number) - pmin(nchar(place), tq_width() %/% 2L)
+  lines <- paste0(number, mapply(tq_cut, x$call, pmax(room, 20L), USE.NAMES = FALSE), place)
   gap <- which(diff(x$number) > 1L)
   if (length(gap)) {
     more <- x$number[gap + 1L] - x$number[gap] - 1L

@@ -139,7 +139,9 @@ static void pop_cleanup(void *data) { tq_done_free(((struct pop *) data)->done);
  * interrupted between that and the return. */
 SEXP tq_r_pop(SEXP args) {
   SEXP timeout = tq_argument(args, 2), look = tq_argument(args, 3), refusal;
-  int is_plain = TYPEOF(timeout) == REALSXP && XLENGTH(timeout) == 1 && !tq_has_attributes(timeout) && REAL(timeout)[0] >= 0;
+  /* A part of a millisecond is looked at more closely: seconds are meant, perhaps. */
+  int is_plain = TYPEOF(timeout) == REALSXP && XLENGTH(timeout) == 1 && !tq_has_attributes(timeout) &&
+    (REAL(timeout)[0] >= 1 || REAL(timeout)[0] == 0);
   void *queue = is_plain ? tq_queue_of(tq_argument(args, 1), &refusal) : NULL;
   if (!queue || tq_wait_in_slices(queue, REAL(timeout)[0], tq_wait_for_done) == TQ_FAILED) return evaluate(look);
   struct pop pop = {queue, tq_oldest_done(queue)};

@@ -105,8 +105,65 @@ test_that("an unknown argument is named, and the valid ones are listed", {
   cnd <- caught(tq_check_dots(timeout = stop("never"), owner = owner, call = quote(q$push())))
   expect_s3_class(cnd, "taskq_error_input")
   expect_identical(cnd$arg, "timeout")
-  expect_match(conditionMessage(cnd), "`timeout`.*`fun`, `args`$")
+  expect_match(conditionMessage(cnd), "no argument `timeout`\ni the arguments are `fun` and `args`", fixed = TRUE)
   expect_identical(conditionCall(cnd), quote(q$push()))
   cnd <- caught(tq_check_dots(1, owner = owner, call = NULL))
   expect_s3_class(cnd, "taskq_error_input")
+})
+
+test_that("a name that is nearly one of the arguments is taken for it", {
+  valid <- c("timeout", "tries", "num_workers", "priority", "tag")
+  expect_identical(tq_meant("time_out", valid), "timeout")
+  expect_identical(tq_meant("workers", valid), "num_workers")
+  expect_identical(tq_meant("prio", valid), "priority")
+  expect_identical(tq_meant("tags", valid), "tag")
+  expect_null(tq_meant("colour", valid))
+  owner <- function(fun, ..., timeout, tries) NULL
+  cnd <- caught(tq_check_dots(time_out = 1, trys = 2, owner = owner, call = NULL))
+  expect_match(conditionMessage(cnd), "`time_out` or `trys`\ni did you mean `timeout` and `tries`?", fixed = TRUE)
+})
+
+test_that("what is given instead of a function leads to the function", {
+  hint <- function(x) caught(tq_check_function(x, "fun", NULL))$body
+  expect_match(hint("sum"), "without quotes: `sum`", fixed = TRUE)
+  expect_match(hint("stats::sd"), "without quotes: `stats::sd`", fixed = TRUE)
+  expect_match(hint("1 + 1"), "`function() ...`", fixed = TRUE)
+  expect_match(hint(~ .x + 1), "`function(x) ...`", fixed = TRUE)
+  expect_match(hint(quote(f(x))), "around it", fixed = TRUE)
+  expect_match(hint(Sys.time()), "called later", fixed = TRUE)
+  expect_null(hint(NULL))
+})
+
+test_that("a part of a millisecond that somebody has written down is warned of, once", {
+  old <- tq_session$warned
+  on.exit(tq_session$warned <- old)
+  tq_session$warned <- NULL
+  short <- 0.5
+  expect_silent(tq_check_duration(short, "timeout", quote(q$pop(short))))
+  expect_warning(
+    expect_identical(tq_check_duration(0.5, "timeout", quote(q$push(f, , timeout = 0.5))), 0.5),
+    class = "taskq_warning_duration"
+  )
+  expect_silent(tq_check_duration(0.5, "timeout", quote(q$pop(0.5))))
+  expect_warning(tq_check_duration(0.25, "timeout", quote(q$pop(0.25))), "write 250", class = "taskq_warning_duration")
+  for (x in list(0, 1, 500, as.difftime(0.5, units = "secs"))) {
+    call <- as.call(list(quote(q$pop), x))
+    expect_silent(tq_check_duration(x, "timeout", call))
+  }
+  q <- local_queue(1)
+  expect_warning(q$pop(0.125), class = "taskq_warning_duration")
+})
+
+test_that("an argument that is missing is told by the method that wants it", {
+  q <- local_queue(0)
+  calls <- list(fun = quote(q$push()), fun = quote(q$push_many()), args_list = quote(q$push_many(identity)),
+    x = quote(q$map()), fun = quote(q$map(1)), n = quote(q$resize()), id = quote(q$output()),
+    id = quote(q$progress()), id = quote(q$position()), id = quote(q$promise()), file = quote(q$trace()))
+  for (i in seq_along(calls)) {
+    cnd <- caught(eval(calls[[i]]))
+    expect_s3_class(cnd, "taskq_error_input")
+    expect_identical(cnd$arg, names(calls)[[i]])
+    expect_match(conditionMessage(cnd), "is missing: it must be", fixed = TRUE)
+    expect_identical(conditionCall(cnd), calls[[i]])
+  }
 })

@@ -396,7 +396,7 @@ test_that("misuse is refused in words that help", {
   expect_input_error(task_q_monitor_server("m", q, colour = "red"), "colour")
   expect_input_error(task_q_monitor("queue"), "queue")
   expect_input_error(task_q_monitor(q, launch = 1), "launch")
-  expect_input_error(task_q_monitor(q, colour = 1), "...")
+  expect_input_error(task_q_monitor(q, colour = 1), "colour")
   expect_input_error(task_q_monitor(q, "x"), "...")
   outside <- caught(task_q_monitor_server("m", q))
   expect_s3_class(outside, "taskq_error_session")

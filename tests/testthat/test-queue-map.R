@@ -88,7 +88,7 @@ test_that("what elements write and signal is passed on in their order", {
     cat("before", i, "\n")
     if (i == 2) stop("no")
   }, chunk = 2)), "before 1 \nbefore 2")
-  expect_warning(q$map(1, function(i) for (k in 1:1100) warning("many")), "some are lost") |>
+  expect_warning(q$map(1, function(i) for (k in 1:1100) warning("many")), "some of it is lost") |>
     suppressWarnings()
 })
 

@@ -91,8 +91,7 @@ pub(crate) unsafe fn hold(address: *mut c_void) -> Arc<Queue> {
 pub(crate) fn refuse(address: *mut c_void) -> Option<Robj> {
     if address.is_null() {
         let message =
-            "this queue belongs to another R session: a queue cannot be saved, restored or \
-                       sent; make a new one with task_q$new()";
+            "this queue belongs to another R session: it cannot be saved, restored or sent";
         return Some(failure("closed", message, &[]));
     }
     // SAFETY: not null, see `queue`.

@@ -47,18 +47,12 @@ pub(crate) fn push_failure(error: &PushError) -> Robj {
 
 /// Names that no task in the queue has.
 pub(crate) fn unknown<T: AsRef<str>>(labels: &[T]) -> Robj {
-    const SHOWN: usize = 5;
     let ids: Vec<String> = labels.iter().map(|label| clean(label.as_ref())).collect();
-    let mut names: Vec<String> = ids.iter().take(SHOWN).map(|id| format!("'{id}'")).collect();
-    if ids.len() > SHOWN {
-        names.push(format!("{} more", ids.len() - SHOWN));
-    }
-    let what = if ids.len() == 1 { "task" } else { "tasks" };
-    let message = format!(
-        "there is no {what} {} in the queue; a task that was popped is not there any more",
-        names.join(", ")
-    );
-    failure("unknown", &message, &[("ids", ids.into())])
+    failure(
+        "unknown",
+        "tasks are not in the queue",
+        &[("ids", ids.into())],
+    )
 }
 
 /// Why sessions cannot start.
