@@ -14,6 +14,7 @@
 //! | [`snapshot`] | what a task can change of its process, to be put back |
 //! | [`title`] | what the list of processes shows |
 //! | [`threads`] | how many of them loaded libraries use |
+//! | [`niceness`] | how much is left of the processors to others |
 //! | [`oom`] | who is killed first when memory is short, and whether somebody was |
 //! | [`feature`] | which Linux facilities are switched off, so that tests run their fallbacks |
 //!
@@ -26,6 +27,7 @@ pub mod fds;
 pub mod feature;
 pub mod mapping;
 pub mod memory;
+pub mod niceness;
 pub mod oom;
 pub mod parcel;
 pub mod payload;
