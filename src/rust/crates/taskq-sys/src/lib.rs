@@ -20,6 +20,19 @@
 //!
 //! Everything blocks only where its documentation says so, and repeats a call that a signal has interrupted.
 
+// No panic may reach R: what can fail says so by its type. (Tests may panic.)
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::exit
+    )
+)]
+
 pub mod board;
 pub mod clock;
 pub mod fault;
