@@ -23,6 +23,7 @@ export RUSTFLAGS="-C instrument-coverage" CARGO_TARGET_DIR=$work/target TASKQ_CA
 profile() { echo "$work/profiles/$1/%8m.profraw"; }
 
 echo "The crates' own tests:"
+# shellcheck disable=SC2016 # it is R that is to read the dollars
 mapfile -t binaries < <(cargo test --quiet --manifest-path "$manifest" --workspace --exclude taskq --no-run \
   --message-format=json | Rscript --no-init-file -e '
     for (line in readLines(file("stdin"))) {
@@ -30,14 +31,21 @@ mapfile -t binaries < <(cargo test --quiet --manifest-path "$manifest" --workspa
       if (!is.null(executable)) writeLines(executable)
     }')
 ((${#binaries[@]})) || exit 1
-LLVM_PROFILE_FILE=$(profile rust) cargo test --manifest-path "$manifest" --workspace --exclude taskq --no-fail-fast 2>&1 |
-  grep -E '^test result|FAILED|panicked' | sort | uniq -c | sort -rn | sed -n '1,3p;/FAILED\|panicked/p'
+LLVM_PROFILE_FILE=$(profile rust) cargo test --manifest-path "$manifest" --workspace --exclude taskq --no-fail-fast \
+  >"$work/rust-tests.log" 2>&1
+awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 } /^test .* FAILED$/
+  END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }' "$work/rust-tests.log"
 
 echo "The R tests:"
 tools/stage.sh "$work/taskq"
 # Also processes of other users write.
 chmod -R a+rwX "$work/profiles"
-LLVM_PROFILE_FILE=$(profile r) DEBUG=1 Rscript --no-init-file tools/coverage/r.R "$work" "${1:-}" || exit 1
+LLVM_PROFILE_FILE=$(profile r) DEBUG=1 Rscript --no-init-file tools/coverage/r.R "$work" "${1:-}" \
+  >"$work/r-tests.log" 2>&1 || {
+  tail -n 50 "$work/r-tests.log"
+  exit 1
+}
+cat "$work/tests.txt"
 
 # lcov <name> <folders...>: what the profiles in these folders say, line by line.
 lcov() {
@@ -47,7 +55,7 @@ lcov() {
   "$tools/llvm-profdata" merge --sparse --failure-mode=all -o "$work/$name.profdata" "${files[@]}" || exit 1
   for object in "$work/library/taskq/libs/taskq.so" "${binaries[@]:1}"; do objects+=(--object "$object"); done
   "$tools/llvm-cov" export --format=lcov --instr-profile "$work/$name.profdata" "${binaries[0]}" "${objects[@]}" \
-    --ignore-filename-regex '/(registry|rustc|tests|examples|benches)/' >"$work/$name.lcov" 2>"$work/$name.log"
+    --ignore-filename-regex '/(registry|rustc|tests|examples|benches)/' >"$work/$name.lcov" 2>"$work/llvm-cov-$name.log"
 }
 lcov rust rust
 lcov r r

@@ -1,12 +1,18 @@
 # Called by tools/coverage.sh: builds the staged package so that it notes what is run of its R and C code (and of the
-# Rust code, by RUSTFLAGS), runs its tests, and keeps what covr has seen. Arguments: the folder of the run, and a regular
-# expression for the names of test files.
+# Rust code, by RUSTFLAGS), runs its tests, and keeps what covr has seen. Arguments: the folder of the run, and a
+# regular expression for the names of test files.
 arguments <- commandArgs(trailingOnly = TRUE)
 work <- arguments[[1]]
 filter <- if (length(arguments) > 1 && nzchar(arguments[[2]])) arguments[[2]]
 package <- file.path(work, "taskq")
 library_path <- file.path(work, "library")
 unlink(library_path, recursive = TRUE)
+
+# Rust's own linker would add what writes its records.
+invisible(loadNamespace("covr"))
+flags <- getOption("covr.flags")
+flags[["LDFLAGS"]] <- paste(flags[["LDFLAGS"]], "-Wl,-u,__llvm_profile_runtime")
+options(covr.flags = flags)
 
 # In the library it would be looked for where it was compiled, and installed, once more.
 code <- sprintf(
@@ -22,7 +28,8 @@ saveRDS(covr::tally_coverage(seen, by = "line"), file.path(work, "covr.rds"))
 
 tests <- readRDS(file.path(work, "tests.rds"))
 failed <- tests$failed > 0 | tests$error
-cat(sprintf("%d passed, %d failed, %d skipped\n", sum(!failed & !tests$skipped), sum(failed),
-  sum(tests$skipped & !failed)))
+told <- sprintf("%d passed, %d failed, %d skipped", sum(!failed & !tests$skipped), sum(failed),
+  sum(tests$skipped & !failed))
 # What is measured is slower, and loads what is measured with.
-for (i in which(failed)) cat(sprintf("  failed while measured: %s: %s\n", tests$file[[i]], tests$test[[i]]))
+told <- c(told, sprintf("  failed while measured: %s: %s", tests$file[failed], tests$test[failed]))
+writeLines(told, file.path(work, "tests.txt"))
