@@ -13,8 +13,8 @@ local_queue <- function(num_workers = 2, ..., frame = parent.frame()) {
   q
 }
 
-# A process writes down what it has run when it exits. Where that is counted ("make coverage"), sessions that have nothing
-# to do leave before they are killed.
+# A process writes down what it has run when it exits. Where that is counted ("make coverage"), sessions that have
+# nothing to do leave before they are killed.
 leave_records <- function(q) {
   if (!nzchar(Sys.getenv("R_COVR"))) return(invisible())
   try(silent = TRUE, {
