@@ -1,5 +1,5 @@
 # Everything a developer does. "make help" lists the targets.
-.PHONY: help run app test pictures document install bench bench-readme check-newer check-cran vendor clean
+.PHONY: help run app test coverage pictures document install bench bench-readme check-newer check-cran vendor clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -18,6 +18,9 @@ test: ## all tests; the last line is their sum
 install:
 	@tools/install-deps.sh run
 	@tools/install.sh
+
+coverage: ## how much of the code the tests run, by crate and language (half an hour)
+	@tools/coverage.sh
 
 document: ## regenerate the wrappers, man/ and NAMESPACE
 	@tools/install-deps.sh test

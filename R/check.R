@@ -67,6 +67,13 @@ tq_check_threads <- function(x, call) {
   tq_input_error("threads", x, "a whole number of 1 or more, or NULL", call)
 }
 
+tq_check_nice <- function(x, call) {
+  limit <- tq_limits$max_nice
+  valid <- is.numeric(x) && length(x) == 1L && !is.na(x) && x == trunc(x) && x >= 0 && x <= limit
+  if (valid) return(as.integer(x))
+  tq_input_error("nice", x, sprintf("a whole number from 0 to %d", limit), call)
+}
+
 tq_check_id <- function(x, call) {
   if (is.null(x)) return(NULL)
   if (!tq_is_string(x)) {

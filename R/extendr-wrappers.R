@@ -28,6 +28,9 @@ rs_session_exec_open <- function() .Call(wrap__rs_session_exec_open)
 # Starts the control thread. TRUE, or a failure.
 rs_session_start <- function() .Call(wrap__rs_session_start)
 
+# Leaves so much more of the processors to others from now on.
+rs_session_step_back <- function(nice) .Call(wrap__rs_session_step_back, nice)
+
 # Tells the host that the session waits for tasks. TRUE, or a failure.
 rs_session_ready <- function() .Call(wrap__rs_session_ready)
 

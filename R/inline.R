@@ -36,9 +36,11 @@ tq_inline_function <- function(fun, frame) {
 tq_inline_start <- function(inline, call) {
   if (!is.null(inline$failure)) tq_throw(tq_start_error(inline$failure, call))
   if (inline$started) return(invisible())
-  failed <- function(phase) function(cnd) {
-    inline$failure <- list(phase = phase, message = tq_error_line(cnd))
-    tq_throw(tq_start_error(inline$failure, call))
+  failed <- function(phase) {
+    function(cnd) {
+      inline$failure <- list(phase = phase, message = tq_error_line(cnd))
+      tq_throw(tq_start_error(inline$failure, call))
+    }
   }
   tryCatch(tq_attach(inline$packages), error = failed("packages"))
   if (!is.null(inline$preload)) tryCatch(inline$preload(), error = failed("preload"))
@@ -50,8 +52,8 @@ tq_inline_start <- function(inline, call) {
 # Runs what waits. What a task pushes into the queue that it is in runs after it.
 tq_inline_run <- function(inline, handle, call) {
   while (!is.null(task <- tq_checked(.External(C_tq_inline_next, handle), call))) {
-    # A number: so many milliseconds later a task is to be tried again. Nothing else happens in a queue without workers meanwhile,
-    # and an interrupt ends the sleep.
+    # A number: so many milliseconds later a task is to be tried again. Nothing else happens in a queue without workers
+    # meanwhile, and an interrupt ends the sleep.
     if (is.list(task)) tq_inline_one(inline, handle, task) else Sys.sleep(task / 1000)
   }
 }

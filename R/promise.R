@@ -1,8 +1,8 @@
-# q$promise() and q$run(): the value of a task as a promise. No polling: when a task is done that was promised to an event
-# loop of the package later, the native side has this loop call tq_settle(), once for all that are done by then.
+# q$promise() and q$run(): the value of a task as a promise. No polling: when a task is done that was promised to an
+# event loop of the package later, the native side has this loop call tq_settle(), once for all that are done by then.
 #
-# A desk holds the promises of one queue that are pending. It does not keep the queue alive, but what the native side has of
-# it: a queue that is collected is killed, and its desk then rejects what was promised.
+# A desk holds the promises of one queue that are pending. It does not keep the queue alive, but what the native side
+# has of it: a queue that is collected is killed, and its desk then rejects what was promised.
 
 # The desks with promises that are pending, by number.
 tq_desks <- new.env(parent = emptyenv())
@@ -37,8 +37,8 @@ tq_run <- function(private, fun, args, id, options, call) {
   run$promise
 }
 
-# The `id` and the `promise` of a task of tq_task(), or NULL where the queue is full. A Ctrl-C must not find a task that was
-# pushed, but has no promise yet: nobody would know its id.
+# The `id` and the `promise` of a task of tq_task(), or NULL where the queue is full. A Ctrl-C must not find a task that
+# was pushed, but has no promise yet: nobody would know its id.
 tq_run_task <- function(private, task, call, whole = FALSE) {
   handle <- tq_handle(private, call)
   run <- suspendInterrupts({
@@ -82,8 +82,8 @@ tq_desk_remove <- function(desk, task) {
 # Only ever compared with another one.
 tq_serial_key <- as.character
 
-# Called in an event loop: settles what was promised to it and is done. What users do with a promise runs later, so that no error
-# and no interrupt can come from it.
+# Called in an event loop: settles what was promised to it and is done. What users do with a promise runs later, so that
+# no error and no interrupt can come from it.
 tq_settle <- function(loop) {
   suspendInterrupts({
     until <- proc.time()[["elapsed"]] + tq_limits$settle_ms / 1000
@@ -110,6 +110,6 @@ tq_settle_one <- function(desk, task) {
 
 # A promise of what was popped, so that a result can be used where a promise is wanted.
 #' @exportS3Method promises::as.promise
-as.promise.taskq_result <- function(x) {
+as.promise.taskq_result <- function(x) { # nolint: object_name_linter.
   if (identical(x$status, "success")) promises::promise_resolve(x$result) else promises::promise_reject(x$error)
 }

@@ -2,7 +2,7 @@
 
 # What the sessions are made from.
 tq_session_options <- function(name, preload, init, packages, globals, env, libpath, wd, threads,
-                               seed, call) {
+                               seed, nice, call) {
   list(
     name = tq_check_name(name, call),
     preload = tq_check_function(preload, "preload", call, null = TRUE),
@@ -13,7 +13,8 @@ tq_session_options <- function(name, preload, init, packages, globals, env, libp
     libpath = tq_check_libpath(libpath, call),
     wd = tq_check_wd(wd, call),
     threads = tq_check_threads(threads, call),
-    seed = tq_check_seed(seed, call)
+    seed = tq_check_seed(seed, call),
+    nice = tq_check_nice(nice, call)
   )
 }
 
@@ -79,6 +80,7 @@ tq_setup <- function(session) {
     packages = session$packages,
     seed = session$seed,
     threads = session$thread_env,
+    nice = session$nice,
     title = tq_title(session$name),
     command = tq_session_command("session_main", tq_title(session$name)),
     objects = serialize(objects, NULL, xdr = FALSE)

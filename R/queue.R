@@ -94,6 +94,10 @@ task_q <- R6Class("task_q",
     #'   older push comes first. A tag that comes anew takes its turn after those that are there; one
     #'   that was away, or whose tasks were cancelled, has neither more nor less than the others. A
     #'   turn is a task, whatever time it takes.
+    #' @param nice How much more of the processors each session leaves to others than this session does, from its birth
+    #'   on, with all that it starts: a whole number from 0 to 19 that is added to the niceness, as by the command
+    #'   `nice`; default 0. Where Linux shares the processors out among terminal sessions ("autogroups"), each worker is
+    #'   one, and steps back among these, too. An inline queue, which has no sessions, passes it over.
     #' @return A new `task_q`. A `preload`, `init` or start of a worker that fails makes the next
     #'   `push()`, `poll()` or `pop()` throw `taskq_error_start` (fields `phase`, `stderr`,
     #'   `exit_code`, `signal`). Warns with a `taskq_warning_server` inside `server` of a Shiny app: a queue
@@ -102,11 +106,12 @@ task_q <- R6Class("task_q",
                           packages = character(), globals = list(), env = character(),
                           libpath = .libPaths(), wd = getwd(), timeout = Inf, tries = 1L,
                           isolate = FALSE, max_tasks = Inf, max_memory = Inf, idle_timeout = 60000,
-                          threads = NULL, seed = NULL, max_waiting = Inf, fair = FALSE) {
+                          threads = NULL, seed = NULL, max_waiting = Inf, fair = FALSE,
+                          nice = 0L) {
       call <- tq_new_call()
       tq_check_dots(..., owner = task_q$public_methods$initialize, call = call)
       session <- tq_session_options(name, preload, init, packages, globals, env, libpath, wd, threads,
-        seed, call)
+        seed, nice, call)
       limits <- tq_queue_limits(num_workers, timeout, tries, isolate, max_tasks, max_memory,
         idle_timeout, max_waiting, fair, call)
       tq_open(private, session, limits, call)
@@ -210,8 +215,8 @@ task_q <- R6Class("task_q",
     #' elements are given. Elements of the same batch run in one task: what one leaves behind in its
     #' session, the next may find; after the batch the session is put back.
     #'
-    #' Tasks that wait already come first (in a `fair` queue, those without a tag). In a queue with a `seed`, a map counts as one task, and the
-    #' k-th element has a random stream of its own, the k-th substream (see
+    #' Tasks that wait already come first (in a `fair` queue, those without a tag). In a queue with a `seed`, a map
+    #' counts as one task, and the k-th element has a random stream of its own, the k-th substream (see
     #' [parallel::nextRNGSubStream()]) of the stream of that task: the same for any number of workers.
     #'
     #' What elements write to stdout and stderr and their messages and warnings are passed on when
@@ -235,8 +240,8 @@ task_q <- R6Class("task_q",
     #'   the fields of such an error of a result, and `index` and `name` of the element. One that crashes
     #'   its worker gives a `taskq_error_crash`, one that is out of time a `taskq_error_timeout`. With
     #'   a worker that dies, the results of the elements before it in its batch are lost: with "keep"
-    #'   they have the same error, unless `chunk = 1`. Throws also `taskq_error_closed`, `taskq_error_cancelled` when the
-    #'   queue is closed meanwhile, and `taskq_error_start`. After an error or Ctrl-C what is under way
+    #'   they have the same error, unless `chunk = 1`. Throws also `taskq_error_closed`, `taskq_error_cancelled` when
+    #'   the queue is closed meanwhile, and `taskq_error_start`. After an error or Ctrl-C what is under way
     #'   is cancelled, as by `cancel()`.
     #' @examples
     #' q <- task_q$new(2)
@@ -449,12 +454,13 @@ task_q <- R6Class("task_q",
     resume = function() tq_resume(self, private, call = sys.call()),
 
     #' @description
-    #' Writes what ran, runs and waits to a file that <https://ui.perfetto.dev> shows, and other readers of Chrome's trace
-    #' format (JSON): for each worker a track of the tasks that it ran, with their ids, tags, outcomes and waiting times, its
-    #' sessions' starts and deaths, and how many tasks waited. As in [`plot()`][plot.task_q], the last 10 000 are there, also
-    #' of tasks that were popped; times are microseconds since the queue was made. Does not wait for tasks.
-    #' @param file The path of the file, a string. Its directory must exist. A file that is there is replaced when the new one
-    #'   is complete.
+    #' Writes what ran, runs and waits to a file that <https://ui.perfetto.dev> shows, and other readers of Chrome's
+    #' trace format (JSON): for each worker a track of the tasks that it ran, with their ids, tags, outcomes and waiting
+    #' times, its sessions' starts and deaths, and how many tasks waited. As in [`plot()`][plot.task_q], the last 10 000
+    #' are there, also of tasks that were popped; times are microseconds since the queue was made. Does not wait for
+    #' tasks.
+    #' @param file The path of the file, a string. Its directory must exist. A file that is there is replaced when the
+    #'   new one is complete.
     #' @return The path, invisibly. Throws `taskq_error_system` (field `path`) when the file cannot be written.
     trace = function(file) tq_write_trace(private, file, call = sys.call()),
 

@@ -50,7 +50,8 @@ tq_unshareable <- function(x, where, found, call) {
   path <- "x"
   for (index in where) {
     name <- names(x)[index]
-    path <- if (length(name) && !is.na(name) && nzchar(name)) paste0(path, "$", name) else paste0(path, "[[", index, "]]")
+    is_named <- length(name) && !is.na(name) && nzchar(name)
+    path <- if (is_named) paste0(path, "$", name) else paste0(path, "[[", index, "]]")
     x <- .subset2(x, index)
   }
   remedy <- "made of atomic vectors, lists and data frames"

@@ -135,7 +135,8 @@ tq_extended_task <- R6Class("task_q_extended_task",
       ids <- id %||% shiny::isolate(private$all())
       running <- Filter(function(id) is.null(private$jobs[[id]]$ended), ids)
       if (!length(running)) return(invisible(logical()))
-      # All at once, so that none is begun in the place of another. One that has just ended may be in its promise already.
+      # All at once, so that none is begun in the place of another. One that has just ended may be in its promise
+      # already.
       cancelled <- tryCatch(private$queue$cancel(running), taskq_error_unknown = function(cnd) {
         private$queue$cancel(setdiff(running, cnd$ids))
       })

@@ -1,6 +1,6 @@
-# What the browser has of a monitor, and what it must be told to have what is. The message is the difference: parts that are
-# as they were are not in it, and of a table only the cells that changed, by the id of their row. So in the browser focus,
-# choice and scrolling stay where they are.
+# What the browser has of a monitor, and what it must be told to have what is. The message is the difference: parts that
+# are as they were are not in it, and of a table only the cells that changed, by the id of their row. So in the browser
+# focus, choice and scrolling stay where they are.
 
 # What a browser has that has just come.
 tq_mirror <- function() {
@@ -9,8 +9,8 @@ tq_mirror <- function() {
   mirror
 }
 
-# The parts of `now` that the browser does not have; it has them then. A part with `order` and `cells` is a table. Empty: there
-# is nothing to tell.
+# The parts of `now` that the browser does not have; it has them then. A part with `order` and `cells` is a table.
+# Empty: there is nothing to tell.
 tq_mirror_update <- function(mirror, now) {
   news <- list()
   for (name in names(now)) {

@@ -1,5 +1,5 @@
-# One browser session of a monitor: when it looks at the queue, what it sends, and the commands it takes. A browser may send
-# anything: what is not in the view of this monitor at that moment is refused here, whatever the page shows.
+# One browser session of a monitor: when it looks at the queue, what it sends, and the commands it takes. A browser may
+# send anything: what is not in the view of this monitor at that moment is refused here, whatever the page shows.
 #
 # | input     | from                     | meaning                                                      |
 # | --------- | ------------------------ | ------------------------------------------------------------ |
@@ -9,7 +9,8 @@
 # | chosen    | rows                     | list(n, ids, current): the n-th choice of this page          |
 # | cancel, pause, resume, workers, resize | their controls | commands                             |
 #
-# The one message, "taskq-monitor", has the parts of tq_monitor_parts() that have changed, and what was written and said.
+# The one message, "taskq-monitor", has the parts of tq_monitor_parts() that have changed, and what was written and
+# said.
 
 tq_monitor_server <- function(input, output, session, options) {
   monitor <- tq_monitor_state(options)
@@ -135,7 +136,9 @@ tq_monitor_parts <- function(monitor, look, query) {
       page = page$page, pages = page$pages, by = query$by, descending = query$descending,
       shown = if (page$found) {
         sprintf("%s\u2013%s of %s", tq_big(page$from + 1L), tq_big(page$from + length(page$rows)), tq_big(page$found))
-      } else if (length(look$tasks$id)) "No task is found" else "No tasks"
+      } else {
+        if (length(look$tasks$id)) "No task is found" else "No tasks"
+      }
     ),
     chosen = list(
       n = monitor$chosen$n, ids = as.list(monitor$chosen$ids), current = monitor$chosen$current,

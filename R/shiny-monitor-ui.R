@@ -1,5 +1,5 @@
-# The page of the monitor: everything but the rows of its tables, which inst/monitor/monitor.js makes. Nothing that a task
-# says is written here. The classes of Bootstrap are those that versions 3 and 5 share; the rest is in
+# The page of the monitor: everything but the rows of its tables, which inst/monitor/monitor.js makes. Nothing that a
+# task says is written here. The classes of Bootstrap are those that versions 3 and 5 share; the rest is in
 # inst/monitor/monitor.css under `taskq-monitor`.
 
 # `ns`: the namespace of the module.

@@ -1,5 +1,5 @@
-# From the tables of a queue to what one page of the monitor shows. Pure but for the look itself: a look, a query and the
-# time make rows of text. All columns are as long as there are tasks (10 000 are usual) up to the page; only
+# From the tables of a queue to what one page of the monitor shows. Pure but for the look itself: a look, a query and
+# the time make rows of text. All columns are as long as there are tasks (10 000 are usual) up to the page; only
 # what is on it becomes text.
 
 # What the browser may ask for.
@@ -249,5 +249,6 @@ tq_span <- function(seconds, whole) {
     ifelse(seconds >= 3600, sprintf("%.0f h %02.0f min", minutes %/% 60, minutes %% 60),
       ifelse(seconds >= 60, sprintf("%.0f min %02.0f s", minutes, seconds %% 60),
         ifelse(whole | seconds >= 10, sprintf("%.0f s", seconds),
-          ifelse(seconds < 1, sprintf("%.0f ms", floor(seconds * 1000)), sprintf("%.1f s", floor(seconds * 10) / 10))))))
+          ifelse(seconds < 1, sprintf("%.0f ms", floor(seconds * 1000)),
+            sprintf("%.1f s", floor(seconds * 10) / 10))))))
 }

@@ -30,8 +30,8 @@
 #' @param tag A string: only tasks that were pushed with this tag are shown, counted and
 #'   steered, their output is the only one that can be read, and the queue itself cannot be paused or resized.
 #'   Default `NULL`: all tasks.
-#' @param controls Whether tasks can be cancelled, and the queue paused and resized; default `TRUE`. With `FALSE` the server
-#'   refuses that, whatever a browser sends.
+#' @param controls Whether tasks can be cancelled, and the queue paused and resized; default `TRUE`. With `FALSE` the
+#'   server refuses that, whatever a browser sends.
 #' @param refresh A duration, of 100 milliseconds at least: how often to look at the queue; default 500. When a
 #'   look takes long, there are fewer, so that it is no more than a fifth of the time of R.
 #' @param session_cleanup What happens to tasks when the browser session ends: "keep", the default, lets them go on;

@@ -71,7 +71,7 @@ tq_slim_call <- function(call, depth = 0L) {
   if (is.call(call)) {
     for (source in c("srcref", "srcfile", "wholeSrcref")) attr(call, source) <- NULL
     for (i in seq_along(call)) {
-      if (!identical(call[[i]], quote(expr = ))) {
+      if (!identical(call[[i]], quote(expr = ))) { # nolint: spaces_inside_linter.
         call[i] <- list(tq_slim_call(call[[i]], depth + 1L))
       }
     }

@@ -29,6 +29,7 @@ nursery_main <- function() {
   role <- tq_checked(rs_nursery_serve(setup$command), NULL)
   if (role == "session") {
     tq_session_begin()
+    tq_step_back(setup$nice)
     tq_session_run(init, setup$seed, home)
   }
   on.exit()
@@ -42,6 +43,7 @@ session_main <- function() {
   # First of all, because a session that has not begun cannot report a failure.
   tq_session_begin()
   setup <- tq_read_setup(bytes, rs_session_failed)
+  tq_step_back(setup$nice)
   objects <- tq_prepare(setup, rs_session_failed)
   tq_session_run(objects$init, setup$seed)
   on.exit()
@@ -101,8 +103,8 @@ tq_rehearse <- function() {
   list(
     tq_read_setup, tq_limit_threads, tq_adds_nothing, tq_random_resume, tq_prepare, tq_leave_no_trace, list2env, unlink,
     rs_write_title, rs_nursery_serve,
-    tq_session_begin, tq_session_run, tq_serve_tasks, tq_serve_until_failure, tq_go_home, tq_reply_failure,
-    quit, tempdir, Sys.unsetenv, suspendInterrupts, rs_session_start, rs_session_ready
+    tq_session_begin, tq_step_back, tq_session_run, tq_serve_tasks, tq_serve_until_failure, tq_go_home,
+    tq_reply_failure, quit, tempdir, Sys.unsetenv, suspendInterrupts, rs_session_start, rs_session_ready
   )
   evaluator <- tq_evaluator()
   for (i in 1:3) tq_guarded(evaluator, evaluator$evaluate(function() NULL, list()))
@@ -127,6 +129,9 @@ tq_session_begin <- function() {
   Sys.unsetenv("TASKQ_LIB")
   tq_checked(rs_session_start(), NULL)
 }
+
+# After the control thread has been started, which does not step back: it is to stop a session in time.
+tq_step_back <- function(nice) if (nice > 0L) rs_session_step_back(nice)
 
 # Returns when the queue says so. `seed`: that of the queue, or NULL; `home`: what the nursery knows tasks to
 # find, or NULL.

@@ -8,7 +8,7 @@
 # | a state                  | anything      | that state                                                 |
 # | either, by push_many()   | anything      | there, as many streams ahead as tasks were before it       |
 # | nothing                  | a seed        | set.seed(seed, "L'Ecuyer-CMRG"), as many streams ahead as its push was |
-# | nothing: an element of a map | a seed    | the stream of the task that the map counts as, as many substreams ahead as its index |
+# | nothing, by map()        | a seed        | that of the task that the map counts as, its index in substreams ahead |
 # | nothing                  | nothing       | set.seed() with a number that no other attempt has         |
 #
 # The generators (see RNGkind()) are those of the session after `init`; but for "L'Ecuyer-CMRG" in the first

@@ -94,7 +94,7 @@ for suite in "${suites[@]}"; do
     touch "$root/.complete"
   fi
   tools/stage.sh "$root/taskq"
-  work=test
+  work="test"
   if [[ -n $release ]]; then
     work=check
     mkdir -p "$root/taskq/release"

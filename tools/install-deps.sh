@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what taskq needs from the Debian archive, only if it is missing.
-# Usage: install-deps.sh [run|test|app|browser]
+# Usage: install-deps.sh [run|test|app|browser|coverage]
 # "app" is for the examples that are Shiny apps, "browser" for tests/browser.
 # Without root or sudo it says what is missing and exits with status 1. What
 # the browser tests need is optional: it says what is missing, and no more.
@@ -31,11 +31,18 @@ optional=
 if [ "$purpose" = test ]; then
   need pandoc pandoc
   need qpdf qpdf
-  r_packages="$r_packages roxygen2 testthat knitr rmarkdown"
+  need shellcheck shellcheck
+  r_packages="$r_packages roxygen2 testthat knitr rmarkdown lintr jsonlite"
   optional=$(packages_in Suggests)
 fi
 forgiving=false # whether to go on without what cannot be installed
 case $purpose in
+  coverage)
+    need gcov gcc
+    r_packages="$r_packages $(packages_in Suggests) covr"
+    r_packages=$(echo "$r_packages" | tr ' ' '\n' | grep -vx bslib)
+    optional=bslib
+    ;;
   app)
     r_packages="$r_packages shiny later promises"
     optional=bslib
@@ -127,6 +134,15 @@ if [ "$purpose" = test ] && [ -z "$rust_missing" ]; then
   for component in fmt clippy; do
     cargo "$component" --version >/dev/null 2>&1 || rust_missing="$rust_missing cargo-$component"
   done
+fi
+if [ "$purpose" = coverage ] && [ -z "$rust_missing" ]; then
+  host=$(rustc -vV | sed -n 's/^host: //p')
+  tools=$(rustc --print sysroot)/lib/rustlib/$host/bin
+  [ -x "$tools/llvm-cov" ] || rustup component add llvm-tools || {
+    echo "Missing from the Rust toolchain: llvm-cov and llvm-profdata, as new as rustc." >&2
+    echo "With rustup: rustup component add llvm-tools" >&2
+    exit 1
+  }
 fi
 if [ -n "$rust_missing" ]; then
   echo "Missing from the Rust toolchain:$rust_missing" >&2

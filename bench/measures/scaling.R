@@ -32,9 +32,11 @@ scaling_measures <- function(settings) {
         room <- function(what) {
           if (memory_available() < needed) not_here(paste("too little memory for", what))
         }
-        copies <- function(how) function() {
-          room(how)
-          c(at_bytes = c_limit(how, bytes))
+        copies <- function(how) {
+          function() {
+            room(how)
+            c(at_bytes = c_limit(how, bytes))
+          }
         }
         measure <- with_pool(1, function(pool) {
           room(paste(count_text(bytes), "bytes"))

@@ -12,8 +12,8 @@ start_measures <- function(settings) {
     seconds
   }
 
-  # With the mark of the first: taskq starts R anew for a queue that is made in another environment. Who looks whether all have
-  # ended does so when the first has, too.
+  # With the mark of the first: taskq starts R anew for a queue that is made in another environment. Who looks whether
+  # all have ended does so when the first has, too.
   second_task <- function(first) {
     pool <- NULL
     seconds <- timed({

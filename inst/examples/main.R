@@ -1,11 +1,12 @@
-# Bootstrap confidence intervals for regressions on R's own data sets, a few hundred tasks on a queue, with one task that fails
-# and one that kills its session. At the end every result is compared with the same computation done sequentially.
+# Bootstrap confidence intervals for regressions on R's own data sets, a few hundred tasks on a queue, with one task
+# that fails and one that kills its session. At the end every result is compared with the same computation done
+# sequentially.
 #
 #   Rscript -e 'source(system.file("examples/main.R", package = "taskq"))'
 
 library(taskq)
 
-# ---- the work --------------------------------------------------------------------------------------------------------------
+# ---- the work --------------------------------------------------------------------------------------------------------
 
 models <- list(
   mtcars = mpg ~ wt + hp,
@@ -37,7 +38,7 @@ arguments_of <- function(job) {
   list(data = get(job$model, "package:datasets"), formula = models[[job$model]], seed = job$seed, resamples = resamples)
 }
 
-# ---- on the queue ----------------------------------------------------------------------------------------------------------
+# ---- on the queue ----------------------------------------------------------------------------------------------------
 
 workers <- 2L
 q <- task_q$new(workers, name = "bootstrap")
@@ -58,8 +59,8 @@ while (!q$is_idle()) {
   share <- length(results) / (nrow(jobs) + 2)
   if (share >= shown + 0.1) {
     shown <- floor(share * 10) / 10
-    cat(sprintf("%3.0f %%  %3d waiting, %d running, %3d popped\n", 100 * share, q$get_num_waiting(), q$get_num_running(),
-                length(results)))
+    cat(sprintf("%3.0f %%  %3d waiting, %d running, %3d popped\n",
+      100 * share, q$get_num_waiting(), q$get_num_running(), length(results)))
     if (shown == 0.5) {
       cat("\nIn the middle, list_tasks():\n")
       tasks <- q$list_tasks()
@@ -71,7 +72,7 @@ while (!q$is_idle()) {
 took <- as.numeric(Sys.time() - began, units = "secs")
 invisible(q$close())
 
-# ---- what came of it -------------------------------------------------------------------------------------------------------
+# ---- what came of it -------------------------------------------------------------------------------------------------
 
 cat("\nThe task that failed:\n")
 print(results$fails$error)
@@ -102,6 +103,6 @@ checks <- c(
     results$crashes$status == "crash" && identical(as.integer(results$crashes$error$signal), 9L)
 )
 for (check in names(checks)) cat(sprintf("%-45s %s\n", check, if (checks[[check]]) "ok" else "NOT OK"))
-cat(sprintf("\n%d tasks on %d workers: %.2f s, start of the sessions included; sequentially %.2f s\n", length(results), workers,
-            took, sequential))
+cat(sprintf("\n%d tasks on %d workers: %.2f s, start of the sessions included; sequentially %.2f s\n",
+  length(results), workers, took, sequential))
 if (!all(checks)) quit(status = 1)

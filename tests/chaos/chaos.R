@@ -2,11 +2,13 @@
 #
 #   Rscript tests/chaos/chaos.R [--seconds 60] [--seed 1] [--hosts 2]
 #
-# Afterwards, of each host: every task that was pushed has exactly one outcome (of a host that was killed: at most one), no
-# attempt has run twice, no task was begun more often than its tries, a success has run to its end, what was cancelled or
-# skipped before it began has not begun, and no process and no file is left. host.R describes what is compared.
+# Afterwards, of each host: every task that was pushed has exactly one outcome (of a host that was killed: at most one),
+# no attempt has run twice, no task was begun more often than its tries, a success has run to its end, what was
+# cancelled or skipped before it began has not begun, and no process and no file is left. host.R describes what is
+# compared.
 #
-# Prints one line of counts; status 1 if anything was violated. The seed determines what is tried, not how it interleaves.
+# Prints one line of counts; status 1 if anything was violated. The seed determines what is tried, not how it
+# interleaves.
 
 args <- commandArgs(TRUE)
 option <- function(name, default) {
@@ -51,7 +53,8 @@ is_alive <- function(pid) !is.null(stat <- stat_of(pid)) && !stat[[1L]] %in% c("
 
 # Everything that a host has started has its marker in the environment.
 has_marker <- function(pid, life) {
-  bytes <- tryCatch(suppressWarnings(readBin(sprintf("/proc/%d/environ", pid), raw(), 1e5)), error = function(cnd) raw())
+  bytes <- tryCatch(suppressWarnings(readBin(sprintf("/proc/%d/environ", pid), raw(), 1e5)),
+    error = function(cnd) raw())
   bytes[bytes == 0] <- as.raw(10)
   life$marker %in% strsplit(rawToChar(bytes), "\n", fixed = TRUE, useBytes = TRUE)[[1L]]
 }
@@ -177,7 +180,8 @@ judge <- function(life) {
   left <- list.files(files, recursive = TRUE, include.dirs = TRUE, all.files = TRUE)
   # A nursery that is killed while it boots, by the death of the host, cannot remove what R has made for it.
   if (life$killed) left <- grep("^Rtmp[^/]*$", left, invert = TRUE, value = TRUE)
-  check(!length(left) && (life$killed || !length(files)), life, "files are left:", toString(left), "in", toString(files))
+  check(!length(left) && (life$killed || !length(files)), life,
+    "files are left:", toString(left), "in", toString(files))
 
   path <- file.path(life$dir, "journal")
   lines <- if (file.exists(path)) readLines(path, warn = FALSE) else character()
@@ -222,8 +226,8 @@ judge <- function(life) {
     told <- as.numeric(outs[i, 4L])
     of_id <- sum(begins[, 2L] == id)
     check(outs[i, 5L] == "TRUE", life, "the value of", id, "is wrong")
-    check(of_id <= told && told <= tries[[i]], life, sprintf("%s was begun %d times, says %d, allowed %g", id, of_id, told,
-      tries[[i]]))
+    check(of_id <= told && told <= tries[[i]], life,
+      sprintf("%s was begun %d times, says %d, allowed %g", id, of_id, told, tries[[i]]))
     if (status == "success") {
       check(any(ends[, 2L] == id & ends[, 3L] == outs[i, 4L]), life, "a success did not run to its end:", id)
     }
@@ -259,9 +263,9 @@ object <- function(counts) {
   counts <- counts[order(as.character(names(counts)))]
   paste0("{", paste(sprintf('"%s": %d', names(counts), counts), collapse = ", "), "}")
 }
-cat(sprintf(paste0('{"seed": %d, "seconds": %g, "hosts": %d, "tasks": %d, "attempts": %d, "outcomes": %s, "strikes": %s, ',
-  '"halted": %d, "slowest_end_s": %.2f, "checks": %d, "violations": %d}\n'), seed, seconds, born, num_pushed, num_attempts,
-  object(outcomes), object(strikes), num_halted, slowest_end, checks,
+cat(sprintf(paste0('{"seed": %d, "seconds": %g, "hosts": %d, "tasks": %d, "attempts": %d, "outcomes": %s, ',
+  '"strikes": %s, "halted": %d, "slowest_end_s": %.2f, "checks": %d, "violations": %d}\n'),
+  seed, seconds, born, num_pushed, num_attempts, object(outcomes), object(strikes), num_halted, slowest_end, checks,
   length(violations)))
 if (nzchar(Sys.getenv("COUNTS"))) {
   writeLines(paste(checks - length(violations), length(violations), 0), Sys.getenv("COUNTS"))

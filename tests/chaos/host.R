@@ -1,5 +1,5 @@
-# One life of a host under chaos.R: a queue, random work and random steering, and a journal of what was asked for and what
-# came of it. Whatever the host does may be interrupted (SIGINT), and the host itself may be killed at any time.
+# One life of a host under chaos.R: a queue, random work and random steering, and a journal of what was asked for and
+# what came of it. Whatever the host does may be interrupted (SIGINT), and the host itself may be killed at any time.
 #
 # Arguments: folder, seed, seconds, end (drain, close, kill, quit).
 #
@@ -51,8 +51,8 @@ environment(work) <- globalenv()
 
 endless <- c("hangs", "waits", "refuses")
 kinds <- c(
-  quick = 12, sleeps = 6, spins = 2, writes = 1, big = 1, fails = 2, recovers = 1, dies = 1, quits = 1, hangs = 1, waits = 1,
-  refuses = 1, leaves = 1, closes = 0.3
+  quick = 12, sleeps = 6, spins = 2, writes = 1, big = 1, fails = 2, recovers = 1, dies = 1, quits = 1, hangs = 1,
+  waits = 1, refuses = 1, leaves = 1, closes = 0.3
 )
 
 # Evaluates while interrupts may come. R itself can be interrupted while it unwinds from one, hence the levels. Gives
@@ -180,8 +180,8 @@ suspendInterrupts({
       q$resume()
     }
   )
-  weights <- c(push = 30, pop = 20, collect = 2, poll = 3, wait = 1, list = 3, look = 2, cancel = 3, resize = 0.7, pause = 0.3,
-    resume = 1)
+  weights <- c(push = 30, pop = 20, collect = 2, poll = 3, wait = 1, list = 3, look = 2, cancel = 3, resize = 0.7,
+    pause = 0.3, resume = 1)
 
   until <- Sys.time() + seconds
   while (Sys.time() < until && !failed) ops[[sample(names(weights), 1L, prob = weights)]]()

@@ -13,8 +13,8 @@ local_host <- function(code, booted = TRUE, frame = parent.frame()) {
   env = c(callr::rcmd_safe_env(), TMPDIR = dir))
   finish <- function() {
     host$kill()
-    # R itself leaves its temporary directory behind when it is killed; nothing of ours may be in it. Only a nursery that
-    # is killed before it has booted cannot clean up: then our empty directory stays in R's.
+    # R itself leaves its temporary directory behind when it is killed; nothing of ours may be in it. Only a nursery
+    # that is killed before it has booted cannot clean up: then our empty directory stays in R's.
     ours <- function() list.files(dir, "^taskq-", recursive = TRUE, include.dirs = TRUE)
     if (booted) expect_true(wait_until(!length(ours())), label = "every file of the queue is gone")
     unlink(dir, recursive = TRUE)
@@ -35,8 +35,8 @@ next_line <- function(host, deadline_s = 20) {
   }
 }
 
-# The value of `fun(...)` in a new R process that has a deadline; whatever it printed stands in the error if there is none.
-# `sh` is code of bash that runs in the same process before R starts: limits, a changed environment, ...
+# The value of `fun(...)` in a new R process that has a deadline; whatever it printed stands in the error if there is
+# none. `sh` is code of bash that runs in the same process before R starts: limits, a changed environment, ...
 in_host <- function(fun, ..., deadline_s = 60, sh = NULL, env = character()) {
   skip_on_cran()
   dir <- tempfile("host-")
@@ -57,4 +57,22 @@ in_host <- function(fun, ..., deadline_s = 60, sh = NULL, env = character()) {
     stop("the host ended with status ", status, " (124: deadline):\n", paste(log, collapse = "\n"))
   }
   readRDS(paths[[2L]])
+}
+
+# Code of bash for in_host(): the process goes on as a user without an entry or a home.
+as_nobody <- function(frame = parent.frame()) {
+  skip_if_not(nzchar(Sys.which("setpriv")) && identical(system("id -u", intern = TRUE), "0"),
+    "root and setpriv are needed")
+  readable <- function(path) {
+    system2("setpriv", c("--reuid", "54321", "--clear-groups", "test", "-r", shQuote(path)), stderr = FALSE) == 0L
+  }
+  skip_if_not(readable(file.path(.libPaths()[[1L]], "taskq", "DESCRIPTION")), "the library is private")
+  # What the host is started by is in a folder of ours.
+  Sys.chmod(tempdir(), "0711")
+  do.call(on.exit, list(quote(Sys.chmod(tempdir(), "0700")), add = TRUE), envir = frame)
+  paste(sep = "\n",
+    "chmod -R 777 \"$(dirname \"$0\")\"",
+    "as=\"--reuid 54321 --regid 54321 --clear-groups\"",
+    "if [ \"$(id -u)\" = 0 ]; then exec setpriv $as env -u HOME \"$BASH\" \"$0\"; fi"
+  )
 }

@@ -1,5 +1,5 @@
-# What this process holds of the system, and that a test gives all of it back. local_queue() and local_host() look at their
-# ends; teardown-leaks.R looks when all files are through.
+# What this process holds of the system, and that a test gives all of it back. local_queue() and local_host() look at
+# their ends; teardown-leaks.R looks when all files are through.
 
 # Each kind is a character vector. What is ours by its name is compared in shared places only.
 host_resources <- function() {
@@ -41,8 +41,8 @@ expect_nothing_leaked <- function(before, deadline_s = 5) {
   expect_identical(leaked_since(before, deadline_s), character(), label = "what the test has left behind")
 }
 
-# Queues and hosts of one test overlap, and those of an enclosing call stay: what the first found is compared when the last
-# has ended.
+# Queues and hosts of one test overlap, and those of an enclosing call stay: what the first found is compared when the
+# last has ended.
 fixtures <- new.env()
 fixtures$open <- 0L
 

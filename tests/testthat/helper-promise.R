@@ -4,9 +4,11 @@
 watch_promise <- function(promise) {
   seen <- new.env()
   seen$settled <- FALSE
-  keep <- function(name) function(x) {
-    seen[[name]] <- x
-    seen$settled <- TRUE
+  keep <- function(name) {
+    function(x) {
+      seen[[name]] <- x
+      seen$settled <- TRUE
+    }
   }
   promises::then(promise, keep("value"), keep("error"))
   seen

@@ -77,11 +77,13 @@ test_that("args is a list", {
 test_that("globals and env have names", {
   expect_identical(tq_check_globals(list(a = 1), NULL), list(a = 1))
   expect_identical(tq_check_globals(list(), NULL), list())
-  for (x in list(list(1), list(a = 1, 2), list(a = 1, a = 2), c(a = 1), NULL, sum)) {
+  bad <- list(list(1), list(a = 1, 2), list(a = 1, a = 2), c(a = 1), NULL, sum) # nolint: duplicate_argument_linter.
+  for (x in bad) {
     expect_input_error(tq_check_globals(x, NULL), "globals")
   }
   expect_identical(tq_check_env(c(A = "x"), NULL), c(A = "x"))
-  for (x in list("x", c(A = NA), c(A = 1), c("A=B" = "x"), c(A = "x", A = "y"), NULL)) {
+  twice <- c(A = "x", A = "y") # nolint: duplicate_argument_linter.
+  for (x in list("x", c(A = NA), c(A = 1), c("A=B" = "x"), twice, NULL)) {
     expect_input_error(tq_check_env(x, NULL), "env")
   }
 })

@@ -120,8 +120,7 @@ test_that("a failed start tells the phase and shows stderr", {
 })
 
 test_that("a message of any kind can be read", {
-  odd <- function(message) structure(class = c("odd", "error", "condition"),
-    list(message = message, call = NULL))
+  odd <- function(message) structure(class = c("odd", "error", "condition"), list(message = message, call = NULL))
   expect_identical(tq_message_of(odd(c("a", "b"))), "a\nb")
   for (message in list(NULL, NA_character_, "", 1, list())) {
     expect_identical(tq_message_of(odd(message)), "(the error has no message)")

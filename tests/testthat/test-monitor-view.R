@@ -5,7 +5,8 @@ some_look <- function(..., now = 1000, seats = list()) {
   tasks <- list(...)
   n <- length(tasks$id)
   defaults <- list(
-    serial = as.numeric(seq_len(n)), state = rep("waiting", n), worker = rep(NA_integer_, n), tag = rep(NA_character_, n),
+    serial = as.numeric(seq_len(n)), state = rep("waiting", n), worker = rep(NA_integer_, n),
+    tag = rep(NA_character_, n),
     progress = rep(NA_real_, n), message = rep(NA_character_, n), tries = integer(n), queued = rep(now - 100, n),
     started = rep(NA_real_, n), finished = rep(NA_real_, n)
   )
@@ -66,14 +67,15 @@ test_that("a page that is not there is the last one, and pages cover all tasks o
 
 test_that("whatever a browser sends, the query is one that can be", {
   good <- tq_monitor_query(function(name) NULL)
-  bad <- list(NULL, NA, NA_character_, character(), c("a", "b"), list(), list(by = list()), list(by = "nope"), 1e9, -1, TRUE,
-    "\xff", list(list(1)))
+  bad <- list(NULL, NA, NA_character_, character(), c("a", "b"), list(), list(by = list()), list(by = "nope"), 1e9, -1,
+    TRUE, "\xff", list(list(1)))
   for (value in bad) {
     query <- tq_monitor_query(function(name) value)
     query$find <- good$find
     expect_identical(query, good)
   }
-  expect_identical(tq_monitor_query(function(name) if (name == "sort") list(by = "id", descending = "yes"))$descending, FALSE)
+  expect_identical(tq_monitor_query(function(name) if (name == "sort") list(by = "id", descending = "yes"))$descending,
+    FALSE)
 })
 
 test_that("times are said as people say them", {

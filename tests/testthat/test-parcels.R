@@ -1,4 +1,5 @@
-# Large vectors that are sent go in memory files and arrive as vectors over these. Nobody may see it but by the time it takes.
+# Large vectors that are sent go in memory files and arrive as vectors over these. Nobody may see it but by the time it
+# takes.
 
 is_sent <- function(x) any(grepl("sent by taskq", utils::capture.output(.Internal(inspect(x)))))
 environment(is_sent) <- globalenv()

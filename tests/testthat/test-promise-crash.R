@@ -94,8 +94,8 @@ moments <- list(
 
 phase_text <- c(receive = "could not be read by the worker", reply = "its result could not be sent")
 
-# A queue of which one worker is kept by a task that wants its temporary files to stay. `told` is where what dies names its
-# directory; `spared()` lets the task end, and says whether its files are there.
+# A queue of which one worker is kept by a task that wants its temporary files to stay. `told` is where what dies names
+# its directory; `spared()` lets the task end, and says whether its files are there.
 local_doom <- function(frame = parent.frame()) {
   skip_if_not(file.exists("/proc/self/maps"))
   gate <- local_gate(frame)
@@ -262,7 +262,8 @@ test_that("A3: a worker that is killed while it sends has sent its result, or ha
     killed <- results[[paste0("killed-", i)]]
     seen <- c(seen, killed$status)
     if (killed$status == "success") expect_identical(killed$result, rep(as.double(i), 2e6))
-    # Whatever was sent to the same worker and had not begun runs elsewhere. Had the first ended, the second may have begun.
+    # Whatever was sent to the same worker and had not begun runs elsewhere. Had the first ended, the second may have
+    # begun.
     other <- results[[paste0("other-", i)]]
     if (killed$status == "crash" || other$status != "crash") expect_identical(other$result, i)
   }

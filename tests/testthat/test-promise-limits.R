@@ -97,18 +97,7 @@ test_that("J5: a queue works where /tmp is read-only, cannot run programs or is 
 
 test_that("J9: a queue works for a user without an entry, a home or a terminal", {
   skip_on_cran()
-  skip_if_not(nzchar(Sys.which("setpriv")) && identical(system("id -u", intern = TRUE), "0"), "root and setpriv are needed")
-  readable <- function(path) system2("setpriv", c("--reuid", "54321", "--clear-groups", "test", "-r", shQuote(path)),
-    stderr = FALSE) == 0L
-  skip_if_not(all(vapply(file.path(.libPaths()[[1L]], "taskq", "DESCRIPTION"), readable, NA)), "the library is private")
-  # What the host is started by is in a folder of ours.
-  Sys.chmod(tempdir(), "0711")
-  on.exit(Sys.chmod(tempdir(), "0700"))
-  drop <- paste(sep = "\n",
-    "chmod -R 777 \"$(dirname \"$0\")\"",
-    "as=\"--reuid 54321 --regid 54321 --clear-groups\"",
-    "if [ \"$(id -u)\" = 0 ]; then exec setpriv $as env -u HOME \"$BASH\" \"$0\"; fi"
-  )
+  drop <- as_nobody()
   expect_at_work(in_host(at_work, sh = drop), "nobody in particular")
   # The limit counts all processes of a user, and does not bind root.
   poor <- function() {
@@ -146,7 +135,8 @@ test_that("J3: where memory ends, the task has an error and the host goes on", {
     gc()
     if (far == "refused") q$pop(60000)
     q$push(function() 1)
-    list(own = own$status, message = conditionMessage(own$error), far = far, then = q$pop(20000)$result, closed = q$kill())
+    list(own = own$status, message = conditionMessage(own$error), far = far, then = q$pop(20000)$result,
+      closed = q$kill())
   }
   seen <- in_host(short, sh = "ulimit -v 2000000", deadline_s = 120)
   expect_identical(seen$own, "error")

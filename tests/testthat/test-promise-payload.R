@@ -76,7 +76,8 @@ test_that("I3: an error that holds much does not bring it to the host", {
     },
     closure = function() {
       big <- numeric(2.5e7) + 1
-      stop(structure(class = c("holder", "error", "condition"), list(message = "m", call = NULL, data = function() big)))
+      stop(structure(class = c("holder", "error", "condition"), list(message = "m", call = NULL,
+        data = function() big)))
     },
     call = function() {
       big <- numeric(2.5e7) + 1

@@ -62,18 +62,19 @@ test_that("D2, D8: what cannot be interrupted is killed with all that it has sta
   expect_lt(max(frame$seconds), 5 * (0.3 + 0.5 + 0.5))
   expect_true(wait_until(sum(q$list_tasks()$state == "ready") == 4, 30))
   expect_false(any(is_alive(frame$worker)))
-  expect_identical(length(sleeping_children()), 0L)
+  expect_length(sleeping_children(), 0L)
 
   # The same by cancel().
   for (kind in names(stubborn)) q$push(global(stubborn[[kind]]), id = kind)
   for (kind in names(stubborn)) {
-    expect_true(wait_until(q$list_tasks(idle = FALSE, payload = FALSE)$state[match(kind, names(stubborn))] != "waiting", 30))
+    state <- function() q$list_tasks(idle = FALSE, payload = FALSE)$state[match(kind, names(stubborn))]
+    expect_true(wait_until(state() != "waiting", 30))
     q$cancel(kind, grace = 50)
   }
   frame <- q$collect(timeout = 60000)
   expect_identical(unique(frame$status), "cancelled")
   expect_true(wait_until(sum(q$list_tasks()$state == "ready") == 4, 30))
-  expect_identical(length(sleeping_children()), 0L)
+  expect_length(sleeping_children(), 0L)
 })
 
 test_that("D3: a late interrupt hits neither the next task nor the session", {

@@ -15,7 +15,8 @@ push_tagged <- function(q, tag, n, ...) {
 test_that("tags take turns in a fair queue, and priority still wins", {
   q <- local_queue(1, fair = TRUE)
   q$pause()
-  ids <- c(push_tagged(q, "a", 12), push_tagged(q, "b", 3), push_tagged(q, "c", 3), push_tagged(q, "u", 2, priority = 1))
+  ids <- c(push_tagged(q, "a", 12), push_tagged(q, "b", 3), push_tagged(q, "c", 3),
+    push_tagged(q, "u", 2, priority = 1))
   expect_identical(begun_tags(q, ids), paste0("uu", strrep("abc", 3), strrep("a", 9)))
 })
 

@@ -9,9 +9,11 @@ test_that("map() gives what lapply() gives, for x of every kind", {
   same <- global(function(x) x)
   env <- list2env(list(a = 1))
   values <- list(1:10, 10:1 / 3, c(a = 1, b = 2), letters, c(TRUE, NA), 1i * 1:3, as.raw(0:3), list(), NULL, 1,
-    character(), list(NULL, 1, NULL), list(a = 1, "x", b = NULL), as.list(1:5), as.list(letters), mtcars, factor(c("u", "v")),
-    as.Date("2020-01-01") + 0:2, as.POSIXct(1:2, origin = "1970-01-01", tz = "UTC"), matrix(1:4, 2), pairlist(a = 1, 2),
-    expression(a + b, 1), quote(f(x, 1)), env, list(structure(1, class = "k"), c(n = 2)), NA_character_, c("caf\u00e9", NA))
+    character(), list(NULL, 1, NULL), list(a = 1, "x", b = NULL), as.list(1:5), as.list(letters), mtcars,
+    factor(c("u", "v")), as.Date("2020-01-01") + 0:2, as.POSIXct(1:2, origin = "1970-01-01", tz = "UTC"),
+    matrix(1:4, 2), pairlist(a = 1, 2),
+    expression(a + b, 1), quote(f(x, 1)), env, list(structure(1, class = "k"), c(n = 2)), NA_character_,
+    c("caf\u00e9", NA))
   for (x in values) expect_as_lapply(q, x, same)
   # Language is what is evaluated in lapply() itself: here it comes as a value.
   expect_identical(q$map(list(quote(a), mean), function(x) class(x)), list("name", "function"))
@@ -21,14 +23,18 @@ test_that("map() gives what lapply() gives, for x of every kind", {
   expect_as_lapply(q, list(1:3, 4:6), stats::sd)
   expect_identical(q$map(1:2, function(x) sys.call()), lapply(1:2, function(x) sys.call()))
   expect_identical(q$map(1:2, function(x) substitute(x)), lapply(1:2, function(x) substitute(x)))
-  expect_identical(q$map(1:3, function(x, X, FUN, i) X + FUN + i, list(X = 1, FUN = 2, i = 3)), list(6, 6, 6))
+  expect_identical(
+    q$map(1:3, function(x, X, FUN, i) X + FUN + i, list(X = 1, FUN = 2, i = 3)), # nolint: object_name_linter.
+    list(6, 6, 6)
+  )
 })
 
 test_that("results of every kind come back", {
   q <- local_queue(2)
   make <- list(function(i) i, function(i) i / 2, function(i) i > 2, function(i) letters[i], function(i) NULL,
     function(i) if (i %% 2) i else "even", function(i) c(a = i), function(i) factor(i), function(i) 1:i,
-    function(i) NA, function(i) if (i == 1) NA_real_ else i + 0.5, function(i) list(i, list(i)), function(i) mtcars[i, ])
+    function(i) NA, function(i) if (i == 1) NA_real_ else i + 0.5, function(i) list(i, list(i)),
+    function(i) mtcars[i, ])
   for (fun in make) expect_as_lapply(q, 1:5, global(fun))
   expect_identical(q$map(1:3, function(i) i, names = c("a", "b", "")), list(a = 1L, b = 2L, 3L))
   expect_identical(names(q$map(c(x = 1, 2), function(i) i)), c("x", ""))

@@ -23,7 +23,8 @@ test_that("tries: a task that crashes is begun again, so often and not more ofte
 test_that("retry_on: errors and timeouts lead to another try on demand", {
   q <- local_queue(2, tries = 2)
   q$push(function() if (taskq::task_attempt() < 2) stop("first") else "second", id = "error", retry_on = "error")
-  q$push(function() if (taskq::task_attempt() < 2) Sys.sleep(100) else "second", id = "timeout", retry_on = "timeout", timeout = 200)
+  q$push(function() if (taskq::task_attempt() < 2) Sys.sleep(100) else "second", id = "timeout", retry_on = "timeout",
+    timeout = 200)
   q$push(function() stop("at once"), id = "no")
   q$push(function() stop("again"), id = "twice", retry_on = c("error", "crash"))
   results <- pop_all(q)
@@ -36,7 +37,8 @@ test_that("retry_on: errors and timeouts lead to another try on demand", {
 
 test_that("backoff: the next try waits, and other tasks do not wait for it", {
   q <- local_queue(1)
-  q$push(function() if (taskq::task_attempt() < 3) stop("no") else Sys.time(), id = "later", tries = 3, retry_on = "error", backoff = 200)
+  q$push(function() if (taskq::task_attempt() < 3) stop("no") else Sys.time(), id = "later", tries = 3,
+    retry_on = "error", backoff = 200)
   q$push(function() Sys.time(), id = "meanwhile")
   results <- pop_all(q)
   # At least half of 200 ms and of 400 ms.
@@ -95,7 +97,7 @@ test_that("after: a task waits for others, and is skipped when one of them does 
   q$push(function() 2, id = "never", after = "failed")
   expect_identical(vapply(pop_all(q), `[[`, "", "status")[c("at once", "never")],
     c("at once" = "success", never = "skipped"))
-  for (ids in list("nobody", c("me"))) {
+  for (ids in list("nobody", "me")) {
     cnd <- caught(q$push(function() 1, id = "me", after = ids))
     expect_s3_class(cnd, "taskq_error_unknown")
     expect_identical(cnd$ids, ids)

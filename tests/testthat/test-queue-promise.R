@@ -79,7 +79,7 @@ test_that("one wake-up is under way for each loop, however many tasks are done",
   }
   # Nothing is asked for while nothing is done.
   q$wait(progress = FALSE)
-  expect_identical(length(later:::list_queue()), before + 1L)
+  expect_length(later:::list_queue(), before + 1L)
   expect_true(run_loop_until(sum == 2000 * 2001 / 2))
   expect_length(ls(tq_desks), 0L)
   q$pause()
@@ -176,8 +176,8 @@ test_that("an interrupt of the loop loses nothing", {
   }
   expect_identical(interrupts, rounds)
   expect_true(run_loop_until(q$is_idle() && !length(ls(tq_desks)) && later::loop_empty()))
-  # What was interrupted may be a run() that has pushed nothing, or whose promise nobody got; or a callback, before it has
-  # noted its value.
+  # What was interrupted may be a run() that has pushed nothing, or whose promise nobody got; or a callback, before it
+  # has noted its value.
   expect_lte(pushed - length(values), interrupts)
   expect_identical(anyDuplicated(values), 0L)
 })

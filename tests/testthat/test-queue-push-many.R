@@ -9,7 +9,8 @@ test_that("one call queues a task for each list of arguments, and gives their id
   expect_identical(q$push_many(sum, list(list(), list(1, 2)), ids = c("a", "caf\u00e9")), c("a", "caf\u00e9"))
   expect_identical(q$collect(c("caf\u00e9", "a"))$result, list(3, 0L))
   expect_identical(q$push_many(function() NULL, rep(list(list()), 3)), c(".4", ".5", ".6"))
-  expect_identical(vapply(pop_all(q), function(x) x$status, ""), c(`.4` = "success", `.5` = "success", `.6` = "success"))
+  expect_identical(vapply(pop_all(q), function(x) x$status, ""),
+    c(`.4` = "success", `.5` = "success", `.6` = "success"))
 })
 
 test_that("every task of very many runs once", {
@@ -62,7 +63,8 @@ test_that("all options of push() hold for every task", {
   gate <- local_gate()
   first <- q$push(gate$wait, list(gate$path), id = "first")
   low <- q$push_many(function(i) i, list(list(1), list(2)), tag = "low", after = "first")
-  high <- q$push_many(function(i) word, list(list(1), list(2)), priority = 1L, globals = list(word = "hi"), tag = "high")
+  high <- q$push_many(function(i) word, list(list(1), list(2)), priority = 1L, globals = list(word = "hi"),
+    tag = "high")
   rows <- q$list_tasks(idle = FALSE)
   expect_identical(rows$tag, c(NA, "low", "low", "high", "high"))
   expect_identical(rows$priority, c(0L, 0L, 0L, 1L, 1L))
@@ -88,7 +90,7 @@ test_that("each task has its own random stream, whether from a number or a state
   expect_length(unique(from_number), 3L)
   expect_identical(q$collect(q$push_many(draw, none, seed = state))$result, from_number)
   third <- parallel::nextRNGStream(parallel::nextRNGStream(state))
-  expect_identical(run_task(q, draw)$error, NULL)
+  expect_null(run_task(q, draw)$error)
   q$push(draw, seed = third)
   expect_identical(q$pop(20000)$result, from_number[[3L]])
   q$push(draw, seed = 7)

@@ -111,7 +111,7 @@ test_that("sessions are replaced after `max_tasks` tasks, or above `max_memory`"
   ids <- vapply(1:6, function(i) q$push(function() Sys.getpid()), "")
   pids <- unlist(lapply(pop_all(q)[ids], `[[`, "result"))
   expect_identical(unname(pids[c(1, 3, 5)]), unname(pids[c(2, 4, 6)]))
-  expect_identical(length(unique(pids)), 3L)
+  expect_length(unique(pids), 3L)
 
   q <- local_queue(1, max_memory = 400e6)
   first <- run_task(q, function() Sys.getpid())$result

@@ -59,9 +59,9 @@ test_that("objects of every kind come and go", {
     expect_equal(result$result, value, ignore_attr = ".Environment")
   }
   for (n in c(0, 1, 65535, 65536, 65537, 1e7)) {
-    expect_identical(length(run_task(q, function(x) x, list(raw(n)))$result), as.integer(n))
+    expect_length(run_task(q, function(x) x, list(raw(n)))$result, as.integer(n))
   }
-  expect_identical(run_task(q, function() new.env())$error, NULL)
+  expect_null(run_task(q, function() new.env())$error)
   expect_type(run_task(q, function() function(x) x)$result, "closure")
   expect_identical(run_task(q, function() invisible(7))$result, 7)
 })

@@ -126,7 +126,7 @@ test_that("so many waiting tasks have a row, and of the others it is known since
   q$push_many(function(i) i, lapply(1:10005, list))
   bars <- timeline_of(q)
   expect_identical(nrow(bars), 10000L)
-  expect_identical(length(attr(bars, "unlisted")), 5L)
+  expect_length(attr(bars, "unlisted"), 5L)
   expect_s3_class(attr(bars, "unlisted"), "POSIXct")
 })
 
@@ -153,7 +153,8 @@ test_that("trace() writes every task to a file that is JSON, and nothing overlap
   expect_identical(as.vector(table(status)[c("retried", "success")]), c(1L, 42L))
   slices <- events[kind == "X"]
   frame <- data.frame(tid = vapply(slices, function(event) event$tid, 1L),
-    ts = vapply(slices, function(event) as.double(event$ts), 1), dur = vapply(slices, function(event) as.double(event$dur), 1))
+    ts = vapply(slices, function(event) as.double(event$ts), 1),
+    dur = vapply(slices, function(event) as.double(event$dur), 1))
   expect_true(all(frame$dur >= 0))
   for (lane in split(frame, frame$tid)) {
     lane <- lane[order(lane$ts, lane$dur), ]
@@ -179,7 +180,8 @@ test_that("trace() replaces a file, writes to a name that is not ASCII, and leav
 
 test_that("trace() refuses what is no path, and tells of a file that cannot be written", {
   q <- local_queue(0)
-  for (bad in list(NULL, 1, character(), c("a", "b"), NA_character_, "", file.path(tempdir(), "no", "such"), tempdir())) {
+  for (bad in list(NULL, 1, character(), c("a", "b"), NA_character_, "", file.path(tempdir(), "no", "such"),
+    tempdir())) {
     error <- expect_error(q$trace(bad), class = "taskq_error_input")
     expect_identical(error$arg, "file")
     expect_identical(conditionCall(error)[[1L]], quote(q$trace))

@@ -4,7 +4,7 @@ test_that("the teaser: pop() is NULL at first, and waits when it is asked to", {
   q <- local_queue(2)
   q$push(function() Sys.getpid())
   q$push(function() {
-    Sys.sleep(.5)
+    Sys.sleep(0.5)
     Sys.getpid()
   })
   first <- q$pop(20000)
@@ -77,6 +77,7 @@ test_that("new() names an argument that cannot be, and leaves nothing behind", {
   expect_input_error(task_q$new(2, libpath = 1), "libpath")
   expect_input_error(task_q$new(2, wd = tempfile()), "wd")
   expect_input_error(task_q$new(2, name = 1), "name")
+  for (nice in list(-1, 20, 1.5, NA, "10", 1:2, NULL)) expect_input_error(task_q$new(2, nice = nice), "nice")
   cnd <- caught(task_q$new(2, num_cores = 3))
   expect_identical(cnd$arg, "num_cores")
   expect_match(conditionMessage(cnd), "`num_workers`", fixed = TRUE)

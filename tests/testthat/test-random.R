@@ -162,7 +162,7 @@ test_that("with a seed, the k-th task has the k-th stream, however and wherever 
   skip_on_cran()
   expect_identical(draw_all(12, 8, 7L), expected)
   Sys.setenv(TASKQ_WITHOUT = "fork")
-  on.exit(Sys.unsetenv("TASKQ_WITHOUT"))
+  on.exit(Sys.unsetenv("TASKQ_WITHOUT"), add = TRUE)
   # The queue warns once that it is slower so.
   expect_identical(suppressWarnings(draw_all(12, 2, 7L)), expected)
 })

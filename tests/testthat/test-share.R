@@ -64,14 +64,16 @@ test_that("what R computes of it is the same", {
     sum = function(x) sum(x), range = function(x) range(x, na.rm = TRUE), sort = sort, order = order, unique = unique,
     duplicated = duplicated, match = function(x) match(x, rev(x)), table = table, rev = rev, is.na = is.na,
     head = function(x) head(x, 3), negative = function(x) x[-1], positive = function(x) x[c(3, 1, 1)],
-    beyond = function(x) x[c(1, length(x) + 1)], logical = function(x) x[c(TRUE, FALSE)], missing = function(x) x[NA_integer_],
-    none = function(x) x[0], element = function(x) x[[2]], last = function(x) x[[length(x)]],
+    beyond = function(x) x[c(1, length(x) + 1)], logical = function(x) x[c(TRUE, FALSE)],
+    missing = function(x) x[NA_integer_], none = function(x) x[0],
+    element = function(x) x[[2]], last = function(x) x[[length(x)]],
     bytes = function(x) object.size(x) > 0,
     text = function(x) format(x), paste = function(x) paste(x), c = function(x) c(x, x),
     vapply = function(x) vapply(x, is.na, NA),
     numbers = as.numeric, names = function(x) names(x), double = function(x) x * 2, and = function(x) x & TRUE,
-    equal = function(x) x == x, mean = mean, cumsum = cumsum, product = function(x) x %*% x, split = function(x) split(x, x),
-    string = function(x) toupper(x), width = function(x) nchar(x, "bytes"), deparse = function(x) deparse(x),
+    equal = function(x) x == x, mean = mean, cumsum = cumsum, product = function(x) x %*% x,
+    split = function(x) split(x, x), string = function(x) toupper(x), width = function(x) nchar(x, "bytes"),
+    deparse = function(x) deparse(x),
     replaced = function(x) replace(x, 2, x[1]),
     attributes = function(x) { attr(x, "a") <- 1; x }, dim = function(x) { dim(x) <- NULL; x },
     frame = function(x) data.frame(x = as.vector(x))[3:1, , drop = FALSE]
@@ -135,11 +137,14 @@ test_that("lists and data frames are shared at any depth, and the rest of them i
   skip_without_sharing()
   table <- data.frame(n = runif(500), s = sprintf("s%d", 1:500), f = gl(5, 100), row.names = sprintf("r%d", 1:500))
   table$l <- as.list(1:500)
-  x <- structure(list(table = table, deep = list(1, list(2, NULL, vectors()), "a"), f = y ~ x), class = "mine", note = "n")
+  x <- structure(list(table = table, deep = list(1, list(2, NULL, vectors()), "a"), f = y ~ x), class = "mine",
+    note = "n")
   x$f <- NULL
   shared <- share(x)
   expect_same(shared, x, "a list")
-  expect_true(is_shared(shared$table$n) && is_shared(attr(shared$table, "row.names")) && is_shared(shared$deep[[2]][[3]]$raw))
+  expect_true(is_shared(shared$table$n))
+  expect_true(is_shared(attr(shared$table, "row.names")))
+  expect_true(is_shared(shared$deep[[2]][[3]]$raw))
   expect_same(shared[["table"]][table$n > 0.5, ], table[table$n > 0.5, ], "rows")
   expect_identical(aggregate(n ~ f, shared$table, mean), aggregate(n ~ f, table, mean))
   expect_identical(coef(lm(n ~ f, shared$table)), coef(lm(n ~ f, table)))
@@ -234,7 +239,8 @@ test_that("it is saved as plain data, which R loads without taskq", {
   on.exit(unlink(path))
   saveRDS(x, path)
   expect_same(readRDS(path), vectors(), "here")
-  code <- sprintf("x <- readRDS('%s'); stopifnot(!'taskq' %%in%% loadedNamespaces()); cat(length(x), sum(x$long))", path)
+  code <- sprintf("x <- readRDS('%s'); stopifnot(!'taskq' %%in%% loadedNamespaces()); cat(length(x), sum(x$long))",
+    path)
   out <- system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", "-e", shQuote(code)), stdout = TRUE)
   expect_identical(out, paste(length(x), sum(vectors()$long)))
 })
@@ -308,7 +314,8 @@ test_that("all workers see the same pages", {
 test_that("R finds nothing to collect too early", {
   skip_without_sharing()
   skip_on_cran()
-  x <- list(a = sprintf("s%d", 1:150), b = structure(runif(150), names = sprintf("n%d", 1:150)), c = list(1:300 + 0L, "a"))
+  x <- list(a = sprintf("s%d", 1:150), b = structure(runif(150), names = sprintf("n%d", 1:150)),
+    c = list(1:300 + 0L, "a"))
   expected <- serialize(x, NULL)
   handle <- task_q$new(0)
   on.exit(handle$kill())

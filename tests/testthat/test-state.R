@@ -198,7 +198,7 @@ test_that("graphics devices are closed", {
     grDevices::dev.off()
   })
   expect_clean(q, function() for (i in 1:3) grDevices::pdf(tempfile()))
-  expect_identical(run_task(q, function() grDevices::dev.list())$result, NULL)
+  expect_null(run_task(q, function() grDevices::dev.list())$result)
 })
 
 test_that("time limits are lifted", {
@@ -251,7 +251,7 @@ test_that("a session that cannot be put back ends, and blames no task", {
   expect_length(results, 10L)
   expect_identical(unique(vapply(results, function(x) x$status, "")), "success")
   pids <- vapply(results, function(x) x$result, 0L)
-  expect_false(any(duplicated(pids)))
+  expect_identical(anyDuplicated(pids), 0L)
 })
 
 test_that("what runs natively between tasks survives a collection at every allocation", {

@@ -11,7 +11,7 @@ test_that("an option that cannot be is refused, with its name, and nothing is qu
     after = list(1, NA_character_, list("a")),
     isolate = list(NA, 1, "yes", c(TRUE, FALSE)),
     packages = list(1, NA_character_, ""),
-    globals = list(1, list(1), list(a = 1, a = 2)),
+    globals = list(1, list(1), list(a = 1, a = 2)), # nolint: duplicate_argument_linter.
     tag = list(1, "", NA_character_, c("a", "b")),
     seed = list(1.5, "a", NA, c(1L, 2L), 1e10, c(403L, 1:6)),
     block = list(NA, 1, "no"),

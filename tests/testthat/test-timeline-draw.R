@@ -126,7 +126,8 @@ test_that("a lane has the pid of its last session", {
 })
 
 test_that("sessions that end by themselves and those that are replaced are marked, but not the end of the queue", {
-  sessions <- some_sessions(rep(1L, 5), 0:4, end = c(1, 2, 3, 4, NA), how = c("signal", "retired", "killed", "closed", NA))
+  sessions <- some_sessions(rep(1L, 5), 0:4, end = c(1, 2, 3, 4, NA),
+    how = c("signal", "retired", "killed", "closed", NA))
   ends <- tq_session_ends(sessions, data.frame(lane = 1L, label = "1"), c(0, 10))
   expect_identical(ends$end, c("session died", "session replaced", "session replaced"))
   expect_equal(ends$at, 1:3)

@@ -10,7 +10,7 @@ test_that("embedded data does not stay in a call", {
   expect_identical(slim[[6L]], quote(a + b))
   expect_identical(tq_slim_call(quote(x[, 1])), quote(x[, 1]))
   expect_identical(tq_slim_call(quote(f(NULL))), quote(f(NULL)))
-  expect_identical(tq_slim_call(NULL), NULL)
+  expect_null(tq_slim_call(NULL))
 })
 
 test_that("a call that nests without end is cut", {

@@ -1,4 +1,4 @@
-# What a task brings along: packages and objects, there for this task only.
+# What a task brings along: packages and objects, there for this task only. And what a session is to the system.
 
 push_call <- function(q, fun, ...) {
   private <- q$.__enclos_env__$private
@@ -58,4 +58,72 @@ test_that("sessions are the first to go when memory is short", {
   q <- local_queue(1)
   found <- run_task(q, global(function() as.integer(readLines("/proc/self/oom_score_adj"))))
   expect_identical(found$result, min(1000L, score() + 300L))
+})
+
+# As a session, and a process that it starts, see themselves.
+niceness_there <- global(function() {
+  lines <- c(readLines("/proc/self/stat"), system("cat /proc/self/stat", intern = TRUE))
+  group <- if (file.exists("/proc/self/autogroup")) readLines("/proc/self/autogroup")
+  # proc(5) counts 19 fields up to it, two of them before the end of the name.
+  list(
+    processes = vapply(strsplit(sub("^.*\\) ", "", lines), " "), function(fields) as.integer(fields[[17L]]), 0L),
+    group = as.integer(sub(".* nice ", "", group))
+  )
+})
+
+test_that("nice: sessions leave more of the processors to others, with all that they start", {
+  own <- niceness_there()$processes
+  more <- pmin(own + 3L, 19L)
+  expect_niceness <- function(q, processes, group, ...) {
+    q$push(niceness_there, ...)
+    seen <- q$pop(20000)$result
+    expect_identical(seen$processes, processes)
+    expect_identical(seen$group, rep(group, length(seen$group)))
+  }
+  expect_niceness(local_queue(1), own, 0L)
+  q <- local_queue(1, nice = 3)
+  expect_niceness(q, more, 3L)
+  expect_niceness(q, more, 3L, isolate = TRUE)
+  # As somebody else sees it.
+  expect_identical(as.integer(stat_fields(q$list_workers()$worker)[[17L]]), more[[1L]])
+  q$push(global(function() quit("no", 9)))
+  expect_identical(q$pop(20000)$status, "crash")
+  expect_niceness(q, more, 3L)
+
+  expect_niceness(local_queue(1, nice = 19), c(19L, 19L), 19L)
+  expect_niceness(local_queue(0, nice = 3), own, niceness_there()$group)
+  # One that is not forked from a process that is ready for it.
+  Sys.setenv(TASKQ_WITHOUT = "fork")
+  on.exit(Sys.unsetenv("TASKQ_WITHOUT"), add = TRUE)
+  q <- local_queue(1, nice = 3)
+  expect_niceness(q, more, 3L)
+  # The queue warns once that it is slower so.
+  suppressWarnings(q$kill())
+})
+
+test_that("nice: `init` runs in a session that has stepped back, what runs before it does not", {
+  look <- function(as) {
+    force(as)
+    global(eval(bquote(function() assign(.(as), tools::psnice(), envir = globalenv()))))
+  }
+  q <- local_queue(1, nice = 3, preload = look("by_preload"), init = look("by_init"))
+  own <- tools::psnice()
+  expect_identical(run_task(q, global(function() c(by_preload, by_init)))$result, c(own, min(own + 3L, 19L)))
+})
+
+test_that("nice: sessions that begin together all step back, also where the kernel lets one at a time", {
+  skip_if_not(file.exists("/proc/self/autogroup"), "there are no groups")
+  groups <- function() {
+    q <- taskq::task_q$new(6, nice = 3)
+    on.exit(q$kill())
+    deadline <- Sys.time() + 20
+    repeat {
+      workers <- q$list_workers()$worker
+      files <- sprintf("/proc/%d/autogroup", workers[!is.na(workers)])
+      found <- sub(".* nice ", "", vapply(files, readLines, ""))
+      if (length(found) == 6L && all(found == "3") || Sys.time() > deadline) return(unname(found))
+      Sys.sleep(0.02)
+    }
+  }
+  expect_identical(in_host(groups, sh = as_nobody()), rep("3", 6L))
 })

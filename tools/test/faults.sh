@@ -35,9 +35,10 @@ TASKQ_TEST_RUN=$(mktemp -d "${TMPDIR:-/tmp}/tq-XXXXXX")
 export TASKQ_TEST_RUN TMPDIR=$TASKQ_TEST_RUN
 
 # What a broken promise leaves behind, by the marker in its environment.
+# shellcheck disable=SC2317 # called by the trap
 clean_up() {
   local environment
-  for environment in $(grep -lszxF "TASKQ_TEST_RUN=$TASKQ_TEST_RUN" /proc/[0-9]*/environ 2>/dev/null); do
+  grep -lszxF "TASKQ_TEST_RUN=$TASKQ_TEST_RUN" /proc/[0-9]*/environ 2>/dev/null | while read -r environment; do
     environment=${environment%/environ}
     [[ ${environment#/proc/} == "$$" ]] || kill -KILL "${environment#/proc/}" 2>/dev/null
   done
@@ -50,6 +51,7 @@ run() {
   local verdict=$TASKQ_TEST_RUN/verdict
   # A host that is taken down is a failure, too.
   echo red >"$verdict"
+  # shellcheck disable=SC2016 # it is R that is to read the dollars
   TASKQ_FAIL=$1 VERDICT=$verdict timeout -k 5 300 Rscript -e '
     args <- commandArgs(TRUE)
     reporter <- testthat::ListReporter$new()
@@ -77,6 +79,7 @@ done <<<"$table"
 
 # A3 at its two edges: the last byte of the result decides.
 edge() {
+  # shellcheck disable=SC2016
   TASKQ_FAIL=$1 timeout -k 5 60 Rscript -e '
     q <- taskq::task_q$new(1)
     for (i in 1:5) q$push(function(i) i, list(i))

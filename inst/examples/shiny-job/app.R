@@ -14,16 +14,10 @@ jobs_dir <- Sys.getenv("TASKQ_JOBS_DIR", file.path(tempdir(), "jobs"))
 dir.create(jobs_dir, showWarnings = FALSE, recursive = TRUE)
 addResourcePath("files", jobs_dir)
 
-# Where processors are short, the app comes first: Linux looks at the priority of processes, or of whole sessions.
-step_back <- function() {
-  tools::psnice(value = 10)
-  if (file.exists("/proc/self/autogroup")) try(cat("10", file = "/proc/self/autogroup"), silent = TRUE)
-}
-
 # The queue is also the list of the jobs: there is no second one that could differ. With `isolate`, each job has an R
-# session of its own, which ends with it.
-q <- taskq::task_q$new(as.integer(Sys.getenv("TASKQ_JOBS_WORKERS", "2")), name = "jobs", init = step_back,
-  isolate = TRUE, max_waiting = 100)
+# session of its own, which ends with it. With `nice`, the app comes first where processors are short.
+q <- taskq::task_q$new(as.integer(Sys.getenv("TASKQ_JOBS_WORKERS", "2")), name = "jobs", isolate = TRUE, nice = 10,
+  max_waiting = 100)
 onStop(function() q$close()) # what still runs is ended, and no process is left
 
 # The job. It runs in another R session and knows nothing of Shiny: all that it needs are its arguments.

@@ -127,6 +127,16 @@ fn rs_session_start() -> Robj {
     }
 }
 
+/// Leaves so much more of the processors to others from now on.
+#[extendr]
+fn rs_session_step_back(nice: i32) {
+    with_far(|far| {
+        if let Far::Session(session) = far {
+            session.step_back(nice);
+        }
+    });
+}
+
 /// Tells the host that the session waits for tasks. TRUE, or a failure.
 #[extendr]
 fn rs_session_ready() -> Robj {
@@ -279,6 +289,7 @@ extendr_module! {
     fn rs_nursery_serve;
     fn rs_session_exec_open;
     fn rs_session_start;
+    fn rs_session_step_back;
     fn rs_session_ready;
     fn rs_session_restore_output;
     fn rs_session_failed;

@@ -12,6 +12,18 @@
 //!   with `%` taken as a format.
 //! - No guard of a lock lives across a call of R.
 
+// No panic may reach R: what can fail says so by its type. (Tests may panic.)
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::exit
+    )
+)]
 #![allow(missing_docs)] // extendr's macro makes a public function without; nothing else here is public.
 
 use extendr_api::prelude::*;

@@ -38,6 +38,19 @@
 //! Nothing counts how often a task was in the line of a session that died *without* having begun it:
 //! sessions note the begin of an attempt before they unserialize it, so that a task cannot kill its
 //! session unnoticed. A session that hangs while it starts is waited for.
+
+// No panic may reach R: what can fail says so by its type. (Tests may panic.)
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::exit
+    )
+)]
 #![forbid(unsafe_code)]
 
 pub mod batches;

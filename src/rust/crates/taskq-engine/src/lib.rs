@@ -21,6 +21,18 @@
 //! waits on a channel of capacity one, in which the driver leaves a coalesced wake-up, or takes the helm and listens itself.
 //! The driver sleeps in `epoll` until an event or the machine's next deadline: an idle queue wakes nobody.
 
+// No panic may reach R: what can fail says so by its type. (Tests may panic.)
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::exit
+    )
+)]
 #![warn(missing_docs)]
 
 mod clock;

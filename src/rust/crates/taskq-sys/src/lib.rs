@@ -14,10 +14,24 @@
 //! | [`snapshot`] | what a task can change of its process, to be put back |
 //! | [`title`] | what the list of processes shows |
 //! | [`threads`] | how many of them loaded libraries use |
+//! | [`niceness`] | how much is left of the processors to others |
 //! | [`oom`] | who is killed first when memory is short, and whether somebody was |
 //! | [`feature`] | which Linux facilities are switched off, so that tests run their fallbacks |
 //!
 //! Everything blocks only where its documentation says so, and repeats a call that a signal has interrupted.
+
+// No panic may reach R: what can fail says so by its type. (Tests may panic.)
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::exit
+    )
+)]
 
 pub mod board;
 pub mod clock;
@@ -26,6 +40,7 @@ pub mod fds;
 pub mod feature;
 pub mod mapping;
 pub mod memory;
+pub mod niceness;
 pub mod oom;
 pub mod parcel;
 pub mod payload;

@@ -15,6 +15,19 @@
 //! has read.
 //!
 //! This crate opens no socket, maps no memory and knows nothing of R: payloads are opaque bytes here.
+
+// No panic may reach R: what can fail says so by its type. (Tests may panic.)
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::exit
+    )
+)]
 #![forbid(unsafe_code)]
 
 pub mod board;

@@ -16,6 +16,19 @@
 //! descriptor, or its being one's parent); the end of a stream is only a hint, because any fork may hold the other
 //! end.
 
+// No panic may reach R: what can fail says so by its type. (Tests may panic.)
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::exit
+    )
+)]
+
 mod error;
 mod nursery;
 pub mod random;

@@ -8,6 +8,7 @@ mod die;
 mod functions;
 mod job;
 mod ledger;
+mod niceness;
 mod output;
 
 use std::io;
@@ -106,6 +107,14 @@ impl Session {
             current: None,
             salt: seed.salt,
         })
+    }
+
+    /// Leaves more of the processors to others from now on, by `more` of what nice(1) counts, to 19 at most. The control
+    /// thread does not: what is to be stopped is stopped in time. To be called on the main thread.
+    pub fn step_back(&self, more: i32) {
+        if self.pid == process::own_pid() {
+            niceness::step_back(more);
+        }
     }
 
     /// Tells the host that the session waits for tasks.
