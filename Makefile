@@ -1,5 +1,5 @@
 # Everything a developer does. "make help" lists the targets.
-.PHONY: help run app test pictures document install bench bench-readme check-newer vendor clean
+.PHONY: help run app test pictures document site install bench bench-readme check-newer vendor clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -22,6 +22,10 @@ install:
 document: ## regenerate the wrappers, man/ and NAMESPACE
 	@tools/install-deps.sh test
 	@tools/document.sh
+
+site: install ## the documentation site in build/site
+	@tools/install-deps.sh site
+	@tools/site.sh
 
 bench: install ## run the benchmarks (10 minutes); the table and two pictures are left in build/bench
 	@. tools/env.sh && mkdir -p build/bench && Rscript bench/run.R $(BENCH) --json build/bench/results.json
