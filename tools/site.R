@@ -3,6 +3,8 @@ arguments <- commandArgs(trailingOnly = TRUE)
 sources <- normalizePath(arguments[[1]])
 site <- arguments[[2]]
 options(pkgdown.internet = FALSE, warn = 1)
+# Code that names a package that is not installed is to stay without links; downlit would ask CRAN where they lead.
+utils::assignInNamespace("CRAN_urls", function() data.frame(Package = character(), URL = character()), "downlit")
 
 pkg <- pkgdown::as_pkgdown(sources, override = list(destination = normalizePath(site, mustWork = FALSE)))
 pkgdown::init_site(pkg)
@@ -12,8 +14,8 @@ pkgdown::build_articles(pkg, lazy = FALSE, preview = FALSE)
 pkgdown::build_news(pkg, preview = FALSE)
 pkgdown::build_search(pkg)
 
-# The template of articles has a place for a logo, also where there is none.
-for (page in list.files(file.path(site, "articles"), "\\.html$", full.names = TRUE)) {
+# The templates have a place for a logo, also where there is none.
+for (page in list.files(site, "\\.html$", recursive = TRUE, full.names = TRUE)) {
   html <- readLines(page, encoding = "UTF-8")
   writeLines(sub('<img src="" class="logo" alt="">', "", html, fixed = TRUE), page, useBytes = TRUE)
 }

@@ -21,7 +21,7 @@ const idOf = (heading) => {
 const textOf = (heading) => {
   const copy = heading.cloneNode(true);
   copy.querySelectorAll(".anchor").forEach((anchor) => anchor.remove());
-  return copy.textContent.trim();
+  return copy.textContent.trim().replace(/^Method (?=\w+\(\)$)/, "");
 };
 
 const contents = () => {
@@ -58,6 +58,24 @@ const contents = () => {
   };
   document.addEventListener("scroll", follow, { passive: true });
   follow();
+};
+
+// --- Names of methods lead to them, on the page of their class
+
+const methodLinks = () => {
+  const methods = new Map();
+  for (const anchor of document.querySelectorAll("main a[id^='method-']")) {
+    const name = /^method-\w+-(\w+)$/.exec(anchor.id)?.[1];
+    if (name) methods.set(`${name}()`, anchor.id);
+  }
+  if (methods.size === 0) return;
+  for (const code of document.querySelectorAll("main p > code, main li > code, main dd code")) {
+    const id = methods.get(code.textContent);
+    if (!id || code.closest("a, pre, h1, h2, h3, h4")) continue;
+    const link = create("a", { href: `#${id}` });
+    code.replaceWith(link);
+    link.append(code);
+  }
 };
 
 // --- Copy
@@ -151,5 +169,6 @@ const search = () => {
 };
 
 contents();
+methodLinks();
 copyButtons();
 search();
