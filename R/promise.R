@@ -112,6 +112,7 @@ tq_settle_one <- function(desk, task) {
 #'
 #' Makes a promise of a result that was popped, so that it can be used where a promise is wanted. Needs the
 #' package promises.
+#' @usage \method{as.promise}{taskq_result}(x)
 #' @param x A `taskq_result`, from `pop()` of [task_q].
 #' @return A [promises::promise]: resolved to the `result` of a task that succeeded, rejected with the `error`
 #'   of any other.

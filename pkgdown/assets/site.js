@@ -60,24 +60,6 @@ const contents = () => {
   follow();
 };
 
-// --- Names of methods lead to them, on the page of their class
-
-const methodLinks = () => {
-  const methods = new Map();
-  for (const anchor of document.querySelectorAll("main a[id^='method-']")) {
-    const name = /^method-\w+-(\w+)$/.exec(anchor.id)?.[1];
-    if (name) methods.set(`${name}()`, anchor.id);
-  }
-  if (methods.size === 0) return;
-  for (const code of document.querySelectorAll("main p > code, main li > code, main dd code")) {
-    const id = methods.get(code.textContent);
-    if (!id || code.closest("a, pre, h1, h2, h3, h4")) continue;
-    const link = create("a", { href: `#${id}` });
-    code.replaceWith(link);
-    link.append(code);
-  }
-};
-
 // --- Copy
 
 const copyButtons = () => {
@@ -96,6 +78,8 @@ const copyButtons = () => {
 
 // --- Search
 
+const separator = /[^\p{L}\p{N}_.$]+/u;
+
 // The index is a script, because a page that was opened as a file may not fetch another file.
 let loading;
 const load = (root) =>
@@ -104,18 +88,21 @@ const load = (root) =>
     document.head.append(script);
   }).then(() => window.searchIndex));
 
-// All words must be there. Where one is in a heading counts most.
+// All words must be there. Where one is in a heading, and whole, counts most; of pages, the reference most.
 const score = (entry, words) => {
   const what = `${entry.what} ${entry.id}`.toLowerCase();
+  const whole = new Set(entry.what.toLowerCase().split(separator));
   const above = `${entry.title} ${entry.previous_headings}`.toLowerCase();
   const text = `${entry.text} ${entry.code}`.toLowerCase();
   let sum = 0;
   for (const word of words) {
-    const points = (what.includes(word) ? 10 : 0) + (above.includes(word) ? 3 : 0) + (text.includes(word) ? 1 : 0);
+    const here = (whole.has(word) ? 15 : 0) + (what.includes(word) ? 10 : 0);
+    const points = here + (above.includes(word) ? 3 : 0) + (text.includes(word) ? 1 : 0);
     if (points === 0) return 0;
     sum += points;
   }
-  return sum;
+  if (entry.path.includes("reference/")) sum *= 1.5;
+  return entry.path.includes("articles/design") ? sum / 2 : sum;
 };
 
 const search = () => {
@@ -143,7 +130,7 @@ const search = () => {
   };
   input.addEventListener("focus", () => load(root));
   input.addEventListener("input", async () => {
-    const words = input.value.toLowerCase().split(/[^\p{L}\p{N}_.$]+/u).filter(Boolean);
+    const words = input.value.toLowerCase().split(separator).filter(Boolean);
     if (input.value.trim().length < 2) {
       found.hidden = true;
       return;
@@ -169,6 +156,5 @@ const search = () => {
 };
 
 contents();
-methodLinks();
 copyButtons();
 search();
