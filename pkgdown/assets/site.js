@@ -90,8 +90,9 @@ const load = (root) =>
 
 // All words must be there. Where one is in a heading, and whole, counts most; of pages, the reference most.
 const score = (entry, words) => {
-  const what = `${entry.what} ${entry.id}`.toLowerCase();
-  const whole = new Set(entry.what.toLowerCase().split(separator));
+  const heading = (entry.what ?? "").toLowerCase(); // not all sections have one
+  const what = `${heading} ${entry.id}`.toLowerCase();
+  const whole = new Set(heading.split(separator));
   const above = `${entry.title} ${entry.previous_headings}`.toLowerCase();
   const text = `${entry.text} ${entry.code}`.toLowerCase();
   let sum = 0;
