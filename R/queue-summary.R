@@ -20,7 +20,7 @@
 #' `taskq_error_forked` and `taskq_error_closed`, as all methods of [task_q].
 #' @examples
 #' q <- task_q$new(2)
-#' q$map(1:10, sqrt)
+#' for (i in 1:5) q$push(sqrt, list(i))
 #' q$push(function() stop("no"))
 #' q$wait(progress = FALSE)
 #' summary(q)
