@@ -1,5 +1,5 @@
 # Everything a developer does. "make help" lists the targets.
-.PHONY: help run app test coverage pictures document install bench bench-readme check-newer check-cran vendor clean
+.PHONY: help run app test coverage pictures document site install bench bench-readme check-newer check-cran vendor clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -25,6 +25,10 @@ coverage: ## how much of the code the tests run, by crate and language (half an 
 document: ## regenerate the wrappers, man/ and NAMESPACE
 	@tools/install-deps.sh test
 	@tools/document.sh
+
+site: install ## the documentation site in build/site
+	@tools/install-deps.sh site
+	@tools/site.sh
 
 bench: install ## run the benchmarks (10 minutes); the table and two pictures are left in build/bench
 	@. tools/env.sh && mkdir -p build/bench && Rscript bench/run.R $(BENCH) --json build/bench/results.json

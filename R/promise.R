@@ -108,7 +108,20 @@ tq_settle_one <- function(desk, task) {
   if (identical(result$status, "success")) promise$resolve(result$result) else promise$reject(result$error)
 }
 
-# A promise of what was popped, so that a result can be used where a promise is wanted.
+#' A result as a promise
+#'
+#' Makes a promise of a result that was popped, so that it can be used where a promise is wanted. Needs the
+#' package promises.
+#' @usage \method{as.promise}{taskq_result}(x)
+#' @param x A `taskq_result`, from `pop()` of [task_q].
+#' @return A [promises::promise]: resolved to the `result` of a task that succeeded, rejected with the `error`
+#'   of any other.
+#' @examplesIf requireNamespace("promises", quietly = TRUE) && requireNamespace("later", quietly = TRUE)
+#' q <- task_q$new(1)
+#' q$push(function() 6 * 7)
+#' promises::then(promises::as.promise(q$pop(Inf)), print)
+#' while (!later::loop_empty()) later::run_now(0.1)
+#' q$close()
 #' @exportS3Method promises::as.promise
 as.promise.taskq_result <- function(x) { # nolint: object_name_linter.
   if (identical(x$status, "success")) promises::promise_resolve(x$result) else promises::promise_reject(x$error)

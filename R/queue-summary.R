@@ -1,5 +1,31 @@
 # summary(): what the queue has done in all its life.
 
+#' What a queue has done
+#'
+#' Counts and times of a queue since it was made, tasks that were popped included. Does not wait.
+#' @param object A [task_q].
+#' @param ... Not used.
+#' @return A list of class `taskq_summary`, which prints in a few lines, with the elements
+#'   * `name`: the name of the queue, a string, or `NULL`
+#'   * `state`: "open", "paused", "failed", "closing" or "closed"
+#'   * `tasks`: a numeric vector with the names `pushed` (all so far), `waiting`, `running`, `done` (at
+#'     present) and `popped`
+#'   * `outcomes`: how tasks have ended, a numeric vector with the names `success`, `error`, `crash`,
+#'     `timeout`, `cancelled` and `skipped`
+#'   * `retries`: how many tries were followed by another one, a number
+#'   * `sessions`: a numeric vector with the names `started`, `died` and `recycled`
+#'   * `seconds`: a numeric vector with the names `run` (all tries together), `mean_run` (of a try) and
+#'     `mean_wait` (of a task, before it was begun); `NA` when there was none
+#' @section Errors:
+#' `taskq_error_forked` and `taskq_error_closed`, as all methods of [task_q].
+#' @examples
+#' q <- task_q$new(2)
+#' for (i in 1:5) q$push(sqrt, list(i))
+#' q$push(function() stop("no"))
+#' q$wait(progress = FALSE)
+#' summary(q)
+#' summary(q)$outcomes[["error"]]
+#' q$close()
 #' @export
 summary.task_q <- function(object, ...) {
   private <- object$.__enclos_env__$private

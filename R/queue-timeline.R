@@ -69,15 +69,17 @@ tq_timeline <- function(private, call) {
 #' @param from,to What time is shown: a POSIXct; a number of seconds since the queue was made; or a negative number, so
 #'   many seconds ago. Default `NULL`: all that is known, until now or, when nothing waits or runs, the last end.
 #' @param ... Graphical parameters for this picture, see [graphics::par()].
-#' @param main The title; default the name of the queue.
+#' @param main The title, a string; default `NULL`: the name of the queue.
 #' @return The data of the picture, invisibly: a data frame with one row a bar and the columns `id`, `tag` (character),
 #'   `lane` (number of the worker), `worker` (pid), `try` (integers), `queued_at`, `started_at`, `finished_at` (POSIXct,
 #'   `NA` when not yet), `status` ("waiting", "running", "retried" or the status of a result) and `outcome` (how the
-#'   attempt ended, also when it was retried). Its attribute `sessions` is a data frame of the sessions. Throws
-#'   `taskq_error_input`.
+#'   attempt ended, also when it was retried). Its attribute `sessions` is a data frame with one row a session and the
+#'   columns `lane`, `worker` (integers), `started_at`, `ready_at`, `ended_at` (POSIXct), `how` (how it ended, character)
+#'   and `code` (exit status or signal, integer); `NA` for what is not (yet). Throws `taskq_error_input`.
 #' @examples
 #' q <- task_q$new(2)
-#' q$map(1:20, function(i) Sys.sleep(i / 1000), chunk = 1)
+#' for (i in 1:20) q$push(function(i) Sys.sleep(i / 1000), list(i))
+#' q$wait(progress = FALSE)
 #' plot(q)
 #' q$close()
 #' @export

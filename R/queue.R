@@ -15,23 +15,40 @@
 #' sees the namespace of that package.
 #'
 #' # A result
-#' A list of class `taskq_result` with the fields, always all of them:
-#' `result` (`NULL` on failure), `stdout`, `stderr` (strings), `error` (`NULL` on success),
-#' `task_id`, `status` ("success", "error", "crash", "timeout", "cancelled" or "skipped"),
-#' `warnings`, `messages` (lists of condition objects), `tries`, `worker` (pid), `times` (POSIXct
-#' with the names `queued`, `started`, `finished`), `seconds`, `cpu` (seconds) and `max_rss`
-#' (bytes).
-#' What exceeds a limit of the captured output or conditions is counted in the attribute "dropped".
+#' A list of class `taskq_result` with these fields, always all of them:
 #'
-#' The `error` of a task has class `taskq_error_task` (an R error; `$parent` is the original
-#' condition, `$trace` a data frame of the calls), `taskq_error_crash` (`$signal`, `$exit_code`,
-#' `$stderr_tail`, `$max_rss`, `$oom`), `taskq_error_timeout`, `taskq_error_cancelled`,
-#' `taskq_error_skipped`, or `taskq_error_start` when no worker could be started for it.
+#' * `result`: the value; `NULL` on failure
+#' * `stdout`, `stderr`: what the process wrote while the task ran, a string each
+#' * `error`: `NULL` on success, otherwise one of the error objects below
+#' * `task_id`: the id, a string
+#' * `status`: "success", "error", "crash", "timeout", "cancelled" or "skipped"
+#' * `warnings`, `messages`: lists of condition objects
+#' * `tries`: how often the task was begun, an integer; 0 when it never was
+#' * `worker`: the process id of the session that ran it last, an integer, or `NA`
+#' * `times`: a POSIXct with the names `queued`, `started` and `finished`, `NA` for what did not happen
+#' * `seconds`, `cpu`: how long it ran, and the processor time of its session meanwhile, in seconds
+#' * `max_rss`: the most memory that its session has had so far, in bytes
+#'
+#' What exceeds a limit of the captured output or conditions is counted in the attribute "dropped": a
+#' numeric vector with the names `bytes` and `conditions`, or one of them.
+#'
+#' # The error of a task
+#' All are `taskq_error`s with the field `task_id`. By `status`:
+#'
+#' * "error": `taskq_error_task`, an R error; `parent` is the original condition, `trace` a data frame
+#'   of the calls
+#' * "crash": `taskq_error_crash`; `signal` and `exit_code` are integers, one of them `NA`;
+#'   `stderr_tail` is a string, `max_rss` a number of bytes, `oom` whether the machine was out of memory
+#' * "timeout": `taskq_error_timeout`; `stderr_tail`
+#' * "cancelled": `taskq_error_cancelled`
+#' * "skipped": `taskq_error_skipped`; `after` is the id of the task that did not succeed
+#' * "error", too, when no worker could be started for it: `taskq_error_start`
 #'
 #' # Errors
 #' All methods throw `taskq_error_input` for an argument that cannot be (fields `arg`, `value`,
 #' `remedy`), `taskq_error_forked` in a forked child of the session that made the queue, and
-#' `taskq_error_closed` for a queue that was saved and restored. All of them are `taskq_error`s.
+#' `taskq_error_closed` for a queue that was saved and restored. What else a method throws stands with
+#' it. All of them are `taskq_error`s, and a call that has thrown has changed nothing.
 #' The field `message` says what happened, and `body`, where there is one, what to do about it, as
 #' in conditions of rlang; `conditionMessage()` gives both. A duration below one millisecond that
 #' is written out in the call is warned of once in a session, by a `taskq_warning_duration` (fields
@@ -40,11 +57,18 @@
 #' A method that does not exist gives R's own error "attempt to apply non-function".
 #'
 #' @examples
+#' \dontshow{
+#' # While this one is open, the others start at once.
+#' first <- task_q$new(1)
+#' }
 #' q <- task_q$new(2)
 #' q$push(function(x) x + 1, list(x = 41))
 #' q$push(function() stop("This failed, sorry"), id = "bad")
 #' while (!q$is_idle()) print(q$pop(Inf))
 #' q$close()
+#' @seealso [share()] for large data, [task_q_extended_task()] and [task_q_monitor()] for Shiny,
+#'   [plot()][plot.task_q] and [summary()][summary.task_q] of a queue, [task_progress()] and its like for
+#'   use inside a task, and [taskq-state] for what a task finds in its session.
 #' @export
 task_q <- R6Class("task_q",
   cloneable = FALSE,
@@ -101,7 +125,19 @@ task_q <- R6Class("task_q",
     #' @return A new `task_q`. A `preload`, `init` or start of a worker that fails makes the next
     #'   `push()`, `poll()` or `pop()` throw `taskq_error_start` (fields `phase`, `stderr`,
     #'   `exit_code`, `signal`). Warns with a `taskq_warning_server` inside `server` of a Shiny app: a queue
-    #'   that is made outside is shared by all visitors, and outlives them.
+    #'   that is made outside is shared by all visitors, and outlives them. Throws `taskq_error_system` when
+    #'   the system gives it no threads or files.
+    #' @examples
+    #' q <- task_q$new(
+    #'   2,
+    #'   globals = list(scale_by = 10),
+    #'   init = function() options(digits = 4),
+    #'   timeout = 60000,
+    #'   name = "example"
+    #' )
+    #' q$push(function(x) x * scale_by, list(4.2))
+    #' q$pop(Inf)$result
+    #' q$close()
     initialize = function(num_workers = 4L, ..., name = NULL, preload = NULL, init = NULL,
                           packages = character(), globals = list(), env = character(),
                           libpath = .libPaths(), wd = getwd(), timeout = Inf, tries = 1L,
@@ -155,6 +191,17 @@ task_q <- R6Class("task_q",
     #'   (fields `ids`) when `after` names a task that is not in the queue (one that was popped is not
     #'   there any more), `taskq_error_closed`, and `taskq_error_start` when the workers cannot start.
     #'   An error of this method means that nothing was queued.
+    #' @examples
+    #' q <- task_q$new(2)
+    #' q$push(function(x, y) x + y, list(1, y = 2), id = "sum")
+    #' q$push(function() Sys.sleep(60), timeout = 100, id = "slow")
+    #' q$push(function() "after the sum", after = "sum", priority = 1)
+    #' q$push(function() if (taskq::task_attempt() < 2) stop("busy") else "served",
+    #'   tries = 3, retry_on = "error", backoff = 10)
+    #' q$collect(progress = FALSE)[c("task_id", "status", "tries")]
+    #' 
+    #' tryCatch(q$push("sum", list(1, 2)), taskq_error_input = function(e) e$arg)
+    #' q$close()
     push = function(fun, args = list(), id = NULL, ..., timeout = NULL, tries = NULL,
                     retry_on = "crash", backoff = 0, priority = 0L, after = NULL, isolate = NULL,
                     packages = character(), globals = list(), tag = NULL, seed = NULL, block = TRUE,
@@ -191,6 +238,11 @@ task_q <- R6Class("task_q",
     #' @param seed,block,replace As those of `push()`, with the differences above.
     #' @return The ids, a character vector in the order of `args_list`, invisibly. Throws as `push()`;
     #'   an error means that none of them was queued.
+    #' @examples
+    #' q <- task_q$new(2)
+    #' ids <- q$push_many(function(text, n) strrep(text, n), list(list("a", 1), list("b", 2)))
+    #' q$collect(ids, progress = FALSE)$result
+    #' q$close()
     push_many = function(fun, args_list, ids = NULL, ..., timeout = NULL, tries = NULL,
                          retry_on = "crash", backoff = 0, priority = 0L, after = NULL, isolate = NULL,
                          packages = character(), globals = list(), tag = NULL, seed = NULL,
@@ -215,9 +267,10 @@ task_q <- R6Class("task_q",
     #' elements are given. Elements of the same batch run in one task: what one leaves behind in its
     #' session, the next may find; after the batch the session is put back.
     #'
-    #' Tasks that wait already come first (in a `fair` queue, those without a tag). In a queue with a `seed`, a map
-    #' counts as one task, and the k-th element has a random stream of its own, the k-th substream (see
-    #' [parallel::nextRNGSubStream()]) of the stream of that task: the same for any number of workers.
+    #' Tasks that wait already come first (in a `fair` queue, those without a tag). In a queue with a
+    #' `seed`, a map counts as one task, and the k-th element has a random stream of its own, the k-th
+    #' substream (see [parallel::nextRNGSubStream()]) of the stream of that task: the same for any number
+    #' of workers.
     #'
     #' What elements write to stdout and stderr and their messages and warnings are passed on when
     #' `map()` ends, also with an error, in the order of the batches: first what was written, then
@@ -240,9 +293,9 @@ task_q <- R6Class("task_q",
     #'   the fields of such an error of a result, and `index` and `name` of the element. One that crashes
     #'   its worker gives a `taskq_error_crash`, one that is out of time a `taskq_error_timeout`. With
     #'   a worker that dies, the results of the elements before it in its batch are lost: with "keep"
-    #'   they have the same error, unless `chunk = 1`. Throws also `taskq_error_closed`, `taskq_error_cancelled` when
-    #'   the queue is closed meanwhile, and `taskq_error_start`. After an error or Ctrl-C what is under way
-    #'   is cancelled, as by `cancel()`.
+    #'   they have the same error, unless `chunk = 1`. Throws also `taskq_error_closed`,
+    #'   `taskq_error_cancelled` when the queue is closed meanwhile, and `taskq_error_start`. After an error
+    #'   or Ctrl-C what is under way is cancelled, as by `cancel()`.
     #' @examples
     #' q <- task_q$new(2)
     #' q$map(1:3, function(x, power) x^power, list(power = 2))
@@ -261,6 +314,13 @@ task_q <- R6Class("task_q",
     #' @return The ids of all tasks that are done, oldest push first, a character vector, possibly
     #'   of length 0. Nothing is removed. Throws `taskq_error_start` once when the workers cannot
     #'   start.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' for (id in c("one", "two")) q$push(function() NULL, id = id)
+    #' q$poll()
+    #' q$wait(progress = FALSE)
+    #' q$poll()
+    #' q$close()
     poll = function(timeout = 0) tq_poll(private, timeout, call = sys.call()),
 
     #' @description
@@ -269,6 +329,15 @@ task_q <- R6Class("task_q",
     #' @param timeout A duration; default 0.
     #' @return A `taskq_result`, see above; `NULL` when the time is over or the queue is empty.
     #'   Throws `taskq_error_start` once when the workers cannot start.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$push(function() { cat("hello\n"); 6 * 7 })
+    #' result <- q$pop(10000)
+    #' result$status
+    #' result$result
+    #' result$stdout
+    #' is.null(q$pop())
+    #' q$close()
     # What has succeeded is popped by the native call alone, and nothing is evaluated after it: a Ctrl-C
     # must not find the result between queue and user.
     pop = function(timeout = 0) {
@@ -278,21 +347,45 @@ task_q <- R6Class("task_q",
     #' @description
     #' The number of tasks that wait for a worker.
     #' @return A whole number. Does not wait.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$pause()
+    #' q$push(function() 1)
+    #' q$get_num_waiting()
+    #' q$close(grace = 0)
     get_num_waiting = function() tq_count(private, "waiting", call = sys.call()),
 
     #' @description
     #' The number of tasks that a worker runs.
     #' @return A whole number. Does not wait.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$push(function() Sys.sleep(60))
+    #' while (q$get_num_running() == 0) Sys.sleep(0.01)
+    #' q$get_num_running()
+    #' q$kill()
     get_num_running = function() tq_count(private, "running", call = sys.call()),
 
     #' @description
     #' The number of tasks that are done and were not popped.
     #' @return A whole number. Does not wait.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$push(function() 1)
+    #' q$wait(progress = FALSE)
+    #' q$get_num_done()
+    #' q$close()
     get_num_done = function() tq_count(private, "done", call = sys.call()),
 
     #' @description
     #' Whether the queue has no task in any state.
     #' @return `TRUE` or `FALSE`. Does not wait.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$is_idle()
+    #' q$push(function() 1)
+    #' q$is_idle()
+    #' q$close()
     is_idle = function() tq_is_idle(private, call = sys.call()),
 
     #' @description
@@ -309,6 +402,13 @@ task_q <- R6Class("task_q",
     #'   or `NULL`), `result` (lists), `status` (character), `tag` (character), `priority`, `tries`
     #'   (integers), `progress` (double), `message` (character), `queued_at`, `started_at` and
     #'   `finished_at` (POSIXct). The function and arguments of a task that is done may be `NULL`.
+    #' @examples
+    #' q <- task_q$new(2)
+    #' q$push(function(x) x^2, list(3), id = "square", tag = "example")
+    #' q$wait(progress = FALSE)
+    #' q$list_tasks()[c("id", "idle", "state", "status")]
+    #' q$list_tasks(idle = FALSE)$result[[1]]$result
+    #' q$close()
     list_tasks = function(idle = TRUE, payload = TRUE) {
       tq_list_tasks(private, idle, payload, call = sys.call())
     },
@@ -317,7 +417,14 @@ task_q <- R6Class("task_q",
     #' The sessions of the queue. Does not wait.
     #' @return A data frame with one row a worker and the columns `worker` (pid, integer), `state`
     #'   ("starting", "idle", "busy" or "leaving"), `task_id` (character), `tasks_done` (integer),
-    #'   `started_at` (POSIXct), `rss` (bytes) and `cpu` (seconds, doubles).
+    #'   `started_at` (POSIXct), `rss` (bytes) and `cpu` (seconds, doubles). An inline queue, and one that is
+    #'   closed, has no rows.
+    #' @examples
+    #' q <- task_q$new(2)
+    #' q$push(function() 1)
+    #' q$wait(progress = FALSE)
+    #' q$list_workers()[c("state", "tasks_done")]
+    #' q$close()
     list_workers = function() tq_list_workers(private, call = sys.call()),
 
     #' @description
@@ -329,6 +436,11 @@ task_q <- R6Class("task_q",
     #' @return `TRUE`, invisibly, when all of them are done, `FALSE` when the time is over. Nothing is
     #'   removed. Throws `taskq_error_unknown` (field `ids`), and `taskq_error_start` once when the
     #'   workers cannot start.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$push(function() Sys.sleep(60), id = "long")
+    #' print(q$wait("long", timeout = 50, progress = FALSE))
+    #' q$kill()
     wait = function(ids = NULL, timeout = Inf, progress = interactive()) {
       tq_wait(private, ids, timeout, progress, call = sys.call())
     },
@@ -339,7 +451,15 @@ task_q <- R6Class("task_q",
     #' @return A data frame, of class `tbl_df` too, with one row a task, in the order of `ids` or of
     #'   the pushes, and the fields of a result as columns: `result`, `error`, `warnings`, `messages`
     #'   and `times` are lists. When the time is over, those that are not done are left out, and stay
-    #'   in the queue. Throws as `wait()`.
+    #'   in the queue. Throws as `wait()`, and `taskq_error_promised` (field `id`) when one of the `ids` has a
+    #'   promise.
+    #' @examples
+    #' q <- task_q$new(2)
+    #' for (i in 1:3) q$push(function(i) i^2, list(i))
+    #' results <- q$collect(progress = FALSE)
+    #' unlist(results$result)
+    #' results$status
+    #' q$close()
     collect = function(ids = NULL, timeout = Inf, progress = interactive()) {
       tq_collect(private, ids, timeout, progress, call = sys.call())
     },
@@ -356,6 +476,13 @@ task_q <- R6Class("task_q",
     #'   that was done. With `tag`, one element for each of its tasks that was not done. A task that
     #'   ends by itself at this very moment keeps its own result. Throws `taskq_error_unknown` (field
     #'   `ids`); nothing is cancelled then.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$push(function() Sys.sleep(60), id = "running", tag = "ann")
+    #' q$push(function() 1, id = "waiting", tag = "ann")
+    #' q$cancel(tag = "ann")
+    #' q$collect(progress = FALSE)$status
+    #' q$close()
     cancel = function(ids = NULL, tag = NULL, grace = 500) {
       tq_cancel(private, ids, tag, grace, call = sys.call())
     },
@@ -366,6 +493,12 @@ task_q <- R6Class("task_q",
     #' @return A list with the strings `stdout` and `stderr`: while the task runs, what its process and
     #'   its child processes have written since its start; when it is done, all of it; empty strings
     #'   before, and in an inline queue until it is done. Throws `taskq_error_unknown` (field `ids`).
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$push(function() { cat("reading\n"); Sys.sleep(60) }, id = "job")
+    #' while (!nzchar(q$output("job")$stdout)) Sys.sleep(0.01)
+    #' q$output("job")
+    #' q$kill()
     output = function(id) tq_output(private, id, call = sys.call()),
 
     #' @description
@@ -373,6 +506,12 @@ task_q <- R6Class("task_q",
     #' @param id The id of a task in the queue, a string.
     #' @return A list with `fraction` (a number from 0 to 1), `message` (a string) and `at` (POSIXct);
     #'   each is `NA` as long as the task has not told. Throws `taskq_error_unknown` (field `ids`).
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$push(function() { taskq::task_progress(0.25, "a quarter"); Sys.sleep(60) }, id = "job")
+    #' while (is.na(q$progress("job")$fraction)) Sys.sleep(0.01)
+    #' q$progress("job")[c("fraction", "message")]
+    #' q$kill()
     progress = function(id) tq_progress(private, id, call = sys.call()),
 
     #' @description
@@ -387,6 +526,14 @@ task_q <- R6Class("task_q",
     #' @return A [promises::promise]. Throws `taskq_error_unknown` (field `ids`), and
     #'   `taskq_error_promised` (field `id`) for a task that has a promise already: keep the first, and use
     #'   it as often as you like; `taskq_error_package` (field `packages`) where one of them is missing.
+    #' @examples
+    #' if (requireNamespace("promises", quietly = TRUE) && requireNamespace("later", quietly = TRUE)) {
+    #'   q <- task_q$new(1)
+    #'   id <- q$push(function() 6 * 7)
+    #'   promises::then(q$promise(id), function(value) cat("the value is", value, "\n"))
+    #'   while (!q$is_idle() || !later::loop_empty()) later::run_now(0.1) # a Shiny app does this
+    #'   q$close()
+    #' }
     promise = function(id) tq_promise(private, id, call = sys.call()),
 
     #' @description
@@ -397,6 +544,14 @@ task_q <- R6Class("task_q",
     #' @param block,replace As those of `push()`.
     #' @return A [promises::promise], see `promise()`. Throws as `push()`; with `block = FALSE`, when as many
     #'   tasks wait as may, it is rejected with a `taskq_error_full`.
+    #' @examples
+    #' if (requireNamespace("promises", quietly = TRUE) && requireNamespace("later", quietly = TRUE)) {
+    #'   q <- task_q$new(1)
+    #'   promises::then(q$run(sqrt, list(16)), print)
+    #'   promises::catch(q$run(stop, list("no")), function(error) cat(class(error)[1], "\n"))
+    #'   while (!q$is_idle() || !later::loop_empty()) later::run_now(0.1)
+    #'   q$close()
+    #' }
     run = function(fun, args = list(), id = NULL, ..., timeout = NULL, tries = NULL,
                    retry_on = "crash", backoff = 0, priority = 0L, after = NULL, isolate = NULL,
                    packages = character(), globals = list(), tag = NULL, seed = NULL, block = TRUE,
@@ -439,18 +594,36 @@ task_q <- R6Class("task_q",
     #'   queue cannot be resized.
     #' @return The queue, invisibly. Does not wait. Throws `taskq_error_closed`, and
     #'   `taskq_error_start` when the workers cannot start.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$resize(2)
+    #' nrow(q$list_workers())
+    #' q$close()
     resize = function(n) tq_resize(self, private, n, call = sys.call()),
 
     #' @description
     #' Stops handing out tasks. Those that run go on.
     #' @return The queue, invisibly. Does not wait. Throws `taskq_error_closed`, and
     #'   `taskq_error_start` when the workers cannot start.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$pause()
+    #' q$push(function() 1)
+    #' length(q$poll(100))
+    #' q$close(grace = 0)
     pause = function() tq_pause(self, private, call = sys.call()),
 
     #' @description
     #' Hands out tasks again.
     #' @return The queue, invisibly. Does not wait. Throws `taskq_error_closed`, and
     #'   `taskq_error_start` when the workers cannot start.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$pause()
+    #' q$push(function() 1)
+    #' q$resume()
+    #' q$pop(Inf)$result
+    #' q$close()
     resume = function() tq_resume(self, private, call = sys.call()),
 
     #' @description
@@ -462,6 +635,14 @@ task_q <- R6Class("task_q",
     #' @param file The path of the file, a string. Its directory must exist. A file that is there is replaced when the
     #'   new one is complete.
     #' @return The path, invisibly. Throws `taskq_error_system` (field `path`) when the file cannot be written.
+    #' @examples
+    #' q <- task_q$new(2)
+    #' for (i in 1:4) q$push(function() Sys.sleep(0.01))
+    #' q$wait(progress = FALSE)
+    #' file <- q$trace(tempfile(fileext = ".json"))
+    #' file.size(file) > 0
+    #' unlink(file)
+    #' q$close()
     trace = function(file) tq_write_trace(private, file, call = sys.call()),
 
     #' @description
@@ -470,17 +651,35 @@ task_q <- R6Class("task_q",
     #' can still be listed and popped.
     #' @param grace A duration, how long to wait for tasks; default 1000.
     #' @return `TRUE`, invisibly, when no process is left. Closing twice does nothing.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$push(function() "quick", id = "quick")
+    #' q$push(function() Sys.sleep(60), id = "slow")
+    #' q$wait("quick", progress = FALSE)
+    #' print(q$close(grace = 10))
+    #' q$pop()$result
+    #' class(q$pop()$error)[1]
+    #' tryCatch(q$push(function() 1), taskq_error_closed = conditionMessage)
     close = function(grace = 1000) tq_close(private, grace, call = sys.call()),
 
     #' @description
     #' Closes the queue at once: running tasks are killed.
     #' @return As `close()`.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$push(function() Sys.sleep(60))
+    #' q$kill()
+    #' q$pop()$status
     kill = function() tq_kill(private, call = sys.call()),
 
     #' @description
     #' Prints the state of the queue in three lines. Does not wait.
     #' @param ... Not used.
     #' @return The queue, invisibly.
+    #' @examples
+    #' q <- task_q$new(2, name = "example")
+    #' print(q)
+    #' q$close()
     print = function(...) tq_print_queue(self, private)
   ),
   private = list(

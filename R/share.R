@@ -27,10 +27,11 @@
 #'
 #' @param x An atomic vector, a list, or a data frame; a list may hold these at any depth. With all attributes:
 #'   factors, dates, matrices. `NULL` is itself.
-#' @return The same, with its vectors in shared memory. Sharing what is shared already costs nothing.
+#' @return The same object, [identical()] to `x`, with its vectors in shared memory. Sharing what is shared already
+#'   costs nothing.
 #' @section Errors:
 #' `taskq_error_input` when `x` is or holds anything else: a function, an environment, a call, an S4 object. The message
-#' says where it is.
+#' says where it is, and so does the field `path`.
 #' @export
 #' @examples
 #' x <- share(list(table = data.frame(a = runif(1e4), b = "text"), limit = 0.5))

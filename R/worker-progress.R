@@ -1,9 +1,9 @@
 # How far a task is, as the task itself says. In a worker this is a note in shared memory that the host
 # looks at when it wants to know; nothing is sent.
 
-#' @param fraction how much of the task is done, a number from 0 to 1; `NA` when that is not known.
-#' @param message what the task is doing, one string; `NULL` for nothing. A text of more than some
-#'   200 bytes is cut.
+#' @param fraction How much of the task is done, a number from 0 to 1; `NA` when that is not known.
+#' @param message What the task is doing, a string; `NULL`, the default, for nothing. A text of more
+#'   than some 200 bytes is cut.
 #' @details
 #' `task_progress()` may be called as often as one likes: it notes the latest state where the
 #' queue can see it, which takes some microseconds, and sends nothing. In a process that the

@@ -42,6 +42,12 @@
 #' of its `env`, the random numbers, sinks, and the `packages` and `globals` of the task. All else stays
 #' in your session as the task has left it.
 #'
+#' @examples
+#' q <- task_q$new(1, init = function() options(digits = 4))
+#' q$push(function() { options(digits = 10); Sys.setenv(LEFT = "here"); x <<- 1 })
+#' q$push(function() list(digits = getOption("digits"), left = Sys.getenv("LEFT"), x = exists("x")))
+#' str(q$collect(progress = FALSE)$result[[2]])
+#' q$close()
 #' @name taskq-state
 NULL
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what taskq needs from the Debian archive, only if it is missing.
-# Usage: install-deps.sh [run|test|app|browser|coverage]
-# "app" is for the examples that are Shiny apps, "browser" for tests/browser.
+# Usage: install-deps.sh [run|test|app|browser|site|coverage]
+# "app" is for the examples that are Shiny apps, "browser" for tests/browser, "site" for the documentation.
 # Without root or sudo it says what is missing and exits with status 1. What
 # the browser tests need is optional: it says what is missing, and no more.
 set -eu
@@ -46,6 +46,12 @@ case $purpose in
   app)
     r_packages="$r_packages shiny later promises"
     optional=bslib
+    ;;
+  site)
+    need pandoc pandoc
+    r_packages="$r_packages pkgdown"
+    # An article runs these beside taskq; pages name shiny, whose functions are links then.
+    optional="callr future future.apply later promises shiny tibble cli rlang"
     ;;
   browser)
     optional="shiny later promises bslib"

@@ -81,6 +81,13 @@ suspendInterrupts({
   size <- most
   failed <- FALSE
 
+  # Too many deaths in a row make a queue give up, which the next call tells, whichever it is.
+  steer <- function(expr) {
+    told <- attempt(expr)
+    if (inherits(told, "taskq_error_start")) failed <<- TRUE
+    told
+  }
+
   outcome <- function(id, status, tries, value, error) {
     if (!id %in% alive) wrong("an outcome of", id, "which is not in the queue")
     alive <<- setdiff(alive, id)
@@ -120,33 +127,30 @@ suspendInterrupts({
       journal("intent", id, tries)
       asked[[id]] <<- list(kind = kind, ms = ms)
       given <- NULL
-      told <- attempt(given <- do.call(q$push, c(list(work, list(id, kind, tokens, ms), id), more)))
+      told <- steer(given <- do.call(q$push, c(list(work, list(id, kind, tokens, ms), id), more)))
       is_in <- id %in% q$list_tasks(idle = FALSE, payload = FALSE)$id
       if (identical(told, "complete") && is_in == is.null(given)) wrong("push() told the contrary of", id)
       if (inherits(told, "taskq_error")) {
         if (is_in) wrong("push() threw and has pushed", id)
-        if (inherits(told, "taskq_error_start")) failed <<- TRUE
       }
       journal(if (is_in) "pushed" else "refused", id)
       if (is_in) alive <<- c(alive, id)
     },
     pop = function() {
       result <- NULL
-      told <- attempt(result <- q$pop(sample(c(0, 0, 5, 20), 1L)))
-      if (inherits(told, "taskq_error_start")) failed <<- TRUE
+      steer(result <- q$pop(sample(c(0, 0, 5, 20), 1L)))
       if (!is.null(result)) outcome(result$task_id, result$status, result$tries, result$result, result$error)
     },
     collect = function() {
       frame <- NULL
       ids <- if (length(alive) && runif(1) < 0.5) sample(alive, min(3L, length(alive)))
-      told <- attempt(frame <- q$collect(ids, timeout = 20))
-      if (inherits(told, "taskq_error_start")) failed <<- TRUE
+      steer(frame <- q$collect(ids, timeout = 20))
       for (i in seq_len(NROW(frame))) {
         outcome(frame$task_id[[i]], frame$status[[i]], frame$tries[[i]], frame$result[[i]], frame$error[[i]])
       }
     },
-    poll = function() attempt(q$poll(sample(c(0, 20), 1L))),
-    wait = function() attempt(q$wait(timeout = 15)),
+    poll = function() steer(q$poll(sample(c(0, 20), 1L))),
+    wait = function() steer(q$wait(timeout = 15)),
     list = function() {
       rows <- NULL
       attempt(rows <- q$list_tasks(payload = runif(1) < 0.3))
@@ -167,17 +171,17 @@ suspendInterrupts({
       if (runif(1) < 0.2) attempt(q$cancel(tag = sample(c("a", "b"), 1L), grace = 50))
       else if (length(alive)) attempt(q$cancel(sample(alive, 1L), grace = sample(c(0, 50, 500), 1L)))
     },
-    resize = function() {
-      size <<- sample(0:6, 1L, prob = c(1, 2, 3, 3, 2, 1, 1))
-      if (identical(attempt(q$resize(size)), "interrupted")) q$resize(size)
+    resize = function(to = sample(0:6, 1L, prob = c(1, 2, 3, 3, 2, 1, 1))) {
+      size <<- to
+      while (identical(steer(q$resize(size)), "interrupted")) NULL
     },
     pause = function() {
       paused <<- TRUE
-      attempt(q$pause())
+      steer(q$pause())
     },
     resume = function() {
       paused <<- FALSE
-      q$resume()
+      while (identical(steer(q$resume()), "interrupted")) NULL
     }
   )
   weights <- c(push = 30, pop = 20, collect = 2, poll = 3, wait = 1, list = 3, look = 2, cancel = 3, resize = 0.7,
@@ -202,9 +206,8 @@ suspendInterrupts({
     if (!q$is_idle()) wrong("more in the queue than was pushed")
   }
   if (end == "drain") {
-    q$resume()
-    size <- 2
-    if (!failed) q$resize(size)
+    ops$resume()
+    ops$resize(2)
     ops$cancel()
     drain(60)
     q$close(0)
