@@ -255,10 +255,16 @@ impl Nursery {
     /// The next message that has come; `None` when there is none (any more).
     pub(crate) fn receive(&mut self) -> Option<FromNursery> {
         let mut buffer = [0u8; packet::MAX_PACKET];
-        let received =
-            socket::recv_packet(self.control.as_fd(), &mut buffer, RecvFlags::DONTWAIT).ok()?;
-        self.is_silent = received.len == 0;
-        packet::decode(&buffer[..received.len]).ok()
+        match socket::recv_packet(self.control.as_fd(), &mut buffer, RecvFlags::DONTWAIT) {
+            Ok(received) => {
+                self.is_silent = received.len == 0;
+                packet::decode(&buffer[..received.len]).ok()
+            }
+            Err(error) => {
+                self.is_silent |= error.kind() != io::ErrorKind::WouldBlock;
+                None
+            }
+        }
     }
 
     /// Reads what the process wrote.

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{parent_of, stderr, text, wait_for, Fixture, Options, DEADLINE};
 use taskq_core::{GoneCause, Outcome, QueueState};
 use taskq_engine::WaitOutcome;
@@ -213,4 +215,29 @@ fn a_program_that_is_not_there_is_named() {
         fixture.queue().failure().expect("a reason").phase,
         Some(StartPhase::Boot)
     );
+}
+
+#[test]
+fn a_nursery_that_dies_while_sessions_are_asked_of_it_is_one_failed_start_at_most() {
+    let fixture = Fixture::with(Options {
+        workers: 4,
+        ..Options::default()
+    });
+    for round in 0..60 {
+        let nursery = fixture.nursery();
+        // So there is always a session to be replaced.
+        for _ in 0..12 {
+            fixture.push(None, "exit 3");
+        }
+        std::thread::sleep(Duration::from_micros(round * 100));
+        taskq_sys::process::kill(nursery, 9).expect("it lives");
+        for task in fixture.pop_all(12) {
+            assert!(
+                matches!(task.outcome, Outcome::Crash { .. }),
+                "round {round}: {:?}, {:?}",
+                task.outcome,
+                fixture.queue().failure()
+            );
+        }
+    }
 }

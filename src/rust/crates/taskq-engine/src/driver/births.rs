@@ -183,6 +183,13 @@ impl Driver {
             stderr: far_stderr,
         };
         let sent = nursery.launch(worker, slot, &ends);
+        if matches!(&sent, Err(error) if is_hang_up(error)) {
+            // It is dying, which is not a failure of this session: who waits goes with it. Should it have lost its
+            // socket only, it is of no use any more.
+            nursery.kill();
+            self.births.release(slot);
+            return Ok(false);
+        }
         if !matches!(sent, Ok(true)) {
             self.births.release(slot);
             return sent;
@@ -211,4 +218,12 @@ impl Driver {
         self.shared.lock().outgoing.insert(worker, outgoing);
         Ok(true)
     }
+}
+
+/// Whether the other end of a socket is closed; it is a reset if something was left unread there.
+fn is_hang_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
 }
