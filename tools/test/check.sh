@@ -14,5 +14,11 @@ R CMD build taskq
 R CMD check --no-manual taskq_*.tar.gz
 if ! grep -qx 'Status: OK' taskq.Rcheck/00check.log; then
   tail -n 60 taskq.Rcheck/00install.out
+  # Of what ran and failed: the tests' failures, and where an example or a vignette came to.
+  for output in taskq.Rcheck/tests/*.fail taskq.Rcheck/*.fail taskq.Rcheck/*.log; do
+    [[ -e $output && $output != */00check.log ]] || continue
+    printf '\n--- %s\n' "${output##*/}"
+    grep -E -A 20 '^ *── (Failure|Error)' "$output" || tail -n 30 "$output"
+  done
   exit 1
 fi
