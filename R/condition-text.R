@@ -15,8 +15,8 @@ conditionMessage.taskq_warning <- function(c) tq_whole_message(c)
 
 tq_whole_message <- function(cnd) paste(c(cnd$message, tq_bullets(cnd$body)), collapse = "\n")
 
-# `body`: strings named "x" or "i", or "" for text that stays as it is. Not wrapped unless it is printed, so that programs
-# find in a message what they look for.
+# `body`: strings named "x" or "i", or "" for text that stays as it is. Not wrapped unless it is printed, so that
+# programs find in a message what they look for.
 tq_bullets <- function(body, width = Inf) {
   bullet <- function(text, name) {
     if (!nzchar(name)) return(text)
@@ -99,7 +99,8 @@ tq_error_hint <- function(parent, phase) {
   message <- tq_message_of(parent)
   call <- tryCatch(conditionCall(parent), error = function(cnd) NULL)
   # How the function of a task is called, see worker-eval.R.
-  if (identical(call, quote(fun(...))) && length(name <- tq_name_in(message, "argument \"%s\" is missing, with no default"))) {
+  name <- tq_name_in(message, "argument \"%s\" is missing, with no default")
+  if (identical(call, quote(fun(...))) && length(name)) {
     return(sprintf("the arguments of the function stand in `args`: `list(%s = ...)`", name))
   }
   tq_missing_hint(message)

@@ -23,7 +23,9 @@ tq_pop <- function(private, timeout, call) {
 
 # Elsewhere one pops by id.
 tq_check_pop_timeout <- function(timeout, call) {
-  hint <- if (is.character(timeout)) "the first task that is done is popped; for certain tasks there is `q$collect(ids)`"
+  hint <- if (is.character(timeout)) {
+    "the first task that is done is popped; for certain tasks there is `q$collect(ids)`"
+  }
   tq_check_duration(timeout, "timeout", call, hint)
 }
 

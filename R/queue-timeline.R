@@ -74,8 +74,8 @@ tq_timeline <- function(private, call) {
 #'   `lane` (number of the worker), `worker` (pid), `try` (integers), `queued_at`, `started_at`, `finished_at` (POSIXct,
 #'   `NA` when not yet), `status` ("waiting", "running", "retried" or the status of a result) and `outcome` (how the
 #'   attempt ended, also when it was retried). Its attribute `sessions` is a data frame with one row a session and the
-#'   columns `lane`, `worker` (integers), `started_at`, `ready_at`, `ended_at` (POSIXct), `how` (how it ended, character)
-#'   and `code` (exit status or signal, integer); `NA` for what is not (yet). Throws `taskq_error_input`.
+#'   columns `lane`, `worker` (integers), `started_at`, `ready_at`, `ended_at` (POSIXct), `how` (how it ended,
+#'   character) and `code` (exit status or signal, integer); `NA` for what is not (yet). Throws `taskq_error_input`.
 #' @examples
 #' q <- task_q$new(2)
 #' for (i in 1:20) q$push(function(i) Sys.sleep(i / 1000), list(i))

@@ -199,7 +199,7 @@ task_q <- R6Class("task_q",
     #' q$push(function() if (taskq::task_attempt() < 2) stop("busy") else "served",
     #'   tries = 3, retry_on = "error", backoff = 10)
     #' q$collect(progress = FALSE)[c("task_id", "status", "tries")]
-    #' 
+    #'
     #' tryCatch(q$push("sum", list(1, 2)), taskq_error_input = function(e) e$arg)
     #' q$close()
     push = function(fun, args = list(), id = NULL, ..., timeout = NULL, tries = NULL,

@@ -39,7 +39,8 @@ foreign_parts <- function(page) {
   )
   parts <- unique(parts[!startsWith(parts, "data:")])
   there <- vapply(parts, FUN.VALUE = NA, function(part) {
-    nzchar(part) && !is_elsewhere(part) && isTRUE(file.exists(file.path(site, target_of(page, sub("[?#].*", "", part)))))
+    if (!nzchar(part) || is_elsewhere(part)) return(FALSE)
+    file.exists(file.path(site, target_of(page, sub("[?#].*", "", part))))
   })
   sprintf("%s: '%s' is not in the site", page, parts[!there])
 }

@@ -158,14 +158,21 @@ test_that("a part of a millisecond that somebody has written down is warned of, 
 
 test_that("an argument that is missing is told by the method that wants it", {
   q <- local_queue(0)
-  calls <- list(fun = quote(q$push()), fun = quote(q$push_many()), args_list = quote(q$push_many(identity)),
-    x = quote(q$map()), fun = quote(q$map(1)), n = quote(q$resize()), id = quote(q$output()),
-    id = quote(q$progress()), id = quote(q$position()), id = quote(q$promise()), file = quote(q$trace()))
-  for (i in seq_along(calls)) {
-    cnd <- caught(eval(calls[[i]]))
-    expect_s3_class(cnd, "taskq_error_input")
-    expect_identical(cnd$arg, names(calls)[[i]])
-    expect_match(conditionMessage(cnd), "is missing: it must be", fixed = TRUE)
-    expect_identical(conditionCall(cnd), calls[[i]])
+  calls <- list(
+    fun = expression(q$push(), q$push_many(), q$map(1)),
+    args_list = expression(q$push_many(identity)),
+    x = expression(q$map()),
+    n = expression(q$resize()),
+    id = expression(q$output(), q$progress(), q$position(), q$promise()),
+    file = expression(q$trace())
+  )
+  for (arg in names(calls)) {
+    for (call in as.list(calls[[arg]])) {
+      cnd <- caught(eval(call))
+      expect_s3_class(cnd, "taskq_error_input")
+      expect_identical(cnd$arg, arg)
+      expect_match(conditionMessage(cnd), "is missing: it must be", fixed = TRUE)
+      expect_identical(conditionCall(cnd), call)
+    }
   }
 })

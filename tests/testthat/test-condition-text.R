@@ -48,9 +48,11 @@ test_that("a misuse says what it was, with which value, and what to do", {
     q$push(f, colour = "red", size = 2),
     q$push_many(f, 1:2), q$push_many(f, rep(list(list()), 10)), q$push_many(f, list(list()), ids = c("a", "b")),
     q$map(f, 1:3), q$map(1:3, "sqrt"), q$map(1:3, f, names = "a"), q$map(1:3, f, on_error = "kept"),
-    q$pop("id"), q$pop(-1), q$poll(NA), q$wait("nope"), q$wait(letters), q$collect(1), q$output(), q$progress(c("a", "b")),
+    q$pop("id"), q$pop(-1), q$poll(NA), q$wait("nope"), q$wait(letters), q$collect(1), q$output(),
+    q$progress(c("a", "b")),
     q$cancel(), q$cancel("a", tag = "b"), q$resize(2), q$trace("/no/such/file"), plot(q, from = "a"),
-    share(list(a = list(1, f))), share(globalenv()), task_progress("half"), task_q_monitor(1), task_q_extended_task(q, 1)
+    share(list(a = list(1, f))), share(globalenv()), task_progress("half"), task_q_monitor(1),
+    task_q_extended_task(q, 1)
   )
   expect_snapshot(say(calls, environment()))
   out <- capture.output(say(calls, environment()))
@@ -119,7 +121,8 @@ test_that("a result prints what became of the task, and why", {
     lines = function() stop("one line\nand another one"),
     nested = function() {
       tryCatch(stop("the cause"), error = function(cnd) {
-        stop(structure(class = c("mine", "error", "condition"), list(message = "the effect", call = NULL, parent = cnd)))
+        effect <- list(message = "the effect", call = NULL, parent = cnd)
+        stop(structure(effect, class = c("mine", "error", "condition")))
       })
     },
     lacks = function() no_such_helper(1),
@@ -213,7 +216,8 @@ test_that("a large value is cut, a small one is not", {
     expect_lte(length(lines), 41L)
     expect_narrow(lines)
   }
-  expect_match(utils::tail(shown(mtcars[rep(1:32, 100), ]), 1L), "# ... and more: 3200 rows and 11 columns", fixed = TRUE)
+  last <- utils::tail(shown(mtcars[rep(1:32, 100), ]), 1L)
+  expect_match(last, "# ... and more: 3200 rows and 11 columns", fixed = TRUE)
   expect_match(utils::tail(shown(numeric(1e5)), 1L), "100000 elements", fixed = TRUE)
   expect_identical(getOption("max.print"), 99999L)
 })

@@ -78,7 +78,7 @@ test_that("where a missing object is found in the host decides about the remedy"
   assign("helper_of_mine", 1, envir = globalenv())
   on.exit(rm("helper_of_mine", envir = globalenv()))
   expect_match(tq_missing_hint("object 'helper_of_mine' not found"), "only in the host session: send it")
-  expect_match(tq_missing_hint('could not find function "expect_true"'), 'write `testthat::expect_true`', fixed = TRUE)
+  expect_match(tq_missing_hint('could not find function "expect_true"'), "write `testthat::expect_true`", fixed = TRUE)
   expect_match(tq_missing_hint('could not find function "expect_true"'), 'packages = "testthat"', fixed = TRUE)
 })
 
