@@ -165,7 +165,8 @@ tq_guarded <- function(evaluator, expr) {
 #'   for (i in seq_len(n)) taskq::task_progress(i / n, paste("step", i))
 #' }, list(100))
 #' q$pop(Inf)$status
-#' q$push(function() if (taskq::task_attempt() < 2) stop("not yet") else "done", tries = 2, retry_on = "error")
+#' second_time <- function() if (taskq::task_attempt() < 2) stop("not yet") else "done"
+#' q$push(second_time, tries = 2, retry_on = "error")
 #' q$pop(Inf)$result
 #' q$close()
 #' @export
