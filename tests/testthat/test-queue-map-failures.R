@@ -107,15 +107,15 @@ test_that("with tries a batch that has lost its worker is evaluated again, and e
 })
 
 test_that("an element that is out of time is named; the time is its own", {
-  q <- local_queue(2, timeout = 400)
+  q <- local_queue(2, timeout = 1000)
   slow <- function(i) {
-    Sys.sleep(if (i == 7) 100 else 0.05)
+    Sys.sleep(if (i == 7) 100 else 0.08)
     i
   }
   cnd <- caught(q$map(1:20, slow))
   expect_s3_class(cnd, "taskq_error_timeout")
   expect_identical(cnd$index, 7)
-  # 20 times 50 ms are more than 400.
+  # 19 times 80 ms are more than 1000.
   expect_identical(unlist(q$map((1:20)[-7], slow, chunk = 20)), (1:20)[-7])
   results <- q$map(1:20, slow, on_error = "keep")
   expect_s3_class(results[[7L]], "taskq_error_timeout")
