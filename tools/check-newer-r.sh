@@ -29,7 +29,7 @@ inside() {
 if [[ ${1:-} == --inside ]]; then
   in_root='
     cd /taskq
-    tools/install-deps.sh test
+    tools/install-deps.sh '$([[ $3 == check ]] && echo cran || echo test)'
     R --version | head -n 1'
   if [[ $3 == check ]]; then
     in_root+='

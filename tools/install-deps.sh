@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what taskq needs from the Debian archive, only if it is missing.
-# Usage: install-deps.sh [run|test|app|browser|site|coverage]
-# "app" is for the examples that are Shiny apps, "browser" for tests/browser, "site" for the documentation.
+# Usage: install-deps.sh [run|test|cran|app|browser|site|coverage]
+# "cran" is for R CMD check --as-cran, "app" for the examples that are Shiny apps, "browser"
+# for tests/browser, "site" for the documentation.
 # Without root or sudo it says what is missing and exits with status 1. What
 # the browser tests need is optional: it says what is missing, and no more.
 set -eu
@@ -28,7 +29,8 @@ need xz xz-utils
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 r_packages=$(packages_in Imports)
 optional=
-if [ "$purpose" = test ]; then
+[ "$purpose" != cran ] || need checkbashisms devscripts
+if [ "$purpose" = test ] || [ "$purpose" = cran ]; then
   need pandoc pandoc
   need qpdf qpdf
   need shellcheck shellcheck

@@ -89,7 +89,8 @@ test_that("an argument that the task's function lacks is looked for in `args`", 
 })
 
 test_that("a package that is not there is to be installed", {
-  parent <- tryCatch(library("taskq.no.such.package", character.only = TRUE), error = identity)
+  missing <- "taskq.no.such.package"
+  parent <- tryCatch(library(missing, character.only = TRUE), error = identity)
   expect_match(conditionMessage(tq_task_error("a", parent, NULL)), "`libpath`", fixed = TRUE)
 })
 

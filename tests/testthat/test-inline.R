@@ -90,7 +90,8 @@ test_that("init and preload run once, and a failure of theirs is told by every p
 })
 
 test_that("Ctrl-C ends the task and gives R back", {
-  skip_on_os("windows")
+  # There any thread may get a signal, also one of another package that does not block it, and R's handler jumps.
+  skip_if(nzchar(Sys.getenv("TASKQ_TEST_VALGRIND")), "valgrind")
   q <- task_q$new(0)
   depth <- sink.number()
   got <- tryCatch(

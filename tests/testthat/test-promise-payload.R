@@ -227,7 +227,8 @@ test_that("I2: list_tasks() shows each task what it was pushed with and what cam
   info$spec <- c(name = "no.such.package", version = "1")
   ghost <- new.env()
   assign(".__NAMESPACE__.", info, envir = ghost)
-  withr::local_envvar(`_R_NO_REPORT_MISSING_NAMESPACES_` = "true")
+  Sys.setenv(`_R_NO_REPORT_MISSING_NAMESPACES_` = "true")
+  on.exit(Sys.unsetenv("_R_NO_REPORT_MISSING_NAMESPACES_"), add = TRUE)
   q$pause()
   add <- function(x) x + 1
   ids <- c(q$push(add, list(1)), q$push(add, list(ghost)), q$push(function() "b"), q$push(add, list(2)))
