@@ -3,7 +3,8 @@
 
 # Number and name of a thread; of one that has just ended the number.
 thread_text <- function(thread) {
-  name <- tryCatch(suppressWarnings(readLines(file.path("/proc/self/task", thread, "comm"))), error = function(cnd) NULL)
+  comm <- file.path("/proc/self/task", thread, "comm")
+  name <- tryCatch(suppressWarnings(readLines(comm)), error = function(cnd) NULL)
   paste(c(thread, name), collapse = " ")
 }
 
