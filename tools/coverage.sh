@@ -33,8 +33,9 @@ mapfile -t binaries < <(cargo test --quiet --manifest-path "$manifest" --workspa
 ((${#binaries[@]})) || exit 1
 LLVM_PROFILE_FILE=$(profile rust) cargo test --manifest-path "$manifest" --workspace --exclude taskq --no-fail-fast \
   >"$work/rust-tests.log" 2>&1
-awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 } /^test .* FAILED$/
-  END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }' "$work/rust-tests.log"
+grep '^test .* FAILED$' "$work/rust-tests.log"
+read -r passed failed skipped < <(tools/test/cargo-counts.sh "$work/rust-tests.log")
+echo "$passed passed, $failed failed, $skipped skipped"
 
 echo "The R tests:"
 tools/stage.sh "$work/taskq"

@@ -28,7 +28,7 @@ test_that("an endpoint that returns a promise does not block the others", {
       while (!file.exists(.(gate$path))) Sys.sleep(0.005)
       n
     }), globalenv()))
-    port <- getExportedValue("httpuv", "randomPort")()
+    port <- httpuv::randomPort()
     api <- plumber::pr_set_docs(api, FALSE)
     api <- plumber::pr_hook(api, "exit", function() work$close())
     cat("port", port, "\n")

@@ -27,6 +27,5 @@ fi
 cargo test --manifest-path src/rust/Cargo.toml --workspace --exclude taskq --no-fail-fast 2>&1 |
   tee "$shadow/log"
 status=${PIPESTATUS[0]}
-awk '/^test result:/ { passed += $4; failed += $6; skipped += $8; seen = 1 }
-  END { if (seen) print passed + 0, failed + 0, skipped + 0 }' "$shadow/log" >"${COUNTS:-/dev/stderr}"
+tools/test/cargo-counts.sh "$shadow/log" >"${COUNTS:-/dev/stderr}"
 exit "$status"

@@ -229,6 +229,7 @@ fn a_nursery_that_dies_while_sessions_are_asked_of_it_is_one_failed_start_at_mos
         for _ in 0..12 {
             fixture.push(None, "exit 3");
         }
+        // Each round at another moment of the replacements.
         std::thread::sleep(Duration::from_micros(round * 100));
         taskq_sys::process::kill(nursery, 9).expect("it lives");
         for task in fixture.pop_all(12) {

@@ -160,7 +160,7 @@ impl Driver {
         state.bury_unborn(worker, GoneCause::LaunchFailed { errno }, super::now());
     }
 
-    /// `Ok(false)`: the nursery's socket is full.
+    /// `Ok(false)`: not now. The nursery's socket is full, or it is dying, and the next one is asked.
     fn launch(&mut self, worker: WorkerId) -> io::Result<bool> {
         let Some(nursery) = &self.nursery else {
             return Ok(false);
