@@ -51,20 +51,31 @@ stat_of <- function(pid) {
 
 is_alive <- function(pid) !is.null(stat <- stat_of(pid)) && !stat[[1L]] %in% c("X", "Z")
 
-# Everything that a host has started has its marker in the environment.
-has_marker <- function(pid, life) {
+# The variables of a process's environment, as others see them.
+environ_of <- function(pid) {
   bytes <- tryCatch(suppressWarnings(readBin(sprintf("/proc/%d/environ", pid), raw(), 1e5)),
     error = function(cnd) raw())
   bytes[bytes == 0] <- as.raw(10)
-  life$marker %in% strsplit(rawToChar(bytes), "\n", fixed = TRUE, useBytes = TRUE)[[1L]]
+  strsplit(rawToChar(bytes), "\n", fixed = TRUE, useBytes = TRUE)[[1L]]
 }
+
+# Everything that a host has started has its marker in the environment.
+has_marker <- function(pid, life) life$marker %in% environ_of(pid)
 
 all_pids <- function() as.integer(list.files("/proc", "^[0-9]+$"))
 
 processes_of <- function(life) Filter(function(pid) is_alive(pid) && has_marker(pid, life), all_pids())
 
-children_of <- function(parent) {
-  Filter(function(pid) identical(stat_of(pid)[2L], as.character(parent)), all_pids())
+# The processes that belong to a host, by what they are. Nurseries outlive the stem that they come from; a session has a
+# tag (`taskq_sys::tag`), and so has what a task has started, which is nobody's here unless its nursery has adopted it.
+processes_by_role <- function(life) {
+  pids <- processes_of(life)
+  parents <- vapply(pids, function(pid) as.integer(c(stat_of(pid), NA, NA)[[2L]]), 0L)
+  is_tagged <- vapply(pids, function(pid) any(grepl("^TASKQ_SESSION= *[^ ]", environ_of(pid), useBytes = TRUE)), NA)
+  is_blank <- vapply(pids, function(pid) any(grepl("^TASKQ_SESSION= *$", environ_of(pid), useBytes = TRUE)), NA)
+  stems <- pids[is_blank & parents == life$pid]
+  nurseries <- setdiff(pids[is_blank & !parents %in% pids[is_blank & parents != life$pid]], stems)
+  list(host = life$pid, stem = stems, nursery = nurseries, session = pids[is_tagged & parents %in% nurseries])
 }
 
 send <- function(pid, signal, life) {
@@ -109,17 +120,17 @@ signals <- c(INT = 2L, ABRT = 6L, KILL = 9L, USR1 = 10L, SEGV = 11L, TERM = 15L,
 
 # Whom it hits, and how often how.
 targets <- list(
-  worker = c(KILL = 4, SEGV = 1, TERM = 1, ABRT = 1, USR1 = 0.5, STOP = 2, INT = 1),
+  session = c(KILL = 4, SEGV = 1, TERM = 1, ABRT = 1, USR1 = 0.5, STOP = 2, INT = 1),
   nursery = c(KILL = 2, SEGV = 0.5, TERM = 0.5, STOP = 1),
+  stem = c(KILL = 2, TERM = 0.5, STOP = 1),
   host = c(INT = 12, STOP = 1)
 )
 
 strike <- function(life) {
-  role <- sample(names(targets), 1L, prob = c(4, 1, 6))
+  role <- sample(names(targets), 1L, prob = c(session = 4, nursery = 1, stem = 0.3, host = 6))
   # Before it is ready, a host can be interrupted to death.
   if (!file.exists(file.path(life$dir, "journal"))) return()
-  nursery <- if (role != "host") children_of(life$pid)
-  victims <- switch(role, host = life$pid, nursery = nursery, worker = unlist(lapply(nursery, children_of)))
+  victims <- if (role == "host") life$pid else processes_by_role(life)[[role]]
   if (!length(victims)) return()
   victim <- victims[[sample.int(length(victims), 1L)]]
   signal <- sample(names(targets[[role]]), 1L, prob = targets[[role]])

@@ -20,7 +20,7 @@ use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::net::RecvFlags;
 use taskq_core::id::WorkerId;
 use taskq_sys::process::{kill_tree, Mark, Tree};
-use taskq_sys::{memory, pipe, process, socket, tag};
+use taskq_sys::{memory, pipe, process, socket, tag, tempdir};
 use taskq_wire::message::{
     FromNursery, FromStem, ProcessEnd, Setup, SlotId, StartPhase, ToNursery,
 };
@@ -309,14 +309,12 @@ impl Nursery {
 
     /// Removes what a dead nursery could not: processes that carry the queue's token, and its directory.
     pub(crate) fn bury(&self) {
+        tempdir::clear(&self.dir);
         self.kill_strays();
-        match std::fs::remove_dir_all(&self.dir) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                // A process that was just killed may have been writing; it is gone now.
-                self.kill_strays();
-                let _ = std::fs::remove_dir_all(&self.dir);
-            }
-            _ => {}
+        if tempdir::remove(&self.dir).is_err() {
+            // A process that was just killed may have been writing; it is gone now.
+            self.kill_strays();
+            let _ = tempdir::remove(&self.dir);
         }
     }
 

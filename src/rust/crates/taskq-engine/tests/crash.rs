@@ -2,11 +2,13 @@
 
 mod common;
 
+use std::fs;
 use std::time::Duration;
 
 use common::{parent_of, stderr, text, wait_for, Fixture, Options, DEADLINE};
 use taskq_core::{GoneCause, Outcome, QueueState};
 use taskq_engine::WaitOutcome;
+use taskq_sys::process::tagged;
 use taskq_wire::message::{ProcessEnd, StartPhase};
 
 #[test]
@@ -240,5 +242,33 @@ fn a_nursery_that_dies_while_sessions_are_asked_of_it_is_one_failed_start_at_mos
                 fixture.queue().failure()
             );
         }
+    }
+}
+
+/// The host may be killed at any moment, also while it buries a nursery.
+#[test]
+fn as_long_as_a_dead_nursery_has_files_there_is_a_process_that_would_remove_them() {
+    let fixture = Fixture::with(Options {
+        workers: 3,
+        ..Options::default()
+    });
+    for round in 0..40 {
+        let nursery = fixture.nursery();
+        let dirs: Vec<_> = fs::read_dir(fixture.dir())
+            .expect("the test's directory")
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
+        let [dir] = &dirs[..] else {
+            panic!("not one nursery: {dirs:?}")
+        };
+        let name = dir.file_name().and_then(|name| name.to_str());
+        let token = name.and_then(|name| name.strip_prefix("taskq-"));
+        let token = token.expect("a directory that is named after its token");
+        taskq_sys::process::kill(nursery, 9).expect("it lives");
+        // A look may miss who was forked during it by somebody it then finds dead; the next one does not.
+        let gone = || tagged(token).expect("a look").is_empty();
+        while !(gone() && gone()) {}
+        let left = fs::read_dir(dir).map_or(0, Iterator::count);
+        assert_eq!(left, 0, "round {round}");
     }
 }

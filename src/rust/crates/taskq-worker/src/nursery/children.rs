@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use taskq_core::id::WorkerId;
 use taskq_sys::process::{self, kill_tree, Mark, Process, Tree};
-use taskq_sys::{fault, tag, wait};
+use taskq_sys::{fault, tag, tempdir, wait};
 use taskq_wire::message::{FromNursery, ProcessEnd};
 
 use super::Inherited;
@@ -183,12 +183,13 @@ impl Children {
             since: Process::look(self.own).map_or(0, |own| own.started),
             ..Tree::default()
         };
+        tempdir::clear(&self.queue_dir);
         // Sessions die after what they have started: should this process be killed meanwhile, they go on with it.
         let _ = kill_tree(&tree, END);
         while let Ok(Some(pid)) = wait::ended(None) {
             let _ = wait::reap(pid, false);
         }
         self.sessions.clear();
-        let _ = std::fs::remove_dir_all(&self.queue_dir);
+        let _ = tempdir::remove(&self.queue_dir);
     }
 }

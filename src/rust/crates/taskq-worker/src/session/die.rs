@@ -4,12 +4,13 @@
 //! of them. Looking at all processes costs milliseconds, so one of them does it for all; the others kill what is nearest to
 //! them, and go. The one does it in a process of its own, because meanwhile a session may be stopped, or end by itself.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{flock, FlockOperation};
 use taskq_sys::process::{self, kill_tree, Process, Tree};
+use taskq_sys::tempdir;
 
 use crate::seed::Lineage;
 
@@ -88,5 +89,5 @@ fn sweep(lineage: &Lineage) {
         let is_well = start.elapsed() < WELL;
         thread::sleep(if is_well { PAUSE } else { LONG_PAUSE });
     }
-    let _ = fs::remove_dir_all(&lineage.queue_dir);
+    let _ = tempdir::remove(&lineage.queue_dir);
 }
