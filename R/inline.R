@@ -103,7 +103,7 @@ tq_inline_enter <- function(inline, task, call) {
   outer_progress <- tq_session$inline_progress
   wd <- getwd()
   old <- Sys.getenv(names(inline$env), NA_character_, names = TRUE)
-  random <- tq_inline_random(inline, task$serial)
+  random <- tq_inline_random(inline, task$serial, task$tries)
   found <- search()
   objects <- as.list(inline$frame, all.names = TRUE)
   tq_session$inline_id <- task$id
@@ -127,8 +127,8 @@ tq_inline_enter <- function(inline, task, call) {
 }
 
 # The task has its own random numbers, and leaves the user's alone.
-tq_inline_random <- function(inline, serial) {
-  source <- function() list(serial = serial, seed = rs_inline_random(inline$token, serial))
+tq_inline_random <- function(inline, serial, tries) {
+  source <- function() list(serial = serial, seed = rs_inline_random(inline$token, serial, tries))
   tq_random_borrow(inline$seed, source)
 }
 

@@ -123,7 +123,8 @@ static SEXP read_marker(SEXP class, SEXP state) {
   double size = length * (double) tq_element_size(type);
   make_room(size);
   /* The pointer is made first: when there is no memory for it, nobody holds the parcel. */
-  SEXP holder = PROTECT(R_MakeExternalPtr(NULL, Rf_ScalarReal(size), R_NilValue));
+  SEXP tag = PROTECT(Rf_ScalarReal(size));
+  SEXP holder = PROTECT(R_MakeExternalPtr(NULL, tag, R_NilValue));
   R_RegisterCFinalizerEx(holder, free_parcel, FALSE);
   void *parcel = tq_payload_parcel(payload, (size_t) place);
   if (!parcel) Rf_error("a large vector came without its parcel, or there is no memory for it");
@@ -135,7 +136,7 @@ static SEXP read_marker(SEXP class, SEXP state) {
   is_sound = is_sound && (size_t) offset % TQ_ALIGN == 0;
   if (!is_sound) Rf_error("a large vector is not where it was said to be");
   SEXP x = tq_make_arrived(type, holder, all.bytes, (size_t) offset, (R_xlen_t) length);
-  UNPROTECT(1);
+  UNPROTECT(2);
   return x;
 }
 

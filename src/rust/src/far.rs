@@ -208,11 +208,14 @@ fn rs_task_random() -> Robj {
     })
 }
 
-/// The same for a task of an inline queue, which `token` distinguishes from other queues: a seed.
+/// The same for a try of a task of an inline queue, which `token` distinguishes from other queues: a seed.
 #[extendr]
-fn rs_inline_random(token: &str, serial: f64) -> i32 {
-    let task = TaskId(serial as u64);
-    random::seed(random::salt(token), AttemptId { task, number: 1 })
+fn rs_inline_random(token: &str, serial: f64, tries: f64) -> i32 {
+    let attempt = AttemptId {
+        task: TaskId(serial as u64),
+        number: tries as u32,
+    };
+    random::seed(random::salt(token), attempt)
 }
 
 /// The state of L'Ecuyer's generator after `set.seed(seed)`, so many streams ahead.

@@ -29,7 +29,8 @@ pub(crate) fn make(queue: Queue) -> Robj {
     let queue = Arc::new(queue);
     {
         let mut queues = queues();
-        queues.retain(|queue| Arc::strong_count(queue) > 1 || !queue.is_over());
+        // Those that a fork of the host has from it stay: their locks may be held for ever.
+        queues.retain(|queue| !queue.is_ours() || Arc::strong_count(queue) > 1 || !queue.is_over());
         queues.push(Arc::clone(&queue));
     }
     pointer_to(queue, finalize)
@@ -112,20 +113,31 @@ pub(crate) fn holder(handle: &Robj) -> std::result::Result<Robj, Robj> {
     Ok(pointer_to(address, let_go))
 }
 
+/// How long another thread may hold the lock of a queue. It takes microseconds.
+const LOCKED: Duration = Duration::from_millis(500);
+
 /// Ends all queues of this process, and waits for it, but no longer than `limit`.
 pub(crate) fn end_all(limit: Duration) {
-    let mut queues = std::mem::take(&mut *queues());
-    if queues.iter().any(|queue| !queue.is_ours()) {
-        // A fork of the host ends: the queues are not its own, and their locks may be held for ever.
-        std::mem::forget(queues);
+    let Ok(queues) = QUEUES
+        .try_lock()
+        .map(|mut queues| std::mem::take(&mut *queues))
+    else {
         return;
-    }
+    };
+    // Where a fork of the host ends, the queues of the host are not its own, and their locks may be held for ever.
+    let (mut queues, others): (Vec<_>, Vec<_>) =
+        queues.into_iter().partition(|queue| queue.is_ours());
+    std::mem::forget(others);
     let deadline = Instant::now() + limit;
-    for queue in &queues {
-        queue.kill();
-    }
-    for queue in queues.drain(..) {
-        let _ = queue.wait_for_end(deadline.saturating_duration_since(Instant::now()));
+    let left = || deadline.saturating_duration_since(Instant::now());
+    // R ends within its handler of SIGUSR1 and SIGUSR2, wherever this thread was then: if it holds the lock of a queue, that
+    // queue ends by this process's death.
+    let (ending, held): (Vec<_>, Vec<_>) = queues
+        .drain(..)
+        .partition(|queue| queue.kill_within(left().min(LOCKED)));
+    std::mem::forget(held);
+    for queue in ending {
+        let _ = queue.wait_for_end(left());
     }
 }
 

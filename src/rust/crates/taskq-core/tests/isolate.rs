@@ -183,6 +183,30 @@ fn a_stream_of_tasks_behind_it_does_not_starve_it() {
 }
 
 #[test]
+fn one_that_ranks_behind_does_not_keep_others_from_being_sent_ahead() {
+    let look_ahead = Config {
+        workers: 2,
+        ..Config::default()
+    };
+    let (mut driver, _) = worn(look_ahead);
+    driver.push();
+    let (busy, _) = driver.sent();
+    let mut isolated = |priority| {
+        driver.push_with(TaskOptions {
+            priority,
+            ..alone()
+        });
+        driver.next_action()
+    };
+    // A session is starting for the one; the other is nobody's hurry.
+    assert!(matches!(isolated(0), Some(Action::Retire { .. })));
+    isolated(-1);
+    let ahead = driver.push();
+    let (worker, attempt) = driver.sent();
+    assert_eq!((worker, attempt.task), (busy, ahead));
+}
+
+#[test]
 fn nothing_is_sent_behind_it() {
     let config = Config {
         workers: 1,

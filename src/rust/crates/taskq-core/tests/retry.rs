@@ -190,6 +190,19 @@ fn chance_depends_on_the_seed_the_task_and_the_try_and_on_nothing_else() {
 }
 
 #[test]
+fn without_backoff_no_try_waits_however_many_there_were() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let task = driver.push_with(on_error(u32::MAX, Duration::ZERO));
+    for _ in 0..200 {
+        let (worker, attempt) = driver.sent();
+        driver.finish_with(worker, attempt, Verdict::Error);
+    }
+    let (worker, attempt) = driver.sent();
+    driver.finish(worker, attempt);
+    driver.done(task, Outcome::Success);
+}
+
+#[test]
 fn a_delay_beyond_the_end_of_time_is_defined() {
     for backoff in [Duration::MAX, Duration::from_secs(1 << 33), ms(1)] {
         let (mut driver, _) = Driver::ready(plain(1));

@@ -8,6 +8,7 @@
 //! | `die` | the nursery exits with status 7 before it serves |
 //! | `thread` | the nursery gets a second thread, so that it cannot fork |
 //! | `boot-slow <ms>` | the nursery takes its time |
+//! | `boot-print <text>` | it prints by the C library, which keeps it until it is flushed |
 //! | `init-fail <message>`, `init-die`, `slow <ms>` | the same for each session, with exit status 8 |
 //!
 //! A task's function is ignored; the rest of its payload is text, too. The result's payload is what its commands have said:
@@ -89,6 +90,11 @@ fn nursery() -> Outcome {
                 std::thread::park();
             })),
             "boot-slow" => std::thread::sleep(Duration::from_millis(rest.parse()?)),
+            "boot-print" => {
+                let text = CString::new(rest)?;
+                // SAFETY: the string ends with NUL.
+                unsafe { libc::puts(text.as_ptr()) };
+            }
             _ => {}
         }
     }

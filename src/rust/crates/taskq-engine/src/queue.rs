@@ -274,6 +274,17 @@ impl Queue {
         self.end_inline();
     }
 
+    /// [`kill`](Queue::kill), for a thread that may have been stopped in the midst of another call, as in the handler of a
+    /// signal: false if it holds the queue's lock, or does not get it within `limit`. Nothing is done then.
+    #[must_use]
+    pub fn kill_within(&self, limit: Duration) -> bool {
+        let is_free = self.shared.is_free(limit);
+        if is_free {
+            self.kill();
+        }
+        is_free
+    }
+
     /// Ends everything now, and frees what nobody can ask for any more. What was promised can be asked for. Does not
     /// wait.
     pub fn abandon(&self) {

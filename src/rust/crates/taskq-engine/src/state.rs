@@ -7,7 +7,8 @@ mod outgoing;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use taskq_core::id::{AttemptId, TaskId, Time, WorkerId};
@@ -64,6 +65,8 @@ pub(crate) struct State {
     pub(crate) stalled: BTreeSet<WorkerId>,
     /// Payloads that nobody needs any more, to be freed without the lock.
     pub(crate) spent: Vec<TaskPayload>,
+    /// The same of tasks that nobody will ask for.
+    forgotten: Vec<Record>,
     /// The tasks that are done and promised, by their loops.
     pub(crate) kept: BTreeSet<(EventLoop, TaskId)>,
     /// The loops that are to hear of it, without the lock.
@@ -107,6 +110,19 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the lock can be had, within `limit`. It cannot if this thread holds it itself.
+    pub(crate) fn is_free(&self, limit: Duration) -> bool {
+        const PAUSE: Duration = Duration::from_millis(1);
+        let deadline = Instant::now() + limit;
+        while let Err(TryLockError::WouldBlock) = self.state.try_lock() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        true
+    }
+
     /// Changes the state by `change`, carries out what follows, and wakes whom it concerns. For the R thread.
     pub(crate) fn step<T>(&self, change: impl FnOnce(&mut State, Time) -> T) -> T {
         let mut state = self.lock();
@@ -140,9 +156,10 @@ impl Shared {
     /// Lets go of the lock, and does what is done without it: frees what nobody needs, and rings.
     pub(crate) fn release(&self, mut state: MutexGuard<'_, State>) {
         let spent = std::mem::take(&mut state.spent);
+        let forgotten = std::mem::take(&mut state.forgotten);
         let to_ring = std::mem::take(&mut state.to_ring);
         drop(state);
-        drop(spent);
+        drop((spent, forgotten));
         to_ring.into_iter().for_each(self.config.bell);
     }
 
@@ -182,6 +199,7 @@ impl State {
             errands: Vec::new(),
             stalled: BTreeSet::new(),
             spent: Vec::new(),
+            forgotten: Vec::new(),
             kept: BTreeSet::new(),
             to_ring: BTreeSet::new(),
             inline: inline.then(VecDeque::new),
@@ -235,7 +253,8 @@ impl State {
                     is_done = true;
                 }
                 Action::Forget { task } => {
-                    self.forget(task);
+                    let record = self.forget(task);
+                    self.forgotten.extend(record);
                 }
                 Action::Failed => has_failed = true,
                 Action::Boot
@@ -252,6 +271,7 @@ impl State {
     }
 
     /// A task has left the queue. What was kept of it is to be freed without the lock.
+    #[must_use]
     pub(crate) fn forget(&mut self, task: TaskId) -> Option<Record> {
         let record = self.records.remove(&task)?;
         if let Some(event_loop) = record.promised_to {

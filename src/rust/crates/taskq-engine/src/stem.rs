@@ -176,8 +176,13 @@ impl Stem {
     /// Ends the process at once.
     pub(crate) fn kill(&self) {
         let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
-        if end.is_none() {
-            // It is our child and not yet waited for, so the number is still its own.
+        if end.is_some() {
+            return;
+        }
+        // Somebody else in this process may have waited for it, or the host ignores SIGCHLD: the number may have passed on.
+        if let Some(pidfd) = &self.pidfd {
+            let _ = process::kill_held(pidfd);
+        } else if Process::look(self.pid).is_some_and(|found| found.started == self.started) {
             let _ = process::kill(self.pid, libc::SIGKILL);
         }
     }

@@ -42,6 +42,20 @@ fn tasks_that_write_nothing_between_others_that_do_stay_empty() {
 }
 
 #[test]
+fn what_was_printed_before_there_were_sessions_is_no_task_s() {
+    let fixture = Fixture::with(Options {
+        setup: "boot-print before",
+        ..Options::default()
+    });
+    for _ in 0..4 {
+        fixture.push(None, "print own; ok");
+    }
+    for task in fixture.pop_all(4) {
+        assert_eq!(stdout(&task), "own");
+    }
+}
+
+#[test]
 fn a_flood_is_cut_and_the_loss_is_told() {
     let fixture = Fixture::with(Options {
         output_limit: 1 << 20,

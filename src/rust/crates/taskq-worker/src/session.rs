@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use taskq_core::id::AttemptId;
 use taskq_sys::board::OwnSlot;
 use taskq_sys::payload::{Arrived, Payload};
 use taskq_sys::socket::{is_too_many_under_way, set_nonblocking};
@@ -166,17 +167,27 @@ impl Session {
                         fun,
                         call,
                     } => {
+                        // Noted before anything is taken: what a payload does to this process is its task's doing.
+                        let begun = self.begin(attempt);
                         let mut arrived = Arrived::new(frame.payload, frame.descriptors);
+                        // The host counts on it, also where the attempt was recalled.
                         let fun = self.functions.take(fun, &mut arrived)?;
-                        let job = Job {
-                            attempt,
-                            label,
-                            tries,
-                            fun,
-                            call: arrived.take(&call).map_err(SessionError::Payload)?,
-                        };
-                        arrived.finish().map_err(SessionError::Payload)?;
-                        if self.begin(job) {
+                        if let Some(began_ns) = begun {
+                            let call = arrived.take(&call).map_err(SessionError::Payload)?;
+                            arrived.finish().map_err(SessionError::Payload)?;
+                            let job = Job {
+                                attempt,
+                                label,
+                                tries,
+                                fun,
+                                call,
+                            };
+                            self.current = Some(Current {
+                                job,
+                                usage: own_usage(),
+                                began_ns,
+                                ended_ns: None,
+                            });
                             return Ok(true);
                         }
                     }
@@ -354,24 +365,18 @@ impl Session {
         die::die(&self.shared.lineage)
     }
 
-    fn begin(&mut self, job: Job) -> bool {
+    /// Notes that an attempt begins, and gives back when; `None` when it was recalled.
+    fn begin(&mut self, attempt: AttemptId) -> Option<u64> {
         let mut ledger = self.shared.ledger();
-        if !ledger.begin(job.attempt) {
-            return false;
+        if !ledger.begin(attempt) {
+            return None;
         }
         let began_ns = clock::now_ns();
         // Under the same lock: what was not given back stands on the board.
         if !fault::is_on("begin-not-noted") {
-            self.slot.begin(job.attempt, began_ns);
+            self.slot.begin(attempt, began_ns);
         }
-        drop(ledger);
-        self.current = Some(Current {
-            job,
-            usage: own_usage(),
-            began_ns,
-            ended_ns: None,
-        });
-        true
+        Some(began_ns)
     }
 
     /// The kernel bounds how many descriptors of a user are unread in sockets. A result in a file that comes too late for that goes

@@ -277,6 +277,10 @@ fn a_session_that_is_sent_something_else_than_was_said_ends() {
         let end = host.expect_exit(&worker);
         assert_eq!(end, ProcessEnd::Exited { code: 1 }, "{what}");
         assert!(worker.next_frame().is_none(), "{what}");
+        // So it is the attempt's fault.
+        let slot = host.board.slot(worker.slot).expect("slot");
+        let begun = slot.begun().map(|(begun, _)| begun);
+        assert_eq!(begun, Some(attempt(1)), "{what}");
     }
     host.finish();
 }

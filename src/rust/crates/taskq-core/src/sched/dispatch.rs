@@ -74,9 +74,8 @@ impl Scheduler {
     /// Whether a task that needs a session of its own ranks before this one, and no session that is
     /// starting is for it.
     fn must_not_overtake(&self, rank: Rank) -> bool {
-        let waiting = self.tasks.waiting();
-        let first = waiting.first_isolated();
-        first.is_some_and(|first| first < rank) && waiting.isolated_len() > self.pool.coming()
+        let coming = self.pool.coming();
+        self.tasks.waiting().more_isolated(coming, Some(rank))
     }
 
     /// Asks back what lies behind the head of this worker's line, and lets nothing more follow it.

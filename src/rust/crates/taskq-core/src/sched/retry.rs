@@ -53,6 +53,9 @@ impl Scheduler {
         let backoff = task
             .options()
             .map_or(Duration::ZERO, |options| options.backoff);
+        if backoff.is_zero() {
+            return Duration::ZERO;
+        }
         let nanos = u64::try_from(backoff.as_nanos()).unwrap_or(u64::MAX);
         let doublings = task.tries.saturating_sub(1);
         let longest = if doublings <= nanos.leading_zeros() {

@@ -74,6 +74,9 @@ impl Serving {
         ends: [OwnedFd; 4],
     ) -> io::Result<Forked> {
         let nursery = process::own_pid();
+        // What `preload` has printed and not written yet is not to be written by each session again.
+        // SAFETY: flushes what C's streams hold.
+        unsafe { libc::fflush(std::ptr::null_mut()) };
         // No signal may find the child while it still looks like the nursery.
         let mask = signals::block_async();
         // SAFETY: the process has a single thread, so the child is a whole process: no lock is held by a thread it lacks.
