@@ -83,6 +83,9 @@ tq_check_id <- function(x, call) {
   if (startsWith(x, ".idle-")) {
     tq_input_error("id", x, "a string that does not start with \".idle-\"", call)
   }
+  if (nchar(x, "bytes") > tq_limits$max_id_bytes) {
+    tq_input_error("id", x, sprintf("a string of at most %d bytes", tq_limits$max_id_bytes), call)
+  }
   enc2utf8(x)
 }
 

@@ -52,8 +52,8 @@ rs_task_progress <- function(fraction, message) .Call(wrap__rs_task_progress, fr
 # What the random numbers of the running attempt start from: `list(serial, seed)`, or NULL.
 rs_task_random <- function() .Call(wrap__rs_task_random)
 
-# The same for a task of an inline queue, which `token` distinguishes from other queues: a seed.
-rs_inline_random <- function(token, serial) .Call(wrap__rs_inline_random, token, serial)
+# The same for a try of a task of an inline queue, which `token` distinguishes from other queues: a seed.
+rs_inline_random <- function(token, serial, tries) .Call(wrap__rs_inline_random, token, serial, tries)
 
 # The state of L'Ecuyer's generator after `set.seed(seed)`, so many streams ahead.
 rs_random_stream <- function(seed, streams) .Call(wrap__rs_random_stream, seed, streams)

@@ -60,9 +60,14 @@ tq_args_list_remedy <- "a list of lists of arguments, e.g. `list(list(1), list(2
 
 tq_check_ids <- function(x, count, call) {
   if (is.null(x)) return(NULL)
-  valid <- is.character(x) && length(x) == count && !anyNA(x) && all(nzchar(x)) && !any(startsWith(x, ".idle-"))
+  valid <- is.character(x) && length(x) == count && !anyNA(x) && all(nzchar(x)) && !any(startsWith(x, ".idle-")) &&
+    all(nchar(x, "bytes") <= tq_limits$max_id_bytes)
   if (!valid) {
-    hint <- if (any(startsWith(as.character(x), ".idle-"), na.rm = TRUE)) "they must not start with \".idle-\""
+    hint <- if (any(startsWith(as.character(x), ".idle-"), na.rm = TRUE)) {
+      "they must not start with \".idle-\""
+    } else if (any(nchar(as.character(x), "bytes") > tq_limits$max_id_bytes, na.rm = TRUE)) {
+      sprintf("none may have more than %d bytes", tq_limits$max_id_bytes)
+    }
     remedy <- paste0(tq_number_of(count, "non-empty string"), ", one for each task, or NULL")
     tq_input_error("ids", x, remedy, call, hint)
   }

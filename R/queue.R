@@ -157,8 +157,8 @@ task_q <- R6Class("task_q",
     #' Queues `do.call(fun, args)`. Never waits for a worker.
     #' @param fun A function.
     #' @param args A list of its arguments, with or without names. Each is passed as a value.
-    #' @param id A string that is not the id of another task in the queue and does not start with
-    #'   ".idle-", or `NULL` for ".1", ".2" and so on.
+    #' @param id A string that is not the id of another task in the queue, does not start with ".idle-"
+    #'   and has at most 10000 bytes, or `NULL` for ".1", ".2" and so on.
     #' @param ... Must be empty: what follows is given by name.
     #' @param timeout A duration: how long the task may run in each try, from its start. Then it is
     #'   interrupted, half a second later its process is killed with all that it has started. Its

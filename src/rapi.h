@@ -2,8 +2,8 @@
  *
  * R reports errors and interrupts by longjmp, and no Rust frame may be jumped over. So everything that serializes,
  * unserializes or looks for an interrupt is an .External routine in C: its frame is the outermost of ours, and Rust
- * is called only for what never calls R (taskq.h lists it). What must be released when R jumps is released by
- * R_ExecWithCleanup.
+ * is called only for what makes nothing of R's but the short list that tells of a failure (taskq.h lists it). What must
+ * be released when R jumps is released by R_ExecWithCleanup.
  *
  * Everything else that R calls is written in Rust (src/rust/src) and registered by extendr.
  */

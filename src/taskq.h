@@ -122,11 +122,12 @@ int tq_is_inline(void *queue);
  * is the list that R/task-options.R makes, or NULL of R. */
 SEXP tq_push(void *queue, const char *id, void *fun, void *call, SEXP options, struct tq_bytes *pushed);
 /* Many tasks that have `fun`, which is shared, and `options` in common. Each has an id and a key of its own, or NULL, and takes the
- * buffer `call`; 0 when there is no memory. Pushing all or none of them answers with the ids, or a failure. Freeing NULL does
- * nothing. */
+ * buffer `call`; 0 when there is no memory. All or none of them are pushed: NULL, and each has an id, which is valid until they
+ * are freed; or a failure. Freeing NULL does nothing. */
 void *tq_many_new(void *queue, void *fun, SEXP options, size_t count);
 int tq_many_add(void *many, const char *id, const char *key, void *call);
 SEXP tq_many_push(void *queue, void *many);
+struct tq_bytes tq_many_id(const void *many, size_t i);
 void tq_many_free(void *many);
 /* TQ_FAILED only until tq_tell_failure() has told R why. */
 int tq_wait_for_done(void *queue, double ms);

@@ -59,7 +59,7 @@ test_that("an id is one string that is not one of ours", {
   expect_null(tq_check_id(NULL, NULL))
   expect_identical(tq_check_id("a b", NULL), "a b")
   expect_identical(tq_check_id("caf\u00e9", NULL), "caf\u00e9")
-  for (id in list("", NA, NA_character_, 1, c("a", "b"), character(), ".idle-1", list("a"))) {
+  for (id in list("", NA, NA_character_, 1, c("a", "b"), character(), ".idle-1", strrep("x", 10001), list("a"))) {
     expect_input_error(tq_check_id(id, NULL), "id")
   }
 })

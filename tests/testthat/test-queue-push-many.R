@@ -40,7 +40,7 @@ test_that("all are queued or none", {
   for (args in list(1:2, list(1, 2), list(list(1), 2), mtcars, list(list(1), mtcars$mpg), "a")) {
     expect_input_error(q$push_many(sum, args), "args_list")
   }
-  for (ids in list("a", c("a", NA), c("a", ""), c("a", ".idle-1"), 1:2)) {
+  for (ids in list("a", c("a", NA), c("a", ""), c("a", ".idle-1"), c("a", strrep("x", 10001)), 1:2)) {
     expect_input_error(q$push_many(sum, two, ids = ids), "ids")
   }
   for (keys in list("a", c("a", "a"), c("a", NA))) {

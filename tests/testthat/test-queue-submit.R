@@ -33,7 +33,7 @@ test_that("what cannot be pushed is named, and changes nothing", {
   q <- local_queue(1)
   for (fun in list(1, "sum", NULL, quote(f))) expect_input_error(q$push(fun), "fun")
   for (args in list(1, "a", sum)) expect_input_error(q$push(sum, args), "args")
-  for (id in list("", NA, 1, c("a", "b"), ".idle-1")) expect_input_error(q$push(sum, id = id), "id")
+  for (id in list("", NA, 1, c("a", "b"), ".idle-1", strrep("x", 10001))) expect_input_error(q$push(sum, id = id), "id")
   expect_input_error(q$push(sum, limit = 1000), "limit")
   expect_true(q$is_idle())
   expect_identical(q$push(function() 1), ".1")

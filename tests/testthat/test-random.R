@@ -46,6 +46,19 @@ test_that("no two tasks share numbers, in one session or in several", {
   expect_false(anyDuplicated(unlist(lapply(drawn, function(x) x[1:2]))) > 0)
 })
 
+test_that("no two tries of a task share numbers, with workers and without", {
+  for (workers in 0:1) {
+    q <- local_queue(workers)
+    path <- tempfile()
+    q$push(function(path) {
+      cat(runif(1), "\n", file = path, append = TRUE)
+      if (taskq::task_attempt() < 3) stop("again")
+    }, list(path), tries = 3, retry_on = "error")
+    expect_identical(q$pop(20000)$tries, 3L)
+    expect_length(unique(readLines(path)), 3L)
+  }
+})
+
 test_that("a task can set its seed as in any R session, and save and restore its state", {
   q <- local_queue(1)
   expected <- local({

@@ -1,5 +1,7 @@
 //! What the C side (`src/rapi.h`) calls, declared there in `taskq.h`. None of it may jump or unwind into C: each function is a few lines that
-//! call the engine, which reports failures as values, inside a border that catches panics.
+//! call the engine, which reports failures as values, inside a border that catches panics. All that is ever made for R
+//! here is the short list that tells of a failure ([`crate::reply`]), as in what extendr registers: R could jump only if
+//! it had no memory for that. What grows with what users push or collect is made in C.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 

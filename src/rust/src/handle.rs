@@ -113,7 +113,8 @@ pub(crate) fn holder(handle: &Robj) -> std::result::Result<Robj, Robj> {
     Ok(pointer_to(address, let_go))
 }
 
-/// How long another thread may hold the lock of a queue. It takes microseconds.
+/// How long the end waits for the lock of a queue. Another thread holds it for microseconds; but R ends within its handler
+/// of SIGUSR1 and SIGUSR2, wherever this thread was then. A queue of which it holds the lock ends by this process's death.
 const LOCKED: Duration = Duration::from_millis(500);
 
 /// Ends all queues of this process, and waits for it, but no longer than `limit`.
@@ -130,8 +131,6 @@ pub(crate) fn end_all(limit: Duration) {
     std::mem::forget(others);
     let deadline = Instant::now() + limit;
     let left = || deadline.saturating_duration_since(Instant::now());
-    // R ends within its handler of SIGUSR1 and SIGUSR2, wherever this thread was then: if it holds the lock of a queue, that
-    // queue ends by this process's death.
     let (ending, held): (Vec<_>, Vec<_>) = queues
         .drain(..)
         .partition(|queue| queue.kill_within(left().min(LOCKED)));
@@ -141,11 +140,14 @@ pub(crate) fn end_all(limit: Duration) {
     }
 }
 
-/// Called by R when a handle is no longer reachable, within any allocation: it signals and does not wait.
+/// Called by R when a handle is no longer reachable, within any allocation: it signals and does not wait. At the end of R
+/// it is, too, before [`end_all`].
 unsafe extern "C" fn finalize(pointer: SEXP) {
     // SAFETY: see `empty`.
     if let Some(queue) = unsafe { empty(pointer) } {
-        queue.abandon();
+        if !queue.abandon_within(LOCKED) {
+            std::mem::forget(queue);
+        }
     }
 }
 

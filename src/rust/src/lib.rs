@@ -3,7 +3,7 @@
 //! # Two ways in from R
 //! - `.Call` of functions in [`host`] and [`far`], registered by extendr: everything that does not serialize, unserialize or wait.
 //! - `.External` of routines in `src/*.c`, which own every R call that can jump, and call [`external`] for the rest: plain
-//!   functions that never call R and never panic outwards.
+//!   functions that never panic outwards, and make nothing of R's but the list that tells of a failure.
 //!
 //! # Rules
 //! - R is called on the R thread only. Nothing here runs on another one; the engine's driver and the session's control thread do

@@ -9,7 +9,7 @@ use taskq_core::Submission;
 use taskq_engine::{Function, TaskPayload};
 
 use super::host::into_sexp;
-use super::{border, options};
+use super::{border, options, Bytes};
 use crate::{buffer, functions, handle, reply};
 
 /// Tasks on their way into a queue: what they have in common, and what each has of its own.
@@ -17,6 +17,8 @@ struct Many {
     common: Submission,
     fun: Arc<Function>,
     tasks: Vec<(Submission, TaskPayload)>,
+    /// Once they are pushed.
+    labels: Vec<String>,
 }
 
 #[no_mangle]
@@ -32,7 +34,14 @@ unsafe extern "C" fn tq_many_new(
         (options::read(options, defaults), functions::hold(fun))
     };
     let tasks = Vec::with_capacity(count);
-    Box::into_raw(Box::new(Many { common, fun, tasks })).cast()
+    let labels = Vec::new();
+    let many = Many {
+        common,
+        fun,
+        tasks,
+        labels,
+    };
+    Box::into_raw(Box::new(many)).cast()
 }
 
 #[no_mangle]
@@ -74,10 +83,21 @@ unsafe extern "C" fn tq_many_push(queue: *mut c_void, many: *mut c_void) -> SEXP
     border(fault, || {
         let tasks = std::mem::take(&mut many.tasks);
         match queue.push_many(tasks) {
-            Ok(labels) => into_sexp(labels.into()),
+            Ok(labels) => {
+                many.labels = labels;
+                std::ptr::null_mut()
+            }
             Err(error) => into_sexp(reply::push_failure(&error)),
         }
     })
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_many_id(many: *const c_void, i: usize) -> Bytes {
+    // SAFETY: one of `tq_many_new`'s.
+    let many = unsafe { &*many.cast::<Many>() };
+    let label = many.labels.get(i).map_or("", String::as_str);
+    label.as_bytes().into()
 }
 
 #[no_mangle]

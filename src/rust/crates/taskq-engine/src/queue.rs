@@ -285,10 +285,12 @@ impl Queue {
         is_free
     }
 
-    /// Ends everything now, and frees what nobody can ask for any more. What was promised can be asked for. Does not
-    /// wait.
-    pub fn abandon(&self) {
-        self.kill();
+    /// The same, and frees what nobody can ask for any more. What was promised can be asked for.
+    #[must_use]
+    pub fn abandon_within(&self, limit: Duration) -> bool {
+        if !self.kill_within(limit) {
+            return false;
+        }
         let mut state = self.shared.lock();
         let (promised, others) = std::mem::take(&mut state.records)
             .into_iter()
@@ -297,6 +299,7 @@ impl Queue {
         drop(state);
         // Freed without the lock.
         let _: HashMap<_, _> = others;
+        true
     }
 
     /// Whether nothing of the queue runs any more.

@@ -109,7 +109,7 @@ fn what_was_promised_outlives_an_abandoned_queue_and_nothing_else_does() {
         assert!(fixture.queue().promise(task, 5));
     }
     let queue = Arc::clone(fixture.queue());
-    queue.abandon();
+    assert!(queue.abandon_within(DEADLINE));
     let kept = queue.oldest_kept(5).expect("it was done before");
     assert_eq!(kept, done);
     assert_eq!(text(&queue.done_task(done).expect("kept")), "a value");

@@ -89,7 +89,7 @@ impl State {
             Place::New(_) | Place::None => &[fun.payload(), &payload.call],
         };
         let pushed = outgoing.outbox.push(&message, payloads);
-        // Label and payload were measured when the task was pushed.
+        // The payload was measured when it was made, and no label is long (`max_id_bytes` in R/config.R).
         debug_assert!(pushed.is_ok());
     }
 
