@@ -5,7 +5,7 @@ mod common;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
-use common::{text, wait_for, Fixture, Options};
+use common::{text, wait_for, Fixture, Options, DEADLINE};
 use taskq_core::id::TaskId;
 use taskq_core::Outcome;
 use taskq_engine::queue::WaitOutcome;
