@@ -6,8 +6,9 @@
 //!   functions that never call R and never panic outwards.
 //!
 //! # Rules
-//! - R is called on the R thread only. Nothing here runs on another one; the engine's driver and the session's control thread do
-//!   not link to R at all, except for setting its interrupt flag.
+//! - R is called on the R thread only, and all but two functions run there. The driver's thread calls `ring` in
+//!   `external/bell.rs`, which may touch the bell under its lock and later's own function for other threads. The control
+//!   thread of a session calls `raise_interrupt` in `far.rs`, which may set R's interrupt flag. Neither calls R or waits.
 //! - An expected failure is a value ([`reply`]), never an `Err` that extendr would turn into an R error without class and
 //!   with `%` taken as a format.
 //! - No guard of a lock lives across a call of R.

@@ -1,4 +1,6 @@
-//! Children that have ended.
+//! Children that have ended: which, and how.
+//!
+//! Owns every wait for a child. Takes the status of none but the one it is told: other code in the process has children, too.
 
 use std::io;
 use std::mem::MaybeUninit;

@@ -1,4 +1,7 @@
 //! What a session is made of, before it runs.
+//!
+//! Owns its descriptors and what it knows of its ancestors, however it came to be, and the numbers and variables by which an
+//! executed one finds them. Starts no thread and sends nothing: that is [`Session::start`](crate::Session::start)'s.
 
 use std::env;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
