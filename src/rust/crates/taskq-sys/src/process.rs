@@ -20,7 +20,8 @@ pub use heritage::heritage;
 pub use mark::Mark;
 pub use own::own_pid;
 pub use tree::{kill_tree, Swept, Tree};
-pub use usage::{usage, LiveUsage};
+pub(crate) use usage::in_bytes;
+pub use usage::{own_usage, usage, LiveUsage, Usage};
 
 /// A descriptor of a process, which becomes readable when the process is dead; `None` where there is no such thing.
 ///
