@@ -6,8 +6,10 @@
 //!   functions that never panic outwards, and make nothing of R's but the list that tells of a failure.
 //!
 //! # Rules
-//! - R is called on the R thread only. Nothing here runs on another one; the engine's driver and the session's control thread do
-//!   not link to R at all, except for setting its interrupt flag.
+//! - R is called on the R thread only; the engine and the worker do not link to it. Two functions run on other threads, too,
+//!   and call nothing of R: the driver's calls `ring` in `external/bell.rs`, which may touch the bell, under its lock, and the
+//!   function that later has for this; the control thread of a session calls `raise_interrupt` in `far.rs`, which may set
+//!   R's interrupt flag.
 //! - An expected failure is a value ([`reply`]), never an `Err` that extendr would turn into an R error without class and
 //!   with `%` taken as a format.
 //! - No guard of a lock lives across a call of R.

@@ -115,7 +115,7 @@ unsafe extern "C" fn tq_inline_done(
             stderr_tail: Vec::new(),
             pid: i32::try_from(std::process::id()).ok(),
             cpu_us: Some((cpu.max(0.0) * 1e6) as u64),
-            max_rss: Some(taskq_sys::wait::own_usage().max_rss),
+            max_rss: Some(taskq_sys::process::own_usage().max_rss),
             progress: None,
             elements: 0,
             oom: false,

@@ -60,7 +60,7 @@ fn bars(timeline: &Timeline) -> List {
     list!(
         id = words(|bar| Some(&*bar.name)),
         tag = words(|bar| bar.tag.as_deref()),
-        lane = rows.iter().map(|bar| whole(bar.lane)).collect::<Integers>(),
+        lane = rows.iter().map(|bar| whole(bar.seat)).collect::<Integers>(),
         worker = rows
             .iter()
             .map(|bar| Rint::from(bar.pid))
@@ -90,7 +90,7 @@ fn sessions(timeline: &Timeline) -> List {
     list!(
         lane = rows
             .iter()
-            .map(|life| Rint::from(i32::try_from(life.lane).ok()))
+            .map(|life| Rint::from(i32::try_from(life.seat).ok()))
             .collect::<Integers>(),
         worker = rows
             .iter()

@@ -6,14 +6,14 @@
 //!
 //! | a session is | told by                                      |
 //! |--------------|----------------------------------------------|
-//! | launched     | `Action::Launch`: from now on it has a lane  |
+//! | launched     | `Action::Launch`: from now on it has a seat  |
 //! | a process    | the nursery                                  |
 //! | ready        | itself                                       |
 //! | asked to end | `Action::Retire`, `KillWorker`, `Shutdown` … |
 //! | gone         | whatever makes an `Input::WorkerGone`        |
 //!
-//! The end of its attempts has to be noted before a session is gone, because with it goes what lane they ran on. A
-//! queue without sessions has one lane, and no lives.
+//! The end of its attempts has to be noted before a session is gone, because with it goes on which seat they ran. A
+//! queue without sessions has one seat, and no lives.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub struct Bar {
     /// The name that it shares with others.
     pub tag: Option<Arc<str>>,
     /// The number of the worker that it ran on, from 1; none when it did not begin.
-    pub lane: Option<u32>,
+    pub seat: Option<u32>,
     /// The process id of its session.
     pub pid: Option<i32>,
     /// How often the task had begun, this time included.
@@ -65,7 +65,7 @@ pub enum BarState {
 #[derive(Clone, Debug)]
 pub struct Life {
     /// The number of the worker, from 1.
-    pub lane: u32,
+    pub seat: u32,
     /// Its process id, once there is one.
     pub pid: Option<i32>,
     /// When it was launched.
@@ -164,7 +164,7 @@ pub(crate) struct History {
     lives: HashMap<WorkerId, Life>,
     /// Sessions that are gone.
     past: VecDeque<Life>,
-    /// The process that runs everything itself, and since when its only lane is free.
+    /// The process that runs everything itself, and since when its only seat is free.
     alone: Option<(i32, Time)>,
     /// How many maps there were.
     maps: u64,
@@ -182,7 +182,7 @@ impl History {
     /// An attempt is over; `title` is what it shows instead of its label.
     pub(crate) fn note(&mut self, ended: Ended, title: Option<Arc<str>>) {
         let mut began = ended.ran.map(|(_, began)| began);
-        let (lane, pid) = match ended.ran {
+        let (seat, pid) = match ended.ran {
             Some((worker, _)) => self.place_of(worker),
             None => (None, None),
         };
@@ -198,7 +198,7 @@ impl History {
         self.bars.push_back(Bar {
             name: title.unwrap_or(ended.label),
             tag: ended.tag,
-            lane,
+            seat,
             pid,
             tries: ended.tries,
             queued: ended.queued,
@@ -213,9 +213,9 @@ impl History {
     }
 
     /// A session is to come up on this seat.
-    pub(crate) fn launched(&mut self, worker: WorkerId, lane: u32, now: Time) {
+    pub(crate) fn launched(&mut self, worker: WorkerId, seat: u32, now: Time) {
         let life = Life {
-            lane,
+            seat,
             pid: None,
             launched: now,
             ready: None,
@@ -280,13 +280,13 @@ impl History {
         self.maps
     }
 
-    /// Where a session is: its lane and its process.
+    /// Where a session is: its seat and its process.
     pub(crate) fn place_of(&self, worker: WorkerId) -> (Option<u32>, Option<i32>) {
         if let Some((pid, _)) = self.alone {
             return (Some(1), Some(pid));
         }
         match self.lives.get(&worker) {
-            Some(life) => (Some(life.lane), life.pid),
+            Some(life) => (Some(life.seat), life.pid),
             None => (None, None),
         }
     }
@@ -358,14 +358,14 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_has_the_lane_and_the_process_of_its_session() {
+    fn an_attempt_has_the_seat_and_the_process_of_its_session() {
         let mut history = History::default();
         history.launched(WORKER, 7, Time(1));
         history.has_pid(WORKER, 99);
         history.note(ended(1, Some((WORKER, Time(5)))), Some("a title".into()));
         let bar = history.bars().next().expect("one");
         assert_eq!(
-            (bar.lane, bar.pid, &*bar.name),
+            (bar.seat, bar.pid, &*bar.name),
             (Some(7), Some(99), "a title")
         );
     }
@@ -392,11 +392,11 @@ mod tests {
     }
 
     #[test]
-    fn attempts_in_the_only_lane_of_a_queue_without_sessions_do_not_overlap() {
+    fn attempts_on_the_only_seat_of_a_queue_without_sessions_do_not_overlap() {
         let mut history = History::alone(5);
         history.note(ended(1, Some((WORKER, Time(2)))), None);
         history.note(ended(2, Some((WORKER, Time(8)))), None);
-        let times: Vec<_> = history.bars().map(|bar| (bar.began, bar.lane)).collect();
+        let times: Vec<_> = history.bars().map(|bar| (bar.began, bar.seat)).collect();
         assert_eq!(times, [(Some(Time(2)), Some(1)), (Some(Time(10)), Some(1))]);
     }
 }

@@ -12,9 +12,11 @@
 //! - `nursery`: the far process that launches sessions: how it is born, told and buried; `stem`: the far process that it
 //!   comes from, which belongs to no queue.
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the sending one.
-//! - `output`: what a task wrote, within a limit; `record`: what the host keeps of a task beside the scheduler's view.
+//! - `output`: what a task wrote, within a limit; `record`: what the host keeps of a task beside the scheduler's view;
+//!   `function`: a function that tasks share.
 //! - `history`: what ran, for pictures; `trace`: such a picture in a file.
 //! - `wanted`: what the R thread waits for; `clock`: the instant, and its date.
+//! - `config`: what a queue is made from; `error`: what can go wrong with it.
 //!
 //! # Threads and the lock
 //! The R thread and the driver meet in one mutex. No R call, no blocking system call and no wait happens under it. The R thread

@@ -1,9 +1,9 @@
 //! The host's side of the nursery: how it is born, told and buried. The far side is in `taskq-worker`.
 //!
-//! A nursery comes from a [`Stem`], in three steps that its [`Life`] tells apart. In the driver's eyes it is one
+//! A nursery comes from a [`Stem`], in three steps that its [`Birth`] tells apart. In the driver's eyes it is one
 //! process from its beginning, whose death is told by one of several descriptors:
 //!
-//! | life | its process | who knows how it ended |
+//! | birth | its process | who knows how it ended |
 //! | --- | --- | --- |
 //! | unborn | the stem, which is being started for it | the host: the stem is its child |
 //! | born | a fork of the stem | the stem, which tells; nobody, if that is dead, too |
@@ -43,7 +43,7 @@ const REPORT_LIMIT: Duration = Duration::from_millis(200);
 /// A nursery process.
 #[derive(Debug)]
 pub(crate) struct Nursery {
-    life: Life,
+    birth: Birth,
     /// What it comes from.
     pub(crate) stem: Arc<Stem>,
     /// What the stem tells of it.
@@ -69,7 +69,7 @@ pub(crate) struct Nursery {
 
 /// Which process it is; see the table above.
 #[derive(Debug)]
-enum Life {
+enum Birth {
     Unborn,
     /// With a descriptor that is readable once it is dead.
     Born(OwnedFd),
@@ -134,7 +134,7 @@ impl Nursery {
             report: far_report,
         };
         let nursery = Nursery {
-            life: Life::Unborn,
+            birth: Birth::Unborn,
             stem,
             report,
             failure: None,
@@ -194,10 +194,10 @@ impl Nursery {
             let message = packet::decode(&buffer[..packet.len]);
             match (message, packet.fds.into_iter().next()) {
                 (Ok(FromStem::Forked { .. }), Some(pidfd)) => {
-                    self.life = Life::Born(pidfd);
+                    self.birth = Birth::Born(pidfd);
                     self.is_new = true;
                 }
-                (Ok(FromStem::Became), _) => self.life = Life::Alone,
+                (Ok(FromStem::Became), _) => self.birth = Birth::Alone,
                 (Ok(FromStem::Failed { errno }), _) => self.failure = Some(errno),
                 (Ok(FromStem::Ended { end }), _) => self.end = Some(end),
                 // It is dead, or says what makes no sense.
@@ -213,9 +213,9 @@ impl Nursery {
 
     /// What is readable once the nursery itself is dead, if it is a fork.
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
-        match &self.life {
-            Life::Born(pidfd) => Some(pidfd.as_fd()),
-            Life::Unborn | Life::Alone => None,
+        match &self.birth {
+            Birth::Born(pidfd) => Some(pidfd.as_fd()),
+            Birth::Unborn | Birth::Alone => None,
         }
     }
 
@@ -283,16 +283,16 @@ impl Nursery {
 
     /// Ends the process at once. Its sessions notice and end themselves; [`bury`](Nursery::bury) sees to it.
     pub(crate) fn kill(&self) {
-        match &self.life {
-            Life::Born(pidfd) => drop(process::kill_held(pidfd)),
-            Life::Unborn | Life::Alone => self.stem.kill(),
+        match &self.birth {
+            Birth::Born(pidfd) => drop(process::kill_held(pidfd)),
+            Birth::Unborn | Birth::Alone => self.stem.kill(),
         }
     }
 
     /// How the process ended; `None` while it lives.
     pub(crate) fn try_wait(&mut self) -> Option<ProcessEnd> {
         self.hear_stem();
-        let Life::Born(pidfd) = &self.life else {
+        let Birth::Born(pidfd) = &self.birth else {
             return self.stem.try_wait();
         };
         if self.end.is_none() {

@@ -23,6 +23,7 @@ use crate::record::{DoneTask, Record, TaskPayload};
 use crate::state::{Shared, State};
 
 mod claims;
+mod find;
 mod inline;
 mod map;
 mod output;
@@ -60,7 +61,7 @@ impl Queue {
     pub fn start(config: Config) -> io::Result<Queue> {
         let scheduler = &config.scheduler;
         fds::occupy_standard();
-        thread::make_room_for_descriptors(scheduler.workers.max(scheduler.max_workers));
+        make_room_for_sessions(scheduler.workers.max(scheduler.max_workers));
         let (board, board_file) = Board::create()?;
         let sched = Scheduler::new(config.scheduler);
         let shared = Arc::new(Shared::new(State::new(sched, false), board, config));
@@ -137,14 +138,6 @@ impl Queue {
             let label = |task: &TaskId| state.sched.task(*task).map(|view| view.label.to_owned());
             Ok(tasks.iter().filter_map(label).collect())
         })
-    }
-
-    /// The names of all done tasks, oldest push first.
-    #[must_use]
-    pub fn done(&self) -> Vec<String> {
-        let state = self.shared.lock();
-        let label = |task| state.sched.task(task).map(|view| view.label.to_owned());
-        state.sched.done().filter_map(label).collect()
     }
 
     /// The oldest done task, which stays in the queue until it is [taken](Queue::take).
@@ -333,4 +326,10 @@ impl Drop for Queue {
             self.kill();
         }
     }
+}
+
+/// Every session needs four descriptors in the host; what does not fit is reported when one is launched.
+fn make_room_for_sessions(workers: u32) {
+    const OTHERS: u64 = 256;
+    fds::make_room(OTHERS + 4 * u64::from(workers));
 }

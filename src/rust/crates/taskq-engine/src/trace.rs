@@ -190,28 +190,28 @@ impl<'a> Frame<'a> {
             s: None,
             args,
         };
-        let of_bars = self.timeline.bars.iter().filter_map(|bar| bar.lane);
-        let of_sessions = self.timeline.sessions.iter().map(|life| life.lane);
-        let mut lanes: Vec<u32> = of_bars.chain(of_sessions).collect();
-        lanes.sort_unstable();
-        lanes.dedup();
+        let of_bars = self.timeline.bars.iter().filter_map(|bar| bar.seat);
+        let of_sessions = self.timeline.sessions.iter().map(|life| life.seat);
+        let mut threads: Vec<u32> = of_bars.chain(of_sessions).collect();
+        threads.sort_unstable();
+        threads.dedup();
         let process = Args::Name {
             name: name.to_owned(),
         };
         let mut events = vec![meta("process_name", NO_WORKER, process)];
         let unbegun = |bar: &Bar| bar.began.is_none() && bar.ended.is_some();
         if self.timeline.bars.iter().any(unbegun) {
-            lanes.push(NO_WORKER);
+            threads.push(NO_WORKER);
         }
-        for (place, lane) in lanes.into_iter().enumerate() {
-            let name = match lane {
+        for (place, tid) in threads.into_iter().enumerate() {
+            let name = match tid {
                 NO_WORKER => "never begun".to_owned(),
                 _ if is_inline => "this session".to_owned(),
-                _ => format!("worker {lane}"),
+                _ => format!("worker {tid}"),
             };
-            events.push(meta("thread_name", lane, Args::Name { name }));
+            events.push(meta("thread_name", tid, Args::Name { name }));
             let sort_index = u32::try_from(place).unwrap_or(u32::MAX);
-            events.push(meta("thread_sort_index", lane, Args::Order { sort_index }));
+            events.push(meta("thread_sort_index", tid, Args::Order { sort_index }));
         }
         events
     }
@@ -244,7 +244,7 @@ impl<'a> Frame<'a> {
             (Some(began), _) => {
                 // As a difference of rounded times, so that the next one does not begin before.
                 let dur = self.micros(ended) - self.micros(began);
-                let tid = bar.lane.unwrap_or(NO_WORKER);
+                let tid = bar.seat.unwrap_or(NO_WORKER);
                 Some(event("X", began, Some(round(dur.max(0.0))), tid, None))
             }
             (None, Some(_)) => Some(event("i", ended, None, NO_WORKER, Some("t"))),
@@ -263,7 +263,7 @@ impl<'a> Frame<'a> {
             ts: self.micros(life.launched),
             dur: Some(round(dur.max(0.0))),
             pid: self.pid,
-            tid: life.lane,
+            tid: life.seat,
             s: None,
             args: Args::Session {
                 pid: life.pid,
@@ -287,7 +287,7 @@ impl<'a> Frame<'a> {
             ts: self.micros(at),
             dur: None,
             pid: self.pid,
-            tid: life.lane,
+            tid: life.seat,
             s: Some("t"),
             args: Args::Session {
                 pid: life.pid,

@@ -18,16 +18,16 @@ fn bar<'a>(timeline: &'a Timeline, name: &str) -> &'a Bar {
     bar
 }
 
-/// In each lane one attempt begins after the other has ended, in a session that was ready and not yet gone.
-fn assert_lanes_are_orderly(timeline: &Timeline) {
-    let mut lanes: BTreeMap<u32, Vec<&Bar>> = BTreeMap::new();
+/// On each seat one attempt begins after the other has ended, in a session that was ready and not yet gone.
+fn assert_seats_are_orderly(timeline: &Timeline) {
+    let mut seats: BTreeMap<u32, Vec<&Bar>> = BTreeMap::new();
     for bar in timeline.bars.iter().filter(|bar| bar.began.is_some()) {
-        lanes
-            .entry(bar.lane.expect("it ran"))
+        seats
+            .entry(bar.seat.expect("it ran"))
             .or_default()
             .push(bar);
     }
-    for (lane, mut bars) in lanes {
+    for (seat, mut bars) in seats {
         bars.sort_by_key(|bar| (bar.began, bar.ended));
         for pair in bars.windows(2) {
             assert!(pair[0].ended <= pair[1].began, "{pair:?} overlap");
@@ -36,7 +36,7 @@ fn assert_lanes_are_orderly(timeline: &Timeline) {
             let is_here = timeline.sessions.iter().any(|life| {
                 let was_ready = life.ready <= bar.began && life.ready.is_some();
                 let was_there = life.end.map_or(true, |(at, _)| bar.ended <= Some(at));
-                life.lane == lane && life.pid == bar.pid && was_ready && was_there
+                life.seat == seat && life.pid == bar.pid && was_ready && was_there
             });
             assert!(is_here, "{bar:?} of no session: {:?}", timeline.sessions);
         }
@@ -77,7 +77,7 @@ fn what_has_ended_stays_when_it_is_popped() {
     }
     assert_eq!(bar(&timeline, "d").state, BarState::Ended(Outcome::Error));
     assert_eq!(timeline.forgotten_until, None);
-    assert_lanes_are_orderly(&timeline);
+    assert_seats_are_orderly(&timeline);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn every_try_is_there_and_each_session_that_died() {
         ends,
         [Some(("exit", Some(9))), Some(("exit", Some(9))), None]
     );
-    assert_lanes_are_orderly(&timeline);
+    assert_seats_are_orderly(&timeline);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn what_runs_and_waits_is_there_and_what_never_began() {
     let names: Vec<_> = timeline
         .bars
         .iter()
-        .map(|bar| (&*bar.name, bar.state.word(), bar.lane, bar.ended.is_some()))
+        .map(|bar| (&*bar.name, bar.state.word(), bar.seat, bar.ended.is_some()))
         .collect();
     assert_eq!(
         names,
@@ -147,7 +147,7 @@ fn what_runs_and_waits_is_there_and_what_never_began() {
     let runs = bar(&timeline, "runs");
     assert!(runs.began.is_some_and(|began| began <= timeline.now));
     assert_eq!(timeline.bars[0].tries, 0);
-    assert_lanes_are_orderly(&timeline);
+    assert_seats_are_orderly(&timeline);
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn a_trace_holds_every_attempt_without_overlap() {
     let events = document["traceEvents"].as_array().expect("a list");
 
     let number = |event: &Value, key: &str| event[key].as_f64().expect("a number");
-    let mut lanes: BTreeMap<u64, Vec<(f64, f64)>> = BTreeMap::new();
+    let mut threads: BTreeMap<u64, Vec<(f64, f64)>> = BTreeMap::new();
     let mut statuses: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut named: BTreeSet<u64> = BTreeSet::new();
     for event in events {
@@ -257,7 +257,7 @@ fn a_trace_holds_every_attempt_without_overlap() {
             "X" => {
                 let (ts, dur) = (number(event, "ts"), number(event, "dur"));
                 assert!(dur >= 0.0, "{event}");
-                lanes.entry(tid).or_default().push((ts, ts + dur));
+                threads.entry(tid).or_default().push((ts, ts + dur));
             }
             "M" if event["name"] == "thread_name" => {
                 named.insert(tid);
@@ -280,7 +280,7 @@ fn a_trace_holds_every_attempt_without_overlap() {
     assert_eq!(statuses["third time lucky"], ["retried", "success"]);
     assert_eq!(statuses["runs"], ["running"]);
     assert_eq!(statuses["unbegun"], ["cancelled"]);
-    for (tid, mut slices) in lanes {
+    for (tid, mut slices) in threads {
         assert!(named.contains(&tid));
         slices.sort_by(|a, b| a.partial_cmp(b).expect("numbers"));
         for pair in slices.windows(2) {

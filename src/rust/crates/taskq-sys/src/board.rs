@@ -67,7 +67,8 @@ impl Board {
 /// One slot of a board that nobody else in this process needs.
 #[derive(Debug)]
 pub struct OwnSlot {
-    board: Board,
+    /// Keeps it mapped.
+    _board: Board,
     slot: NonNull<Slot>,
 }
 
@@ -81,15 +82,7 @@ impl Board {
     #[must_use]
     pub fn into_slot(self, slot: SlotId) -> Option<OwnSlot> {
         let slot = NonNull::from(self.slot(slot)?);
-        Some(OwnSlot { board: self, slot })
-    }
-}
-
-impl OwnSlot {
-    /// The board.
-    #[must_use]
-    pub fn board(&self) -> &Board {
-        &self.board
+        Some(OwnSlot { _board: self, slot })
     }
 }
 
@@ -97,7 +90,7 @@ impl Deref for OwnSlot {
     type Target = Slot;
 
     fn deref(&self) -> &Slot {
-        // SAFETY: the slot lies in the mapping of `board`, which lives as long as `self` and does not move with it.
+        // SAFETY: the slot lies in the mapping of `_board`, which lives as long as `self` and does not move with it.
         unsafe { self.slot.as_ref() }
     }
 }

@@ -1,8 +1,10 @@
-//! The table of descriptors: putting one at a fixed number, and closing all that are not one's own.
+//! The table of descriptors: putting one at a fixed number, closing all that are not one's own, and how many there may be.
 
 use std::ffi::{c_long, c_uint};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 
 /// Makes the number `at` a duplicate of `fd` that survives `exec`; what was open there is closed.
 ///
@@ -104,6 +106,22 @@ pub fn close_on_exec_from(first: RawFd) {
     for fd in first..LAST {
         // SAFETY: sets a flag of a descriptor, if it is open; it stays open and owned by whom it belongs to.
         unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+}
+
+/// Lets this process have `count` descriptors: where the soft limit is too low for that and the hard one is not, it is raised.
+/// As far as that goes; what does not fit fails when it is opened.
+pub fn make_room(count: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < count) {
+        let current = Some(limit.maximum.map_or(count, |maximum| count.min(maximum)));
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current,
+                maximum: limit.maximum,
+            },
+        );
     }
 }
 

@@ -7,7 +7,7 @@
 //! | [`sealed`], [`segment`] | memory files that are handed over, and those that hold shared vectors |
 //! | [`mapping`] | what is in such a file, in the memory of this process |
 //! | [`payload`], [`parcel`] | what travels with a frame, and what of it does so in a memory file |
-//! | [`process`] | who descends from whom, who carries a queue's tag, and killing exactly those |
+//! | [`process`] | who descends from whom, who carries a queue's tag, killing exactly those, and what they use |
 //! | [`tag`] | the environment variables by which strays are found |
 //! | [`tempdir`] | removing a queue's files, whoever is killed meanwhile |
 //! | [`wait`], [`signals`], [`fds`], [`clock`] | children, masks and handlers, descriptor tables, time |

@@ -1,4 +1,6 @@
 //! Files without a name, in memory where the kernel can.
+//!
+//! Only makes them, empty. Sealing is [`sealed`](crate::sealed)'s, mapping [`mapping`](crate::mapping)'s.
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;

@@ -1,4 +1,6 @@
-//! Pipes.
+//! Pipes without a name, and how much is unread in one.
+//!
+//! Reads and writes nothing: that is for whoever owns an end.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -20,7 +20,8 @@ pub use heritage::heritage;
 pub use mark::Mark;
 pub use own::own_pid;
 pub use tree::{kill_tree, Swept, Tree};
-pub use usage::{usage, LiveUsage};
+pub(crate) use usage::in_bytes;
+pub use usage::{own_usage, usage, LiveUsage, Usage};
 
 /// A descriptor of a process, which becomes readable when the process is dead; `None` where there is no such thing.
 ///
@@ -78,18 +79,6 @@ pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
 /// `ESRCH` when it has been reaped, `EPERM`.
 pub fn kill_held(fd: impl AsFd) -> io::Result<()> {
     Ok(pidfd_send_signal(fd, Signal::KILL)?)
-}
-
-/// Sends a signal to a process group that the caller knows to be its own.
-///
-/// # Errors
-/// As [`kill`].
-pub fn kill_group(group: i32, signal: i32) -> io::Result<()> {
-    if group <= 1 {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    // SAFETY: kill touches no memory.
-    outcome(unsafe { libc::kill(-group, signal) })
 }
 
 /// The number of its parent.
@@ -164,16 +153,6 @@ pub fn descendants(pid: i32) -> io::Result<Vec<i32>> {
         .map(|process| process.pid)
         .filter(|found| *found != pid)
         .collect())
-}
-
-/// All living processes of the terminal session `sid`.
-///
-/// # Errors
-/// `/proc` cannot be read.
-pub fn session_members(sid: i32) -> io::Result<Vec<i32>> {
-    let census = Census::take()?;
-    let members = census.living().filter(|process| process.session == sid);
-    Ok(members.map(|process| process.pid).collect())
 }
 
 /// All living processes of this user that carry `mark` in their environment, the caller itself excluded.

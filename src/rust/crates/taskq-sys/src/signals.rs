@@ -1,4 +1,6 @@
-//! Signal masks and dispositions.
+//! Signal masks and dispositions, signals to one thread, and being told that children have ended.
+//!
+//! Owns the only handler of ours, that of `SIGCHLD`. Signals to processes are [`process`](crate::process)'s.
 
 use std::io;
 use std::mem::MaybeUninit;

@@ -1,9 +1,13 @@
-//! Children that have ended.
+//! Children that have ended: which, and how.
+//!
+//! Owns every wait for a child. Takes the status of none but the one it is told: other code in the process has children, too.
 
 use std::io;
 use std::mem::MaybeUninit;
 
 use taskq_wire::message::ProcessEnd;
+
+use crate::process::in_bytes;
 
 /// A reaped child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +56,7 @@ pub fn reap(pid: i32, block: bool) -> io::Result<Option<Reaped>> {
     let usage = unsafe { usage.assume_init() };
     Ok(Some(Reaped {
         end: end_of(status),
-        max_rss: kilobytes(usage.ru_maxrss),
+        max_rss: in_bytes(usage.ru_maxrss),
     }))
 }
 
@@ -83,44 +87,6 @@ pub fn ended(pid: Option<i32>) -> io::Result<Option<i32>> {
     // SAFETY: all zero is a valid `siginfo_t`; the kernel has filled in a child's, or left the number zero.
     let pid = unsafe { info.assume_init().si_pid() };
     Ok((pid != 0).then_some(pid))
-}
-
-/// What a process and the children it has waited for have used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Processor time of the process and of its waited-for children, in microseconds.
-    pub cpu_us: u64,
-    /// The largest resident set of the process itself, in bytes.
-    pub max_rss: u64,
-}
-
-/// The calling process's usage.
-#[must_use]
-pub fn own_usage() -> Usage {
-    let own = usage_of(libc::RUSAGE_SELF);
-    let children = usage_of(libc::RUSAGE_CHILDREN);
-    Usage {
-        cpu_us: cpu_us(&own) + cpu_us(&children),
-        max_rss: kilobytes(own.ru_maxrss),
-    }
-}
-
-fn usage_of(who: libc::c_int) -> libc::rusage {
-    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the pointer is to a place of the right type; all zero is valid should the call fail, which it cannot.
-    unsafe {
-        libc::getrusage(who, usage.as_mut_ptr());
-        usage.assume_init()
-    }
-}
-
-fn cpu_us(usage: &libc::rusage) -> u64 {
-    let us = |time: libc::timeval| time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64;
-    us(usage.ru_utime) + us(usage.ru_stime)
-}
-
-fn kilobytes(count: libc::c_long) -> u64 {
-    u64::try_from(count).unwrap_or(0) * 1024
 }
 
 fn end_of(status: i32) -> ProcessEnd {

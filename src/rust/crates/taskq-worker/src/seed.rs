@@ -1,4 +1,7 @@
 //! What a session is made of, before it runs.
+//!
+//! Owns its descriptors and what it knows of its ancestors, however it came to be, and the numbers and variables by which an
+//! executed one finds them. Starts no thread and sends nothing: that is [`Session::start`](crate::Session::start)'s.
 
 use std::env;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -30,13 +33,14 @@ pub(crate) const SLOT_VARIABLE: &str = "TASKQ_SLOT";
 /// A session's channels and names, to be handed to [`Session::start`](crate::Session::start).
 #[derive(Debug)]
 pub struct Seed {
-    pub(crate) worker: WorkerId,
     pub(crate) task: OwnedFd,
     pub(crate) control: OwnedFd,
     /// Where descriptors 1 and 2 belong.
     pub(crate) outputs: [OwnedFd; 2],
     pub(crate) slot: OwnSlot,
     pub(crate) lineage: Lineage,
+    /// The session's temporary directory, where `TMPDIR` points to. It exists, has mode 0700, and the nursery removes it
+    /// when the session is gone.
     pub(crate) dir: PathBuf,
     /// Makes the random numbers of this queue's tasks different from another one's.
     pub(crate) salt: u32,
@@ -108,7 +112,6 @@ impl Seed {
         let dir = session_dir(&lineage.queue_dir, worker);
         Ok((
             Seed {
-                worker,
                 task,
                 control,
                 outputs,
@@ -119,19 +122,6 @@ impl Seed {
             },
             file,
         ))
-    }
-
-    /// The session's number.
-    #[must_use]
-    pub fn worker(&self) -> WorkerId {
-        self.worker
-    }
-
-    /// The session's temporary directory, where `TMPDIR` points to. It exists, has mode 0700, and the nursery removes it
-    /// when the session is gone.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.dir
     }
 }
 

@@ -1,4 +1,6 @@
 //! The setup file: what a nursery is told at its start.
+//!
+//! Owns how it is read, again and again by any number of processes. Never looks into the binding's part of it.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};

@@ -1,7 +1,8 @@
-//! The state of the machine, and the way in.
+//! The state of the machine, and the way in and out.
 //!
-//! Every input goes through [`Scheduler::handle`]: first its own answer, then, the same for all,
-//! what can now be launched, sent or wound down. Time never runs backwards in here.
+//! Every [`Input`] goes through [`Scheduler::handle`]: first its own answer, then, the same for all,
+//! what can now be launched, sent or wound down. Tasks come in, are claimed and leave by methods of
+//! their own, in `submit`. Time never runs backwards in here.
 
 use std::collections::VecDeque;
 

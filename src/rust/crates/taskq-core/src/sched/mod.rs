@@ -5,6 +5,9 @@
 //!
 //! # Inputs to the queue
 //!
+//! Those in lower case are methods of the [`Scheduler`], in `submit`; the others are
+//! [`Input`](crate::Input)s.
+//!
 //! | input     | Open                  | Failed          | Closing                | Closed       |
 //! |-----------|-----------------------|-----------------|------------------------|--------------|
 //! | submit    | waits, or is sent, or | refused         | refused                | refused      |
@@ -55,6 +58,8 @@
 //! |               |                     |            | below; others stale    |                     |
 //! | `WorkerGone`  | failed start (not   | new        | as below; new session  | forgotten; unknown: |
 //! |               | when `NurseryLost`) | session    |                        | stale               |
+//! | `Unheard`     | killed              | killed     | killed: see below      | killed; unknown:    |
+//! |               |                     |            |                        | stale               |
 //!
 //! A session whose line becomes empty is idle; or Gone, and its seat has a new one, when it was
 //! killed (nothing is expected of it) or is spent (it is retired); or Gone with its seat, when that
@@ -66,8 +71,8 @@
 //! of them fail the pool, as `start_limit` failed starts do. Sessions that lived at the same time and
 //! die one after the other count once.
 //!
-//! A session that is `Unheard` is killed, and the head of its line counts as begun when nothing else in it
-//! is known to be: what was lost may have said that it was over.
+//! A session that is `Unheard` is killed, unless it was before, and the head of its line counts as
+//! begun when nothing else in it is known to be: what was lost may have said that it was over.
 //!
 //! # What becomes of an attempt
 //!

@@ -77,7 +77,7 @@ impl Queue {
         })
     }
 
-    /// The caller has run the task that [`next_inline`](Queue::next_inline) handed out; `seconds` ago it began.
+    /// The caller has run the task that [`next_inline`](Queue::next_inline) handed out, and it began `took` ago.
     pub fn finish_inline(&self, task: TaskId, verdict: Verdict, ending: Ending, took: Duration) {
         self.shared.step(|state, now| {
             let running = state

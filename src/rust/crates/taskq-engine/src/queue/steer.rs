@@ -5,15 +5,9 @@ use std::time::Duration;
 use taskq_core::id::TaskId;
 use taskq_core::{Input, TaskPhase};
 
-use super::{thread, Queue};
+use super::{make_room_for_sessions, Queue};
 
 impl Queue {
-    /// The tasks with this tag that are not done, oldest push first.
-    #[must_use]
-    pub fn tagged(&self, tag: &str) -> Vec<TaskId> {
-        self.shared.lock().sched.tagged(tag)
-    }
-
     /// Ends tasks, those that run after `grace` by force. Returns for each its name, and whether it was not done before.
     pub fn cancel(&self, tasks: &[TaskId], grace: Duration) -> Vec<(String, bool)> {
         self.shared.step(|state, now| {
@@ -33,7 +27,7 @@ impl Queue {
 
     /// From now on there are so many workers, or, for an elastic queue, from so many to so many.
     pub fn resize(&self, workers: u32, max_workers: u32) {
-        thread::make_room_for_descriptors(workers.max(max_workers));
+        make_room_for_sessions(workers.max(max_workers));
         self.shared.step(|state, now| {
             let input = Input::Resize {
                 workers,

@@ -43,22 +43,3 @@ fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "panic".to_owned())
 }
-
-/// Every session needs four descriptors in the host. Where the soft limit is too low for that and the hard one is not, it is
-/// raised; what still does not fit is reported when a session is launched.
-pub(super) fn make_room_for_descriptors(workers: u32) {
-    use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
-    const OTHERS: u64 = 256;
-    let needed = OTHERS + 4 * u64::from(workers);
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some_and(|current| current < needed) {
-        let current = Some(limit.maximum.map_or(needed, |maximum| needed.min(maximum)));
-        let _ = setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current,
-                maximum: limit.maximum,
-            },
-        );
-    }
-}

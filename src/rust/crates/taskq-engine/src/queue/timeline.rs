@@ -68,7 +68,7 @@ impl Queue {
         timeline.bars.append(&mut waiting);
         timeline
             .sessions
-            .sort_by_key(|life| (life.lane, life.launched));
+            .sort_by_key(|life| (life.seat, life.launched));
         timeline
     }
 }
@@ -77,14 +77,14 @@ impl State {
     fn live_bar(&self, view: &TaskView<'_>) -> Option<Bar> {
         let (label, tag) = self.sched.names_of(view.id)?;
         let title = self.title_of(view.id, view.claimed);
-        let (lane, pid) = match view.worker {
+        let (seat, pid) = match view.worker {
             Some(worker) => self.history.place_of(worker),
             None => (None, None),
         };
         Some(Bar {
             name: title.unwrap_or(label),
             tag,
-            lane,
+            seat,
             pid,
             tries: view.tries,
             queued: view.waits_since,

@@ -117,47 +117,6 @@ impl Queue {
         true
     }
 
-    /// The tasks with these names; or the names that no task has.
-    ///
-    /// # Errors
-    /// The names that are not in the queue.
-    pub fn find<'a>(
-        &self,
-        labels: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Vec<TaskId>, Vec<String>> {
-        let state = self.shared.lock();
-        let mut unknown = Vec::new();
-        let mut found = Vec::new();
-        for label in labels {
-            match state.sched.find(label) {
-                Some(task) => found.push(task),
-                None => unknown.push(label.to_owned()),
-            }
-        }
-        if unknown.is_empty() {
-            Ok(found)
-        } else {
-            Err(unknown)
-        }
-    }
-
-    /// How many of these tasks are done or gone.
-    #[must_use]
-    pub fn count_done(&self, tasks: impl IntoIterator<Item = TaskId>) -> usize {
-        let state = self.shared.lock();
-        let is_done = |task: &TaskId| {
-            let view = state.sched.task(*task);
-            view.map_or(true, |view| view.phase == TaskPhase::Done)
-        };
-        tasks.into_iter().filter(is_done).count()
-    }
-
-    /// The done tasks, oldest push first.
-    #[must_use]
-    pub fn done_tasks(&self) -> Vec<TaskId> {
-        self.shared.lock().sched.done().collect()
-    }
-
     /// When a task will be begun; nothing for one that is done or gone. Counts the tasks before it.
     #[must_use]
     pub fn outlook(&self, task: TaskId) -> Option<Outlook> {

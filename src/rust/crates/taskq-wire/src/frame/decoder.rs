@@ -157,7 +157,7 @@ impl<M: DeserializeOwned> Decoder<M> {
         Ok(None)
     }
 
-    /// Whether bytes of an unfinished frame are held: an end of the stream here is a torn frame.
+    /// Whether no byte of an unfinished frame is held. If one is, an end of the stream here is a torn frame.
     #[must_use]
     pub fn is_between_frames(&self) -> bool {
         self.open.is_none() && self.start == self.end

@@ -128,7 +128,6 @@ impl Serving {
         let slot = slot.ok_or(StartError::Slot { slot: number })?;
         let dir = dir.to_owned();
         let seed = Seed {
-            worker,
             task,
             control,
             outputs,
