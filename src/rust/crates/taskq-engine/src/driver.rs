@@ -36,7 +36,7 @@ const NURSERY_REPORT: Token = Token(4);
 /// Tokens of a session's descriptors: this, plus four times its number, plus which of the four it is.
 const SESSIONS: usize = 16;
 
-/// A session that has closed its socket is given so long to die before it is killed.
+/// A session that has closed its socket is given so long to die before the scheduler hears of it.
 const DEATHBED: Duration = Duration::from_millis(500);
 /// A nursery that was asked to end is given so long.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -383,7 +383,7 @@ impl Driver {
             self.deadlines.pop_first();
             match deadline {
                 Deadline::Deathbed(worker) if self.sessions.contains_key(&worker) => {
-                    self.kill_worker(worker);
+                    self.step(|state, now| state.sched.handle(now, Input::Lingers { worker }));
                 }
                 Deadline::Farewell => {
                     if let Some(nursery) = &self.nursery {
