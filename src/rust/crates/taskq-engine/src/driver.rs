@@ -38,8 +38,6 @@ const SESSIONS: usize = 16;
 
 /// A session that has closed its socket is given so long to die before the scheduler hears of it.
 const DEATHBED: Duration = Duration::from_millis(500);
-/// A nursery that was asked to end is given so long.
-const FAREWELL: Duration = Duration::from_secs(3);
 /// Answers of sessions that have more to do may wait for each other for so long.
 const GATHER_MOST: Duration = Duration::from_micros(100);
 /// A shorter pause is not worth the system call.
@@ -77,8 +75,6 @@ pub(crate) struct Driver {
 enum Deadline {
     /// The session has closed its socket and should be dead by now.
     Deathbed(WorkerId),
-    /// The nursery was asked to end and should be gone by now.
-    Farewell,
     /// The nursery's socket has closed; has it died?
     LookForDeath,
     /// The kernel would not pass on more descriptors; will it now?
@@ -389,11 +385,6 @@ impl Driver {
             match deadline {
                 Deadline::Deathbed(worker) if self.sessions.contains_key(&worker) => {
                     self.step(|state, now| state.sched.handle(now, Input::Lingers { worker }));
-                }
-                Deadline::Farewell => {
-                    if let Some(nursery) = &self.nursery {
-                        nursery.kill();
-                    }
                 }
                 Deadline::LookForDeath => self.look_for_nursery_death(),
                 Deadline::LookForRoom => {

@@ -7,7 +7,7 @@ use taskq_core::id::{Time, WorkerId};
 use taskq_core::{Begun, GoneCause, Input};
 use taskq_wire::message::{ProcessEnd, ToNursery};
 
-use super::{now, Deadline, Driver, FAREWELL, LOOK_AGAIN};
+use super::{now, Deadline, Driver, LOOK_AGAIN};
 use crate::error::StartFailure;
 use crate::nursery::Nursery;
 use crate::record::Ending;
@@ -36,18 +36,14 @@ impl Driver {
         let _ = nursery.send(&ToNursery::Kill { worker }, &[]);
     }
 
-    /// Asks the nursery to end everything and itself.
+    /// Asks the nursery to end everything and itself. For how long that may take, the scheduler knows.
     pub(super) fn say_farewell(&mut self) {
         let Some(nursery) = &self.nursery else {
             self.tell_machine(Input::NurseryGone { reported: false });
             return;
         };
-        match nursery.send(&ToNursery::Shutdown, &[]) {
-            Ok(true) => {
-                self.deadlines
-                    .insert((now().after(FAREWELL), Deadline::Farewell));
-            }
-            _ => nursery.kill(),
+        if !matches!(nursery.send(&ToNursery::Shutdown, &[]), Ok(true)) {
+            nursery.kill();
         }
     }
 
@@ -135,8 +131,6 @@ impl Driver {
         if let Some(pidfd) = &nursery.stem.pidfd {
             self.unwatch(pidfd.as_fd());
         }
-        self.deadlines
-            .retain(|&(_, deadline)| deadline != Deadline::Farewell);
         let reported = nursery.refusal.is_some();
         let (phase, message) = nursery.refusal.take().unzip();
         let failure = StartFailure {
