@@ -166,13 +166,8 @@ impl Driver {
 
     /// No process could be made for `worker`.
     pub(super) fn refuse_birth(&mut self, worker: WorkerId, errno: i32) {
-        let error = io::Error::from_raw_os_error(errno);
-        let failure = StartFailure {
-            message: format!("cannot start a session: {error}"),
-            ..StartFailure::default()
-        };
         let mut state = self.shared.lock();
-        state.note_failure(failure);
+        state.note_failure(no_process(errno));
         state.bury_unborn(worker, GoneCause::LaunchFailed { errno }, super::now());
     }
 
@@ -239,6 +234,15 @@ impl Driver {
         self.sessions.insert(worker, session);
         self.shared.lock().outgoing.insert(worker, outgoing);
         Ok(true)
+    }
+}
+
+/// The operating system makes no process: a session, or the nursery that it would come from.
+pub(super) fn no_process(errno: i32) -> StartFailure {
+    let error = io::Error::from_raw_os_error(errno);
+    StartFailure {
+        message: format!("cannot start a session: {error}"),
+        ..StartFailure::default()
     }
 }
 

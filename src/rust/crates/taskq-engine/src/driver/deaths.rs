@@ -7,6 +7,7 @@ use taskq_core::id::{Time, WorkerId};
 use taskq_core::{Begun, GoneCause, Input};
 use taskq_wire::message::{ProcessEnd, ToNursery};
 
+use super::births::no_process;
 use super::{now, Deadline, Driver, LOOK_AGAIN};
 use crate::error::StartFailure;
 use crate::nursery::Nursery;
@@ -132,14 +133,7 @@ impl Driver {
             self.unwatch(pidfd.as_fd());
         }
         let reported = nursery.refusal.is_some();
-        let (phase, message) = nursery.refusal.take().unzip();
-        let failure = StartFailure {
-            phase,
-            message: message
-                .unwrap_or_else(|| "the process that starts the sessions died".to_owned()),
-            stderr: nursery.last_words(self.shared.config.stderr_tail),
-            end: Some(end),
-        };
+        let failure = why_it_died(&mut nursery, end, self.shared.config.stderr_tail);
         drop(nursery);
         let sessions: Vec<WorkerId> = self.sessions.keys().copied().collect();
         for worker in sessions {
@@ -167,5 +161,25 @@ impl Driver {
             }
             self.births.release(session.link.slot);
         }
+    }
+}
+
+/// What is told of a nursery that ended so, should no other take its place.
+fn why_it_died(nursery: &mut Nursery, end: ProcessEnd, stderr_tail: usize) -> StartFailure {
+    let stderr = nursery.last_words(stderr_tail);
+    if let Some(errno) = nursery.failure {
+        // It never was, and what has ended is a stem that is of no use: we have killed it.
+        return StartFailure {
+            stderr,
+            ..no_process(errno)
+        };
+    }
+    let (phase, message) = nursery.refusal.take().unzip();
+    let message = message.unwrap_or_else(|| "the process that starts the sessions died".to_owned());
+    StartFailure {
+        phase,
+        message,
+        stderr,
+        end: Some(end),
     }
 }
