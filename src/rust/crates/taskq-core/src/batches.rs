@@ -11,10 +11,11 @@
 //! follows the measured time of one, and grows by no more than a factor at once, so that it is learnt
 //! from small batches. For each worker there is one batch under way and one that waits for it. Should all
 //! long elements have come together in one batch, at the end of the map, those that have not begun are
-//! taken back and shared out anew.
+//! taken back and shared out anew: from which batch, and when, is decided here, too.
 //!
 //! Invariant: every element is in one range of `left`, or in one batch that is under way, or settled.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -38,9 +39,27 @@ pub struct Took {
     pub last: Duration,
 }
 
-/// A batch is left alone for so long: most are over sooner. After that, elements may be
-/// [taken back](Batches::take_back).
-pub const UNDISTURBED: Duration = Duration::from_millis(2);
+/// How far a batch is that a worker evaluates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// For how long it has run.
+    pub ran: Duration,
+    /// How many of its elements have begun.
+    pub begun: u64,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// How a worker that has nothing to do gets something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relief<K> {
+    /// Elements of this batch are to be [taken back](Batches::take_back).
+    From(K),
+    /// Elements may be taken back from some batch after this time.
+    Later(Duration),
+    /// As long as nothing changes there are no elements to be had.
+    Never,
+}
 
 /// No batch has more elements, whatever its number is fixed to.
 pub const MOST_ELEMENTS: u64 = (1 << 24) - 1;
@@ -84,6 +103,8 @@ struct Speed {
     elements: f64,
 }
 
+/// A batch is left alone for so long: most are over sooner.
+const UNDISTURBED: Duration = Duration::from_millis(2);
 /// What is under way for each worker: one batch that it evaluates, and the next.
 const AHEAD: usize = 2;
 /// A batch gets this part of its worker's share of the time that is left.
@@ -186,7 +207,7 @@ impl Batches {
     }
 
     /// Whether a worker has nothing to do, and nothing is left to send: then those elements of a batch
-    /// that have not begun can be [taken back](Batches::take_back).
+    /// that have not begun can be taken back: see [`relief`].
     #[must_use]
     pub fn are_short(&self, workers: usize) -> bool {
         !self.whole && self.unsent == 0 && self.under_way > 0 && self.under_way < workers
@@ -232,6 +253,30 @@ impl Batches {
             .min(bearable)
             .max(1);
         (count, Some(Duration::from_nanos(budget as u64)))
+    }
+}
+
+/// From which of these batches to take elements back when [they are short](Batches::are_short): from
+/// the one that would take longest, if its other elements take as long as those that have begun.
+pub fn relief<K: Copy + Ord>(batches: impl IntoIterator<Item = (K, Progress)>) -> Relief<K> {
+    let (mut from, mut later) = (None, None);
+    for (key, batch) in batches {
+        let rest = batch.count.saturating_sub(batch.begun);
+        let young = UNDISTURBED.saturating_sub(batch.ran);
+        if rest == 0 {
+            continue;
+        }
+        if young > Duration::ZERO {
+            later = Some(later.map_or(young, |before: Duration| before.min(young)));
+            continue;
+        }
+        let time_left = batch.ran.as_nanos() * u128::from(rest) / u128::from(batch.begun.max(1));
+        from = from.max(Some((time_left, Reverse(key))));
+    }
+    match (from, later) {
+        (Some((_, Reverse(key))), _) => Relief::From(key),
+        (None, Some(time)) => Relief::Later(time),
+        (None, None) => Relief::Never,
     }
 }
 

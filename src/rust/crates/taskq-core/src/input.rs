@@ -44,6 +44,13 @@ pub enum Input {
         /// The session.
         worker: WorkerId,
     },
+    /// A session has closed its socket, so that it can neither be sent nor answer anything, and has not
+    /// ended since. It is killed, and what it had begun is said when it is gone; that it ends was its
+    /// own doing.
+    Lingers {
+        /// The session.
+        worker: WorkerId,
+    },
     /// A session says that an attempt has ended by itself.
     Finished {
         /// The session.

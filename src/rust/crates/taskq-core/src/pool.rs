@@ -117,6 +117,7 @@ impl Pool {
             stage,
             killed: false,
             unheard: false,
+            lingers: false,
             spent: false,
             launched: now,
             ready: None,
@@ -253,6 +254,13 @@ impl Pool {
     pub(crate) fn set_unheard(&mut self, id: WorkerId) -> bool {
         let worker = self.workers.get_mut(&id);
         worker.map(|worker| worker.unheard = true).is_some()
+    }
+
+    /// Notes that a worker, without having been told to, has closed its socket.
+    pub(crate) fn set_lingering(&mut self, id: WorkerId) {
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.lingers |= worker.ends_unasked();
+        }
     }
 
     /// Notes that a worker is spent.

@@ -14,6 +14,8 @@ pub(crate) struct Worker {
     pub(crate) killed: bool,
     /// What it has told is lost.
     pub(crate) unheard: bool,
+    /// It had not been told to end when it closed its socket.
+    pub(crate) lingers: bool,
     /// It is to be sent nothing more, and to leave when its line is empty.
     pub(crate) spent: bool,
     pub(crate) launched: Time,
@@ -52,6 +54,14 @@ struct Entry {
     sent: Time,
     /// It was asked back, by a recall or an interrupt.
     asked: bool,
+}
+
+impl Worker {
+    /// Whether it was ready, and nobody has told it to end before it did, or closed its socket.
+    pub(crate) fn ends_unasked(&self) -> bool {
+        let is_ready = matches!(self.stage, Stage::Idle { .. } | Stage::Busy { .. });
+        self.lingers || (is_ready && !self.killed)
+    }
 }
 
 impl Line {

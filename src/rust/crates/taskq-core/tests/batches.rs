@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::{cmp::Reverse, collections::VecDeque};
 
 use proptest::prelude::*;
-use taskq_core::batches::{Batch, Batches, Took};
+use taskq_core::batches::{relief, Batch, Batches, Progress, Relief, Took};
 
 /// What it costs a worker to get its next batch.
 const OVERHEAD_NS: u64 = 60_000;
@@ -103,6 +103,97 @@ fn check(name: &str, times: &[u64], workers: usize) {
     );
 }
 
+/// A batch that a worker evaluates.
+#[derive(Clone, Copy)]
+struct Running {
+    batch: Batch,
+    since: u64,
+    begun: u64,
+    /// When the present element ends.
+    at: u64,
+}
+
+/// When the last of so many workers is ready, if elements are taken back from batches.
+fn makespan_with_relief(times: &[u64], workers: usize) -> u64 {
+    let mut batches = Batches::new(times.len() as u64, None);
+    let mut waiting: VecDeque<Batch> = VecDeque::new();
+    let mut running: Vec<Option<Running>> = vec![None; workers];
+    let mut evaluated = vec![0; times.len()];
+    let mut now = 0;
+    loop {
+        let mut look_again = None;
+        loop {
+            waiting.extend(std::iter::from_fn(|| batches.send(workers)));
+            for place in &mut running {
+                if place.is_none() {
+                    *place = waiting.pop_front().map(|batch| Running {
+                        batch,
+                        since: now,
+                        begun: 0,
+                        at: now + OVERHEAD_NS,
+                    });
+                }
+            }
+            if !batches.are_short(workers) {
+                break;
+            }
+            let progress = running.iter().enumerate().filter_map(|(worker, place)| {
+                let running = (*place)?;
+                let progress = Progress {
+                    ran: Duration::from_nanos(now - running.since),
+                    begun: running.begun,
+                    count: running.batch.count,
+                };
+                Some((worker, progress))
+            });
+            match relief(progress) {
+                Relief::From(worker) => {
+                    let victim = running[worker].as_mut().unwrap();
+                    let rest = victim.batch.count - victim.begun;
+                    batches.take_back(&mut victim.batch, victim.begun + rest / 2);
+                }
+                Relief::Later(time) => {
+                    look_again = Some(now + time.as_nanos() as u64);
+                    break;
+                }
+                Relief::Never => break,
+            }
+        }
+        let ends = running.iter().flatten().map(|running| running.at);
+        let Some(next) = ends.chain(look_again).min() else {
+            break;
+        };
+        now = next;
+        for place in &mut running {
+            let Some(one) = place.as_mut().filter(|one| one.at <= now) else {
+                continue;
+            };
+            let (batch, ran) = (one.batch, now - one.since);
+            let in_time = batch
+                .budget
+                .map_or(true, |budget| u128::from(ran) < budget.as_nanos());
+            if one.begun < batch.count && in_time {
+                let element = (batch.first + one.begun) as usize;
+                evaluated[element] += 1;
+                one.begun += 1;
+                one.at = now + times[element];
+                continue;
+            }
+            let last = one.begun.checked_sub(1);
+            let last = last.map_or(0, |last| times[(batch.first + last) as usize]);
+            let took = Took {
+                all: Duration::from_nanos(ran),
+                last: Duration::from_nanos(last),
+            };
+            batches.settle(batch, one.begun, Some(took));
+            *place = None;
+        }
+    }
+    assert!(batches.is_over());
+    assert!(evaluated.iter().all(|&count| count == 1));
+    now
+}
+
 const MS: u64 = 1_000_000;
 
 /// Numbers that look random, log-normal with this spread.
@@ -195,6 +286,50 @@ fn what_was_not_evaluated_is_sent_again_and_first() {
     assert_eq!((again.first, again.count), (3, 7));
 }
 
+fn progress(ran_us: u64, begun: u64, count: u64) -> Progress {
+    let ran = Duration::from_micros(ran_us);
+    Progress { ran, begun, count }
+}
+
+#[test]
+fn elements_are_taken_back_from_the_batch_that_would_take_longest() {
+    // Three elements of 10 ms are more than a hundred of 0.1 ms.
+    let batches = [progress(5000, 50, 150), progress(10_000, 1, 4)];
+    assert_eq!(relief(batches.into_iter().enumerate()), Relief::From(1));
+    let alike = [(7, progress(5000, 1, 4)), (3, progress(5000, 1, 4))];
+    assert_eq!(relief(alike), Relief::From(3));
+    // One that is still read has begun none, and may be long, too.
+    let unread = [(1, progress(5000, 0, 9)), (2, progress(5000, 1, 2))];
+    assert_eq!(relief(unread), Relief::From(1));
+}
+
+#[test]
+fn a_young_batch_is_left_alone_until_it_is_older() {
+    let young = [(1, progress(500, 1, 9)), (2, progress(1900, 1, 9))];
+    assert_eq!(relief(young), Relief::Later(Duration::from_micros(100)));
+    let another = (3, progress(2000, 1, 2));
+    assert_eq!(relief(young.into_iter().chain([another])), Relief::From(3));
+}
+
+#[test]
+fn where_all_elements_have_begun_there_is_nothing_to_wait_for() {
+    let last = [(1, progress(100, 1, 1)), (2, progress(9000, 4, 4))];
+    assert_eq!(relief(last), Relief::Never);
+    assert_eq!(relief::<u32>([]), Relief::Never);
+}
+
+#[test]
+fn long_elements_that_have_come_together_are_shared_out_anew() {
+    for workers in [2, 4, 16] {
+        // So short that the last of them travel with all of the long ones.
+        let short = vec![1000; 200_000];
+        let long = vec![50 * MS; 4 * workers];
+        let times = [&short[..], &long].concat();
+        let slower = makespan_with_relief(&times, workers) as f64 / ideal(&times, workers) as f64;
+        assert!(slower < 1.1, "{workers} workers: {slower}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -206,5 +341,6 @@ proptest! {
     ) {
         let run = run(&times, workers, fixed);
         prop_assert!(run.evaluated.iter().all(|&count| count == 1));
+        makespan_with_relief(&times, workers);
     }
 }

@@ -11,6 +11,8 @@
 //! | `boot-print <text>` | it prints by the C library, which keeps it until it is flushed |
 //! | `init-fail <message>`, `init-die`, `slow <ms>` | the same for each session, with exit status 8 |
 //!
+//! With `STEM_FAILS=<errno>` in its environment, the stem can make no nursery, for that reason.
+//!
 //! A task's function is ignored; the rest of its payload is text, too. The result's payload is what its commands have said:
 //!
 //! | command | what happens |
@@ -36,13 +38,16 @@
 #![allow(clippy::print_stderr)] // It is a program, and this is how its failures get to whoever runs a test.
 
 use std::ffi::CString;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use taskq_sys::payload::Payload;
 use taskq_sys::process;
 use taskq_sys::sealed::Growing;
-use taskq_wire::message::{StartPhase, Verdict};
+use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
+use taskq_wire::message::{FromStem, StartPhase, Verdict};
+use taskq_wire::packet;
 use taskq_worker::{ExecSession, InterruptHook, Role, Seed, Session, SetupFile, Stem};
 
 /// What is larger goes in a memory file.
@@ -73,7 +78,22 @@ fn main() {
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
+/// A stem that cannot make a nursery, for this reason.
+fn refuse(errno: i32) -> Outcome {
+    // SAFETY: a stem finds its socket there, and nobody else has taken it.
+    let control = unsafe { OwnedFd::from_raw_fd(3) };
+    let request = recv_packet(&control, &mut [0; 256], RecvFlags::empty())?;
+    let report = request.fds.last().ok_or("no request")?;
+    send_packet(report, &packet::encode(&FromStem::Failed { errno })?, &[])?;
+    loop {
+        std::thread::park();
+    }
+}
+
 fn nursery() -> Outcome {
+    if let Ok(errno) = std::env::var("STEM_FAILS") {
+        return refuse(errno.parse()?);
+    }
     let Some((mut nursery, file)) = Stem::open()?.serve()? else {
         return Ok(());
     };

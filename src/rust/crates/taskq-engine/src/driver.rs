@@ -36,16 +36,15 @@ const NURSERY_REPORT: Token = Token(4);
 /// Tokens of a session's descriptors: this, plus four times its number, plus which of the four it is.
 const SESSIONS: usize = 16;
 
-/// A session that has closed its socket is given so long to die before it is killed.
+/// A session that has closed its socket is given so long to die before the scheduler hears of it.
 const DEATHBED: Duration = Duration::from_millis(500);
-/// A nursery that was asked to end is given so long.
-const FAREWELL: Duration = Duration::from_secs(3);
 /// Answers of sessions that have more to do may wait for each other for so long.
 const GATHER_MOST: Duration = Duration::from_micros(100);
 /// A shorter pause is not worth the system call.
 const GATHER_LEAST: Duration = Duration::from_micros(10);
 /// How often something that nothing announces is looked for: a death where the kernel has no process descriptors, and room for
-/// descriptors in its sockets where there was none.
+/// descriptors in its sockets where there was none. (A try in vain makes the socket writable for the poller, each time anew:
+/// that is no reason to try again.)
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
@@ -76,10 +75,10 @@ pub(crate) struct Driver {
 enum Deadline {
     /// The session has closed its socket and should be dead by now.
     Deathbed(WorkerId),
-    /// The nursery was asked to end and should be gone by now.
-    Farewell,
     /// The nursery's socket has closed; has it died?
     LookForDeath,
+    /// The kernel would not pass on more descriptors; will it now?
+    LookForRoom,
 }
 
 impl Driver {
@@ -120,7 +119,6 @@ impl Driver {
         let has_news = self.read_sessions();
         self.meet_deadlines();
         let leisure = self.step(|state, now| {
-            state.flush_stalled();
             if state.sched.next_wakeup().is_some_and(|at| at <= now) {
                 state.sched.handle(now, Input::Tick);
             }
@@ -146,7 +144,6 @@ impl Driver {
         Ok(self.nursery_stirs
             || self.deadlines.first().is_some_and(|&(at, _)| is_due(at))
             || !state.errands.is_empty()
-            || !state.stalled.is_empty()
             || state.sched.next_wakeup().is_some_and(is_due))
     }
 
@@ -187,18 +184,19 @@ impl Driver {
     /// When to wake up without an event. What the R thread has left meanwhile is found here, or has written to the waker.
     fn plan(&mut self) -> Option<Duration> {
         let mut state = self.shared.lock();
+        let is_set = |&(_, deadline): &(Time, Deadline)| deadline == Deadline::LookForRoom;
+        let lacks_room = self.births.are_stalled() || !state.stalled.is_empty();
+        if lacks_room && !self.deadlines.iter().any(is_set) {
+            self.deadlines
+                .insert((now().after(LOOK_AGAIN), Deadline::LookForRoom));
+        }
         let own = self.deadlines.first().map(|&(at, _)| at);
         let next = [own, state.sched.next_wakeup()].into_iter().flatten().min();
         state.driver_wakes_at = next;
         if self.nursery_stirs || !self.ready.is_empty() || !state.errands.is_empty() {
             return Some(Duration::ZERO);
         }
-        let wait = next.map(|at| at.since(now()));
-        if state.stalled.is_empty() {
-            wait
-        } else {
-            Some(wait.map_or(LOOK_AGAIN, |wait| wait.min(LOOK_AGAIN)))
-        }
+        next.map(|at| at.since(now()))
     }
 
     /// Sorts an event to where it will be looked after.
@@ -210,7 +208,10 @@ impl Driver {
         }
         let worker = WorkerId(((number - SESSIONS) / 4) as u64);
         if event.is_writable() {
-            self.shared.lock().flush(worker);
+            let mut state = self.shared.lock();
+            if !state.stalled.contains(&worker) {
+                state.flush(worker);
+            }
         }
         let stirs = self.ready.entry(worker).or_default();
         stirs.add((number - SESSIONS) % 4);
@@ -383,14 +384,14 @@ impl Driver {
             self.deadlines.pop_first();
             match deadline {
                 Deadline::Deathbed(worker) if self.sessions.contains_key(&worker) => {
-                    self.kill_worker(worker);
-                }
-                Deadline::Farewell => {
-                    if let Some(nursery) = &self.nursery {
-                        nursery.kill();
-                    }
+                    self.step(|state, now| state.sched.handle(now, Input::Lingers { worker }));
                 }
                 Deadline::LookForDeath => self.look_for_nursery_death(),
+                Deadline::LookForRoom => {
+                    self.shared.lock().flush_stalled();
+                    self.births.go_on();
+                    self.launch_waiting();
+                }
                 Deadline::Deathbed(_) => {}
             }
         }

@@ -246,8 +246,6 @@ impl Nursery {
         match socket::send_packet(self.control.as_fd(), &packet, fds) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            // The kernel bounds the descriptors that are under way.
-            Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => Ok(false),
             Err(error) => Err(error),
         }
     }

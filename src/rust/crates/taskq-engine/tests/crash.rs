@@ -72,6 +72,20 @@ fn a_session_that_closes_its_descriptors_is_killed() {
 }
 
 #[test]
+fn it_ends_with_the_nursery_when_that_does_not_kill_it() {
+    let fixture = Fixture::with(Options {
+        workers: 1,
+        ..Options::default()
+    });
+    let nursery = fixture.nursery();
+    taskq_sys::process::kill(nursery, libc::SIGSTOP).expect("it lives");
+    fixture.push(None, "close-fds; stubborn 60000");
+    let cause = GoneCause::NurseryLost;
+    assert_eq!(fixture.pop().outcome, Outcome::Crash { cause });
+    assert_ne!(fixture.nursery(), nursery);
+}
+
+#[test]
 fn a_stopped_session_can_be_killed() {
     let fixture = Fixture::new();
     fixture.push(Some("stopped"), "stop");

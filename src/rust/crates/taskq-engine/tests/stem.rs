@@ -200,6 +200,21 @@ fn a_start_that_fails_is_told_alike_whatever_the_nursery_comes_from() {
 }
 
 #[test]
+fn when_no_nursery_can_be_made_the_reason_is_what_the_system_says() {
+    let fixture = Fixture::with(Options {
+        variable: "STEM_FAILS=24",
+        ..one_worker()
+    });
+    fixture.push(None, "ok");
+    assert_eq!(fixture.pop().outcome, Outcome::NoWorker);
+    let failure = fixture.queue().failure().expect("a reason");
+    let system = std::io::Error::from_raw_os_error(libc::EMFILE).to_string();
+    assert!(failure.message.ends_with(&system), "{failure:?}");
+    // That it was killed then is no news.
+    assert_eq!(failure.end, None);
+}
+
+#[test]
 fn where_there_is_no_stem_each_queue_starts_the_program() {
     for without in ["fork", "pidfd"] {
         let options = || Options {

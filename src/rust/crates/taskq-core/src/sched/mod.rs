@@ -72,7 +72,9 @@
 //! die one after the other count once.
 //!
 //! A session that is `Unheard` is killed, unless it was before, and the head of its line counts as
-//! begun when nothing else in it is known to be: what was lost may have said that it was over.
+//! begun when nothing else in it is known to be: what was lost may have said that it was over. One
+//! that `Lingers` is killed, too; nothing of it was lost, and it counts among those that died by
+//! themselves. When it was idle, its seat has a new session at once.
 //!
 //! # What becomes of an attempt
 //!

@@ -126,13 +126,23 @@ impl Scheduler {
         }
     }
 
-    /// Kills a session, whatever it is doing.
+    /// A session has closed its socket and does not end.
+    pub(super) fn hasten_end(&mut self, worker: WorkerId) {
+        if self.pool.worker(worker).is_none() {
+            self.stale += 1;
+        }
+        self.pool.set_lingering(worker);
+        self.kill_worker(worker);
+    }
+
+    /// Kills a session, whatever it is doing. The seat of one that has nothing to do is vacant: nothing is sent to the
+    /// dying.
     pub(super) fn kill_worker(&mut self, worker: WorkerId) {
-        if self
-            .pool
-            .worker(worker)
-            .is_some_and(|worker| !worker.killed)
-        {
+        let known = self.pool.worker(worker).filter(|known| !known.killed);
+        if let Some(known) = known {
+            if matches!(known.stage, Stage::Idle { .. }) {
+                self.pool.detach(worker);
+            }
             self.pool.set_killed(worker);
             self.timers.clear(Timer::Recall(worker));
             self.act(Action::KillWorker { worker });
@@ -214,18 +224,15 @@ impl Scheduler {
 
     /// Whether a session that is gone was ready, and nobody had told it to end.
     fn dies_unasked(&self, worker: WorkerId) -> bool {
-        let ready = self.pool.worker(worker).is_some_and(|worker| {
-            matches!(worker.stage, Stage::Idle { .. } | Stage::Busy { .. }) && !worker.killed
-        });
-        ready && !matches!(self.nursery, Nursery::Ending { .. })
+        let unasked = self.pool.worker(worker).is_some_and(Worker::ends_unasked);
+        unasked && !matches!(self.nursery, Nursery::Ending { .. })
     }
 
     /// Whether a session that is gone had only just become ready, and has begun nothing.
     fn died_young(&self, worker: &Worker, begun: bool) -> bool {
-        let ready = matches!(worker.stage, Stage::Idle { .. } | Stage::Busy { .. });
         let age = worker.ready.map(|ready| self.now.since(ready));
         let young = age.is_some_and(|age| age <= YOUNG);
-        ready && young && !worker.killed && !begun && worker.tasks_done == 0
+        worker.ends_unasked() && young && !begun && worker.tasks_done == 0
     }
 
     fn session_failed_to_start(&mut self, worker: WorkerId) {

@@ -324,6 +324,7 @@ impl Model {
             Input::Tick => self.tick(),
             Input::StartFailed { .. }
             | Input::Unheard { .. }
+            | Input::Lingers { .. }
             | Input::Resize { .. }
             | Input::Close { .. } => {}
         }

@@ -18,6 +18,10 @@ pub(crate) struct Session {
     pub(crate) nature: Nature,
     pub(crate) alive: bool,
     pub(crate) retiring: bool,
+    /// It has closed its sockets, and does nothing more.
+    pub(crate) lingers: bool,
+    /// All that it was sent, received or not.
+    pub(crate) sent: BTreeSet<AttemptId>,
     /// The attempts received and not begun.
     pub(crate) queue: VecDeque<AttemptId>,
     /// The attempts given back: never begun here.
@@ -45,6 +49,8 @@ impl Session {
             nature,
             alive: true,
             retiring: false,
+            lingers: false,
+            sent: BTreeSet::new(),
             queue: VecDeque::new(),
             refused: BTreeSet::new(),
             over: BTreeSet::new(),

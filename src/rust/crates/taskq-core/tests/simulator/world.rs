@@ -193,6 +193,7 @@ impl World {
                     "{attempt:?} is sent to {worker:?}, which was told to leave"
                 );
                 self.check_alone(worker, attempt);
+                self.session(worker).sent.insert(attempt);
                 let at = self.channel(worker, |session| &mut session.task_in);
                 self.plan(at, Event::Run(worker, attempt));
             }
@@ -264,7 +265,7 @@ impl World {
                 }
             }
             Event::Recall(worker, attempts) => {
-                if self.living(worker) {
+                if self.listens(worker) {
                     let session = self.session(worker);
                     let back = attempts
                         .into_iter()
@@ -275,7 +276,7 @@ impl World {
             }
             Event::Interrupt(worker, attempt) => self.interrupt(worker, attempt),
             Event::Retire(worker) => {
-                if self.living(worker) && !self.session(worker).nature.stays {
+                if self.listens(worker) && !self.session(worker).nature.stays {
                     self.die(worker, GoneCause::Exited { code: 0 });
                 }
             }

@@ -30,6 +30,8 @@ const UNDER_WAY: usize = 64;
 pub(super) struct Births {
     waiting: VecDeque<WorkerId>,
     under_way: usize,
+    /// The kernel would not pass on the descriptors of the first that waits. No event tells when it will.
+    is_stalled: bool,
     free_slots: Vec<SlotId>,
     used_slots: u32,
 }
@@ -43,6 +45,19 @@ impl Births {
         self.under_way = self.under_way.saturating_sub(1);
     }
 
+    pub(super) fn are_stalled(&self) -> bool {
+        self.is_stalled
+    }
+
+    /// There may be room again.
+    pub(super) fn go_on(&mut self) {
+        self.is_stalled = false;
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.under_way < UNDER_WAY && !self.is_stalled
+    }
+
     /// Forgets a session that was not launched yet; whether there was one.
     pub(super) fn cancel(&mut self, worker: WorkerId) -> bool {
         let before = self.waiting.len();
@@ -53,6 +68,7 @@ impl Births {
     /// The nursery is gone: what was under way never arrives. Returns what waited.
     pub(super) fn reset(&mut self) -> VecDeque<WorkerId> {
         self.under_way = 0;
+        self.is_stalled = false;
         std::mem::take(&mut self.waiting)
     }
 
@@ -130,7 +146,7 @@ impl Driver {
 
     /// Launches as many of the waiting sessions as there is room for.
     pub(super) fn launch_waiting(&mut self) {
-        while self.births.under_way < UNDER_WAY && self.nursery.is_some() {
+        while self.births.may_go_on() && self.nursery.is_some() {
             let Some(worker) = self.births.waiting.pop_front() else {
                 return;
             };
@@ -150,17 +166,13 @@ impl Driver {
 
     /// No process could be made for `worker`.
     pub(super) fn refuse_birth(&mut self, worker: WorkerId, errno: i32) {
-        let error = io::Error::from_raw_os_error(errno);
-        let failure = StartFailure {
-            message: format!("cannot start a session: {error}"),
-            ..StartFailure::default()
-        };
         let mut state = self.shared.lock();
-        state.note_failure(failure);
+        state.note_failure(no_process(errno));
         state.bury_unborn(worker, GoneCause::LaunchFailed { errno }, super::now());
     }
 
-    /// `Ok(false)`: not now. The nursery's socket is full, or it is dying, and the next one is asked.
+    /// `Ok(false)`: not now. The nursery's socket is full, or the kernel passes on no more descriptors, or it is dying, and the
+    /// next one is asked.
     fn launch(&mut self, worker: WorkerId) -> io::Result<bool> {
         let Some(nursery) = &self.nursery else {
             return Ok(false);
@@ -187,6 +199,11 @@ impl Driver {
             // It is dying, which is not a failure of this session: who waits goes with it. Should it have lost its
             // socket only, it is of no use any more.
             nursery.kill();
+            self.births.release(slot);
+            return Ok(false);
+        }
+        if matches!(&sent, Err(error) if socket::is_too_many_under_way(error)) {
+            self.births.is_stalled = true;
             self.births.release(slot);
             return Ok(false);
         }
@@ -217,6 +234,15 @@ impl Driver {
         self.sessions.insert(worker, session);
         self.shared.lock().outgoing.insert(worker, outgoing);
         Ok(true)
+    }
+}
+
+/// The operating system makes no process: a session, or the nursery that it would come from.
+pub(super) fn no_process(errno: i32) -> StartFailure {
+    let error = io::Error::from_raw_os_error(errno);
+    StartFailure {
+        message: format!("cannot start a session: {error}"),
+        ..StartFailure::default()
     }
 }
 

@@ -7,7 +7,8 @@ use taskq_core::id::{Time, WorkerId};
 use taskq_core::{Begun, GoneCause, Input};
 use taskq_wire::message::{ProcessEnd, ToNursery};
 
-use super::{now, Deadline, Driver, FAREWELL, LOOK_AGAIN};
+use super::births::no_process;
+use super::{now, Deadline, Driver, LOOK_AGAIN};
 use crate::error::StartFailure;
 use crate::nursery::Nursery;
 use crate::record::Ending;
@@ -36,18 +37,14 @@ impl Driver {
         let _ = nursery.send(&ToNursery::Kill { worker }, &[]);
     }
 
-    /// Asks the nursery to end everything and itself.
+    /// Asks the nursery to end everything and itself. For how long that may take, the scheduler knows.
     pub(super) fn say_farewell(&mut self) {
         let Some(nursery) = &self.nursery else {
             self.tell_machine(Input::NurseryGone { reported: false });
             return;
         };
-        match nursery.send(&ToNursery::Shutdown, &[]) {
-            Ok(true) => {
-                self.deadlines
-                    .insert((now().after(FAREWELL), Deadline::Farewell));
-            }
-            _ => nursery.kill(),
+        if !matches!(nursery.send(&ToNursery::Shutdown, &[]), Ok(true)) {
+            nursery.kill();
         }
     }
 
@@ -135,17 +132,8 @@ impl Driver {
         if let Some(pidfd) = &nursery.stem.pidfd {
             self.unwatch(pidfd.as_fd());
         }
-        self.deadlines
-            .retain(|&(_, deadline)| deadline != Deadline::Farewell);
         let reported = nursery.refusal.is_some();
-        let (phase, message) = nursery.refusal.take().unzip();
-        let failure = StartFailure {
-            phase,
-            message: message
-                .unwrap_or_else(|| "the process that starts the sessions died".to_owned()),
-            stderr: nursery.last_words(self.shared.config.stderr_tail),
-            end: Some(end),
-        };
+        let failure = why_it_died(&mut nursery, end, self.shared.config.stderr_tail);
         drop(nursery);
         let sessions: Vec<WorkerId> = self.sessions.keys().copied().collect();
         for worker in sessions {
@@ -173,5 +161,25 @@ impl Driver {
             }
             self.births.release(session.link.slot);
         }
+    }
+}
+
+/// What is told of a nursery that ended so, should no other take its place.
+fn why_it_died(nursery: &mut Nursery, end: ProcessEnd, stderr_tail: usize) -> StartFailure {
+    let stderr = nursery.last_words(stderr_tail);
+    if let Some(errno) = nursery.failure {
+        // It never was, and what has ended is a stem that is of no use: we have killed it.
+        return StartFailure {
+            stderr,
+            ..no_process(errno)
+        };
+    }
+    let (phase, message) = nursery.refusal.take().unzip();
+    let message = message.unwrap_or_else(|| "the process that starts the sessions died".to_owned());
+    StartFailure {
+        phase,
+        message,
+        stderr,
+        end: Some(end),
     }
 }

@@ -1,19 +1,20 @@
 //! A map on its way through a queue: its elements go out in batches, each a claimed task, and come back in any order.
 //!
-//! Which elements go together, and for how long, is [`Batches`]'s decision; this keeps what was decided together with the tasks
-//! that carry it. What elements are, and how they are evaluated, only the sessions know.
+//! Which elements go together, for how long, and which are taken back when, is decided in [`taskq_core::batches`]; this keeps
+//! what was decided together with the tasks that carry it. What elements are, and how they are evaluated, only the sessions know.
 //!
 //! The owner goes round: [`plan`](Map::plan) and [`push`](Map::push) until nothing is to be sent, [`wait`](Map::wait),
 //! [`settle`](Map::settle), until [`wait`](Map::wait) says [`Empty`](MapOutcome::Empty).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskq_core::batches::{Batch, Batches, Took, UNDISTURBED};
-use taskq_core::id::TaskId;
+use taskq_core::batches::{relief, Batch, Batches, Progress, Relief, Took};
+use taskq_core::id::{AttemptId, TaskId, Time};
 use taskq_core::{Submission, TaskPhase};
 use taskq_sys::payload::Payload;
+use taskq_wire::board::Slot;
 
 use super::claims::{ClaimOutcome, Claims};
 use super::Queue;
@@ -21,6 +22,7 @@ use crate::clock::now;
 use crate::error::PushError;
 use crate::function::Function;
 use crate::record::TaskPayload;
+use crate::state::State;
 
 /// A map. Dropping it cancels what is under way.
 #[derive(Debug)]
@@ -48,16 +50,6 @@ pub enum MapOutcome {
     Failed,
     /// The time is over.
     TimedOut,
-}
-
-/// What came of taking elements back from a batch.
-enum TakeBack {
-    /// There is nothing to take.
-    Nothing,
-    /// It has not run for long enough, but will have after this time.
-    Later(Duration),
-    /// So many elements are left to it.
-    Left(u64),
 }
 
 impl Map {
@@ -180,20 +172,41 @@ impl Map {
         if !self.batches.are_short(self.queue().capacity()) {
             return (false, None);
         }
-        let mut look_again: Option<Duration> = None;
-        for (&task, batch) in &mut self.under_way {
-            match take_back(self.claims.queue(), task) {
-                TakeBack::Left(count) => {
-                    self.batches.take_back(batch, count);
-                    return (true, None);
+        let mut running = self.progress();
+        loop {
+            match relief(running.iter().map(|(&task, &progress)| (task, progress))) {
+                Relief::From(task) => {
+                    let left = take_back(self.claims.queue(), task);
+                    if let Some((left, batch)) = left.zip(self.under_way.get_mut(&task)) {
+                        self.batches.take_back(batch, left);
+                        return (true, None);
+                    }
+                    // Its session has not begun it, or was quicker.
+                    running.remove(&task);
                 }
-                TakeBack::Later(time) => {
-                    look_again = Some(look_again.map_or(time, |before| before.min(time)));
-                }
-                TakeBack::Nothing => {}
+                Relief::Later(time) => return (false, Some(time)),
+                Relief::Never => return (false, None),
             }
         }
-        (false, look_again)
+    }
+
+    /// How far the batches are that sessions evaluate now.
+    fn progress(&self) -> BTreeMap<TaskId, Progress> {
+        let queue = self.queue();
+        let state = queue.shared.lock();
+        let now = now();
+        let progress = |task: TaskId, batch: &Batch| {
+            let (since, _, slot) = running(&state, queue, task)?;
+            Some(Progress {
+                ran: now.since(since),
+                begun: slot.elements().begun(),
+                count: batch.count,
+            })
+        };
+        let under_way = self.under_way.iter();
+        under_way
+            .filter_map(|(&task, batch)| Some((task, progress(task, batch)?)))
+            .collect()
     }
 }
 
@@ -207,28 +220,24 @@ fn title_of(map: u64, batch: &Batch) -> String {
     }
 }
 
-/// Takes elements back from a batch that has run for a while, see [`elements`](taskq_wire::board::elements).
-fn take_back(queue: &Queue, task: TaskId) -> TakeBack {
-    let state = queue.shared.lock();
-    let view = state.sched.task(task);
-    let running = view.and_then(|view| match (view.phase, view.attempt) {
-        (TaskPhase::Running { worker, since }, Some(attempt)) => Some((worker, since, attempt)),
-        _ => None,
-    });
-    let Some((worker, since, attempt)) = running else {
-        return TakeBack::Nothing;
+/// Since when a task has run, if it does; its attempt, and the place on the board of the session that runs it.
+fn running<'a>(
+    state: &State,
+    queue: &'a Queue,
+    task: TaskId,
+) -> Option<(Time, AttemptId, &'a Slot)> {
+    let view = state.sched.task(task)?;
+    let TaskPhase::Running { worker, since } = view.phase else {
+        return None;
     };
-    let ran = now().since(since);
-    if ran < UNDISTURBED {
-        return TakeBack::Later(UNDISTURBED - ran);
-    }
-    let slot = state
-        .outgoing
-        .get(&worker)
-        .map(|outgoing| outgoing.link.slot);
-    let slot = slot.and_then(|slot| queue.shared.board.slot(slot));
-    match slot.and_then(|slot| slot.elements().take_back(attempt)) {
-        Some(left) => TakeBack::Left(left),
-        None => TakeBack::Nothing,
-    }
+    let slot = state.outgoing.get(&worker)?.link.slot;
+    Some((since, view.attempt?, queue.shared.board.slot(slot)?))
+}
+
+/// Takes elements back from a batch, see [`elements`](taskq_wire::board::elements). How many are left to its session; none when
+/// there was nothing to take.
+fn take_back(queue: &Queue, task: TaskId) -> Option<u64> {
+    let state = queue.shared.lock();
+    let (_, attempt, slot) = running(&state, queue, task)?;
+    slot.elements().take_back(attempt)
 }

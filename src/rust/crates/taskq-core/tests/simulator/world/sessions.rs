@@ -1,24 +1,37 @@
 //! What sessions do and what befalls them: they run attempts or give them back, answer, crash and hang.
 
+use std::time::Duration;
+
 use taskq_core::{AttemptId, Begun, GoneCause, Input, Time, Verdict, WorkerId};
 
 use super::{Climate, Event, Fate, World};
 use crate::session::{Nature, Session};
 
 impl World {
-    /// Kills a random session from outside.
+    /// Kills a random session from outside, or makes it close its sockets.
     pub(crate) fn strike_session(&mut self) {
         let alive = self.sessions.iter().filter(|(_, session)| session.alive);
         let alive: Vec<WorkerId> = alive.map(|(&worker, _)| worker).collect();
-        if let Some(worker) = self.random.pick(&alive) {
-            self.die(worker, GoneCause::Signaled { signal: 15 });
+        match self.random.pick(&alive) {
+            // No draw: what is known of a seed stays as it was.
+            Some(worker) if self.now.0 % 3 == 0 => self.linger(worker),
+            Some(worker) => self.die(worker, GoneCause::Signaled { signal: 15 }),
+            None => {}
         }
+    }
+
+    fn linger(&mut self, worker: WorkerId) {
+        let session = self.session(worker);
+        session.lingers = true;
+        let at = session.task_out.max(session.control_out).max(self.now);
+        let at = at.after(Duration::from_millis(500));
+        self.plan(at, Event::Host(Input::Lingers { worker }));
     }
 
     pub(super) fn go_on(&mut self, worker: WorkerId) {
         let now = self.now;
         let session = self.session(worker);
-        if session.current.is_some() {
+        if session.current.is_some() || session.lingers {
             return;
         }
         let Some(attempt) = session.next() else {
@@ -68,7 +81,7 @@ impl World {
     }
 
     pub(super) fn ends(&mut self, worker: WorkerId, attempt: AttemptId, fate: Fate) {
-        if !self.living(worker) {
+        if !self.listens(worker) {
             return;
         }
         let Some((current, began)) = self.session(worker).current else {
@@ -104,7 +117,7 @@ impl World {
     }
 
     pub(super) fn interrupt(&mut self, worker: WorkerId, attempt: AttemptId) {
-        if !self.living(worker) {
+        if !self.listens(worker) {
             return;
         }
         let session = self.session(worker);
@@ -168,6 +181,12 @@ impl World {
         self.sessions
             .get(&worker)
             .is_some_and(|session| session.alive)
+    }
+
+    /// Whether a session can still be spoken to.
+    pub(super) fn listens(&self, worker: WorkerId) -> bool {
+        let session = self.sessions.get(&worker);
+        session.is_some_and(|session| session.alive && !session.lingers)
     }
 
     /// A session that the scheduler may still speak of.

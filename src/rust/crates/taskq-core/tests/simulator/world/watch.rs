@@ -24,7 +24,7 @@ impl World {
         session.sends += 1;
     }
 
-    /// No task lies ahead for long while a session is idle.
+    /// No task lies ahead for long while a session is idle, unless it would have to be given back by one that lingers.
     pub(super) fn check_stranded(&mut self) {
         let idle = self
             .scheduler
@@ -38,7 +38,8 @@ impl World {
             .scheduler
             .tasks()
             .filter(|task| task.phase == TaskPhase::Waiting)
-            .filter(|task| task.attempt.is_some() && task.stopping.is_none())
+            .filter(|task| task.stopping.is_none())
+            .filter(|task| task.attempt.is_some_and(|attempt| !self.is_held(attempt)))
             .map(|task| task.id)
             .collect();
         self.stranded.retain(|task, _| ahead.contains(task));
@@ -52,5 +53,10 @@ impl World {
                 "{task:?} lay ahead for {waited:?} with a session idle"
             );
         }
+    }
+
+    fn is_held(&self, attempt: AttemptId) -> bool {
+        let mut lingering = self.sessions.values().filter(|session| session.lingers);
+        lingering.any(|session| session.sent.contains(&attempt))
     }
 }

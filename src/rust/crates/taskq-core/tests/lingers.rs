@@ -1,0 +1,111 @@
+//! Sessions that have closed their sockets and do not end.
+
+mod common;
+
+use common::{ms, plain, Driver, CRASH};
+use taskq_core::{Action, Config, GoneCause, Input, Outcome, QueueState};
+
+#[test]
+fn it_is_killed_and_when_that_does_not_help_so_is_the_nursery() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let task = driver.push();
+    let (worker, attempt) = driver.sent();
+    driver.input(Input::Lingers { worker });
+    driver.expect(Action::KillWorker { worker });
+    driver.wait(ms(1999));
+    driver.expect_nothing();
+    driver.wait(ms(1));
+    driver.expect(Action::KillNursery);
+    let cause = GoneCause::NurseryLost;
+    let begun = Some(taskq_core::Begun {
+        attempt,
+        at: driver.now,
+    });
+    driver.gone(worker, cause, begun);
+    driver.done(task, Outcome::Crash { cause });
+    driver.input(Input::NurseryGone { reported: false });
+    driver.expect(Action::Boot);
+}
+
+#[test]
+fn what_it_had_begun_is_lost_with_it_and_what_it_had_not_runs_elsewhere() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    let task = driver.push();
+    let (worker, _) = driver.sent();
+    driver.input(Input::Lingers { worker });
+    driver.expect(Action::KillWorker { worker });
+    driver.dies(worker);
+    let worker = driver.launched();
+    driver.input(Input::WorkerReady { worker });
+    let (worker, attempt) = driver.sent();
+    driver.input(Input::Lingers { worker });
+    driver.expect(Action::KillWorker { worker });
+    driver.dies_in(worker, attempt);
+    driver.done(task, Outcome::Crash { cause: CRASH });
+    driver.launched();
+}
+
+#[test]
+fn one_that_was_idle_is_sent_nothing_more() {
+    let (mut driver, workers) = Driver::ready(plain(1));
+    let worker = workers[0];
+    driver.input(Input::Lingers { worker });
+    driver.expect(Action::KillWorker { worker });
+    let next = driver.launched();
+    driver.push();
+    driver.input(Input::WorkerReady { worker: next });
+    assert_eq!(driver.sent().0, next);
+    driver.dies(worker);
+}
+
+#[test]
+fn it_counts_as_one_that_died_by_itself() {
+    let (mut driver, workers) = Driver::ready(Config {
+        idle_death_limit: 1,
+        ..plain(1)
+    });
+    let worker = workers[0];
+    driver.wait(ms(500));
+    driver.input(Input::Lingers { worker });
+    driver.expect(Action::KillWorker { worker });
+    let next = driver.launched();
+    driver.dies(worker);
+    assert_eq!(driver.scheduler.totals().sessions_died, 1);
+    driver.expect(Action::KillWorker { worker: next });
+    driver.expect(Action::Failed);
+    driver.expect(Action::Shutdown);
+    assert_eq!(driver.state(), QueueState::Failed);
+}
+
+#[test]
+fn one_that_was_told_to_leave_is_killed_sooner_for_it_and_does_not_count() {
+    let (mut driver, workers) = Driver::ready(plain(1));
+    let worker = workers[0];
+    driver.input(Input::Resize {
+        workers: 0,
+        max_workers: 0,
+    });
+    driver.expect(Action::Retire { worker });
+    driver.input(Input::Lingers { worker });
+    driver.expect(Action::KillWorker { worker });
+    driver.dies(worker);
+    assert_eq!(driver.scheduler.totals().sessions_died, 0);
+}
+
+#[test]
+fn one_that_is_killed_already_is_not_killed_again() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    driver.push();
+    let (worker, attempt) = driver.sent();
+    driver.cancel(attempt.task);
+    driver.expect(Action::Interrupt { worker, attempt });
+    driver.wait(ms(500));
+    driver.expect(Action::KillWorker { worker });
+    driver.input(Input::Lingers { worker });
+    driver.dies_in(worker, attempt);
+    driver.done(attempt.task, Outcome::Cancelled);
+    driver.launched();
+    let before = driver.scheduler.stale();
+    driver.input(Input::Lingers { worker });
+    assert_eq!(driver.scheduler.stale(), before + 1);
+}
