@@ -156,9 +156,13 @@ fn sessions_that_are_retired_or_killed_say_so() {
         workers: 2,
         ..Options::default()
     });
-    fixture.push(Some("deaf"), "deaf;sleep 60000");
-    fixture.pid_of_running("deaf");
+    fixture.push(Some("deaf"), "deaf;print go;sleep 60000");
     let deaf = fixture.queue().find(["deaf"]).expect("there");
+    // Before it has begun it would be given back.
+    wait_for("the task to begin", || {
+        let (stdout, _) = fixture.queue().output(deaf[0])?;
+        (stdout.bytes == b"go").then_some(())
+    });
     fixture.queue().cancel(&deaf, std::time::Duration::ZERO);
     fixture.pop();
     fixture.queue().resize(1, 1);
