@@ -1,6 +1,6 @@
 # Every limit and environment variable that the R side knows, and the option by which a task can change what is told of
 # it, with their units. No other file in R/ writes a limit down: the defaults of arguments stand where users read them,
-# and the measures of a picture where it is drawn.
+# and the measures of a picture or a line where it is made.
 
 tq_limits <- list(
   max_workers = 1000L,          # sessions of one queue
@@ -31,6 +31,7 @@ tq_limits <- list(
   monitor_sizes = c(25L, 50L, 100L), # rows of a page of a monitor to choose from, the first by default
   monitor_workers = 100L,       # workers that a monitor lists
   monitor_tags = 100L,          # tags that a monitor offers to choose from
+  monitor_find_chars = 200L,    # characters of a text that is looked for in a monitor
   monitor_text_chars = 200L,    # characters of a message or tag in a monitor
   monitor_chosen = 10000L,      # tasks that can be chosen in a monitor at once
   monitor_output_bytes = 65536, # of each stream that one look of a monitor sends

@@ -40,7 +40,7 @@ tq_monitor_query <- function(input) {
   sort <- input("sort")
   by <- tq_word(if (is.list(sort)) sort$by, "state")
   list(
-    find = tolower(substr(trimws(tq_word(input("find"), "")), 1L, 200L)),
+    find = tolower(substr(trimws(tq_word(input("find"), "")), 1L, tq_limits$monitor_find_chars)),
     state = if (state %in% names(tq_monitor_states)) state else "all",
     # "": all of them, "-": those without a tag, "=x": those with the tag x.
     tag = if (tag == "-" || startsWith(tag, "=")) tag else "",
