@@ -152,6 +152,26 @@ tq_check_queue <- function(x, call) {
   tq_input_error("queue", x, "a queue, as `task_q$new()` makes it", call)
 }
 
+tq_check_label <- function(x, arg, call) {
+  if (is.null(x)) return(NULL)
+  if (tq_is_string(x)) return(enc2utf8(x))
+  tq_input_error(arg, x, "one non-empty string, or NULL", call)
+}
+
+# A number for set.seed(); `vector`: or a `.Random.seed` of kind "L'Ecuyer-CMRG".
+tq_check_seed <- function(x, call, vector = FALSE) {
+  if (is.null(x)) return(NULL)
+  limit <- .Machine$integer.max
+  if (is.numeric(x) && length(x) == 1L && !is.na(x) && x == trunc(x) && abs(x) <= limit) {
+    return(as.integer(x))
+  }
+  is_stream <- vector && is.integer(x) && length(x) == 7L && !anyNA(x[1L]) && x[1L] %% 100L == 7L
+  if (is_stream) return(as.vector(x))
+  remedy <- "one whole number"
+  if (vector) remedy <- paste0(remedy, ", a `.Random.seed` of kind \"L'Ecuyer-CMRG\"")
+  tq_input_error("seed", x, paste0(remedy, ", or NULL"), call)
+}
+
 # One of some strings; all of them, as in a signature, stand for the first.
 tq_check_choice <- function(x, choices, arg, call) {
   if (identical(x, choices)) return(choices[1L])
@@ -165,15 +185,27 @@ tq_check_flag <- function(x, arg, call) {
 }
 
 # `...` exists only to make users name what follows it. `owner` is the function that has it.
-tq_check_dots <- function(..., owner, call) {
+tq_check_dots <- function(..., owner, call, fun = NULL) {
   if (...length() == 0L) return(invisible())
   given <- names(substitute(list(...)))[-1L]
   tq_refuse_arguments(given, setdiff(names(formals(owner)), "..."), call,
-    before = names(formals(owner))[match("...", names(formals(owner))) - 1L])
+    before = names(formals(owner))[match("...", names(formals(owner))) - 1L], fun = fun)
 }
 
-# `given`: their names, "" where there is none; `before`: the last argument that needs no name.
-tq_refuse_arguments <- function(given, valid, call, before = NULL) {
+# R completes the names of arguments before `...`: with `i = 1`, which is meant for its function, a task would get an
+# `id`. `fun`, `args`: what R has made of them; one is the function of the task.
+tq_check_names <- function(call, owner, fun, args) {
+  given <- names(call)
+  if (is.null(given)) return(invisible())
+  valid <- names(formals(owner))
+  if (all(given %in% c("", valid))) return(invisible())
+  fun <- Find(is.function, list(tq_try(fun), tq_try(args)))
+  tq_refuse_arguments(given[-1L], setdiff(valid, "..."), call, fun = fun)
+}
+
+# `given`: their names, "" where there is none; `before`: the last argument that needs no name; `fun`: the function
+# whose arguments may have been meant, or NULL.
+tq_refuse_arguments <- function(given, valid, call, before = NULL, fun = NULL) {
   unknown <- given[nzchar(given) & !given %in% valid]
   all <- paste(if (length(valid) == 1L) "the only argument is" else "the arguments are", tq_enumerate(tq_tick(valid)))
   all <- paste(strwrap(all, 78L), collapse = "\n")
@@ -182,7 +214,8 @@ tq_refuse_arguments <- function(given, valid, call, before = NULL) {
       tq_enumerate(tq_tick(unknown), "or"))
     meant <- lapply(unknown, tq_meant, valid)
     meant <- if (all(lengths(meant))) tq_enumerate(tq_tick(unique(unlist(meant))))
-    hint <- if (is.null(meant)) all else sprintf("did you mean %s?", meant)
+    hint <- tq_own_arguments_hint(unknown, fun, valid) %||%
+      if (is.null(meant)) all else sprintf("did you mean %s?", meant)
   } else {
     message <- if (is.null(before)) {
       "all arguments in `...` must have names of their own"
@@ -194,6 +227,14 @@ tq_refuse_arguments <- function(given, valid, call, before = NULL) {
   arg <- if (length(unknown)) unknown[1L] else "..."
   tq_throw(tq_condition("input", message, call, fields = list(arg = arg, value = NULL, remedy = "valid names"),
     body = c(i = hint)))
+}
+
+# Where the arguments of the function of a task belong.
+tq_own_arguments_hint <- function(unknown, fun, valid) {
+  if (!is.function(fun) || !all(unknown %in% names(formals(args(fun))))) return(NULL)
+  own <- paste(unknown, "= ...", collapse = ", ")
+  if ("args" %in% valid) return(sprintf("the arguments of the function stand in `args`: `list(%s)`", own))
+  sprintf("the arguments of the function stand in `args_list`: `list(list(%s))`", own)
 }
 
 # Of strings that are not among `choices`, what they are most like.
@@ -213,6 +254,9 @@ tq_need <- function(packages, what, call) {
   tq_throw(tq_condition("package", message, call, packages = absent,
     body = c(i = sprintf("`install.packages(%s)`", paste(deparse(absent), collapse = "")))))
 }
+
+# The value, or NULL where there is none.
+tq_try <- function(expr) tryCatch(expr, error = function(cnd) NULL)
 
 tq_is_string <- function(x) is.character(x) && length(x) == 1L && !is.na(x) && nzchar(x)
 

@@ -29,7 +29,7 @@ tq_bullets <- function(body, width = Inf) {
 # ---- names and values ----
 
 # The name of a task.
-tq_quote <- function(id) paste0("'", tq_shorten(encodeString(id), 60L), "'")
+tq_quote <- function(id) paste0("'", tq_shorten(encodeString(id), tq_limits$word_chars), "'")
 
 # Names of arguments.
 tq_tick <- function(names) paste0("`", names, "`")
@@ -40,9 +40,10 @@ tq_describe <- function(x) {
   if (is.function(x)) return("a function")
   if (inherits(x, "formula")) return("a formula")
   if (is.language(x)) return("an unevaluated expression")
-  if (is.atomic(x) && length(x) == 1L && !is.object(x)) return(tq_shorten(deparse(x, nlines = 1L), 60L))
+  limit <- tq_limits$word_chars
+  if (is.atomic(x) && length(x) == 1L && !is.object(x)) return(tq_shorten(deparse(x, nlines = 1L), limit))
   if (is.object(x)) {
-    name <- tq_shorten(class(x)[1L], 60L)
+    name <- tq_shorten(class(x)[1L], limit)
     return(sprintf("an object of class \"%s\" and length %d", name, tq_length_of(x)))
   }
   if (is.environment(x)) return("an environment")
@@ -77,6 +78,19 @@ tq_message_of <- function(cnd) {
   }
 }
 
+# ---- counts and lists ----
+
+# "1 task", "2 tasks".
+tq_number_of <- function(count, word) {
+  paste(format(count, scientific = FALSE, trim = TRUE), if (count == 1) word else paste0(word, "s"))
+}
+
+# "a, b and c".
+tq_enumerate <- function(words, last = "and") {
+  if (length(words) < 2L) return(paste(words))
+  paste(paste(utils::head(words, -1L), collapse = ", "), last, utils::tail(words, 1L))
+}
+
 # ---- what was meant ----
 
 # The one of `valid` that somebody who wrote `name` has most likely meant, or NULL.
@@ -84,6 +98,8 @@ tq_meant <- function(name, valid) {
   plain <- function(x) gsub("[._-]", "", tolower(x))
   written <- plain(name)
   if (!length(valid) || !nzchar(written)) return(NULL)
+  begins <- startsWith(plain(valid), written)
+  if (sum(begins) == 1L) return(valid[begins])
   distance <- utils::adist(written, plain(valid))[1L, ]
   # "workers" is "num_workers", and "prio" is "priority".
   is_part <- nchar(written) >= 4L & (mapply(grepl, written, plain(valid), fixed = TRUE))

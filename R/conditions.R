@@ -10,12 +10,13 @@
 #   taskq_error_package    packages                    a suggested package that is not installed
 #   taskq_error_full                                   as many tasks wait as may, and the caller does not
 #   taskq_error_forked     owner                       a queue of another process, by its pid
-#   taskq_error_system     path (of a trace)           what the operating system refuses
+#   taskq_error_system     path (of a trace)           what the operating system refuses, memory among it
 #   taskq_error_start      phase, stderr, exit_code, signal   a pool that cannot start
 #   taskq_error_session                                a Shiny module outside of a Shiny session
 # Given as a warning:
 #   taskq_warning_server                               a queue that is made inside `server` of a Shiny app
 #   taskq_warning_duration arg, value                  a duration that looks like seconds
+#   taskq_warning_fork                                 sessions that are started instead of being forked
 # In the `error` of a result, with the id of the task:
 #   taskq_error_task       parent, trace, phase        R error in the task
 #   taskq_error_crash      signal, exit_code, stderr_tail, max_rss, oom
@@ -35,6 +36,16 @@ tq_warn <- function(what, message, call, ..., body = NULL) {
     class = c(paste0("taskq_warning_", what), "taskq_warning", "warning", "condition"),
     list(message = message, call = call, body = body, ...)
   ))
+}
+
+# Called natively, for what the queue has to tell, by the first call of a user's that nothing has come of yet.
+tq_notice <- function(text) tq_warn("fork", text, NULL)
+
+# Called natively, where there is no memory for the bytes of an object.
+tq_throw_no_memory <- function() {
+  message <- "out of memory while serializing: the object is too large"
+  hint <- "send less at once, or large vectors by `share()`"
+  tq_throw(tq_condition("system", message, body = c(i = hint)))
 }
 
 # ---- misuse ----
@@ -72,7 +83,7 @@ tq_duplicate_error <- function(id, call) {
 }
 
 tq_unknown_error <- function(ids, call) {
-  shown <- 5L
+  shown <- tq_limits$shown_ids
   names <- vapply(utils::head(ids, shown), tq_quote, "", USE.NAMES = FALSE)
   if (length(ids) > shown) names <- c(names, sprintf("%d more", length(ids) - shown))
   there_is <- if (length(ids) == 1L) "there is no task" else "there are no tasks"

@@ -1,5 +1,6 @@
-# Every limit, option and environment variable that the R side knows, with its unit. Nothing else in R/
-# reads an option or writes a limit down; the defaults of arguments stand where users read them.
+# Every limit and environment variable that the R side knows, and the option by which a task can change what is told of
+# it, with their units. No other file in R/ writes a limit down: the defaults of arguments stand where users read them,
+# and the measures of a picture or a line where it is made.
 
 tq_limits <- list(
   max_workers = 1000L,          # sessions of one queue
@@ -9,20 +10,29 @@ tq_limits <- list(
   max_conditions = 1000L,       # warnings, and messages, kept of one task; the rest is counted
   max_trace = 100L,             # calls kept of one trace, half from each end
   max_call_chars = 200L,        # characters of one call in a trace
+  max_call_depth = 50L,         # calls within calls in it
   max_message_chars = 4000L,    # characters of an error's message that is shown with another one
   max_constant = 10L,           # length of a vector that may stand in a call that is sent
   max_field_bytes = 10 * 2^20,  # size of one field of an error object that is sent
   max_parents = 10L,            # length of a chain of parent errors
+  state_rounds = 4L,            # how often a session tries to go back to its state before it ends
   stderr_tail_lines = 20L,      # lines of stderr in a crash
+  shown_ids = 5L,               # ids that a message names; the rest is counted
+  word_chars = 60L,             # characters of an id or value in a message
+  min_width = 20L,              # columns that printing fills, however narrow the terminal
   value_lines = 40L,            # lines of a large value that printing a result shows
+  line_values = 20L,            # values that fit into one of them
   small_value_bytes = 20000,    # size of a value that is printed whole
+  table_rows = 20L,             # rows of a table that is printed without tibble
   cell_chars = 24L,             # width of a cell of a table that is printed without tibble
   redraw_ms = 100,              # how often a progress bar is drawn
   settle_ms = 10,               # how long settling promises may hold up what else an event loop has to do
   follow_ms = 10,               # the least time between two looks at a task that is followed in Shiny
   monitor_refresh_ms = 100L,    # the shortest time between two looks of a monitor
+  monitor_sizes = c(25L, 50L, 100L), # rows of a page of a monitor to choose from, the first by default
   monitor_workers = 100L,       # workers that a monitor lists
   monitor_tags = 100L,          # tags that a monitor offers to choose from
+  monitor_find_chars = 200L,    # characters of a text that is looked for in a monitor
   monitor_text_chars = 200L,    # characters of a message or tag in a monitor
   monitor_chosen = 10000L,      # tasks that can be chosen in a monitor at once
   monitor_output_bytes = 65536, # of each stream that one look of a monitor sends

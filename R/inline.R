@@ -63,27 +63,29 @@ tq_inline_one <- function(inline, handle, task) {
   # Read by the evaluator: that is a part of the task.
   sent <- NULL
   delayedAssign("payload", sent <- .External(C_tq_payload, handle, task$serial))
-  output <- tq_capture_start()
-  restore <- tq_inline_enter(inline, task, function() sent$call)
+  undo <- tq_undo()
+  output <- new.env(parent = emptyenv())
   clock <- proc.time()
-  # However the task ends, also by a jump to the top level, the queue learns of it once.
+  # However the task ends, also before it begins and by a jump to the top level, the queue learns of it once.
   verdict <- "error"
   outcome <- list(error = simpleError("it was interrupted"))
-  on.exit({
+  on.exit(suspendInterrupts({
     if (is.finite(task$timeout)) setTimeLimit()
     spent <- proc.time() - clock
-    restore()
-    text <- tq_capture_stop(output)
+    undo$run()
     .External(
-      C_tq_inline_done, handle, task$serial, verdict, outcome, text$stdout, text$stderr,
+      C_tq_inline_done, handle, task$serial, verdict, outcome, output$stdout %||% "", output$stderr %||% "",
       spent[["user.self"]] + spent[["sys.self"]], spent[["elapsed"]]
     )
+  }))
+  ended <- tq_guarded(evaluator, {
+    tq_capture_start(output, undo)
+    tq_inline_enter(inline, task, function() sent$call, undo)
+    clock <- proc.time()
+    # A session would be killed; here R itself has to notice.
+    if (is.finite(task$timeout)) setTimeLimit(elapsed = max(task$timeout / 1000, 1e-3), transient = TRUE)
+    evaluator$evaluate(tq_inline_function(payload$fun, inline$frame), payload$call)
   })
-  # A session would be killed; here R itself has to notice.
-  if (is.finite(task$timeout)) setTimeLimit(elapsed = max(task$timeout / 1000, 1e-3), transient = TRUE)
-  ended <- tq_guarded(evaluator, evaluator$evaluate(
-    tq_inline_function(payload$fun, inline$frame), payload$call
-  ))
   if (is.finite(task$timeout)) setTimeLimit()
   if (identical(attr(ended, "verdict"), "interrupted")) {
     # The task is over, but the user wanted R back.
@@ -95,41 +97,59 @@ tq_inline_one <- function(inline, handle, task) {
   outcome <- ended
 }
 
-# Sets what a worker would have, and returns the function that sets it back. `call`: tells what the task has
-# brought along, once it was read.
-tq_inline_enter <- function(inline, task, call) {
-  outer_id <- tq_session$inline_id
-  outer_tries <- tq_session$inline_tries
-  outer_progress <- tq_session$inline_progress
-  wd <- getwd()
-  old <- Sys.getenv(names(inline$env), NA_character_, names = TRUE)
-  random <- tq_inline_random(inline, task$serial, task$tries)
-  found <- search()
-  objects <- as.list(inline$frame, all.names = TRUE)
+# Steps that put something back, each told before it is needed; the last one runs first. A step that cannot be done, say
+# because the task has removed what is to be put back, keeps no other from being done.
+tq_undo <- function() {
+  steps <- list()
+  list(
+    add = function(step) steps <<- c(step, steps),
+    run = function() for (step in steps) tq_try(step())
+  )
+}
+
+# Sets what a worker would have. `call`: tells what the task has brought along, once it was read.
+tq_inline_enter <- function(inline, task, call, undo) {
+  tq_inline_borrow_env(inline$env, undo)
+  tq_inline_borrow_wd(inline$wd, undo)
+  tq_inline_borrow_frame(inline$frame, call, undo)
+  tq_inline_borrow_random(inline, task, undo)
+  outer <- mget(c("inline_id", "inline_tries", "inline_progress"), tq_session, ifnotfound = list(NULL))
+  undo$add(function() list2env(outer, envir = tq_session))
   tq_session$inline_id <- task$id
   tq_session$inline_tries <- task$tries
   tq_session$inline_progress <- NULL
-  if (length(inline$env)) do.call(Sys.setenv, as.list(inline$env))
-  setwd(inline$wd)
-  function() {
-    tq_session$inline_id <- outer_id
-    tq_session$inline_tries <- outer_tries
-    tq_session$inline_progress <- outer_progress
-    random()
-    brought <- call()
-    if (length(brought$packages)) tq_inline_detach(found)
-    if (length(brought$globals)) tq_inline_forget(inline$frame, names(brought$globals), objects)
-    if (!is.null(wd)) setwd(wd)
-    unset <- names(old)[is.na(old)]
-    if (length(unset)) Sys.unsetenv(unset)
+}
+
+tq_inline_borrow_env <- function(env, undo) {
+  # Without names Sys.getenv() gives all variables there are.
+  if (!length(env)) return(invisible())
+  old <- Sys.getenv(names(env), NA_character_, names = TRUE)
+  undo$add(function() {
+    Sys.unsetenv(names(old)[is.na(old)])
     if (!all(is.na(old))) do.call(Sys.setenv, as.list(old[!is.na(old)]))
-  }
+  })
+  do.call(Sys.setenv, as.list(env))
+}
+
+tq_inline_borrow_wd <- function(path, undo) {
+  old <- getwd()
+  if (!is.null(old)) undo$add(function() setwd(old))
+  if (!dir.exists(path)) stop(simpleError(sprintf("the working directory of the queue is gone: %s", path)))
+  setwd(path)
+}
+
+# What the task attaches, and puts beside the globals of the queue.
+tq_inline_borrow_frame <- function(frame, call, undo) {
+  found <- search()
+  objects <- as.list(frame, all.names = TRUE)
+  undo$add(function() if (length(call()$packages)) tq_inline_detach(found))
+  undo$add(function() if (length(call()$globals)) tq_inline_forget(frame, names(call()$globals), objects))
 }
 
 # The task has its own random numbers, and leaves the user's alone.
-tq_inline_random <- function(inline, serial, tries) {
-  source <- function() list(serial = serial, seed = rs_inline_random(inline$token, serial, tries))
-  tq_random_borrow(inline$seed, source)
+tq_inline_borrow_random <- function(inline, task, undo) {
+  source <- function() list(serial = task$serial, seed = rs_inline_random(inline$token, task$serial, task$tries))
+  tq_random_borrow(inline$seed, source, undo)
 }
 
 tq_inline_detach <- function(found) {
@@ -143,30 +163,24 @@ tq_inline_forget <- function(frame, names, objects) {
   list2env(objects[intersect(names, names(objects))], envir = frame)
 }
 
-# At a prompt the output is also shown, so that browser() can be used; what goes to stderr is only shown.
-tq_capture_start <- function() {
+# At a prompt the output is also shown, so that browser() can be used; what goes to stderr is only shown. What was
+# written stands in `output` when it is undone. A task may have closed all connections, these among them.
+tq_capture_start <- function(output, undo) {
   paths <- c(stdout = tempfile("taskq-stdout-"), stderr = tempfile("taskq-stderr-"))
-  capture <- list(
-    paths = paths,
-    stdout = file(paths[["stdout"]], "w"),
-    stderr = file(paths[["stderr"]], "w"),
-    depth = sink.number(),
-    message = sink.number("message")
-  )
-  sink(capture$stdout, split = interactive())
-  if (!interactive()) sink(capture$stderr, type = "message")
-  capture
+  depth <- sink.number()
+  messages <- sink.number("message")
+  undo$add(function() unlink(paths))
+  undo$add(function() for (name in names(paths)) output[[name]] <- tq_read_text(paths[[name]]))
+  to_stdout <- file(paths[["stdout"]], "w")
+  undo$add(function() close(to_stdout))
+  to_stderr <- file(paths[["stderr"]], "w")
+  undo$add(function() close(to_stderr))
+  undo$add(function() sink(if (messages != 2L) getConnection(messages), type = "message"))
+  undo$add(function() while (sink.number() > depth) sink())
+  sink(to_stdout, split = interactive())
+  if (!interactive()) sink(to_stderr, type = "message")
 }
 
-tq_capture_stop <- function(capture) {
-  while (sink.number() > capture$depth) sink()
-  if (capture$message == 2L) {
-    sink(type = "message")
-  } else {
-    sink(getConnection(capture$message), type = "message")
-  }
-  close(capture$stdout)
-  close(capture$stderr)
-  on.exit(unlink(capture$paths))
-  lapply(as.list(capture$paths), function(path) readChar(path, file.size(path), useBytes = TRUE))
+tq_read_text <- function(path) {
+  if (file.exists(path)) readChar(path, file.size(path), useBytes = TRUE) else ""
 }

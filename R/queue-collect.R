@@ -28,5 +28,3 @@ tq_check_pop_timeout <- function(timeout, call) {
   }
   tq_check_duration(timeout, "timeout", call, hint)
 }
-
-`%||%` <- function(x, y) if (is.null(x)) y else x

@@ -109,7 +109,7 @@ plot.task_q <- function(x, from = NULL, to = NULL, ..., main = NULL) {
 # As a number of seconds since 1970; NULL stays NULL.
 tq_check_instant <- function(x, arg, origin, now, call) {
   if (is.null(x)) return(NULL)
-  if (length(x) == 1L && is.finite(x)) {
+  if (is.numeric(unclass(x)) && length(x) == 1L && is.finite(x)) {
     if (inherits(x, "POSIXct")) return(as.double(x))
     if (is.numeric(x) && !is.object(x)) return(as.double(if (x < 0) now else origin) + x)
   }

@@ -56,6 +56,10 @@ tq_collect <- function(private, ids, timeout, progress, call) {
   handle <- tq_handle(private, call)
   tasks <- tq_find(handle, ids, call)
   if (!is.null(tasks)) {
+    # A task that is named twice is collected once.
+    is_first <- !duplicated(tasks)
+    tasks <- tasks[is_first]
+    ids <- ids[is_first]
     promised <- ids[tq_checked(rs_queue_promised(handle, tasks), call)]
     if (length(promised)) tq_throw(tq_promised_error(promised[1L], call))
   }

@@ -47,7 +47,8 @@
 #' # Errors
 #' All methods throw `taskq_error_input` for an argument that cannot be (fields `arg`, `value`,
 #' `remedy`), `taskq_error_forked` in a forked child of the session that made the queue, and
-#' `taskq_error_closed` for a queue that was saved and restored. What else a method throws stands with
+#' `taskq_error_closed` for a queue that was saved and restored. What sends objects, `push()` and `map()` for
+#' instance, throws `taskq_error_system` when memory is short. What else a method throws stands with
 #' it. All of them are `taskq_error`s, and a call that has thrown has changed nothing.
 #' The field `message` says what happened, and `body`, where there is one, what to do about it, as
 #' in conditions of rlang; `conditionMessage()` gives both. A duration below one millisecond that
@@ -125,7 +126,9 @@ task_q <- R6Class("task_q",
     #' @return A new `task_q`. A `preload`, `init` or start of a worker that fails makes the next
     #'   `push()`, `poll()` or `pop()` throw `taskq_error_start` (fields `phase`, `stderr`,
     #'   `exit_code`, `signal`). Warns with a `taskq_warning_server` inside `server` of a Shiny app: a queue
-    #'   that is made outside is shared by all visitors, and outlives them. Throws `taskq_error_system` when
+    #'   that is made outside is shared by all visitors, and outlives them. When sessions cannot be forked,
+    #'   and are started one by one, one of the next calls warns of it once, with a
+    #'   `taskq_warning_fork` that says why; the queue works as well, but slower. Throws `taskq_error_system` when
     #'   the system gives it no threads or files.
     #' @examples
     #' q <- task_q$new(
@@ -213,6 +216,7 @@ task_q <- R6Class("task_q",
         if (!is.null(plain)) return(invisible(plain))
       }
       call <- sys.call()
+      tq_check_names(call, task_q$public_methods$push, fun, args)
       if (nargs() == 3L - missing(fun) - missing(args) - missing(id)) {
         return(tq_push(private, fun, args, id, NULL, call))
       }
@@ -248,6 +252,7 @@ task_q <- R6Class("task_q",
                          packages = character(), globals = list(), tag = NULL, seed = NULL,
                          block = TRUE, replace = NULL) {
       call <- sys.call()
+      tq_check_names(call, task_q$public_methods$push_many, fun, args_list)
       tq_check_dots(..., owner = task_q$public_methods$push_many, call = call)
       options <- tq_task_options(timeout, tries, retry_on, backoff, priority, after, isolate, packages,
         globals, tag, seed, block, NULL, call)
@@ -279,6 +284,7 @@ task_q <- R6Class("task_q",
     #' @param x A vector or list, or something that [as.list()] makes a list of, as for `lapply()`.
     #' @param fun A function. It is called with an element as its first argument.
     #' @param args A list of more arguments, the same for all elements.
+    #' @param ... Must be empty: what follows is given by name.
     #' @param names Names of the results, as many strings as there are elements. Default `NULL`: those
     #'   of `x`, if it has any.
     #' @param on_error With "stop", the default, the first error ends the others and is thrown. With
@@ -303,9 +309,12 @@ task_q <- R6Class("task_q",
     #'   on_error = "keep")
     #' results$b
     #' q$close()
-    map = function(x, fun, args = list(), names = NULL, on_error = c("stop", "keep"),
+    map = function(x, fun, args = list(), ..., names = NULL, on_error = c("stop", "keep"),
                    progress = interactive(), chunk = NULL) {
-      tq_map(private, x, fun, args, names, on_error, progress, chunk, call = sys.call())
+      call <- sys.call()
+      tq_check_names(call, task_q$public_methods$map, fun, x)
+      tq_check_dots(..., owner = task_q$public_methods$map, call = call, fun = fun)
+      tq_map(private, x, fun, args, names, on_error, progress, chunk, call)
     },
 
     #' @description
@@ -402,6 +411,7 @@ task_q <- R6Class("task_q",
     #'   or `NULL`), `result` (lists), `status` (character), `tag` (character), `priority`, `tries`
     #'   (integers), `progress` (double), `message` (character), `queued_at`, `started_at` and
     #'   `finished_at` (POSIXct). The function and arguments of a task that is done may be `NULL`.
+    #'   Use `[[` or `$` to take a column: what `tasks[, "id"]` gives depends on whether tibble is loaded.
     #' @examples
     #' q <- task_q$new(2)
     #' q$push(function(x) x^2, list(3), id = "square", tag = "example")
@@ -433,6 +443,7 @@ task_q <- R6Class("task_q",
     #' @param timeout A duration; default `Inf`.
     #' @param progress Whether to show a progress bar, by cli where that is installed; default
     #'   `interactive()`.
+    #' @param ... Must be empty.
     #' @return `TRUE`, invisibly, when all of them are done, `FALSE` when the time is over. Nothing is
     #'   removed. Throws `taskq_error_unknown` (field `ids`), and `taskq_error_start` once when the
     #'   workers cannot start.
@@ -441,18 +452,20 @@ task_q <- R6Class("task_q",
     #' q$push(function() Sys.sleep(60), id = "long")
     #' print(q$wait("long", timeout = 50, progress = FALSE))
     #' q$kill()
-    wait = function(ids = NULL, timeout = Inf, progress = interactive()) {
-      tq_wait(private, ids, timeout, progress, call = sys.call())
+    wait = function(ids = NULL, timeout = Inf, progress = interactive(), ...) {
+      call <- sys.call()
+      tq_check_dots(..., owner = task_q$public_methods$wait, call = call)
+      tq_wait(private, ids, timeout, progress, call)
     },
 
     #' @description
     #' Waits as `wait()` does, then pops the tasks that are done, all at once.
-    #' @param ids,timeout,progress As those of `wait()`.
+    #' @param ids,timeout,progress,... As those of `wait()`.
     #' @return A data frame, of class `tbl_df` too, with one row a task, in the order of `ids` or of
     #'   the pushes, and the fields of a result as columns: `result`, `error`, `warnings`, `messages`
-    #'   and `times` are lists. When the time is over, those that are not done are left out, and stay
-    #'   in the queue. Throws as `wait()`, and `taskq_error_promised` (field `id`) when one of the `ids` has a
-    #'   promise.
+    #'   and `times` are lists. Use `[[` or `$` to take a column, see `list_tasks()`. When the time is
+    #'   over, those that are not done are left out, and stay in the queue. Throws as `wait()`, and
+    #'   `taskq_error_promised` (field `id`) when one of the `ids` has a promise.
     #' @examples
     #' q <- task_q$new(2)
     #' for (i in 1:3) q$push(function(i) i^2, list(i))
@@ -460,8 +473,10 @@ task_q <- R6Class("task_q",
     #' unlist(results$result)
     #' results$status
     #' q$close()
-    collect = function(ids = NULL, timeout = Inf, progress = interactive()) {
-      tq_collect(private, ids, timeout, progress, call = sys.call())
+    collect = function(ids = NULL, timeout = Inf, progress = interactive(), ...) {
+      call <- sys.call()
+      tq_check_dots(..., owner = task_q$public_methods$collect, call = call)
+      tq_collect(private, ids, timeout, progress, call)
     },
 
     #' @description
@@ -472,6 +487,7 @@ task_q <- R6Class("task_q",
     #' @param tag A string: all tasks that were pushed with this tag. They are looked for one by one.
     #' @param grace A duration, how long a running task may take to end after the interrupt; default
     #'   500.
+    #' @param ... Must be empty.
     #' @return A logical vector named by the ids: `TRUE` for a task that ends by this, `FALSE` for one
     #'   that was done. With `tag`, one element for each of its tasks that was not done. A task that
     #'   ends by itself at this very moment keeps its own result. Throws `taskq_error_unknown` (field
@@ -483,8 +499,10 @@ task_q <- R6Class("task_q",
     #' q$cancel(tag = "ann")
     #' q$collect(progress = FALSE)$status
     #' q$close()
-    cancel = function(ids = NULL, tag = NULL, grace = 500) {
-      tq_cancel(private, ids, tag, grace, call = sys.call())
+    cancel = function(ids = NULL, tag = NULL, grace = 500, ...) {
+      call <- sys.call()
+      tq_check_dots(..., owner = task_q$public_methods$cancel, call = call)
+      tq_cancel(private, ids, tag, grace, call)
     },
 
     #' @description
@@ -557,6 +575,7 @@ task_q <- R6Class("task_q",
                    packages = character(), globals = list(), tag = NULL, seed = NULL, block = TRUE,
                    replace = NULL) {
       call <- sys.call()
+      tq_check_names(call, task_q$public_methods$run, fun, args)
       tq_check_dots(..., owner = task_q$public_methods$run, call = call)
       options <- tq_task_options(timeout, tries, retry_on, backoff, priority, after, isolate, packages,
         globals, tag, seed, block, replace, call)
@@ -650,6 +669,7 @@ task_q <- R6Class("task_q",
     #' Leaves no process and no file. Tasks that did not finish end as "cancelled"; what is done
     #' can still be listed and popped.
     #' @param grace A duration, how long to wait for tasks; default 1000.
+    #' @param ... Must be empty.
     #' @return `TRUE`, invisibly, when no process is left. Closing twice does nothing.
     #' @examples
     #' q <- task_q$new(1)
@@ -660,7 +680,11 @@ task_q <- R6Class("task_q",
     #' q$pop()$result
     #' class(q$pop()$error)[1]
     #' tryCatch(q$push(function() 1), taskq_error_closed = conditionMessage)
-    close = function(grace = 1000) tq_close(private, grace, call = sys.call()),
+    close = function(grace = 1000, ...) {
+      call <- sys.call()
+      tq_check_dots(..., owner = task_q$public_methods$close, call = call)
+      tq_close(private, grace, call)
+    },
 
     #' @description
     #' Closes the queue at once: running tasks are killed.

@@ -38,8 +38,7 @@
 #' @return An object of class `task_q_extended_task`, also of class `ExtendedTask`, so that
 #'   `bslib::bind_task_button()` takes it. Throws `taskq_error_input`, and `taskq_error_package` without shiny,
 #'   promises and later.
-#' @examples
-#' \dontrun{
+#' @examplesIf interactive() && requireNamespace("shiny", quietly = TRUE)
 #' queue <- task_q$new(2)
 #'
 #' ui <- shiny::fluidPage(
@@ -60,7 +59,7 @@
 #'   output$result <- shiny::renderText(task$result())
 #' }
 #' shiny::shinyApp(ui, server)
-#' }
+#' queue$close()
 #' @export
 task_q_extended_task <- function(queue, fun, ..., tag = NULL, session_cleanup = c("keep", "cancel"),
                                  refresh = 250) {
@@ -73,7 +72,7 @@ task_q_extended_task <- function(queue, fun, ..., tag = NULL, session_cleanup = 
   if (length(options) && !(tq_has_names(options) && all(names(options) %in% allowed))) {
     tq_refuse_arguments(names(options) %||% "", allowed, call)
   }
-  if (!is.null(tag) && !tq_is_string(tag)) tq_input_error("tag", tag, "one non-empty string, or NULL", call)
+  tag <- tq_check_label(tag, "tag", call)
   session_cleanup <- tq_check_choice(session_cleanup, c("keep", "cancel"), "session_cleanup", call)
   refresh <- tq_check_refresh(refresh, tq_limits$follow_ms, call)
   session <- shiny::getDefaultReactiveDomain()

@@ -57,22 +57,15 @@ tq_monitor_server <- function(input, output, session, options) {
     shiny::observeEvent(input$resume, command(function() options$queue$resume()))
     shiny::observeEvent(input$resize, command(function() options$queue$resize(input$workers)))
   }
-  if (is.null(options$tag) && tq_has_timeline()) {
+  if (is.null(options$tag)) {
     output$timeline <- shiny::renderPlot({
       timeline()
       began <- tq_clock_ms()
-      tq_monitor_timeline(options$queue)
+      plot(options$queue)
       monitor$draw_ms <- tq_clock_ms() - began
     }, alt = "Timeline: a lane for each worker, a bar for each task. The table of tasks says the same in words.")
   }
   list(selected = shiny::reactive(selected()))
-}
-
-# The timeline of a queue on the present device. Where nothing draws it, the monitor has none.
-tq_monitor_timeline <- function(queue) plot(queue)
-
-tq_has_timeline <- function() {
-  !is.null(utils::getS3method("plot", "task_q", optional = TRUE, envir = asNamespace("taskq")))
 }
 
 tq_clock_ms <- function() proc.time()[["elapsed"]] * 1000

@@ -82,7 +82,7 @@ tq_monitor_ui_tasks <- function(ns, tags) {
       )),
       tags$div(select("state", "State", states)),
       tags$div(`data-tq` = "tag-filter", select("tag", "Tag", c("All" = "", "(none)" = "-"))),
-      tags$div(select("size", "Rows", as.character(tq_monitor_sizes)))
+      tags$div(select("size", "Rows", as.character(tq_limits$monitor_sizes)))
     ),
     tags$div(
       class = "tqm-table-box",
@@ -184,7 +184,6 @@ tq_monitor_ui_workers <- function(tags) {
 }
 
 tq_monitor_ui_timeline <- function(ns, tags) {
-  if (!tq_has_timeline()) return(NULL)
   tags$details(
     class = "tqm-card tqm-timeline", `data-tq` = "timeline", hidden = NA,
     tags$summary(class = "tqm-card-title", "Timeline"),

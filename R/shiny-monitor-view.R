@@ -3,7 +3,6 @@
 # what is on it becomes text.
 
 # What the browser may ask for.
-tq_monitor_sizes <- c(25L, 50L, 100L)
 tq_monitor_columns <- c(
   id = "Task", state = "State", progress = "Progress", tag = "Tag", tries = "Tries", waited = "Waited", ran = "Ran",
   worker = "Worker", memory = "Memory"
@@ -41,11 +40,11 @@ tq_monitor_query <- function(input) {
   sort <- input("sort")
   by <- tq_word(if (is.list(sort)) sort$by, "state")
   list(
-    find = tolower(substr(trimws(tq_word(input("find"), "")), 1L, 200L)),
+    find = tolower(substr(trimws(tq_word(input("find"), "")), 1L, tq_limits$monitor_find_chars)),
     state = if (state %in% names(tq_monitor_states)) state else "all",
     # "": all of them, "-": those without a tag, "=x": those with the tag x.
     tag = if (tag == "-" || startsWith(tag, "=")) tag else "",
-    size = if (size %in% tq_monitor_sizes) size else tq_monitor_sizes[[1L]],
+    size = if (size %in% tq_limits$monitor_sizes) size else tq_limits$monitor_sizes[[1L]],
     by = if (by %in% names(tq_monitor_columns)) by else "state",
     descending = is.list(sort) && isTRUE(sort$descending)
   )
@@ -212,7 +211,7 @@ tq_monitor_head <- function(look, options) {
       resume = steers && look$state == "paused",
       resize = steers && is_open && !options$is_inline,
       tag = is.null(options$tag),
-      timeline = is.null(options$tag) && tq_has_timeline()
+      timeline = is.null(options$tag)
     )
   )
 }

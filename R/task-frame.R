@@ -103,7 +103,7 @@ tq_print_frame <- function(x, what, ...) {
 }
 
 # Columns that say nothing, and those for which there is no room, are named below the table.
-tq_print_plain <- function(x, what, n = 20L) {
+tq_print_plain <- function(x, what, n = tq_limits$table_rows) {
   columns <- as.list(x)
   shown <- seq_len(min(nrow(x), n))
   cells <- lapply(columns, function(column) tq_cut(tq_format_column(column[shown]), tq_limits$cell_chars))

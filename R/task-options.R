@@ -63,23 +63,3 @@ tq_check_after <- function(x, call) {
   if (is.character(x) && !anyNA(x)) return(enc2utf8(x))
   tq_input_error("after", x, "a character vector of ids of tasks in the queue, or NULL", call)
 }
-
-tq_check_label <- function(x, arg, call) {
-  if (is.null(x)) return(NULL)
-  if (tq_is_string(x)) return(enc2utf8(x))
-  tq_input_error(arg, x, "one non-empty string, or NULL", call)
-}
-
-# A number for set.seed(); `vector`: or a `.Random.seed` of kind "L'Ecuyer-CMRG".
-tq_check_seed <- function(x, call, vector = FALSE) {
-  if (is.null(x)) return(NULL)
-  limit <- .Machine$integer.max
-  if (is.numeric(x) && length(x) == 1L && !is.na(x) && x == trunc(x) && abs(x) <= limit) {
-    return(as.integer(x))
-  }
-  is_stream <- vector && is.integer(x) && length(x) == 7L && !anyNA(x[1L]) && x[1L] %% 100L == 7L
-  if (is_stream) return(as.vector(x))
-  remedy <- "one whole number"
-  if (vector) remedy <- paste0(remedy, ", a `.Random.seed` of kind \"L'Ecuyer-CMRG\"")
-  tq_input_error("seed", x, paste0(remedy, ", or NULL"), call)
-}

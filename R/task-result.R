@@ -99,7 +99,7 @@ print.taskq_result <- function(x, ...) {
 # A large value would push what stands above it off the screen.
 tq_print_value <- function(value, lines = tq_limits$value_lines) {
   if (as.double(utils::object.size(value)) <= tq_limits$small_value_bytes) return(print(value))
-  old <- options(max.print = min(getOption("max.print"), 20 * lines))
+  old <- options(max.print = min(getOption("max.print"), tq_limits$line_values * lines))
   on.exit(options(old))
   shown <- utils::capture.output(print(value))
   is_end <- grepl("getOption(\"max.print\")", shown, fixed = TRUE)

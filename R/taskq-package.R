@@ -6,7 +6,7 @@
 #'
 #' @section Glossary:
 #' * *task*: a function and its arguments, with an id. It has exactly one outcome.
-#' * *try*: one run of a task. A task is run once, unless it was pushed with more `tries`.
+#' * *try* (attempt): one run of a task. A task is run once, unless it was pushed with more `tries`.
 #' * *worker*: an R session of the queue that runs one task at a time.
 #' * *nursery*: the R process from which the workers of a queue are forked.
 #' * *stem*: the R process from which the nurseries of queues are forked.
@@ -35,3 +35,5 @@
 # What marks the queues of this session. A queue that was saved and restored carries a copy, so
 # its marker is no longer identical to this one.
 tq_session <- new.env(parent = emptyenv())
+
+`%||%` <- function(x, y) if (is.null(x)) y else x

@@ -1,7 +1,7 @@
 # What printing knows of the place where it is shown: how wide it is, and whether it has symbols and colours. cli knows
 # that best, where it is loaded or somebody looks; nothing here needs it.
 
-tq_width <- function() max(20L, getOption("width", 80L))
+tq_width <- function() max(tq_limits$min_width, getOption("width", 80L))
 
 # Not in a worker: loading cli starts a thread.
 tq_has_cli <- function() {
@@ -49,15 +49,4 @@ tq_cut <- function(text, width = tq_width()) {
   long <- !is.na(columns) & columns > width
   text[long] <- paste0(strtrim(text[long], max(0L, width - 3L)), "...")
   text
-}
-
-# "1 task", "2 tasks".
-tq_number_of <- function(count, word) {
-  paste(format(count, scientific = FALSE, trim = TRUE), if (count == 1) word else paste0(word, "s"))
-}
-
-# "a, b and c".
-tq_enumerate <- function(words, last = "and") {
-  if (length(words) < 2L) return(paste(words))
-  paste(paste(utils::head(words, -1L), collapse = ", "), last, utils::tail(words, 1L))
 }

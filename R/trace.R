@@ -67,7 +67,7 @@ tq_call_text <- function(call) {
 
 # A call without the data that do.call() and its like have put into it.
 tq_slim_call <- function(call, depth = 0L) {
-  if (depth > 50L) return(quote(...))
+  if (depth > tq_limits$max_call_depth) return(quote(...))
   if (is.call(call)) {
     for (source in c("srcref", "srcfile", "wholeSrcref")) attr(call, source) <- NULL
     for (i in seq_along(call)) {
@@ -130,21 +130,24 @@ tq_exceeds <- function(x, limit) {
 
 #' @export
 format.taskq_trace <- function(x, ...) {
+  # A part of it is any data frame.
+  if (!all(c("number", "call", "file", "line") %in% names(x))) return(NextMethod())
   if (!nrow(x)) return(character())
   place <- ifelse(is.na(x$file), "", sprintf("  at %s#%d", x$file, x$line))
   number <- sprintf("%*d. ", max(nchar(x$number)) + 1L, x$number)
   room <- tq_width() - nchar(number) - pmin(nchar(place), tq_width() %/% 2L)
   lines <- paste0(number, mapply(tq_cut, x$call, pmax(room, 20L), USE.NAMES = FALSE), place)
-  gap <- which(diff(x$number) > 1L)
-  if (length(gap)) {
-    more <- x$number[gap + 1L] - x$number[gap] - 1L
-    lines <- append(lines, sprintf("    ... %d more", more), gap)
-  }
-  c("Trace:", lines)
+  # How many are left out before each.
+  more <- c(0L, diff(x$number) - 1L)
+  gaps <- ifelse(more > 0L, sprintf("    ... %d more", more), NA_character_)
+  lines <- c(rbind(gaps, lines))
+  c("Trace:", lines[!is.na(lines)])
 }
 
 #' @export
 print.taskq_trace <- function(x, ...) {
-  cat(format(x, ...), sep = "\n")
+  lines <- format(x, ...)
+  if (!is.character(lines)) return(NextMethod())
+  cat(lines, sep = "\n")
   invisible(x)
 }

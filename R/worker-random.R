@@ -83,17 +83,17 @@ tq_stream_ahead <- function(state, streams, substreams = 0) {
   c(state[[1L]], rs_random_ahead(state[-1L], streams, substreams))
 }
 
-# For an inline queue: begins, and returns the function that leaves all as it was. A queue may be used by
+# For an inline queue: begins, and tells `undo` (of tq_undo()) how to leave all as it was. A queue may be used by
 # a task of another one; asking for the state makes that task's begin.
-tq_random_borrow <- function(seed, source) {
+tq_random_borrow <- function(seed, source, undo) {
   outer <- as.list(tq_random)
   state <- get0(".Random.seed", envir = globalenv(), inherits = FALSE)
   kinds <- RNGkind()
-  tq_random_begin(seed, source)
-  function() {
-    suppressWarnings(do.call(RNGkind, as.list(kinds)))
+  undo$add(function() {
     tq_forget_seed()
     list2env(outer, envir = tq_random)
     if (!is.null(state)) tq_put_seed(state)
-  }
+  })
+  undo$add(function() suppressWarnings(do.call(RNGkind, as.list(kinds))))
+  tq_random_begin(seed, source)
 }

@@ -40,7 +40,8 @@
 #' @section Without workers:
 #' A queue that runs its tasks inline (`num_workers = 0`) puts back the working directory, the variables
 #' of its `env`, the random numbers, sinks, and the `packages` and `globals` of the task. All else stays
-#' in your session as the task has left it.
+#' in your session as the task has left it, and so does what cannot be put back: a working directory that the
+#' task has removed, a sink whose connection it has closed.
 #'
 #' @examples
 #' q <- task_q$new(1, init = function() options(digits = 4))
@@ -56,9 +57,6 @@ tq_state_parts <- c(
   directory = 1L, environment = 2L, interrupt = 4L, limit = 8L, locale = 16L, options = 32L,
   objects = 64L, search = 128L, probe = 256L, devices = 512L, libpath = 1024L, random = 2048L
 )
-
-# Putting one part back may change another: detaching a package runs code of that package.
-tq_state_rounds <- 4L
 
 # The state as it is now is what every task finds; but for that of the process, of which a fork has its own.
 # `seed`: that of the queue, or NULL.
@@ -128,7 +126,8 @@ tq_go_home <- function(home, changed) {
 }
 
 tq_go_home_in_rounds <- function(home, changed) {
-  for (round in seq_len(tq_state_rounds)) {
+  # Putting one part back may change another: detaching a package runs code of that package.
+  for (round in seq_len(tq_limits$state_rounds)) {
     is_changed <- bitwAnd(changed, tq_state_parts) != 0L
     parts <- names(tq_state_parts)[is_changed]
     if ("probe" %in% parts) tq_restore_connections(home)
@@ -228,7 +227,6 @@ tq_restore_options <- function(home) {
   added <- setdiff(names(now), names(home$options))
   if (length(setdiff(loadedNamespaces(), home$namespaces))) {
     home$namespaces <- loadedNamespaces()
-  home$bare <- tq_is_bare()
     home$options[added] <- now[added]
   } else if (length(added)) {
     options(structure(vector("list", length(added)), names = added))

@@ -57,7 +57,7 @@ static void begin_cleanup(void *data) {
 /* (handle, elements, work, token, keep, elements in each batch or 0): a map, or a failure. */
 SEXP tq_r_map_begin(SEXP args) {
   SEXP refusal;
-  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  void *queue = tq_queue_asked(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
   struct begin data = {queue, args, NULL, NULL};
   return R_ExecWithCleanup(begin_body, &data, begin_cleanup, &data);
@@ -125,7 +125,7 @@ static int wait_for_batch(void *wait, double ms) {
  * nothing is under way; a failure when the pool has failed and nobody was told yet. */
 SEXP tq_r_map_wait(SEXP args) {
   SEXP refusal;
-  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  void *queue = tq_queue_asked(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
   struct wait_map wait = {map_of(tq_argument(args, 2)), 0};
   switch (tq_wait_in_slices(&wait, Rf_asReal(tq_argument(args, 3)), wait_for_batch)) {

@@ -51,7 +51,7 @@ static void many_cleanup(void *data) {
  * nothing to say. Nothing is queued when an object cannot be serialized. */
 SEXP tq_r_push_many(SEXP args) {
   SEXP refusal;
-  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  void *queue = tq_queue_asked(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
   struct many data = {queue, tq_argument(args, 2), tq_argument(args, 3), tq_argument(args, 4), tq_argument(args, 5),
                       tq_argument(args, 6), NULL, NULL, NULL, NULL};

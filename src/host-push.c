@@ -83,7 +83,7 @@ static void push_cleanup(void *data) {
  * serialized. */
 SEXP tq_r_push(SEXP args) {
   SEXP refusal;
-  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  void *queue = tq_queue_asked(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
   struct push data = {queue, tq_argument(args, 2), tq_argument(args, 3), tq_argument(args, 4), tq_argument(args, 5), NULL, NULL, NULL};
   return R_ExecWithCleanup(push_body, &data, push_cleanup, &data);
@@ -101,7 +101,7 @@ static int is_plain_function(SEXP fun) {
 SEXP tq_r_push_plain(SEXP args) {
   SEXP fun = tq_argument(args, 2), task_args = tq_argument(args, 3), refusal;
   if (!is_plain_function(fun) || !is_plain_list(task_args)) return R_NilValue;
-  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  void *queue = tq_queue_asked(tq_argument(args, 1), &refusal);
   if (!queue || tq_is_inline(queue)) return R_NilValue;
   SEXP call = R_NilValue;
   if (XLENGTH(task_args)) {

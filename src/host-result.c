@@ -142,7 +142,7 @@ SEXP tq_r_pop(SEXP args) {
   /* A part of a millisecond is looked at more closely: seconds are meant, perhaps. */
   int is_plain = TYPEOF(timeout) == REALSXP && XLENGTH(timeout) == 1 && !tq_has_attributes(timeout) &&
     (REAL(timeout)[0] >= 1 || REAL(timeout)[0] == 0);
-  void *queue = is_plain ? tq_queue_of(tq_argument(args, 1), &refusal) : NULL;
+  void *queue = is_plain ? tq_queue_asked(tq_argument(args, 1), &refusal) : NULL;
   if (!queue || tq_wait_in_slices(queue, REAL(timeout)[0], tq_wait_for_done) == TQ_FAILED) return evaluate(look);
   struct pop pop = {queue, tq_oldest_done(queue)};
   if (!pop.done) return R_NilValue;
@@ -155,7 +155,7 @@ SEXP tq_r_pop(SEXP args) {
 /* (handle, ms): waits as wait_done() does; the oldest done task as a list, or NULL. It stays in the queue. */
 SEXP tq_r_peek(SEXP args) {
   SEXP refusal;
-  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  void *queue = tq_queue_asked(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
   int answer = tq_wait_in_slices(queue, Rf_asReal(tq_argument(args, 2)), tq_wait_for_done);
   return answer == TQ_FAILED ? tq_tell_failure(queue) : describe_done(tq_oldest_done(queue));

@@ -21,7 +21,7 @@ int tq_wait_in_slices(void *what, double ms, int (*wait)(void *, double)) {
  * failed and nobody was told yet. */
 SEXP tq_r_wait_done(SEXP args) {
   SEXP refusal;
-  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  void *queue = tq_queue_asked(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
   int answer = tq_wait_in_slices(queue, Rf_asReal(tq_argument(args, 2)), tq_wait_for_done);
   return answer == TQ_FAILED ? tq_tell_failure(queue) : Rf_ScalarLogical(answer == TQ_DONE);
@@ -40,7 +40,7 @@ static int wait_for_room(void *wait, double ms) {
  * failure as above. */
 SEXP tq_r_wait_room(SEXP args) {
   SEXP refusal;
-  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  void *queue = tq_queue_asked(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
   struct wait_room wait = {queue, Rf_asReal(tq_argument(args, 2))};
   int answer = tq_wait_in_slices(&wait, Rf_asReal(tq_argument(args, 3)), wait_for_room);
@@ -69,7 +69,7 @@ static void wait_all_cleanup(void *data) {
 /* (handle, serial numbers or NULL for all, ms): TRUE when all of them are done; FALSE when the time is over; a failure as above. */
 SEXP tq_r_wait_all(SEXP args) {
   SEXP refusal;
-  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
+  void *queue = tq_queue_asked(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
   SEXP tasks = tq_argument(args, 2);
   void *awaited = tasks == R_NilValue ? tq_awaited_new(NULL, 0) : tq_awaited_new(REAL(tasks), (size_t) XLENGTH(tasks));

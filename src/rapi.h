@@ -22,6 +22,11 @@
 SEXP tq_argument(SEXP args, int n);
 /* The queue behind a handle, or NULL after an answer for R was put into `refusal`. */
 void *tq_queue_of(SEXP handle, SEXP *refusal);
+/* The same for a call by which nothing has changed yet, as the first thing it does: if the queue has something to tell the user, this
+ * warns, and a handler, or options(warn = 2), may jump. */
+void *tq_queue_asked(SEXP handle, SEXP *refusal);
+/* Calls a function of this package. */
+void tq_call_own(const char *name, SEXP argument);
 SEXP tq_string(struct tq_bytes text);
 /* The element of this name, or NULL of R. */
 SEXP tq_element(SEXP list, const char *name);

@@ -14,10 +14,25 @@ SEXP tq_argument(SEXP args, int n) {
 void *tq_queue_of(SEXP handle, SEXP *refusal) {
   void *queue = TYPEOF(handle) == EXTPTRSXP ? R_ExternalPtrAddr(handle) : NULL;
   *refusal = tq_refuse_handle(queue);
-  if (*refusal != R_NilValue) return NULL;
+  return *refusal == R_NilValue ? queue : NULL;
+}
+
+void *tq_queue_asked(SEXP handle, SEXP *refusal) {
   struct tq_bytes notice;
-  if (tq_take_notice(queue, &notice)) Rf_warningcall(R_NilValue, "%.*s", (int) notice.length, notice.bytes);
+  void *queue = tq_queue_of(handle, refusal);
+  if (queue && tq_take_notice(queue, &notice)) {
+    SEXP text = PROTECT(tq_string(notice));
+    tq_call_own("tq_notice", text);
+    UNPROTECT(1);
+  }
   return queue;
+}
+
+void tq_call_own(const char *name, SEXP argument) {
+  SEXP fun = PROTECT(Rf_lang3(Rf_install(":::"), Rf_install("taskq"), Rf_install(name)));
+  SEXP call = PROTECT(argument == R_NilValue ? Rf_lang1(fun) : Rf_lang2(fun, argument));
+  Rf_eval(call, R_BaseEnv);
+  UNPROTECT(2);
 }
 
 SEXP tq_string(struct tq_bytes text) {

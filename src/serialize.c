@@ -4,7 +4,10 @@
 
 #include <string.h>
 
-void tq_no_memory(void) { Rf_error("out of memory while serializing: the object is too large"); }
+void tq_no_memory(void) {
+  tq_call_own("tq_throw_no_memory", R_NilValue);
+  Rf_error("out of memory while serializing: the object is too large");
+}
 
 static void out_bytes(R_outpstream_t stream, void *bytes, int length) {
   if (!tq_buffer_write(stream->data, bytes, (size_t) length)) tq_no_memory();

@@ -38,10 +38,10 @@ wait_until <- function(condition, deadline_s = 10) {
   TRUE
 }
 
-# One task from push to pop.
-run_task <- function(q, fun, args = list(), timeout = 20000) {
-  id <- q$push(fun, args)
-  result <- q$pop(timeout)
+# One task from push to pop. `...`: options of push().
+run_task <- function(q, fun, args = list(), ..., wait_ms = 20000) {
+  id <- q$push(fun, args, ...)
+  result <- q$pop(wait_ms)
   stopifnot(identical(result$task_id, id))
   result
 }

@@ -119,10 +119,52 @@ test_that("a name that is nearly one of the arguments is taken for it", {
   expect_identical(tq_meant("workers", valid), "num_workers")
   expect_identical(tq_meant("prio", valid), "priority")
   expect_identical(tq_meant("tags", valid), "tag")
+  expect_identical(tq_meant("ti", valid), "timeout")
   expect_null(tq_meant("colour", valid))
   owner <- function(fun, ..., timeout, tries) NULL
   cnd <- caught(tq_check_dots(time_out = 1, trys = 2, owner = owner, call = NULL))
   expect_match(conditionMessage(cnd), "`time_out` or `trys`\ni did you mean `timeout` and `tries`?", fixed = TRUE)
+})
+
+test_that("a name that R would complete is refused: it may be meant for the function of the task", {
+  q <- task_q$new(0)
+  on.exit(q$close())
+  refused <- function(expr, arg, hint) {
+    cnd <- caught(expr)
+    expect_s3_class(cnd, "taskq_error_input")
+    expect_identical(cnd$arg, arg)
+    expect_match(conditionMessage(cnd), sprintf("no argument `%s`\n%s", arg, hint))
+  }
+  refused(q$push(function(i) i, i = "x"), "i", "i the arguments of the function stand in `args`: `list\\(i = ...\\)`")
+  refused(q$push(function(f) f, f = 3), "f", "i the arguments of the function stand in `args`")
+  refused(q$push(sum, list(1), i = "x"), "i", "i did you mean `id`")
+  refused(q$push(sum, list(1), f = 3, priority = 1), "f", "i did you mean `fun`")
+  refused(q$push_many(function(i) i, list(list(1)), i = "x"), "i", "i .* `args_list`: `list\\(list\\(i = ...")
+  if (requireNamespace("promises", quietly = TRUE)) {
+    refused(q$run(function(i) i, i = "x"), "i", "i the arguments of the function stand in `args`")
+  }
+  refused(q$map(1:3, function(x, n) x, n = 2), "n", "i the arguments of the function stand in `args`")
+  expect_true(q$is_idle())
+  # With workers, too; there push() has a shorter way.
+  paused <- local_queue(1)
+  paused$pause()
+  refused(paused$push(function(i) i, i = "x"), "i", "i the arguments of the function stand in `args`")
+  refused(paused$push(function(f) f, f = 3), "f", "i the arguments of the function stand in `args`")
+  expect_true(paused$is_idle())
+})
+
+test_that("the methods that wait, end tasks or close refuse an argument that they do not have", {
+  q <- task_q$new(0)
+  on.exit(q$close())
+  expect_input_error(q$map(1:3, sqrt, on_eror = "keep"), "on_eror")
+  expect_match(conditionMessage(caught(q$map(1:3, sqrt, list(), letters[1:3]))), "after `args` must be named")
+  expect_input_error(q$map(1:3, function(x, power) x^power, power = 2), "power")
+  expect_input_error(q$wait(time_out = 1), "time_out")
+  expect_input_error(q$collect(time_out = 1), "time_out")
+  expect_input_error(q$cancel(tags = "x"), "tags")
+  expect_input_error(q$close(gracee = 1), "gracee")
+  expect_match(conditionMessage(caught(q$wait(time_out = 1))), "did you mean `timeout`?", fixed = TRUE)
+  expect_identical(q$map(1:2, sqrt, names = c("a", "b")), list(a = 1, b = sqrt(2)))
 })
 
 test_that("what is given instead of a function leads to the function", {

@@ -11,5 +11,5 @@ test_that("the command of a session has nothing that a shell would expand", {
 })
 
 test_that("the limits are positive numbers", {
-  expect_true(all(vapply(tq_limits, function(x) is.numeric(x) && x > 0, NA)))
+  expect_true(all(vapply(tq_limits, function(x) is.numeric(x) && all(x > 0), NA)))
 })

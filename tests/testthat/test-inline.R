@@ -20,7 +20,7 @@ test_that("output is captured, also around a sink that the task leaves", {
   q <- task_q$new(0)
   depth <- sink.number()
   messages <- sink.number("message")
-  connections <- nrow(showConnections())
+  connections <- getAllConnections()
   path <- tempfile()
   q$push(function(path) {
     cat("out\n")
@@ -33,6 +33,7 @@ test_that("output is captured, also around a sink that the task leaves", {
   expect_identical(result$stderr, "err\n")
   expect_identical(sink.number(), depth)
   expect_identical(sink.number("message"), messages)
+  expect_identical(getAllConnections(), connections)
   unlink(path)
   q$close()
 })
@@ -52,6 +53,87 @@ test_that("globals, env and wd hold inside a task only", {
   expect_null(task_id())
   expect_false(exists("twice", envir = globalenv(), inherits = FALSE))
   q$close()
+})
+
+test_that("environment variables that `env` does not name stay as the task has left them", {
+  on.exit(Sys.unsetenv(c("TASKQ_LEFT", "TASKQ_ALSO_LEFT")))
+  for (env in list(character(), c(TASKQ_TEST = "yes"))) {
+    q <- task_q$new(0, env = env)
+    Sys.setenv(TASKQ_LEFT = "before")
+    q$push(function() Sys.setenv(TASKQ_LEFT = "after", TASKQ_ALSO_LEFT = "after", TASKQ_TEST = "no"))
+    expect_identical(q$pop()$status, "success")
+    expect_identical(Sys.getenv(c("TASKQ_LEFT", "TASKQ_ALSO_LEFT"), names = FALSE), c("after", "after"))
+    expect_identical(Sys.getenv("TASKQ_TEST"), if (length(env)) "" else "no")
+    Sys.unsetenv("TASKQ_TEST")
+    q$close()
+  }
+})
+
+# In a process of its own: what is not put back would break the tests that follow.
+test_that("a queue whose directory is gone says so in the result, and leaves the session as it was", {
+  got <- in_host(function() {
+    dir <- tempfile()
+    dir.create(dir)
+    q <- taskq::task_q$new(0, wd = dir, env = c(TASKQ_TEST = "yes"))
+    unlink(dir, recursive = TRUE)
+    set.seed(1)
+    state <- .Random.seed
+    before <- list(getwd(), sink.number(), sink.number("message"), getAllConnections())
+    q$push(function() 1)
+    after <- list(getwd(), sink.number(), sink.number("message"), getAllConnections())
+    counts <- c(q$get_num_running(), q$get_num_done())
+    list(before = before, after = after, id = taskq::task_id(), env = Sys.getenv("TASKQ_TEST"), counts = counts,
+      random = identical(state, .Random.seed), result = q$pop(), idle = q$is_idle())
+  })
+  expect_identical(got$after, got$before)
+  expect_null(got$id)
+  expect_identical(got$env, "")
+  expect_true(got$random)
+  expect_identical(got$counts, c(0L, 1L))
+  expect_identical(got$result$status, "error")
+  expect_match(conditionMessage(got$result$error), "the working directory of the queue is gone")
+  expect_true(got$idle)
+})
+
+test_that("a task that closes all connections has a result, and the next one too", {
+  got <- in_host(function() {
+    q <- taskq::task_q$new(0)
+    q$push(function() {
+      cat("written\n")
+      closeAllConnections()
+      42
+    })
+    q$push(function() cat("again\n"))
+    list(first = q$pop(), second = q$pop(), depth = sink.number(), id = taskq::task_id(), open = getAllConnections())
+  })
+  expect_identical(got$first$result, 42)
+  expect_identical(got$first$stdout, "written\n")
+  expect_identical(got$second$stdout, "again\n")
+  expect_identical(got$depth, 0L)
+  expect_null(got$id)
+  expect_identical(got$open, 0:2)
+})
+
+test_that("a task that removes the host's working directory has a result, and all else is put back", {
+  got <- in_host(function() {
+    home <- getwd()
+    gone <- tempfile()
+    dir.create(gone)
+    q <- taskq::task_q$new(0, wd = tempdir(), env = c(TASKQ_TEST = "yes"))
+    setwd(gone)
+    q$push(function(gone) {
+      unlink(gone, recursive = TRUE)
+      cat("removed")
+    }, list(gone))
+    result <- q$pop()
+    setwd(home)
+    list(result = result, depth = sink.number(), id = taskq::task_id(), env = Sys.getenv("TASKQ_TEST"))
+  })
+  expect_identical(got$result$status, "success")
+  expect_identical(got$result$stdout, "removed")
+  expect_identical(got$depth, 0L)
+  expect_null(got$id)
+  expect_identical(got$env, "")
 })
 
 test_that("a task may use the queue that it is in", {

@@ -370,7 +370,6 @@ test_that("two monitors of a queue and two queues live in one app", {
 })
 
 test_that("the timeline is drawn when something moves, and not for those who see a part", {
-  skip_if_not(tq_has_timeline(), "plot.task_q() is not there")
   q <- local_queue(1)
   q$push(function() 1, id = "a")
   wait_until(q$get_num_done() == 1)

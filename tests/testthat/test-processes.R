@@ -129,15 +129,21 @@ test_that("C4: a fork of the host that has a queue of its own ends it, and leave
 
 test_that("B6: when the nursery is killed, running tasks crash, waiting ones run", {
   q <- local_queue(2)
-  for (i in 1:2) q$push(function() Sys.sleep(1000), id = paste0("running-", i))
+  begun <- c(local_path(), local_path())
+  for (i in 1:2) {
+    q$push(function(path) {
+      file.create(path)
+      Sys.sleep(1000)
+    }, list(begun[[i]]), id = paste0("running-", i))
+  }
   for (i in 1:20) q$push(function(i) i, list(i))
   expect_true(wait_until(q$get_num_running() == 2L))
   nursery <- parent_pid(stats::na.omit(q$list_workers()$worker)[[1L]])
   # The stem is between them.
   expect_identical(parent_pid(parent_pid(nursery)), Sys.getpid())
   before <- descendants(nursery)
-  # What is sent may not have begun; each of the two begins within milliseconds.
-  Sys.sleep(0.2)
+  # What is sent may not have begun.
+  expect_true(wait_until(all(file.exists(begun))))
   tools::pskill(nursery, tools::SIGKILL)
   results <- pop_all(q)
   status <- vapply(results, `[[`, "", "status")
@@ -178,20 +184,43 @@ test_that("B10: a preload that starts a thread makes sessions start on their own
     options(from_preload = TRUE)
   })
   told <- character()
-  withCallingHandlers(
-    expect_true(run_task(q, function() getOption("from_preload"))$result),
-    warning = function(cnd) {
-      told <<- c(told, conditionMessage(cnd))
-      invokeRestart("muffleWarning")
-    }
-  )
-  # The second call at the latest.
-  withCallingHandlers(q$poll(), warning = function(cnd) {
+  hear <- function(cnd) {
     told <<- c(told, conditionMessage(cnd))
     invokeRestart("muffleWarning")
-  })
+  }
+  withCallingHandlers(
+    expect_true(run_task(q, function() getOption("from_preload"))$result),
+    taskq_warning_fork = hear
+  )
+  # The second call at the latest.
+  withCallingHandlers(q$poll(), taskq_warning_fork = hear)
   expect_length(told, 1L)
   expect_match(told, "instead of being forked.*threads")
+})
+
+test_that("a warning that sessions are not forked loses nothing where warnings are errors", {
+  skip_on_cran()
+  old <- options(warn = 2)
+  on.exit(options(old))
+  is_up <- function(q) wait_until(!is.na(q$list_workers()$worker))
+  q <- local_queue(1, env = c(TASKQ_WITHOUT = "fork"))
+  expect_true(is_up(q))
+  expect_error(q$push(function() 1), "instead of being forked")
+  expect_true(q$is_idle())
+  expect_identical(run_task(q, function() 1)$result, 1)
+
+  # What happens in an event loop is nobody's call.
+  skip_if_not_installed("promises")
+  skip_if_not_installed("later")
+  q <- local_queue(1, env = c(TASKQ_WITHOUT = "fork"))
+  value <- NULL
+  promises::then(q$run(function() 2), function(x) value <<- x, function(error) value <<- error)
+  expect_true(wait_until({
+    later::run_now(0.01)
+    !is.null(value)
+  }, 20))
+  expect_identical(value, 2)
+  expect_true(q$close())
 })
 
 test_that("E1: Ctrl-C at any moment loses and doubles nothing", {

@@ -146,6 +146,25 @@ test_that("J3: where memory ends, the task has an error and the host goes on", {
   expect_true(seen$closed)
 })
 
+test_that("push() says that memory is short for what it sends, and nothing is queued", {
+  skip_on_cran()
+  short <- function() {
+    q <- taskq::task_q$new(0)
+    # 480 MB here, and half as much again when it is sent.
+    x <- rep(list(1L), 6e7)
+    refused <- tryCatch(q$push(length, list(x)), error = identity)
+    idle <- q$is_idle()
+    q$push(function() 1)
+    list(class = class(refused), message = conditionMessage(refused), idle = idle, then = q$pop()$result)
+  }
+  # A memory file would not count.
+  seen <- in_host(short, sh = "ulimit -v 1000000", env = "TASKQ_WITHOUT=memfd")
+  expect_identical(seen$class[1:2], c("taskq_error_system", "taskq_error"))
+  expect_match(seen$message, "memory")
+  expect_true(seen$idle)
+  expect_identical(seen$then, 1)
+})
+
 test_that("J2, J4: 300 sessions work, also with descriptors beyond 1024", {
   skip_on_cran()
   q <- local_queue(300)

@@ -16,7 +16,7 @@ test_that("I1: 300 MB go and come, and are given back", {
   run_task(q, function() 1)
   resident <- resident_bytes()
   x <- seq_len(3.75e7) + 0
-  result <- run_task(q, function(x) x, list(x), timeout = 120000)
+  result <- run_task(q, function(x) x, list(x), wait_ms = 120000)
   expect_identical(result$status, "success")
   expect_true(identical(result$result, x))
   rm(x, result)
@@ -95,7 +95,7 @@ test_that("I3: an error that holds much does not bring it to the host", {
   )
   for (name in names(holders)) {
     reset_peak()
-    result <- run_task(q, global(holders[[name]]), timeout = 60000)
+    result <- run_task(q, global(holders[[name]]), wait_ms = 60000)
     expect_identical(result$status, "error", label = name)
     # The object has 200 MB.
     expect_lt(peak_bytes() - resident, 100 * 2^20, label = name)

@@ -21,6 +21,16 @@ test_that("wait() waits for some tasks or all, and says whether they are done", 
   expect_input_error(q$wait(progress = NA), "progress")
 })
 
+test_that("collect() gives one row for a task that is named twice", {
+  q <- task_q$new(0)
+  on.exit(q$close())
+  for (id in c("a", "b")) q$push(function(id) id, list(id), id = id)
+  frame <- q$collect(c("b", "a", "b"), progress = FALSE)
+  expect_identical(frame$task_id, c("b", "a"))
+  expect_identical(frame$result, list("b", "a"))
+  expect_true(q$is_idle())
+})
+
 test_that("collect() pops what is done as a data frame, one row a task", {
   q <- local_queue(2)
   q$push(function() {cat("out"); 1}, id = "a")

@@ -136,20 +136,12 @@ test_that("a binding that makes its seed survives a collection at every allocati
     on.exit(gctorture(FALSE))
     set.seed(1)
     runif(2)
-  }), timeout = 60000)
+  }), wait_ms = 60000)
   expect_identical(result$result, run_task(q, global(function() {
     set.seed(1)
     runif(2)
   }))$result)
 })
-
-# As push() sends it.
-run_call <- function(q, fun, ...) {
-  private <- q$.__enclos_env__$private
-  .External(C_tq_push, private$handle, NULL, fun, list(...), NULL)
-  if (!is.null(private$inline)) tq_inline_run(private$inline, private$handle, NULL)
-  q$pop(20000)
-}
 
 seeded_queue <- function(num_workers, seed, ..., frame = parent.frame()) {
   local_queue(num_workers, seed = seed, ..., frame = frame)
@@ -194,9 +186,9 @@ for (make in list(function() local_queue(1, frame = parent.frame()),
                   function() local_queue(0, frame = parent.frame()))) {
   test_that("a task may bring its own seed", {
     q <- make()
-    given <- run_call(q, draw, seed = 3L)
+    given <- run_task(q, draw, seed = 3L)
     expect_identical(given$result, with_state(stream_of(3, 0), draw))
-    given <- run_call(q, draw, args = list(), seed = stream_of(9, 2))
+    given <- run_task(q, draw, seed = stream_of(9, 2))
     expect_identical(given$result, with_state(stream_of(9, 2), draw))
   })
 }

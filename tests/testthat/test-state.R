@@ -264,9 +264,9 @@ test_that("what runs natively between tasks survives a collection at every alloc
     kept <<- 2
     rm("active", envir = globalenv())
     options(digits = 3)
-  }), timeout = 60000)
+  }), wait_ms = 60000)
   expect_identical(before$status, "success")
-  after <- run_task(q, global(function() list(kept, active, exists("added"), getOption("digits"))), timeout = 60000)
+  after <- run_task(q, global(function() list(kept, active, exists("added"), getOption("digits"))), wait_ms = 60000)
   expect_identical(after$result, list(1, 42, FALSE, 7L))
   expect_identical(after$worker, before$worker)
 })

@@ -205,7 +205,7 @@ test_that("plot() gives the timeline back, invisibly, and puts the graphical par
 
 test_that("plot() refuses limits that cannot be", {
   q <- local_queue(0)
-  for (bad in list("now", NA, Inf, 1:2, as.Date("2026-01-01"))) {
+  for (bad in list("now", NA, Inf, 1:2, as.Date("2026-01-01"), list(1), sum, TRUE, quote(x), globalenv())) {
     error <- expect_error(plot(q, from = bad), class = "taskq_error_input")
     expect_identical(error$arg, "from")
   }

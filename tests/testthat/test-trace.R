@@ -29,6 +29,18 @@ test_that("a trace is numbered and its middle is left out when it is long", {
   expect_identical(nrow(tq_trace(list(), 0L)), 0L)
 })
 
+test_that("rows of a trace print with all gaps between them, columns of it as any data frame", {
+  trace <- tq_trace(c(lapply(1:9, function(i) call("f", i)), quote(handler())), 1L)
+  expect_identical(format(trace[c(1, 3, 5, 6, 9), ]), c("Trace:", " 1. f(1L)", "    ... 1 more", " 3. f(3L)",
+    "    ... 1 more", " 5. f(5L)", " 6. f(6L)", "    ... 2 more", " 9. f(9L)"))
+  # Nothing is left out between rows in another order.
+  expect_identical(format(trace[3:2, ]), c("Trace:", " 3. f(3L)", " 2. f(2L)"))
+  expect_identical(format(trace[0, ]), character())
+  expect_output(print(trace["call"]), "f(1L)", fixed = TRUE)
+  expect_output(print(trace[c("number", "call")]), "number +call")
+  expect_s3_class(format(trace["call"]), "data.frame")
+})
+
 test_that("a trace has file and line where they are known", {
   text <- "function() {\n  inner <- function() stop('x')\n  inner()\n}"
   fun <- eval(parse(text = text, keep.source = TRUE))

@@ -245,16 +245,20 @@ test_that("sessions do not share a random stream, nor a temporary directory", {
 
 test_that("quit() in one session leaves the temporary directory of another", {
   q <- local_queue(2)
-  q$push(function() {
+  made <- local_gate()
+  gone <- local_gate()
+  q$push(function(made, gone) {
     path <- tempfile()
-    file.create(path)
-    Sys.sleep(1)
+    file.create(path, made)
+    while (!file.exists(gone)) Sys.sleep(0.005)
     file.exists(path)
-  }, id = "keeps")
-  q$push(function() {
-    Sys.sleep(0.3)
+  }, list(made$path, gone$path), id = "keeps")
+  q$push(function(wait, path) {
+    wait(path)
     quit("no")
-  }, id = "quits")
+  }, list(global(made$wait), made$path), id = "quits")
+  expect_true(q$wait("quits", timeout = 20000))
+  gone$open()
   results <- pop_all(q)
   expect_true(results$keeps$result)
   expect_identical(results$quits$status, "crash")

@@ -1,37 +1,23 @@
 # What a task brings along: packages and objects, there for this task only. And what a session is to the system.
 
-push_call <- function(q, fun, ...) {
-  private <- q$.__enclos_env__$private
-  id <- .External(C_tq_push, private$handle, NULL, fun, list(...), NULL)
-  if (!is.null(private$inline)) tq_inline_run(private$inline, private$handle, NULL)
-  id
-}
-
-run_call <- function(q, fun, ...) {
-  id <- push_call(q, global(fun), ...)
-  result <- q$pop(20000)
-  stopifnot(identical(result$task_id, id))
-  result
-}
-
 for (num_workers in c(1, 0)) {
   test_that("packages are attached and objects are there, for one task", {
     skip_if("package:splines" %in% search())
     q <- local_queue(num_workers, globals = list(both = "queue"))
     seen <- function() list("package:splines" %in% search(), is.function(bs), mine, both)
-    result <- run_call(q, seen, packages = "splines", globals = list(mine = 1, both = "task"))
+    result <- run_task(q, global(seen), packages = "splines", globals = list(mine = 1, both = "task"))
     expect_identical(result$result, list(TRUE, TRUE, 1, "task"))
     expect_identical(result$messages, list())
     after <- run_task(q, global(function() list("package:splines" %in% search(), exists("mine"), both)))
     expect_identical(after$result, list(FALSE, FALSE, "queue"))
-    with_args <- run_call(q, function(x) x + mine, args = list(1), globals = list(mine = 2))
+    with_args <- run_task(q, global(function(x) x + mine), list(1), globals = list(mine = 2))
     expect_identical(with_args$result, 3)
     expect_false("package:splines" %in% search())
   })
 
   test_that("a package that is not there is an error that says so", {
     q <- local_queue(num_workers)
-    result <- run_call(q, function() 1, packages = c("splines", "taskq.no.such.package"))
+    result <- run_task(q, function() 1, packages = c("splines", "taskq.no.such.package"))
     expect_identical(result$status, "error")
     expect_s3_class(result$error, "taskq_error_task")
     expect_identical(result$error$phase, "packages")
@@ -47,7 +33,7 @@ test_that("an object that cannot be put in its place is an error that says so", 
     assign("fixed", 1, envir = globalenv())
     lockBinding("fixed", globalenv())
   })
-  result <- run_call(q, function() fixed, globals = list(fixed = 2))
+  result <- run_task(q, global(function() fixed), globals = list(fixed = 2))
   expect_identical(result$error$phase, "globals")
   expect_match(conditionMessage(result$error), "could not be given its globals")
 })
