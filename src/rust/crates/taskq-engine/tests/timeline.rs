@@ -156,7 +156,7 @@ fn sessions_that_are_retired_or_killed_say_so() {
         workers: 2,
         ..Options::default()
     });
-    fixture.push(Some("deaf"), "deaf;print go;sleep 60000");
+    fixture.push(Some("deaf"), "print go;stubborn 60000");
     let deaf = fixture.queue().find(["deaf"]).expect("there");
     // Before it has begun it would be given back.
     wait_for("the task to begin", || {
