@@ -1,4 +1,7 @@
 //! A user of whom the kernel takes no more descriptors into sockets. One test at a time, because the limit is the process's.
+//!
+//! On demand (`cargo test -p taskq-engine --test crowded_host -- --ignored`), where nobody else of this user is busy: the
+//! kernel counts what all of them have in sockets.
 
 mod common;
 
@@ -101,6 +104,7 @@ fn crowded_queue() -> Fixture {
 }
 
 #[test]
+#[ignore = "other processes of this user must have no descriptors in sockets"]
 fn a_session_is_launched_when_its_descriptors_can_be_passed_on() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let fixture = crowded_queue();
@@ -116,6 +120,7 @@ fn a_session_is_launched_when_its_descriptors_can_be_passed_on() {
 }
 
 #[test]
+#[ignore = "other processes of this user must have no descriptors in sockets"]
 fn a_task_is_sent_when_its_memory_file_can_be_passed_on() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let fixture = crowded_queue();
