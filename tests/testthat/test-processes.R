@@ -115,16 +115,20 @@ test_that("C4: a signal by which R ends in its handler, in the midst of a call, 
 })
 
 test_that("C4: a fork of the host that has a queue of its own ends it, and leaves the host's alone", {
-  skip_on_cran()
-  q <- local_queue(1)
-  fork <- parallel::mcparallel({
-    own <- taskq::task_q$new(1)
-    own$push(Sys.getpid)
-    c(own$pop(20000)$result, Sys.getpid())
+  seen <- in_host(function() {
+    q <- taskq::task_q$new(1)
+    fork <- parallel::mcparallel({
+      own <- taskq::task_q$new(1)
+      own$push(Sys.getpid)
+      c(own$pop(20000)$result, Sys.getpid())
+    })
+    pids <- parallel::mccollect(fork)[[1L]]
+    q$push(function() "still here")
+    list(pids = pids, told = q$pop(20000)$result)
   })
-  pids <- parallel::mccollect(fork)[[1L]]
-  expect_true(wait_until(!any(is_alive(pids))))
-  expect_identical(run_task(q, function() "still here")$result, "still here")
+  expect_length(seen$pids, 2L)
+  expect_true(wait_until(!any(is_alive(seen$pids))))
+  expect_identical(seen$told, "still here")
 })
 
 test_that("B6: when the nursery is killed, running tasks crash, waiting ones run", {
