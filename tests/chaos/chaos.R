@@ -71,8 +71,9 @@ processes_of <- function(life) Filter(function(pid) is_alive(pid) && has_marker(
 processes_by_role <- function(life) {
   pids <- processes_of(life)
   parents <- vapply(pids, function(pid) as.integer(c(stat_of(pid), NA, NA)[[2L]]), 0L)
-  is_tagged <- vapply(pids, function(pid) any(grepl("^TASKQ_SESSION= *[^ ]", environ_of(pid), useBytes = TRUE)), NA)
-  is_blank <- vapply(pids, function(pid) any(grepl("^TASKQ_SESSION= *$", environ_of(pid), useBytes = TRUE)), NA)
+  tags <- lapply(pids, function(pid) grep("^TASKQ_SESSION=", environ_of(pid), value = TRUE, useBytes = TRUE))
+  is_blank <- vapply(tags, function(tag) any(grepl("= *$", tag, useBytes = TRUE)), NA)
+  is_tagged <- lengths(tags) > 0L & !is_blank
   stems <- pids[is_blank & parents == life$pid]
   nurseries <- setdiff(pids[is_blank & !parents %in% pids[is_blank & parents != life$pid]], stems)
   list(host = life$pid, stem = stems, nursery = nurseries, session = pids[is_tagged & parents %in% nurseries])

@@ -126,13 +126,12 @@ pub(crate) fn end_all(limit: Duration) {
         return;
     };
     // Where a fork of the host ends, the queues of the host are not its own, and their locks may be held for ever.
-    let (mut queues, others): (Vec<_>, Vec<_>) =
-        queues.into_iter().partition(|queue| queue.is_ours());
+    let (queues, others): (Vec<_>, Vec<_>) = queues.into_iter().partition(|queue| queue.is_ours());
     std::mem::forget(others);
     let deadline = Instant::now() + limit;
     let left = || deadline.saturating_duration_since(Instant::now());
     let (ending, held): (Vec<_>, Vec<_>) = queues
-        .drain(..)
+        .into_iter()
         .partition(|queue| queue.kill_within(left().min(LOCKED)));
     std::mem::forget(held);
     for queue in ending {

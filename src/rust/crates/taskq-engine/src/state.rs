@@ -112,6 +112,7 @@ impl Shared {
 
     /// Whether the lock can be had, within `limit`. It cannot if this thread holds it itself.
     pub(crate) fn is_free(&self, limit: Duration) -> bool {
+        // Nothing tells when a lock is free, but for waiting for it without an end.
         const PAUSE: Duration = Duration::from_millis(1);
         let deadline = Instant::now() + limit;
         while let Err(TryLockError::WouldBlock) = self.state.try_lock() {

@@ -58,8 +58,8 @@
 //! |               |                     |            | below; others stale    |                     |
 //! | `WorkerGone`  | failed start (not   | new        | as below; new session  | forgotten; unknown: |
 //! |               | when `NurseryLost`) | session    |                        | stale               |
-//! | `Unheard`     | killed              | killed     | killed: see below      | killed; unknown:    |
-//! |               |                     |            |                        | stale               |
+//! | `Unheard`,    | killed              | killed,    | killed: see below      | killed; unknown:    |
+//! | `Lingers`     |                     | new one    |                        | stale               |
 //!
 //! A session whose line becomes empty is idle; or Gone, and its seat has a new one, when it was
 //! killed (nothing is expected of it) or is spent (it is retired); or Gone with its seat, when that
@@ -74,7 +74,7 @@
 //! A session that is `Unheard` is killed, unless it was before, and the head of its line counts as
 //! begun when nothing else in it is known to be: what was lost may have said that it was over. One
 //! that `Lingers` is killed, too; nothing of it was lost, and it counts among those that died by
-//! themselves. When it was idle, its seat has a new session at once.
+//! themselves.
 //!
 //! # What becomes of an attempt
 //!
