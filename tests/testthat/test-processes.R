@@ -92,28 +92,6 @@ test_that("C4: quit() with busy workers does not wait for them, and keeps its st
   expect_true(wait_until(!any(is_alive(pids))))
 })
 
-test_that("C4: a signal by which R ends in its handler, in the midst of a call, ends the host", {
-  skip_on_cran()
-  for (i in 1:3) {
-    host <- local_host(quote({
-      setwd(tempdir())  # R saves the workspace
-      q <- taskq::task_q$new(1)
-      q$pause()
-      q$push_many(function() NULL, rep(list(list()), 1e5))
-      cat("ready\n")
-      repeat q$cancel(tag = "nobody's")
-    }))
-    expect_identical(next_line(host), "ready")
-    pids <- descendants(host$get_pid())
-    # R ignores it at some moments.
-    expect_true(wait_until({
-      tools::pskill(host$get_pid(), tools::SIGUSR1)
-      !host$is_alive()
-    }))
-    expect_true(wait_until(!any(is_alive(pids))))
-  }
-})
-
 test_that("C4: a fork of the host that has a queue of its own ends it, and leaves the host's alone", {
   seen <- in_host(function() {
     q <- taskq::task_q$new(1)
