@@ -333,3 +333,35 @@ fn make_room_for_sessions(workers: u32) {
     const OTHERS: u64 = 256;
     fds::make_room(OTHERS + 4 * u64::from(workers));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use taskq_core::TaskOptions;
+
+    #[test]
+    fn a_thread_that_holds_the_lock_is_told_so_instead_of_waiting_for_itself() {
+        let queue = Queue::start_inline(Config {
+            command: Vec::new(),
+            env: Vec::new(),
+            working_dir: std::env::temp_dir(),
+            late_variables: Vec::new(),
+            startup_files: Vec::new(),
+            parent_dir: std::env::temp_dir(),
+            setup: Vec::new(),
+            output_limit: Config::OUTPUT_LIMIT,
+            stderr_tail: Config::STDERR_TAIL,
+            task_defaults: TaskOptions::default(),
+            bell: |_| (),
+            scheduler: taskq_core::Config::default(),
+        })
+        .expect("a queue");
+        let brief = Duration::from_millis(5);
+        // As where R ends in the handler of a signal that came in the midst of a call.
+        let held = queue.shared.lock();
+        assert!(!queue.kill_within(brief) && !queue.abandon_within(brief));
+        drop(held);
+        assert!(!queue.is_over());
+        assert!(queue.abandon_within(Duration::from_secs(10)) && queue.is_over());
+    }
+}
