@@ -45,11 +45,11 @@ pictures: install ## screenshots of the example apps into man/figures
 	@tools/test/browser.sh pictures/shiny-job pictures/monitor
 
 check-cran: vendor ## the release through R CMD check --as-cran, here and with newer versions of R (needs root)
-	@tools/install-deps.sh cran
 	@unshare --net tools/test/as-cran.sh build/taskq_*.tar.gz
 	@tools/check-newer-r.sh -c build/taskq_*.tar.gz
 
 vendor: ## a release tarball that builds offline
+	@tools/install-deps.sh cran
 	@tools/vendor.sh
 
 clean: ## remove what was built

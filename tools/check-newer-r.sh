@@ -55,6 +55,10 @@ while getopts d:c: option; do
 done
 shift $((OPTIND - 1))
 suites=("$@")
+if [[ -n $release && ! -f $release ]]; then
+  echo "There is no release '$release': 'make vendor' makes one." >&2
+  exit 1
+fi
 ((${#suites[@]})) || suites=(trixie sid)
 
 if [[ $(id -u) != 0 ]]; then
