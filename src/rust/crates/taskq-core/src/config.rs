@@ -45,6 +45,9 @@ pub struct Config {
     pub start_limit: u32,
     /// How long an interrupted task may take to end before its worker is killed. Default 500 ms.
     pub grace: Duration,
+    /// How long a session that has closed its socket may take to end before it is killed. Default
+    /// 500 ms.
+    pub hang_up_patience: Duration,
     /// How long a kill (of a worker, or a polite end of worker or nursery) may stay unconfirmed
     /// before the next harder means is taken. Default 2 s.
     pub kill_patience: Duration,
@@ -80,6 +83,7 @@ impl Default for Config {
             recall_after: Duration::from_millis(4),
             start_limit: 3,
             grace: Duration::from_millis(500),
+            hang_up_patience: Duration::from_millis(500),
             kill_patience: Duration::from_secs(2),
         }
     }

@@ -44,10 +44,9 @@ pub enum Input {
         /// The session.
         worker: WorkerId,
     },
-    /// A session has closed its socket, so that it can neither be sent nor answer anything, and has not
-    /// ended since. It is killed, and what it had begun is said when it is gone; that it ends was its
-    /// own doing.
-    Lingers {
+    /// A session has closed its socket, so that it can neither be sent nor answer anything. It should
+    /// end, or is killed; what it had begun is said when it is gone. That it ends was its own doing.
+    HungUp {
         /// The session.
         worker: WorkerId,
     },

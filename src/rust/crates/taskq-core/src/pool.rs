@@ -117,7 +117,7 @@ impl Pool {
             stage,
             killed: false,
             unheard: false,
-            lingers: false,
+            hung_up: false,
             spent: false,
             launched: now,
             ready: None,
@@ -257,9 +257,9 @@ impl Pool {
     }
 
     /// Notes that a worker, without having been told to, has closed its socket.
-    pub(crate) fn set_lingering(&mut self, id: WorkerId) {
+    pub(crate) fn set_hung_up(&mut self, id: WorkerId) {
         if let Some(worker) = self.workers.get_mut(&id) {
-            worker.lingers |= worker.ends_unasked();
+            worker.hung_up |= worker.ends_unasked();
         }
     }
 

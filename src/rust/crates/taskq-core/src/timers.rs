@@ -18,7 +18,7 @@ pub(crate) enum Timer {
     Grace(TaskId),
     /// This task failed, and is now to be tried again.
     Retry(TaskId),
-    /// This worker was told to leave, or was killed, and is not gone.
+    /// This worker was told to leave, has closed its socket, or was killed, and is not gone.
     Leave(WorkerId),
     /// A session above the minimum has been idle for long.
     Idle,

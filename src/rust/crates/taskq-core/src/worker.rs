@@ -15,7 +15,7 @@ pub(crate) struct Worker {
     /// What it has told is lost.
     pub(crate) unheard: bool,
     /// It had not been told to end when it closed its socket.
-    pub(crate) lingers: bool,
+    pub(crate) hung_up: bool,
     /// It is to be sent nothing more, and to leave when its line is empty.
     pub(crate) spent: bool,
     pub(crate) launched: Time,
@@ -60,7 +60,7 @@ impl Worker {
     /// Whether it was ready, and nobody has told it to end before it did, or closed its socket.
     pub(crate) fn ends_unasked(&self) -> bool {
         let is_ready = matches!(self.stage, Stage::Idle { .. } | Stage::Busy { .. });
-        self.lingers || (is_ready && !self.killed)
+        self.hung_up || (is_ready && !self.killed)
     }
 }
 

@@ -36,8 +36,6 @@ const NURSERY_REPORT: Token = Token(4);
 /// Tokens of a session's descriptors: this, plus four times its number, plus which of the four it is.
 const SESSIONS: usize = 16;
 
-/// A session that has closed its socket is given so long to die before the scheduler hears of it.
-const DEATHBED: Duration = Duration::from_millis(500);
 /// Answers of sessions that have more to do may wait for each other for so long.
 const GATHER_MOST: Duration = Duration::from_micros(100);
 /// A shorter pause is not worth the system call.
@@ -73,8 +71,6 @@ pub(crate) struct Driver {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Deadline {
-    /// The session has closed its socket and should be dead by now.
-    Deathbed(WorkerId),
     /// The nursery's socket has closed; has it died?
     LookForDeath,
     /// The kernel would not pass on more descriptors; will it now?
@@ -367,8 +363,7 @@ impl Driver {
                     self.step(|state, now| state.sched.handle(now, Input::Unheard { worker }));
                 }
                 Round::Closed => {
-                    self.deadlines
-                        .insert((now().after(DEATHBED), Deadline::Deathbed(worker)));
+                    self.step(|state, now| state.sched.handle(now, Input::HungUp { worker }));
                 }
             }
         }
@@ -383,16 +378,12 @@ impl Driver {
             }
             self.deadlines.pop_first();
             match deadline {
-                Deadline::Deathbed(worker) if self.sessions.contains_key(&worker) => {
-                    self.step(|state, now| state.sched.handle(now, Input::Lingers { worker }));
-                }
                 Deadline::LookForDeath => self.look_for_nursery_death(),
                 Deadline::LookForRoom => {
                     self.shared.lock().flush_stalled();
                     self.births.go_on();
                     self.launch_waiting();
                 }
-                Deadline::Deathbed(_) => {}
             }
         }
     }

@@ -98,7 +98,7 @@ impl Scheduler {
                 recalls,
                 "recall of {id:?}"
             );
-            let ends = worker.killed || matches!(worker.stage, Stage::Gone);
+            let ends = worker.killed || worker.hung_up || matches!(worker.stage, Stage::Gone);
             let watched = self.timers.get(Timer::Leave(id)).is_some();
             assert!(
                 watched || !ends || nursery_ends,

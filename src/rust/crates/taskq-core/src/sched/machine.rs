@@ -155,7 +155,7 @@ impl Scheduler {
                 self.finished(worker, attempt, verdict, (began, ended), memory);
             }
             Input::Unheard { worker } => self.lose_words(worker),
-            Input::Lingers { worker } => self.hasten_end(worker),
+            Input::HungUp { worker } => self.hung_up(worker),
             Input::Returned { worker, attempts } => self.returned(worker, &attempts),
             Input::Cancel { tasks, grace } => self.cancel(tasks, grace),
             Input::Resize {

@@ -58,8 +58,10 @@
 //! |               |                     |            | below; others stale    |                     |
 //! | `WorkerGone`  | failed start (not   | new        | as below; new session  | forgotten; unknown: |
 //! |               | when `NurseryLost`) | session    |                        | stale               |
-//! | `Unheard`,    | killed              | killed,    | killed: see below      | killed; unknown:    |
-//! | `Lingers`     |                     | new one    |                        | stale               |
+//! | `Unheard`     | killed              | killed,    | killed: see below      | killed; unknown:    |
+//! |               |                     | new one    |                        | stale               |
+//! | `HungUp`      | killed, unless gone | same       | same                   | same; unknown:      |
+//! |               | in time: see below  |            |                        | stale               |
 //!
 //! A session whose line becomes empty is idle; or Gone, and its seat has a new one, when it was
 //! killed (nothing is expected of it) or is spent (it is retired); or Gone with its seat, when that
@@ -72,9 +74,9 @@
 //! die one after the other count once.
 //!
 //! A session that is `Unheard` is killed, unless it was before, and the head of its line counts as
-//! begun when nothing else in it is known to be: what was lost may have said that it was over. One
-//! that `Lingers` is killed, too; nothing of it was lost, and it counts among those that died by
-//! themselves.
+//! begun when nothing else in it is known to be: what was lost may have said that it was over. Of one
+//! that `HungUp` nothing was lost. It is about to end, as a rule, and is killed when it does not; it
+//! counts among those that died by themselves.
 //!
 //! # What becomes of an attempt
 //!
@@ -129,6 +131,7 @@
 //! # Escalation
 //!
 //! Each step waits `kill_patience`: `Retire`, `KillWorker`, `KillNursery`; `Shutdown`, `KillNursery`.
+//! After `HungUp`, `KillWorker` waits `hang_up_patience`.
 
 mod after;
 mod answers;

@@ -84,7 +84,7 @@ impl Scheduler {
         match self.pool.worker(worker).map(|worker| &worker.stage) {
             Some(Stage::Starting { .. }) => {
                 self.pool.detach(worker);
-                self.expect_end(worker);
+                self.expect_end(worker, self.config.kill_patience);
                 self.session_failed_to_start(worker);
             }
             Some(Stage::Idle { .. } | Stage::Busy { .. } | Stage::Gone) | None => self.stale += 1,
@@ -114,7 +114,7 @@ impl Scheduler {
     /// Tells a session without a task to leave. It is Gone already.
     pub(super) fn retire(&mut self, worker: WorkerId) {
         self.act(Action::Retire { worker });
-        self.expect_end(worker);
+        self.expect_end(worker, self.config.kill_patience);
     }
 
     /// Nothing more will be heard of a session.
@@ -126,13 +126,16 @@ impl Scheduler {
         }
     }
 
-    /// A session has closed its socket and does not end.
-    pub(super) fn hasten_end(&mut self, worker: WorkerId) {
-        if self.pool.worker(worker).is_none() {
-            self.stale += 1;
+    /// A session has closed its socket.
+    pub(super) fn hung_up(&mut self, worker: WorkerId) {
+        match self.pool.worker(worker) {
+            Some(known) if known.killed || matches!(self.nursery, Nursery::Ending { .. }) => {}
+            Some(_) => {
+                self.pool.set_hung_up(worker);
+                self.expect_end(worker, self.config.hang_up_patience);
+            }
+            None => self.stale += 1,
         }
-        self.pool.set_lingering(worker);
-        self.kill_worker(worker);
     }
 
     /// Kills a session, whatever it is doing. The seat of one that has nothing to do is vacant: nothing is sent to the
@@ -145,8 +148,9 @@ impl Scheduler {
             }
             self.pool.set_killed(worker);
             self.timers.clear(Timer::Recall(worker));
+            self.timers.clear(Timer::Leave(worker));
             self.act(Action::KillWorker { worker });
-            self.expect_end(worker);
+            self.expect_end(worker, self.config.kill_patience);
         }
     }
 
@@ -171,11 +175,13 @@ impl Scheduler {
         }
     }
 
-    fn expect_end(&mut self, worker: WorkerId) {
-        self.timers.set(
-            Timer::Leave(worker),
-            self.now.after(self.config.kill_patience),
-        );
+    /// Takes the next harder means when a session is not gone by then, or by when it should have been already.
+    fn expect_end(&mut self, worker: WorkerId, patience: Duration) {
+        let timer = Timer::Leave(worker);
+        let due = self.now.after(patience);
+        if self.timers.get(timer).map_or(true, |before| due < before) {
+            self.timers.set(timer, due);
+        }
     }
 
     /// Drops what is left of the sessions of a nursery that is gone. The driver has reported them

@@ -355,7 +355,7 @@ fn any_input() -> impl Strategy<Value = Input> {
             8 => message(worker, attempt),
             1 => Just(Input::StartFailed { worker }),
             1 => Just(Input::Unheard { worker }),
-            1 => Just(Input::Lingers { worker }),
+            1 => Just(Input::HungUp { worker }),
             1 => Just(Input::WorkerGone { worker, cause: GoneCause::NurseryLost, begun: None }),
         ]
     });

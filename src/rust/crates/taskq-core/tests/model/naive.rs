@@ -324,7 +324,7 @@ impl Model {
             Input::Tick => self.tick(),
             Input::StartFailed { .. }
             | Input::Unheard { .. }
-            | Input::Lingers { .. }
+            | Input::HungUp { .. }
             | Input::Resize { .. }
             | Input::Close { .. } => {}
         }

@@ -19,7 +19,7 @@ pub(crate) struct Session {
     pub(crate) alive: bool,
     pub(crate) retiring: bool,
     /// It has closed its sockets, and does nothing more.
-    pub(crate) lingers: bool,
+    pub(crate) hung_up: bool,
     /// All that it was sent, received or not.
     pub(crate) sent: BTreeSet<AttemptId>,
     /// The attempts received and not begun.
@@ -49,7 +49,7 @@ impl Session {
             nature,
             alive: true,
             retiring: false,
-            lingers: false,
+            hung_up: false,
             sent: BTreeSet::new(),
             queue: VecDeque::new(),
             refused: BTreeSet::new(),

@@ -152,8 +152,6 @@ impl Driver {
     /// Drops both halves of a session.
     fn forget(&mut self, worker: WorkerId) {
         self.ready.remove(&worker);
-        self.deadlines
-            .retain(|&(_, deadline)| deadline != Deadline::Deathbed(worker));
         self.shared.lock().outgoing.remove(&worker);
         if let Some(session) = self.sessions.remove(&worker) {
             for fd in session.descriptors() {

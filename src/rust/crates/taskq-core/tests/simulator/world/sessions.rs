@@ -1,7 +1,5 @@
 //! What sessions do and what befalls them: they run attempts or give them back, answer, crash and hang.
 
-use std::time::Duration;
-
 use taskq_core::{AttemptId, Begun, GoneCause, Input, Time, Verdict, WorkerId};
 
 use super::{Climate, Event, Fate, World};
@@ -14,24 +12,23 @@ impl World {
         let alive: Vec<WorkerId> = alive.map(|(&worker, _)| worker).collect();
         match self.random.pick(&alive) {
             // No draw: what is known of a seed stays as it was.
-            Some(worker) if self.now.0 % 3 == 0 => self.linger(worker),
+            Some(worker) if self.now.0 % 3 == 0 => self.hang_up(worker),
             Some(worker) => self.die(worker, GoneCause::Signaled { signal: 15 }),
             None => {}
         }
     }
 
-    fn linger(&mut self, worker: WorkerId) {
+    fn hang_up(&mut self, worker: WorkerId) {
         let session = self.session(worker);
-        session.lingers = true;
+        session.hung_up = true;
         let at = session.task_out.max(session.control_out).max(self.now);
-        let at = at.after(Duration::from_millis(500));
-        self.plan(at, Event::Host(Input::Lingers { worker }));
+        self.plan(at, Event::Host(Input::HungUp { worker }));
     }
 
     pub(super) fn go_on(&mut self, worker: WorkerId) {
         let now = self.now;
         let session = self.session(worker);
-        if session.current.is_some() || session.lingers {
+        if session.current.is_some() || session.hung_up {
             return;
         }
         let Some(attempt) = session.next() else {
@@ -186,7 +183,7 @@ impl World {
     /// Whether a session can still be spoken to.
     pub(super) fn listens(&self, worker: WorkerId) -> bool {
         let session = self.sessions.get(&worker);
-        session.is_some_and(|session| session.alive && !session.lingers)
+        session.is_some_and(|session| session.alive && !session.hung_up)
     }
 
     /// A session that the scheduler may still speak of.

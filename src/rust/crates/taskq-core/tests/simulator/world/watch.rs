@@ -24,7 +24,7 @@ impl World {
         session.sends += 1;
     }
 
-    /// No task lies ahead for long while a session is idle, unless it would have to be given back by one that lingers.
+    /// No task lies ahead for long while a session is idle, unless it would have to be given back by one that has hung up.
     pub(super) fn check_stranded(&mut self) {
         let idle = self
             .scheduler
@@ -56,7 +56,7 @@ impl World {
     }
 
     fn is_held(&self, attempt: AttemptId) -> bool {
-        let mut lingering = self.sessions.values().filter(|session| session.lingers);
-        lingering.any(|session| session.sent.contains(&attempt))
+        let mut hung_up = self.sessions.values().filter(|session| session.hung_up);
+        hung_up.any(|session| session.sent.contains(&attempt))
     }
 }

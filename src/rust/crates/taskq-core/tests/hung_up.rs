@@ -1,26 +1,46 @@
-//! Sessions that have closed their sockets and do not end.
+//! Sessions that have closed their sockets.
 
 mod common;
 
 use common::{ms, plain, Driver, CRASH};
-use taskq_core::{Action, Config, GoneCause, Input, Outcome, QueueState};
+use taskq_core::{Action, Config, GoneCause, Input, Outcome, QueueState, WorkerId};
+
+/// The session closes its socket, and lives until it is killed for it.
+fn hangs_up(driver: &mut Driver, worker: WorkerId) {
+    driver.input(Input::HungUp { worker });
+    driver.wait(ms(499));
+    driver.expect_nothing();
+    driver.wait(ms(1));
+    driver.expect(Action::KillWorker { worker });
+}
+
+#[test]
+fn one_that_ends_soon_is_not_killed() {
+    let (mut driver, workers) = Driver::ready(plain(1));
+    let worker = workers[0];
+    driver.input(Input::HungUp { worker });
+    driver.wait(ms(100));
+    driver.dies(worker);
+    driver.launched();
+    driver.wait(ms(10_000));
+    driver.expect_nothing();
+}
 
 #[test]
 fn it_is_killed_and_when_that_does_not_help_so_is_the_nursery() {
     let (mut driver, _) = Driver::ready(plain(1));
     let task = driver.push();
     let (worker, attempt) = driver.sent();
-    driver.input(Input::Lingers { worker });
-    driver.expect(Action::KillWorker { worker });
+    let begun = Some(taskq_core::Begun {
+        attempt,
+        at: driver.now,
+    });
+    hangs_up(&mut driver, worker);
     driver.wait(ms(1999));
     driver.expect_nothing();
     driver.wait(ms(1));
     driver.expect(Action::KillNursery);
     let cause = GoneCause::NurseryLost;
-    let begun = Some(taskq_core::Begun {
-        attempt,
-        at: driver.now,
-    });
     driver.gone(worker, cause, begun);
     driver.done(task, Outcome::Crash { cause });
     driver.input(Input::NurseryGone { reported: false });
@@ -28,29 +48,38 @@ fn it_is_killed_and_when_that_does_not_help_so_is_the_nursery() {
 }
 
 #[test]
+fn the_time_it_has_begins_when_it_hangs_up_and_once_only() {
+    let (mut driver, workers) = Driver::ready(plain(1));
+    let worker = workers[0];
+    driver.input(Input::HungUp { worker });
+    driver.wait(ms(400));
+    driver.input(Input::HungUp { worker });
+    driver.wait(ms(100));
+    driver.expect(Action::KillWorker { worker });
+    driver.launched();
+}
+
+#[test]
 fn what_it_had_begun_is_lost_with_it_and_what_it_had_not_runs_elsewhere() {
     let (mut driver, _) = Driver::ready(plain(1));
     let task = driver.push();
     let (worker, _) = driver.sent();
-    driver.input(Input::Lingers { worker });
-    driver.expect(Action::KillWorker { worker });
+    hangs_up(&mut driver, worker);
     driver.dies(worker);
     let worker = driver.launched();
     driver.input(Input::WorkerReady { worker });
     let (worker, attempt) = driver.sent();
-    driver.input(Input::Lingers { worker });
-    driver.expect(Action::KillWorker { worker });
+    hangs_up(&mut driver, worker);
     driver.dies_in(worker, attempt);
     driver.done(task, Outcome::Crash { cause: CRASH });
     driver.launched();
 }
 
 #[test]
-fn one_that_was_idle_is_sent_nothing_more() {
+fn one_that_was_idle_is_sent_nothing_once_it_is_killed() {
     let (mut driver, workers) = Driver::ready(plain(1));
     let worker = workers[0];
-    driver.input(Input::Lingers { worker });
-    driver.expect(Action::KillWorker { worker });
+    hangs_up(&mut driver, worker);
     let next = driver.launched();
     driver.push();
     driver.input(Input::WorkerReady { worker: next });
@@ -65,9 +94,7 @@ fn it_counts_as_one_that_died_by_itself() {
         ..plain(1)
     });
     let worker = workers[0];
-    driver.wait(ms(500));
-    driver.input(Input::Lingers { worker });
-    driver.expect(Action::KillWorker { worker });
+    hangs_up(&mut driver, worker);
     let next = driver.launched();
     driver.dies(worker);
     assert_eq!(driver.scheduler.totals().sessions_died, 1);
@@ -86,10 +113,41 @@ fn one_that_was_told_to_leave_is_killed_sooner_for_it_and_does_not_count() {
         max_workers: 0,
     });
     driver.expect(Action::Retire { worker });
-    driver.input(Input::Lingers { worker });
-    driver.expect(Action::KillWorker { worker });
+    hangs_up(&mut driver, worker);
     driver.dies(worker);
     assert_eq!(driver.scheduler.totals().sessions_died, 0);
+}
+
+#[test]
+fn one_that_should_be_gone_already_has_no_more_time_for_it() {
+    let (mut driver, workers) = Driver::ready(plain(1));
+    let worker = workers[0];
+    driver.input(Input::Resize {
+        workers: 0,
+        max_workers: 0,
+    });
+    driver.expect(Action::Retire { worker });
+    driver.wait(ms(1800));
+    driver.input(Input::HungUp { worker });
+    driver.wait(ms(200));
+    driver.expect(Action::KillWorker { worker });
+}
+
+#[test]
+fn one_that_is_killed_for_its_task_meanwhile_has_the_whole_time_to_die() {
+    let (mut driver, _) = Driver::ready(plain(1));
+    driver.push();
+    let (worker, attempt) = driver.sent();
+    driver.cancel(attempt.task);
+    driver.expect(Action::Interrupt { worker, attempt });
+    driver.wait(ms(300));
+    driver.input(Input::HungUp { worker });
+    driver.wait(ms(200));
+    driver.expect(Action::KillWorker { worker });
+    driver.wait(ms(1999));
+    driver.expect_nothing();
+    driver.wait(ms(1));
+    driver.expect(Action::KillNursery);
 }
 
 #[test]
@@ -101,11 +159,12 @@ fn one_that_is_killed_already_is_not_killed_again() {
     driver.expect(Action::Interrupt { worker, attempt });
     driver.wait(ms(500));
     driver.expect(Action::KillWorker { worker });
-    driver.input(Input::Lingers { worker });
+    driver.input(Input::HungUp { worker });
+    driver.wait(ms(1000));
     driver.dies_in(worker, attempt);
     driver.done(attempt.task, Outcome::Cancelled);
     driver.launched();
     let before = driver.scheduler.stale();
-    driver.input(Input::Lingers { worker });
+    driver.input(Input::HungUp { worker });
     assert_eq!(driver.scheduler.stale(), before + 1);
 }
