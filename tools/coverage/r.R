@@ -14,10 +14,9 @@ flags <- getOption("covr.flags")
 flags[["LDFLAGS"]] <- paste(flags[["LDFLAGS"]], "-Wl,-u,__llvm_profile_runtime")
 options(covr.flags = flags)
 
-# Hundreds of processes load the package, and thousands exit. What covr lets each do takes seconds, so that most tests
-# would run into their deadlines. Made cheaper are both of its hooks: at load, statements are counted, and not what is
-# nested within them, for which all sources are parsed again; at exit, the counts are kept, without the sources that
-# they are of.
+# Hundreds of processes load the package, and exit. What covr lets each do takes seconds, so that most tests would run
+# into their deadlines. Made cheaper are both of its hooks: at load, statements are counted, and not what is nested
+# within them, which takes most of the time to find; at exit, the counts are kept, without the sources they are of.
 make_hooks_cheap <- function(package, library_path) {
   path <- file.path(library_path, package, "R", package)
   script <- paste(readLines(path), collapse = "\n")
@@ -25,8 +24,10 @@ make_hooks_cheap <- function(package, library_path) {
     stopifnot(grepl(old, script, fixed = TRUE))
     sub(old, new, script, fixed = TRUE)
   }
-  script <- swap(script, "covr:::trace_environment(ns)",
-    "{assign(\"none\", TRUE, covr:::package_parse_data); covr:::trace_environment(ns)}")
+  script <- swap(script, "covr:::trace_environment(ns)", "{
+    utils::assignInNamespace(\"impute_srcref\", function(...) NULL, \"covr\")
+    covr:::trace_environment(ns)
+  }")
   script <- swap(script, "covr:::save_trace(", "(function(folder) saveRDS(
     vapply(as.list(covr:::.counters), `[[`, 0, \"value\"), tempfile(\"counts-\", folder), compress = FALSE))(")
   writeLines(script, path)
