@@ -106,7 +106,11 @@ fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (dir, names) = words.split_first().expect("words");
         let token = names[1];
-        assert!(process::tagged(token).expect("a look").len() >= 7);
+        // A program that has only just been executed has no environment yet.
+        eventually(
+            "a nursery, three sessions and what each has started",
+            || process::tagged(token).expect("a look").len() >= 7,
+        );
         // Nearest first: the stem, its nursery, the sessions.
         let nursery = process::descendants(host.id() as i32).expect("a look")[1];
         if also_nursery {
