@@ -19,7 +19,7 @@ install:
 	@tools/install-deps.sh run
 	@tools/install.sh
 
-coverage: ## how much of the code the tests run, by crate and language (half an hour)
+coverage: ## how much of the code the tests run, by crate and language (20 minutes)
 	@tools/coverage.sh
 
 document: ## regenerate the wrappers, man/ and NAMESPACE

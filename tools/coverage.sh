@@ -1,6 +1,6 @@
 #!/bin/bash
 # Prints how much of the code the tests run: Rust by crate, C and R. The crates' own tests and the R tests are counted
-# apart, and together. Takes a quarter of an hour or more, with everything compiled anew; what it makes is in
+# apart, and together. Takes 20 minutes, with everything compiled anew; what it makes is in
 # build/coverage. Arguments: a regular expression for the R tests, to run only these files.
 #
 # A process writes down what it ran when it exits, so what is killed is not seen, with all that only it has run: a

@@ -11,14 +11,15 @@ parts=("$@")
 ((${#parts[@]})) || parts=(crates boundary)
 passed=0 failed=0 skipped=0
 
-# The sanitizer comes with every toolchain, its switch only with unstable ones, or by this variable.
+# The sanitizer comes with every toolchain, its switch only with unstable ones, or by this variable. It takes up address
+# space without end, so the test that limits that space is left out.
 crates() {
   local host
   host=$(rustc -vV | sed -n 's/^host: //p')
-  RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes" CARGO_TARGET_DIR=$work/target \
-    ASAN_OPTIONS=detect_leaks=0 \
+  RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes" RUSTDOCFLAGS=-Zsanitizer=address \
+    CARGO_TARGET_DIR=$work/target ASAN_OPTIONS=detect_leaks=0 \
     cargo test --manifest-path src/rust/Cargo.toml --target "$host" --workspace --exclude taskq --no-fail-fast \
-    >"$work/crates.log" 2>&1
+    -- --skip a_task_whose_result_the_host_cannot_take >"$work/crates.log" 2>&1
   if ! read -r passed failed skipped < <(tools/test/cargo-counts.sh "$work/crates.log"); then failed=1; fi
   echo "crates, AddressSanitizer: $passed tests passed, $failed failed, $skipped skipped," \
     "$(grep -c 'ERROR: AddressSanitizer' "$work/crates.log") errors of memory"
