@@ -2,8 +2,8 @@
 
 #' What a queue has done
 #'
-#' Counts and times of a queue since it was made, tasks that were popped included. The batches in which `map()` sends its
-#' elements count as tasks, popped when the map has them. Does not wait.
+#' Counts and times of a queue since it was made, tasks that were popped included. The batches in which `map()` sends
+#' its elements count as tasks, popped when the map has them. Does not wait.
 #' @param object A [task_q].
 #' @param ... Not used.
 #' @return A list of class `taskq_summary`, which prints in a few lines, with the elements

@@ -246,7 +246,7 @@ test_that("E1: Ctrl-C at any moment loses and doubles nothing", {
   host$wait(120000)
   output <- host$read_all_output()
   line <- grep("^result", strsplit(output, "\n")[[1L]], value = TRUE)
-  if (length(line) != 1L) return(fail(output))
+  if (length(line) != 1L) return(fail(c(output, capture.output(print(tryCatch(host$get_result(), error = identity))))))
   numbers <- as.integer(strsplit(line, " ")[[1L]][-1L])
   expect_identical(numbers[[2L]], numbers[[1L]], label = "tasks popped")
   expect_identical(numbers[[3L]], 0L)

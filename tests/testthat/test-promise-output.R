@@ -7,6 +7,7 @@ test_that("G1, G2: a flood is cut and counted, in bounded memory, while the othe
   skip_on_cran()
   q <- local_queue(2)
   run_task(q, function() 1)
+  expect_true(wait_until(all(q$list_workers()$state == "idle")))
   resident <- resident_bytes()
   reset_peak()
   q$push(function() system("head -c 300000000 /dev/zero | tr '\\0' x; printf end"), id = "flood")
