@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use taskq_sys::process::{kill_tree, Mark, Process, Tree};
-use taskq_sys::{process, signals, socket, tag, wait};
+use taskq_sys::{fds, process, signals, socket, tag, wait};
 use taskq_wire::message::{ProcessEnd, ToStem};
 use taskq_wire::packet;
 
@@ -247,6 +247,8 @@ fn prepare_child(host: i32, control: RawFd) -> io::Result<()> {
     if copy < 0 || unsafe { libc::dup2(copy, CONTROL) } < 0 {
         return Err(io::Error::last_os_error());
     }
+    // What the host has open is not for those that live as long as the queue: closing a pipe there has to end it.
+    fds::close_on_exec_from(CONTROL + 1);
     Ok(())
 }
 

@@ -2,6 +2,10 @@
 
 mod common;
 
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::FromRawFd;
+
 use common::{parent_of, text, wait_for, Fixture, Options, DEADLINE};
 use taskq_core::{Outcome, QueueState};
 use taskq_sys::process;
@@ -229,4 +233,22 @@ fn where_there_is_no_stem_each_queue_starts_the_program() {
         }
         assert_eq!(first.stems().len(), 2);
     }
+}
+
+#[test]
+fn what_the_host_has_open_is_not_kept_open_by_a_queue() {
+    let mut ends = [0; 2];
+    // SAFETY: a place for two descriptors, which the values made of them own from then on. They survive `exec`, as those
+    // of R's connections do.
+    let (mut read, write) = unsafe {
+        assert_eq!(libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK), 0);
+        (File::from_raw_fd(ends[0]), File::from_raw_fd(ends[1]))
+    };
+    let fixture = Fixture::with(one_worker());
+    fixture.push(None, "ok up");
+    assert_eq!(text(&fixture.pop()), "up");
+    drop(write);
+    wait_for("the end of what the pipe gives", || {
+        (read.read(&mut [0]).ok()? == 0).then_some(())
+    });
 }
