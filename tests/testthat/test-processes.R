@@ -213,9 +213,9 @@ test_that("a warning that sessions are not forked loses nothing where warnings a
 test_that("E1: Ctrl-C at any moment loses and doubles nothing", {
   skip_on_cran()
   # Another process interrupts the host again and again. Interrupts are let through only while one call of the queue is
-  # evaluated and its value assigned; whatever was pushed must come back exactly once. Two faults of R are kept out: while
-  # it unwinds from an interrupt, it cannot call a function that it was loading when the interrupt came, so all are called
-  # before; nor does it catch every interrupt that comes meanwhile, so each is asked for after the last.
+  # evaluated and its value assigned; whatever was pushed must come back exactly once. Two faults of R are kept out:
+  # while it unwinds from an interrupt, it cannot call a function that it was loading when the interrupt came, so all
+  # are called before; nor does it catch every interrupt that comes meanwhile, so each is asked for after the last.
   host <- local_host(quote(suspendInterrupts({
     q <- taskq::task_q$new(2)
     interrupts <- 0L

@@ -7,6 +7,8 @@ test_that("D4: cancel() ends what waits at once, what runs soon, and leaves what
   waiting <- q$push(function() writeLines("ran"), id = "waiting")
   expect_true(wait_until(q$get_num_running() == 1))
   expect_identical(q$cancel(c("waiting", done)), c("waiting" = TRUE, ".1" = FALSE))
+  # It may have been sent ahead.
+  expect_true(q$wait("waiting", 20000))
   expect_identical(q$cancel("waiting"), c(waiting = FALSE))
   expect_identical(q$cancel("running"), c(running = TRUE))
   results <- pop_all(q)

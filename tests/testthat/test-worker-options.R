@@ -70,7 +70,8 @@ test_that("nice: sessions leave more of the processors to others, with all that 
   q <- local_queue(1, nice = 3)
   expect_niceness(q, more, 3L)
   expect_niceness(q, more, 3L, isolate = TRUE)
-  # As somebody else sees it.
+  # As somebody else sees it, when the one that was alone has been replaced.
+  expect_true(wait_until(all(q$list_workers()$state == "idle")))
   expect_identical(as.integer(stat_fields(q$list_workers()$worker)[[17L]]), more[[1L]])
   q$push(global(function() quit("no", 9)))
   expect_identical(q$pop(20000)$status, "crash")
