@@ -196,9 +196,10 @@ test_that("shiny's own ExtendedTask runs on run() as it is", {
     # It has them run one after the other. An observer may miss what comes of all but the last.
     for (x in 2:4) task$invoke(x)
     expect_true(flush_until(session, task$status() == "success" && task$result() == 8))
+    expect_identical(summary(queue)$outcomes[["success"]], 4)
     task$invoke(-1)
     # Later versions of shiny warn of it, too.
-    suppressWarnings(expect_true(flush_until(session, task$status() == "error")))
+    suppressWarnings(expect_true(flush_until(session, task$status() == "error")), classes = "rlang_warning")
     expect_error(shiny::isolate(task$result()), "negative")
   })
 })

@@ -5,6 +5,18 @@ mod common;
 use common::{ms, plain, Driver, CRASH};
 use taskq_core::{Action, Config, GoneCause, Input, Outcome, QueueState, WorkerId};
 
+/// A queue that has told its only session to leave.
+fn leaving() -> (Driver, WorkerId) {
+    let (mut driver, workers) = Driver::ready(plain(1));
+    let worker = workers[0];
+    driver.input(Input::Resize {
+        workers: 0,
+        max_workers: 0,
+    });
+    driver.expect(Action::Retire { worker });
+    (driver, worker)
+}
+
 /// The session closes its socket, and lives until it is killed for it.
 fn hangs_up(driver: &mut Driver, worker: WorkerId) {
     driver.input(Input::HungUp { worker });
@@ -106,13 +118,7 @@ fn it_counts_as_one_that_died_by_itself() {
 
 #[test]
 fn one_that_was_told_to_leave_is_killed_sooner_for_it_and_does_not_count() {
-    let (mut driver, workers) = Driver::ready(plain(1));
-    let worker = workers[0];
-    driver.input(Input::Resize {
-        workers: 0,
-        max_workers: 0,
-    });
-    driver.expect(Action::Retire { worker });
+    let (mut driver, worker) = leaving();
     hangs_up(&mut driver, worker);
     driver.dies(worker);
     assert_eq!(driver.scheduler.totals().sessions_died, 0);
@@ -120,13 +126,7 @@ fn one_that_was_told_to_leave_is_killed_sooner_for_it_and_does_not_count() {
 
 #[test]
 fn one_that_should_be_gone_already_has_no_more_time_for_it() {
-    let (mut driver, workers) = Driver::ready(plain(1));
-    let worker = workers[0];
-    driver.input(Input::Resize {
-        workers: 0,
-        max_workers: 0,
-    });
-    driver.expect(Action::Retire { worker });
+    let (mut driver, worker) = leaving();
     driver.wait(ms(1800));
     driver.input(Input::HungUp { worker });
     driver.wait(ms(200));
