@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8
 work=$BUILD/release
 package=$work/taskq
-rm -rf "$work"
+# One that this cannot replace would be taken for the present one.
+rm -rf "$work" "$BUILD"/taskq_*.tar.gz
 tools/stage.sh "$package"
 
 # What only the crates' own tests need is not shipped.

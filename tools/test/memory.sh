@@ -27,12 +27,13 @@ crates() {
   ! grep -q 'ERROR: AddressSanitizer' "$work/crates.log" && ((failed == 0))
 }
 
-# valgrind does not know the system calls of process descriptors. What R itself does is not ours: an error counts where a frame of taskq comes before those of R. Leaks are not looked
-# for, as R frees little at its end.
+# What R itself does is not ours: an error counts where a frame of taskq comes before those of R. Leaks are not looked
+# for, as R frees little at its end. valgrind does not know the system calls of process descriptors.
 boundary() {
   local log=$work/valgrind.log
   rm -f "$log"
-  TASKQ_TEST_VALGRIND=1 TASKQ_WITHOUT=pidfd R --no-init-file --no-save --quiet -d "valgrind --log-file=$log --trace-children=no --num-callers=30" \
+  TASKQ_TEST_VALGRIND=1 TASKQ_WITHOUT=pidfd R --no-init-file --no-save --quiet \
+    -d "valgrind --log-file=$log --trace-children=no --num-callers=30" \
     -f tools/test/memory.R >"$work/boundary.log" 2>&1
   local status=$? ours
   ours=$(awk 'function finish() { if (mine) printf "%s\n", block; block = ""; mine = decided = 0 }
