@@ -19,6 +19,7 @@ rm -rf "$logs"
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 failures=()
+times=()
 only=("$@")
 
 # step <name> <seconds> <command...>
@@ -44,6 +45,7 @@ step() {
   ((f)) && failures+=("$name")
   printf -- '--- %s: %d passed, %d failed, %d skipped (%d s)\n' \
     "$name" "$p" "$f" "$s" $((SECONDS - start))
+  times+=("$(printf '%-14s %5d s' "$name" $((SECONDS - start)))")
 }
 
 # What the log of a failed step says of the reason: last in the output, where even its last lines alone tell.
@@ -79,7 +81,8 @@ step chaos 240 Rscript tests/chaos/chaos.R --seconds 60 --seed "${CHAOS_SEED:-1}
 step check 1500 tools/test/check.sh
 step leftovers 60 tools/test/leftovers.sh after "$logs/before"
 
-printf '\n'
+printf '\nHow long each step took:\n'
+printf '%s\n' "${times[@]}" "$(printf '%-14s %5d s' all $SECONDS)"
 for name in "${failures[@]}"; do
   printf '%s failed:\n' "$name"
   reason "$name"

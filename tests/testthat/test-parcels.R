@@ -308,13 +308,14 @@ test_that("the memory is freed when nobody has it, on both sides, and without a 
   skip_without_parcels()
   q <- local_queue(1)
   gc()
-  expect_true(wait_until({gc(); parcels() == 0}))
+  # R itself may still hold a value of a test before this one.
+  held <- parcels()
   result <- run_task(q, function(x) x, list(runif(1e6)))
-  expect_identical(parcels(), 1L)
+  expect_identical(parcels(), held + 1L)
   expect_true(wait_until(parcels(result$worker) == 0), label = "its session collects when it has nothing to do")
   rm(result)
   gc()
-  expect_identical(parcels(), 0L)
+  expect_identical(parcels(), held)
   # Of 25 times 40 MB R itself sees some bytes.
   big <- numeric(5e6)
   q <- local_queue(1, globals = list(big = big))

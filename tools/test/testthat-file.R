@@ -1,0 +1,21 @@
+# Called by testthat.R: runs one file of tests. Arguments: its name, the file for the results, and the file that always
+# holds the name of the test that is running.
+arguments <- commandArgs(trailingOnly = TRUE)
+
+NamesTest <- R6::R6Class("NamesTest", inherit = testthat::ListReporter, # nolint: object_name_linter
+  public = list(start_test = function(context, test) {
+    writeLines(test, arguments[[3L]])
+    super$start_test(context, test)
+  })
+)
+
+results <- NamesTest$new()
+testthat::test_dir(
+  "tests/testthat",
+  package = "taskq",
+  load_package = "installed",
+  filter = paste0("^", arguments[[1L]], "$"),
+  reporter = testthat::MultiReporter$new(list(results, testthat::CheckReporter$new())),
+  stop_on_failure = FALSE
+)
+saveRDS(as.data.frame(results$get_results())[c("test", "failed", "skipped", "error", "real")], arguments[[2L]])
