@@ -13,20 +13,19 @@ tq_list_tasks <- function(private, idle, payload, call) {
   idle <- tq_check_flag(idle, "idle", call)
   payload <- tq_check_flag(payload, "payload", call)
   handle <- tq_handle(private, call)
-  view <- tq_checked(rs_queue_tasks(handle), call)
-  seats <- if (idle) tq_checked(rs_queue_seats(handle), call)
-  objects <- if (payload) tq_task_objects(handle, view$serial)
-  tq_task_frame(view, seats, objects)
+  now <- tq_checked(if (payload) rs_queue_objects(handle) else rs_queue_tasks(handle), call)
+  objects <- if (payload) tq_task_objects(handle, now$objects, length(now$tasks$serial))
+  tq_task_frame(now$tasks, if (idle) now$seats, objects)
 }
 
-# Functions, arguments and results of tasks: a list of each. What was freed, or cannot be read here, is NULL.
-tq_task_objects <- function(handle, serials) {
-  n <- length(serials)
+# Functions, arguments and results of `n` tasks, as a snapshot has them: a list of each. What was freed, or cannot be
+# read here, is NULL.
+tq_task_objects <- function(handle, snapshot, n) {
+  on.exit(.External(C_tq_objects_free, snapshot))
   lists <- list(fun = vector("list", n), args = vector("list", n), done = vector("list", n), at = numeric(1L))
   # It fills these lists, and goes on behind what cannot be read.
   while (lists$at < n) {
-    refusal <- tryCatch(.External(C_tq_objects, handle, serials, lists), error = function(cnd) NULL)
-    tq_checked(refusal, NULL)
+    tryCatch(.External(C_tq_objects, snapshot, lists), error = function(cnd) NULL)
   }
   failure <- NULL
   delayedAssign("failure", rs_queue_failure(handle))
@@ -37,7 +36,7 @@ tq_task_objects <- function(handle, serials) {
 }
 
 tq_list_workers <- function(private, call) {
-  tq_worker_frame(tq_checked(rs_queue_seats(tq_handle(private, call)), call))
+  tq_worker_frame(tq_checked(rs_queue_seats(tq_handle(private, call)), call)$seats)
 }
 
 tq_print_queue <- function(self, private) {
@@ -51,18 +50,17 @@ tq_format_queue <- function(private) {
     return(c(tq_queue_title(private$name, "of another R session"), advice))
   }
   handle <- private$handle
-  state <- rs_queue_state(handle)
-  if (inherits(state, "tq_failure")) {
-    return(c(tq_queue_title(private$name, "of another process"), paste0("  ", state$message)))
+  now <- rs_queue_seats(handle)
+  if (inherits(now, "tq_failure")) {
+    return(c(tq_queue_title(private$name, "of another process"), paste0("  ", now$message)))
   }
-  failure <- if (identical(state, "failed")) tq_start_error(rs_queue_failure(handle))
-  workers <- if (is.null(private$inline)) tq_worker_counts(handle) else "none, tasks run inline in this session"
-  counts <- rs_queue_counts(handle)
+  failure <- if (identical(now$state, "failed")) tq_start_error(now$failure)
+  workers <- if (is.null(private$inline)) tq_worker_counts(now$seats) else "none, tasks run inline in this session"
   reason <- c(failure$message, failure$body[names(failure$body) == "x"])
   c(
-    tq_queue_title(private$name, state),
+    tq_queue_title(private$name, now$state),
     paste0("  workers: ", workers),
-    paste0("  tasks:   ", paste(counts, c("waiting", "running", "done"), collapse = ", ")),
+    paste0("  tasks:   ", paste(now$counts, c("waiting", "running", "done"), collapse = ", ")),
     if (!is.null(failure)) tq_wrap(paste0("  ", reason), exdent = 2L)
   )
 }
@@ -74,8 +72,7 @@ tq_queue_title <- function(name, state) {
   paste0("<task_q", name, "> ", tq_paint(state, style))
 }
 
-tq_worker_counts <- function(handle) {
-  seats <- rs_queue_seats(handle)
+tq_worker_counts <- function(seats) {
   activity <- table(factor(seats$activity, c("starting", "idle", "busy", "leaving")))
   activity <- activity[activity > 0]
   detail <- paste(activity, names(activity), collapse = ", ")

@@ -32,12 +32,13 @@ summary.task_q <- function(object, ...) {
   private <- object$.__enclos_env__$private
   call <- sys.call()
   handle <- tq_handle(private, call)
-  totals <- tq_checked(rs_queue_totals(handle), call)
-  counts <- rs_queue_counts(handle)
+  now <- tq_checked(rs_queue_totals(handle), call)
+  totals <- now$totals
+  counts <- now$counts
   structure(
     list(
       name = private$name,
-      state = rs_queue_state(handle),
+      state = now$state,
       tasks = c(
         pushed = totals$submitted, waiting = counts[[1L]], running = counts[[2L]], done = counts[[3L]],
         popped = totals$taken

@@ -16,7 +16,8 @@ tq_monitor_states <- list(
 
 # The tasks that this monitor may show, as columns, and the workers. `state` is how far a task is or what came of it.
 tq_monitor_look <- function(options, now = as.numeric(Sys.time())) {
-  tasks <- tq_checked(rs_queue_tasks(options$handle), NULL)
+  look <- tq_checked(rs_queue_tasks(options$handle), NULL)
+  tasks <- look$tasks
   if (!is.null(options$tag)) {
     is_shown <- which(tasks$tag == options$tag)
     tasks <- lapply(tasks, `[`, is_shown)
@@ -26,8 +27,8 @@ tq_monitor_look <- function(options, now = as.numeric(Sys.time())) {
   tasks$is_done <- is_done
   list(
     tasks = tasks,
-    seats = tq_checked(rs_queue_seats(options$handle), NULL),
-    state = tq_checked(rs_queue_state(options$handle), NULL),
+    seats = look$seats,
+    state = look$state,
     now = now
   )
 }

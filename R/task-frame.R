@@ -12,7 +12,7 @@ tq_task_prototype <- function() {
   )
 }
 
-# `view`: columns of rs_queue_tasks(); `seats`: of rs_queue_seats(), or NULL for no idle rows;
+# `view`: the columns `tasks` of rs_queue_tasks(); `seats`: likewise, or NULL for no idle rows;
 # `objects`: a list each of fun, args, result of the tasks, or NULL for none of them.
 tq_task_frame <- function(view, seats = NULL, objects = NULL) {
   tasks <- length(view$id)

@@ -8,11 +8,9 @@
 
 #include <R_ext/Visibility.h>
 
-void register_extendr_panic_hook(void);
-void R_init_taskq_extendr(void *dll);
-
 /* The routines in C, with their numbers of arguments. */
 static const R_ExternalMethodDef external[] = {
+  {"C_tq_ask", (DL_FUNC) &tq_r_ask, -1},
   {"C_tq_push_plain", (DL_FUNC) &tq_r_push_plain, 3},
   {"C_tq_push", (DL_FUNC) &tq_r_push, 5},
   {"C_tq_push_many", (DL_FUNC) &tq_r_push_many, 6},
@@ -26,7 +24,8 @@ static const R_ExternalMethodDef external[] = {
   {"C_tq_commit", (DL_FUNC) &tq_r_commit, 4},
   {"C_tq_commit_all", (DL_FUNC) &tq_r_commit_all, 4},
   {"C_tq_hang_bell", (DL_FUNC) &tq_r_hang_bell, 1},
-  {"C_tq_objects", (DL_FUNC) &tq_r_objects, 3},
+  {"C_tq_objects", (DL_FUNC) &tq_r_objects, 2},
+  {"C_tq_objects_free", (DL_FUNC) &tq_r_objects_free, 1},
   {"C_tq_payload", (DL_FUNC) &tq_r_payload, 2},
   {"C_tq_map_begin", (DL_FUNC) &tq_r_map_begin, 6},
   {"C_tq_map_feed", (DL_FUNC) &tq_r_map_feed, 1},
@@ -57,15 +56,13 @@ static const R_ExternalMethodDef external[] = {
   {NULL, NULL, 0}};
 
 void attribute_visible R_init_taskq(DllInfo *dll) {
-  register_extendr_panic_hook();
-  R_init_taskq_extendr(dll);
+  tq_panics_begin();
   tq_result_begin();
   tq_plain_begin();
   tq_shared_begin(dll);
   tq_walk_begin();
   tq_parcels_begin(dll);
   tq_evaluate_begin();
-  /* R keeps a table for each kind of routine: this leaves extendr's .Call table alone. */
   R_registerRoutines(dll, NULL, NULL, NULL, external);
   R_useDynamicSymbols(dll, FALSE);
 }

@@ -42,11 +42,11 @@ static SEXP begin_body(void *data) {
   SEXP map = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, parts));
   R_RegisterCFinalizerEx(map, end_map, FALSE);
   void *address = NULL;
-  SEXP refusal =
+  void *refusal =
     tq_map_new(begin->queue, begin->function, (double) XLENGTH(elements), Rf_asReal(tq_argument(begin->args, 6)), &address);
   R_SetExternalPtrAddr(map, address);
   UNPROTECT(2);
-  return address ? map : refusal;
+  return refusal ? tq_answer(refusal) : map;
 }
 
 static void begin_cleanup(void *data) {
@@ -96,8 +96,8 @@ static SEXP feed_body(void *data) {
     UNPROTECT(1);
     void *bytes = feed->buffer;
     feed->buffer = NULL;
-    SEXP refusal = tq_map_push(map_of(feed->map), bytes);
-    if (refusal != R_NilValue) return refusal;
+    void *refusal = tq_map_push(map_of(feed->map), bytes);
+    if (refusal) return tq_answer(refusal);
   }
   return R_NilValue;
 }
@@ -134,7 +134,7 @@ SEXP tq_r_map_wait(SEXP args) {
   case TQ_EMPTY:
     return R_NilValue;
   case TQ_FAILED:
-    return tq_tell_failure(queue);
+    return tq_answer(tq_tell_failure(queue));
   default:
     return Rf_ScalarLogical(FALSE);
   }

@@ -1,4 +1,4 @@
-/* What list_tasks() shows of tasks: their functions, arguments and results, of many tasks at once. */
+/* What list_tasks() shows of tasks: their functions, arguments and results, as they were when the table was made. */
 
 #include "rapi.h"
 
@@ -6,8 +6,8 @@
 enum { FUNS, ARGS, DONE, AT };
 
 struct objects {
-  void *queue;
-  SEXP serials, lists;
+  const void *snapshot;
+  SEXP lists;
   /* The task whose function was read last, which keeps that alive, and what was read. */
   void *known;
   const void *known_payload;
@@ -38,18 +38,18 @@ static SEXP objects_body(void *data) {
   struct objects *objects = data;
   double *at = REAL(VECTOR_ELT(objects->lists, AT));
   objects->last = PROTECT(Rf_allocVector(VECSXP, 1));
-  while (at[0] < (double) XLENGTH(objects->serials)) {
-    R_xlen_t i = (R_xlen_t) at[0]++;
-    double serial = REAL(objects->serials)[i];
-    objects->task = tq_task(objects->queue, serial);
+  size_t count = tq_objects_count(objects->snapshot);
+  while (at[0] < (double) count) {
+    size_t i = (size_t) at[0]++;
+    objects->task = tq_objects_sent(objects->snapshot, i);
     if (objects->task) {
-      read_sent(objects, i);
+      read_sent(objects, (R_xlen_t) i);
       tq_task_free(objects->task);
       objects->task = NULL;
     }
-    objects->done = tq_done_task(objects->queue, serial);
+    objects->done = tq_objects_done(objects->snapshot, i);
     if (objects->done) {
-      SET_VECTOR_ELT(VECTOR_ELT(objects->lists, DONE), i, tq_describe_done(objects->done));
+      SET_VECTOR_ELT(VECTOR_ELT(objects->lists, DONE), (R_xlen_t) i, tq_describe_done(objects->done));
       tq_done_free(objects->done);
       objects->done = NULL;
     }
@@ -66,12 +66,17 @@ static void objects_cleanup(void *data) {
   tq_done_free(objects->done);
 }
 
-/* (handle, serials, lists): fills list(fun, args, done, at), from the place in `at` on. Where something cannot be read it jumps, and
+/* (snapshot, lists): fills list(fun, args, done, at), from the place in `at` on. Where something cannot be read it jumps, and
  * `at` is behind that: calling it again goes on there. What was freed stays NULL. */
 SEXP tq_r_objects(SEXP args) {
-  SEXP refusal;
-  void *queue = tq_queue_of(tq_argument(args, 1), &refusal);
-  if (!queue) return refusal;
-  struct objects objects = {queue, tq_argument(args, 2), tq_argument(args, 3), NULL, NULL, NULL, NULL, NULL};
+  const void *snapshot = R_ExternalPtrAddr(tq_argument(args, 1));
+  if (!snapshot) Rf_error("the snapshot is gone");
+  struct objects objects = {snapshot, tq_argument(args, 2), NULL, NULL, NULL, NULL, NULL};
   return R_ExecWithCleanup(objects_body, &objects, objects_cleanup, &objects);
+}
+
+/* (snapshot): lets go of it, which would else wait for R to collect garbage. */
+SEXP tq_r_objects_free(SEXP args) {
+  tq_snapshot_finalize(tq_argument(args, 1));
+  return R_NilValue;
 }

@@ -30,13 +30,14 @@ static SEXP many_body(void *data) {
     if (!tq_many_add(many->tasks, id, key, bytes)) tq_no_memory();
     vmaxset(top);
   }
-  SEXP ids = PROTECT(Rf_allocVector(STRSXP, count)), failure = tq_many_push(many->queue, many->tasks);
+  SEXP ids = PROTECT(Rf_allocVector(STRSXP, count));
+  void *failure = tq_many_push(many->queue, many->tasks);
   for (R_xlen_t i = 0; !failure && i < count; i++) {
     struct tq_bytes id = tq_many_id(many->tasks, (size_t) i);
     SET_STRING_ELT(ids, i, Rf_mkCharLenCE(id.bytes, (int) id.length, CE_UTF8));
   }
   UNPROTECT(1);
-  return failure ? failure : ids;
+  return failure ? tq_answer(failure) : ids;
 }
 
 static void many_cleanup(void *data) {

@@ -68,8 +68,8 @@ static SEXP push_body(void *data) {
   void *call = push->call_bytes;
   push->call_bytes = NULL;
   struct tq_bytes pushed;
-  SEXP failure = tq_push(push->queue, id, push->function, call, push->options, &pushed);
-  return failure ? failure : tq_string(pushed);
+  void *failure = tq_push(push->queue, id, push->function, call, push->options, &pushed);
+  return failure ? tq_answer(failure) : tq_string(pushed);
 }
 
 static void push_cleanup(void *data) {

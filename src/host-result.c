@@ -158,7 +158,7 @@ SEXP tq_r_peek(SEXP args) {
   void *queue = tq_queue_asked(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
   int answer = tq_wait_in_slices(queue, Rf_asReal(tq_argument(args, 2)), tq_wait_for_done);
-  return answer == TQ_FAILED ? tq_tell_failure(queue) : describe_done(tq_oldest_done(queue));
+  return answer == TQ_FAILED ? tq_answer(tq_tell_failure(queue)) : describe_done(tq_oldest_done(queue));
 }
 
 /* (handle, serial): that done task as a list, or NULL. */

@@ -24,7 +24,7 @@ SEXP tq_r_wait_done(SEXP args) {
   void *queue = tq_queue_asked(tq_argument(args, 1), &refusal);
   if (!queue) return refusal;
   int answer = tq_wait_in_slices(queue, Rf_asReal(tq_argument(args, 2)), tq_wait_for_done);
-  return answer == TQ_FAILED ? tq_tell_failure(queue) : Rf_ScalarLogical(answer == TQ_DONE);
+  return answer == TQ_FAILED ? tq_answer(tq_tell_failure(queue)) : Rf_ScalarLogical(answer == TQ_DONE);
 }
 
 struct wait_room {
@@ -44,7 +44,7 @@ SEXP tq_r_wait_room(SEXP args) {
   if (!queue) return refusal;
   struct wait_room wait = {queue, Rf_asReal(tq_argument(args, 2))};
   int answer = tq_wait_in_slices(&wait, Rf_asReal(tq_argument(args, 3)), wait_for_room);
-  return answer == TQ_FAILED ? tq_tell_failure(queue) : Rf_ScalarLogical(answer == TQ_DONE);
+  return answer == TQ_FAILED ? tq_answer(tq_tell_failure(queue)) : Rf_ScalarLogical(answer == TQ_DONE);
 }
 
 struct wait_all {
@@ -59,7 +59,7 @@ static int wait_for_awaited(void *wait, double ms) {
 static SEXP wait_all_body(void *data) {
   struct wait_all *wait = data;
   int answer = tq_wait_in_slices(wait, wait->ms, wait_for_awaited);
-  return answer == TQ_FAILED ? tq_tell_failure(wait->queue) : Rf_ScalarLogical(answer == TQ_DONE);
+  return answer == TQ_FAILED ? tq_answer(tq_tell_failure(wait->queue)) : Rf_ScalarLogical(answer == TQ_DONE);
 }
 
 static void wait_all_cleanup(void *data) {

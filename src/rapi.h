@@ -1,11 +1,11 @@
 /* The R calls that can jump, and nothing else.
  *
- * R reports errors and interrupts by longjmp, and no Rust frame may be jumped over. So everything that serializes,
- * unserializes or looks for an interrupt is an .External routine in C: its frame is the outermost of ours, and Rust
- * is called only for what makes nothing of R's but the short list that tells of a failure (taskq.h lists it). What must
- * be released when R jumps is released by R_ExecWithCleanup.
+ * R reports errors, interrupts and want of memory by longjmp, and no Rust frame may be jumped over. So every routine that R
+ * calls is in C: its frame is the outermost of ours, and Rust is called only for what makes nothing of R's (taskq.h lists
+ * it): what Rust has to say is plain data, of which border.c makes an object. What must be released when R jumps is
+ * released by R_ExecWithCleanup.
  *
- * Everything else that R calls is written in Rust (src/rust/src) and registered by extendr.
+ * What neither serializes, unserializes nor waits is a function in Rust that R calls by its name, through tq_r_ask().
  */
 
 #ifndef TASKQ_RAPI_H
@@ -15,6 +15,11 @@
 
 #include <R.h>
 #include <R_ext/Rdynload.h>
+
+/* ---- border.c ---- */
+
+/* The object that a value of Rust's tells of; NULL stands for R's NULL. The value is gone then, also when R jumps. */
+SEXP tq_answer(void *value);
 
 /* ---- routine.c ---- */
 
@@ -99,6 +104,7 @@ void tq_batch_forget(void);
 
 /* ---- the routines, each described where it is written ---- */
 
+SEXP tq_r_ask(SEXP args);
 SEXP tq_r_push_plain(SEXP args);
 SEXP tq_r_push(SEXP args);
 SEXP tq_r_push_many(SEXP args);
@@ -114,6 +120,7 @@ SEXP tq_r_commit_all(SEXP args);
 SEXP tq_r_hang_bell(SEXP args);
 SEXP tq_r_payload(SEXP args);
 SEXP tq_r_objects(SEXP args);
+SEXP tq_r_objects_free(SEXP args);
 SEXP tq_r_map_begin(SEXP args);
 SEXP tq_r_map_feed(SEXP args);
 SEXP tq_r_map_wait(SEXP args);

@@ -13,8 +13,9 @@ SEXP tq_argument(SEXP args, int n) {
 /* The queue behind a handle, or NULL after an answer for R was put into `refusal`. */
 void *tq_queue_of(SEXP handle, SEXP *refusal) {
   void *queue = TYPEOF(handle) == EXTPTRSXP ? R_ExternalPtrAddr(handle) : NULL;
-  *refusal = tq_refuse_handle(queue);
-  return *refusal == R_NilValue ? queue : NULL;
+  void *failure = tq_refuse_handle(queue);
+  *refusal = tq_answer(failure);
+  return failure ? NULL : queue;
 }
 
 void *tq_queue_asked(SEXP handle, SEXP *refusal) {

@@ -112,26 +112,52 @@ size_t tq_segments(void);
 
 double tq_now_ms(void);
 
-/* R_NilValue when the queue may be used, else the failure to give back to R. */
-SEXP tq_refuse_handle(void *queue);
+/* What Rust answers R: plain data, of which tq_answer() makes an object, and which it frees. Strings are UTF-8 without NUL;
+ * where one is NA, asking for its text answers 0. A pointer has its tag in `data`, its finalizer, and something that
+ * is R's once it is given. A fault has a text, of which an error is made. */
+enum { TQ_NULL, TQ_LOGICALS, TQ_INTEGERS, TQ_DOUBLES, TQ_STRINGS, TQ_RAW, TQ_LIST, TQ_POINTER, TQ_FAULT };
+struct tq_value {
+  int kind;
+  size_t length;
+  const void *data;
+  const char *class; /* or NULL */
+  int has_names;
+};
+void tq_value_see(const void *value, struct tq_value *seen);
+int tq_value_text(const void *value, size_t i, struct tq_bytes *text);
+struct tq_bytes tq_value_name(const void *value, size_t i);
+const void *tq_value_element(const void *value, size_t i);
+R_CFinalizer_t tq_value_finalizer(const void *value);
+void *tq_value_give(const void *value);
+void tq_value_free(void *value);
+
+/* What the function of this name answers: a value. Reading what is given allocates nothing. */
+void *tq_ask(const char *name, const SEXP *given, size_t count);
+/* Once: what panics says nothing on its own. */
+void tq_panics_begin(void);
+
+/* Below, a function that returns `void *` as a failure returns NULL where there is none, or the value that tells of it. */
+
+/* Why the queue must not be used. */
+void *tq_refuse_handle(void *queue);
 /* Whether there is something that the user should be warned of, which is then in `notice`, not ended by NUL. */
 int tq_take_notice(void *queue, struct tq_bytes *notice);
 /* Whether R runs the tasks itself. */
 int tq_is_inline(void *queue);
-/* Shares `fun` and takes the buffer `call`. NULL, and the task's id, which is valid until the next push; or a failure. `options`
- * is the list that R/task-options.R makes, or NULL of R. */
-SEXP tq_push(void *queue, const char *id, void *fun, void *call, SEXP options, struct tq_bytes *pushed);
+/* Shares `fun` and takes the buffer `call`. The task's id is valid until the next push; or a failure. `options` is the list that
+ * R/task-options.R makes, or NULL of R. */
+void *tq_push(void *queue, const char *id, void *fun, void *call, SEXP options, struct tq_bytes *pushed);
 /* Many tasks that have `fun`, which is shared, and `options` in common. Each has an id and a key of its own, or NULL, and takes the
- * buffer `call`; 0 when there is no memory. All or none of them are pushed: NULL, and each has an id, which is valid until they
- * are freed; or a failure. Freeing NULL does nothing. */
+ * buffer `call`; 0 when there is no memory. All or none of them are pushed: each has an id, which is valid until they are freed;
+ * or a failure. Freeing NULL does nothing. */
 void *tq_many_new(void *queue, void *fun, SEXP options, size_t count);
 int tq_many_add(void *many, const char *id, const char *key, void *call);
-SEXP tq_many_push(void *queue, void *many);
+void *tq_many_push(void *queue, void *many);
 struct tq_bytes tq_many_id(const void *many, size_t i);
 void tq_many_free(void *many);
 /* TQ_FAILED only until tq_tell_failure() has told R why. */
 int tq_wait_for_done(void *queue, double ms);
-SEXP tq_tell_failure(void *queue);
+void *tq_tell_failure(void *queue);
 int tq_wait_for_end(void *queue, double ms);
 int tq_wait_for_room(void *queue, double count, double ms);
 /* Which tasks are waited for, by serial number; NULL for all. It remembers which of them are done. */
@@ -145,6 +171,13 @@ void tq_done_read(void *done, struct tq_done *into);
 void tq_done_free(void *done);
 int tq_take(void *queue, double serial);
 int tq_take_all(void *queue, const double *serials, size_t count);
+/* The tasks that a snapshot of a queue has, in the order of its table: what was pushed, and what came of it; NULL where there is
+ * none. To be freed as what tq_task() and tq_done_task() give. */
+size_t tq_objects_count(const void *objects);
+void *tq_objects_sent(const void *objects, size_t i);
+void *tq_objects_done(const void *objects, size_t i);
+/* Takes them out of the pointer that holds them, and frees them. */
+void tq_snapshot_finalize(SEXP pointer);
 void *tq_task(void *queue, double serial);
 void tq_task_read(const void *task, const void **fun, const void **call);
 void tq_task_free(void *task);
@@ -162,14 +195,14 @@ struct tq_batch_info {
   double first, count, budget_ms;
 };
 
-/* Shares `work`, what all batches have in common. R_NilValue and a map in `into`, which belongs to the caller, or a failure. */
-SEXP tq_map_new(void *queue, void *work, double length, double fixed, void **into);
+/* Shares `work`, what all batches have in common. A map in `into`, which belongs to the caller, or a failure. */
+void *tq_map_new(void *queue, void *work, double length, double fixed, void **into);
 /* The number of the task that the map counts as. */
 double tq_map_number(const void *map);
 /* Whether there is a batch to be pushed now. */
 int tq_map_next(void *map, struct tq_batch_info *batch);
-/* Pushes it and takes the buffer `call`. R_NilValue, or a failure. */
-SEXP tq_map_push(void *map, void *call);
+/* Pushes it and takes the buffer `call`. A failure, or not. */
+void *tq_map_push(void *map, void *call);
 /* TQ_DONE: this one is done. TQ_AGAIN: there is something to push. */
 int tq_map_wait(void *map, double *serial, double ms);
 int tq_map_batch(void *map, double serial, struct tq_batch_info *batch);

@@ -9,9 +9,9 @@ if ! Rscript -e 'quit(status = packageVersion("roxygen2") != read.dcf("DESCRIPTI
 fi
 fresh=$BUILD/drift
 tools/stage.sh "$fresh"
-Rscript tools/document.R "$LIBRARY/taskq/libs/taskq.so" "$fresh"
+Rscript tools/document.R "$fresh"
 status=0
-for generated in R/extendr-wrappers.R NAMESPACE DESCRIPTION man; do
+for generated in R/rust-calls.R NAMESPACE DESCRIPTION man; do
   diff -ru "$generated" "$fresh/$generated" || status=1
 done
 [ "$status" -eq 0 ] || echo "Run 'make document' and commit what it changes."

@@ -1,15 +1,18 @@
-//! What the C side (`src/rapi.h`) calls, declared there in `taskq.h`. None of it may jump or unwind into C: each function is a few lines that
-//! call the engine, which reports failures as values, inside a border that catches panics. All that is ever made for R
-//! here is the short list that tells of a failure ([`crate::reply`]), as in what extendr registers: R could jump only if
-//! it had no memory for that. What grows with what users push or collect is made in C.
+//! What the C side (`src/rapi.h`) calls, declared there in `taskq.h`. None of it may jump or unwind into C: each function is
+//! a few lines that call the engine, which reports failures as values, inside a border that catches panics. Nothing is made for
+//! R here: what tells of a failure is plain data, a [`crate::value`], and the rest is made in C.
 
+use std::os::raw::c_void;
 use std::panic::{catch_unwind, AssertUnwindSafe};
+
+use crate::value::{self, Value};
 
 pub(crate) mod bell;
 mod host;
 mod inline;
 mod many;
 mod map;
+pub(crate) mod objects;
 pub(crate) mod options;
 mod session;
 mod share;
@@ -23,7 +26,7 @@ pub(crate) fn border<T>(fault: T, body: impl FnOnce() -> T) -> T {
 /// Bytes that somebody else owns.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Bytes {
+pub(crate) struct Bytes {
     bytes: *const u8,
     length: usize,
 }
@@ -35,6 +38,17 @@ impl From<&[u8]> for Bytes {
             length: bytes.len(),
         }
     }
+}
+
+/// The same for what answers C with a failure, or null. A panic is one, too.
+pub(crate) fn border_with(body: impl FnOnce() -> Option<Value>) -> *mut c_void {
+    let panicked = || Value::fault("a fault within taskq; please report it".to_owned());
+    tell(catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Some(panicked())))
+}
+
+/// A failure for C, or null.
+fn tell(failure: Option<Value>) -> *mut c_void {
+    failure.map_or(std::ptr::null_mut(), value::to_c)
 }
 
 const DONE: i32 = 0;

@@ -3,16 +3,20 @@
 //!
 //! What receives, evaluates and replies is in `src/*.c` and [`external`](crate::external), on the same state.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::ffi::{CStr, OsStr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use extendr_api::prelude::*;
 use taskq_core::id::{AttemptId, TaskId};
 use taskq_wire::message::StartPhase;
 use taskq_worker::random;
 use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session, Stem};
 
+use crate::entries::entries;
 use crate::reply::failure;
+use crate::value::Value;
 
 /// What this process is to its queue.
 #[derive(Default)]
@@ -39,52 +43,48 @@ pub(crate) fn with_far<T>(body: impl FnOnce(&mut Far) -> T) -> T {
 
 /// Forks nurseries for as long as the host wants. `list(setup)`: this process is a nursery from now on; `list(setup =
 /// NULL)`: the host wants no more; or a failure.
-#[extendr]
-fn rs_stem_serve() -> Robj {
+fn rs_stem_serve() -> Value {
     match Stem::open().and_then(Stem::serve) {
         Ok(Some((nursery, file))) => {
             with_far(|far| *far = Far::Nursery(nursery));
-            list!(setup = Raw::from_bytes(&file.payload)).into()
+            Value::list([("setup", Value::raw(file.payload))])
         }
-        Ok(None) => list!(setup = NULL).into(),
-        Err(error) => failure("start", &describe(&error), &[]),
+        Ok(None) => Value::list([("setup", Value::null())]),
+        Err(error) => failure("start", &describe(&error)),
     }
 }
 
 /// Shows `title` in the list of processes, in place of the argument that the process was started with for this.
-#[extendr]
-fn rs_write_title(title: &str) {
+fn rs_write_title(title: Cow<'_, str>) {
     // SAFETY: R has copied the arguments when it was started, and this is the thread that would ask for them.
-    unsafe { taskq_sys::title::write("taskq", title) };
+    unsafe { taskq_sys::title::write("taskq", &title) };
 }
 
 /// Has numerical libraries that are loaded use so many threads, as if the variable had told them at their start.
-#[extendr]
-fn rs_limit_threads(variable: &str, count: i32) {
-    taskq_sys::threads::limit(variable, count);
+fn rs_limit_threads(variable: Cow<'_, str>, count: i32) {
+    taskq_sys::threads::limit(&variable, count);
 }
 
 /// Tells the host that the nursery cannot come up.
-#[extendr]
-fn rs_nursery_failed(phase: &str, message: &str) {
+fn rs_nursery_failed(phase: Cow<'_, str>, message: Cow<'_, str>) {
     with_far(|far| {
         if let Far::Nursery(nursery) = far {
-            nursery.failed(phase_of(phase), message);
+            nursery.failed(phase_of(&phase), &message);
         }
     });
 }
 
 /// Launches sessions until the queue is over. "session": this is a new process, forked to be one; "end": the queue is over.
-#[extendr]
-fn rs_nursery_serve(command: Strings) -> Robj {
-    let mut words = command.iter().map(|word| word.to_string());
+fn rs_nursery_serve(command: Vec<&CStr>) -> Value {
+    let words = command.into_iter().map(CStr::to_bytes);
+    let mut words = words.map(|word| OsStr::from_bytes(word).to_owned());
     let exec = ExecSession {
         program: PathBuf::from(words.next().unwrap_or_default()),
-        args: words.map(Into::into).collect(),
+        args: words.collect(),
     };
     let nursery = with_far(std::mem::take);
     let Far::Nursery(mut nursery) = nursery else {
-        return failure("start", "this process is no nursery", &[]);
+        return failure("start", "this process is no nursery");
     };
     match nursery.serve(exec) {
         Ok(Role::Session(seed)) => {
@@ -92,27 +92,25 @@ fn rs_nursery_serve(command: Strings) -> Robj {
             "session".into()
         }
         Ok(Role::End) => "end".into(),
-        Err(error) => failure("start", &describe(&error), &[]),
+        Err(error) => failure("start", &describe(&error)),
     }
 }
 
 /// Takes over what the nursery left for a session that is not forked: `list(setup)`, or a failure.
-#[extendr]
-fn rs_session_exec_open() -> Robj {
+fn rs_session_exec_open() -> Value {
     match Seed::from_exec() {
         Ok((seed, file)) => {
             with_far(|far| *far = Far::Seed(seed));
-            list!(setup = Raw::from_bytes(&file.payload)).into()
+            Value::list([("setup", Value::raw(file.payload))])
         }
-        Err(error) => failure("start", &describe(&error), &[]),
+        Err(error) => failure("start", &describe(&error)),
     }
 }
 
 /// Starts the control thread. TRUE, or a failure.
-#[extendr]
-fn rs_session_start() -> Robj {
+fn rs_session_start() -> Value {
     let Far::Seed(seed) = with_far(std::mem::take) else {
-        return failure("start", "this process is no session", &[]);
+        return failure("start", "this process is no session");
     };
     let hook = InterruptHook {
         raise: raise_interrupt,
@@ -123,12 +121,11 @@ fn rs_session_start() -> Robj {
             with_far(|far| *far = Far::Session(Box::leak(Box::new(session))));
             true.into()
         }
-        Err(error) => failure("start", &describe(&error), &[]),
+        Err(error) => failure("start", &describe(&error)),
     }
 }
 
 /// Leaves so much more of the processors to others from now on.
-#[extendr]
 fn rs_session_step_back(nice: i32) {
     with_far(|far| {
         if let Far::Session(session) = far {
@@ -138,116 +135,105 @@ fn rs_session_step_back(nice: i32) {
 }
 
 /// Tells the host that the session waits for tasks. TRUE, or a failure.
-#[extendr]
-fn rs_session_ready() -> Robj {
+fn rs_session_ready() -> Value {
     with_far(|far| match far {
         Far::Session(session) => match session.ready() {
             Ok(()) => true.into(),
-            Err(error) => failure("start", &describe(&error), &[]),
+            Err(error) => failure("start", &describe(&error)),
         },
-        _ => failure("start", "this process is no session", &[]),
+        _ => failure("start", "this process is no session"),
     })
 }
 
 /// Puts the standard descriptors back where they belong. TRUE, or a failure.
-#[extendr]
-fn rs_session_restore_output() -> Robj {
+fn rs_session_restore_output() -> Value {
     with_far(|far| match far {
         Far::Session(session) => match session.restore_output() {
             Ok(()) => true.into(),
-            Err(error) => failure("system", &describe(&error), &[]),
+            Err(error) => failure("system", &describe(&error)),
         },
         _ => true.into(),
     })
 }
 
 /// Tells the host that the session cannot come up.
-#[extendr]
-fn rs_session_failed(phase: &str, message: &str) {
+fn rs_session_failed(phase: Cow<'_, str>, message: Cow<'_, str>) {
     with_far(|far| {
         if let Far::Session(session) = far {
-            session.failed(phase_of(phase), message);
+            session.failed(phase_of(&phase), &message);
         }
     });
 }
 
 /// The id of the running task, or NULL.
-#[extendr]
-fn rs_task_id() -> Robj {
+fn rs_task_id() -> Option<String> {
     with_far(|far| match far {
-        Far::Session(session) => session.current().map(|job| job.label.clone()).into(),
-        _ => ().into(),
+        Far::Session(session) => session.current().map(|job| job.label.clone()),
+        _ => None,
     })
 }
 
 /// How often the running task has begun, or NULL.
-#[extendr]
-fn rs_task_attempt() -> Robj {
+fn rs_task_attempt() -> Option<i32> {
     with_far(|far| match far {
         Far::Session(session) => {
             let number = |number| i32::try_from(number).unwrap_or(i32::MAX);
-            session.current().map(|job| number(job.tries)).into()
+            session.current().map(|job| number(job.tries))
         }
-        _ => ().into(),
+        _ => None,
     })
 }
 
 /// What the random numbers of the running attempt start from: `list(serial, seed)`, or NULL.
-#[extendr]
-fn rs_task_random() -> Robj {
+fn rs_task_random() -> Option<Value> {
     with_far(|far| {
         let Far::Session(session) = far else {
-            return ().into();
+            return None;
         };
-        match (session.current(), session.random_seed()) {
-            (Some(job), Some(seed)) => {
-                list!(serial = job.attempt.task.0 as f64, seed = seed).into()
-            }
-            _ => ().into(),
-        }
+        let serial = session.current()?.attempt.task.0 as f64;
+        let seed = session.random_seed()?;
+        Some(Value::list([
+            ("serial", serial.into()),
+            ("seed", seed.into()),
+        ]))
     })
 }
 
 /// The same for a try of a task of an inline queue, which `token` distinguishes from other queues: a seed.
-#[extendr]
-fn rs_inline_random(token: &str, serial: f64, tries: f64) -> i32 {
+fn rs_inline_random(token: Cow<'_, str>, serial: f64, tries: f64) -> i32 {
     let attempt = AttemptId {
         task: TaskId(serial as u64),
         number: tries as u32,
     };
-    random::seed(random::salt(token), attempt)
+    random::seed(random::salt(&token), attempt)
 }
 
 /// The state of L'Ecuyer's generator after `set.seed(seed)`, so many streams ahead.
-#[extendr]
 fn rs_random_stream(seed: i32, streams: f64) -> Vec<i32> {
     let state = random::stream(seed, streams as u64);
     state.map(|number| number as i32).to_vec()
 }
 
 /// The state of the same generator that is so many streams, and in the last of these so many substreams, ahead of `state`.
-#[extendr]
-fn rs_random_ahead(state: Vec<i32>, streams: f64, substreams: f64) -> Vec<i32> {
+fn rs_random_ahead(state: &[i32], streams: f64, substreams: f64) -> Vec<i32> {
     let mut numbers = [0; 6];
     for (number, given) in numbers.iter_mut().zip(state) {
-        *number = given as u32;
+        *number = *given as u32;
     }
     let state = random::ahead(numbers, streams as u64, substreams as u64);
     state.map(|number| number as i32).to_vec()
 }
 
 /// Notes how far the running task is. Outside a task it does nothing.
-#[extendr]
-fn rs_task_progress(fraction: Rfloat, message: &str) {
+fn rs_task_progress(fraction: f64, message: Cow<'_, str>) {
     with_far(|far| {
         if let Far::Session(session) = far {
-            session.progress(fraction.0, message);
+            session.progress(fraction, &message);
         }
     });
 }
 
 /// Whether this process is a session of a queue.
-#[extendr]
 fn rs_is_worker() -> bool {
     with_far(|far| matches!(far, Far::Session(_)))
 }
@@ -283,25 +269,24 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     text
 }
 
-extendr_module! {
-    mod far;
-    fn rs_stem_serve;
-    fn rs_limit_threads;
-    fn rs_write_title;
-    fn rs_nursery_failed;
-    fn rs_nursery_serve;
-    fn rs_session_exec_open;
-    fn rs_session_start;
-    fn rs_session_step_back;
-    fn rs_session_ready;
-    fn rs_session_restore_output;
-    fn rs_session_failed;
-    fn rs_task_id;
-    fn rs_task_attempt;
-    fn rs_task_progress;
-    fn rs_task_random;
-    fn rs_inline_random;
-    fn rs_random_stream;
-    fn rs_random_ahead;
-    fn rs_is_worker;
+entries! {
+    rs_stem_serve(),
+    rs_limit_threads(variable, count),
+    rs_write_title(title),
+    rs_nursery_failed(phase, message),
+    rs_nursery_serve(command),
+    rs_session_exec_open(),
+    rs_session_start(),
+    rs_session_step_back(nice),
+    rs_session_ready(),
+    rs_session_restore_output(),
+    rs_session_failed(phase, message),
+    rs_task_id(),
+    rs_task_attempt(),
+    rs_task_progress(fraction, message),
+    rs_task_random(),
+    rs_inline_random(token, serial, tries),
+    rs_random_stream(seed, streams),
+    rs_random_ahead(state, streams, substreams),
+    rs_is_worker(),
 }

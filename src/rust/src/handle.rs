@@ -8,14 +8,12 @@ use std::os::raw::c_void;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use extendr_api::prelude::*;
-use extendr_ffi::{
-    R_ClearExternalPtr, R_ExternalPtrAddr, R_MakeExternalPtr, R_NilValue, R_RegisterCFinalizerEx,
-    Rboolean, Rf_install, Rf_protect, Rf_unprotect, SEXP, SEXPTYPE, TYPEOF,
-};
+use extendr_ffi::{R_ClearExternalPtr, R_ExternalPtrAddr, SEXP};
 use taskq_engine::Queue;
 
-use crate::reply::failure;
+use crate::given::{Argument, Given};
+use crate::reply::{failure, failure_with};
+use crate::value::{Owned, Value};
 
 /// All queues of which something may be left, for the end of the session: those with a handle, and those that are ending.
 static QUEUES: Mutex<Vec<Arc<Queue>>> = Mutex::new(Vec::new());
@@ -25,7 +23,7 @@ fn queues() -> MutexGuard<'static, Vec<Arc<Queue>>> {
 }
 
 /// A new handle that owns `queue`.
-pub(crate) fn make(queue: Queue) -> Robj {
+pub(crate) fn make(queue: Queue) -> Value {
     let queue = Arc::new(queue);
     {
         let mut queues = queues();
@@ -33,41 +31,17 @@ pub(crate) fn make(queue: Queue) -> Robj {
         queues.retain(|queue| !queue.is_ours() || Arc::strong_count(queue) > 1 || !queue.is_over());
         queues.push(Arc::clone(&queue));
     }
-    pointer_to(queue, finalize)
+    pointer_to(queue, finalize, abandon)
 }
 
-fn pointer_to(queue: Arc<Queue>, finalizer: unsafe extern "C" fn(SEXP)) -> Robj {
+fn pointer_to(
+    queue: Arc<Queue>,
+    finalizer: unsafe extern "C" fn(SEXP),
+    free: unsafe fn(*mut c_void),
+) -> Value {
     let address = Box::into_raw(Box::new(queue)).cast::<c_void>();
-    // SAFETY: on the R thread; the pointer is protected until extendr's object owns it.
-    unsafe {
-        let pointer = Rf_protect(R_MakeExternalPtr(
-            address,
-            Rf_install(c"taskq_queue".as_ptr()),
-            R_NilValue,
-        ));
-        R_RegisterCFinalizerEx(pointer, Some(finalizer), Rboolean::TRUE);
-        let handle = Robj::from_sexp(pointer);
-        Rf_unprotect(1);
-        handle
-    }
-}
-
-/// The queue of a handle, or the failure to give back.
-pub(crate) fn queue(handle: &Robj) -> std::result::Result<&Queue, Robj> {
-    // SAFETY: on the R thread, on an object that R holds.
-    let address = unsafe {
-        let sexp = handle.get();
-        if TYPEOF(sexp) == SEXPTYPE::EXTPTRSXP {
-            R_ExternalPtrAddr(sexp)
-        } else {
-            std::ptr::null_mut()
-        }
-    };
-    match refuse(address) {
-        Some(refusal) => Err(refusal),
-        // SAFETY: the address is not null, so it is one of `make`'s and not finalized.
-        None => Ok(unsafe { at(address) }),
-    }
+    // SAFETY: all of ours take such an address, and each of them is its end.
+    Value::pointer(unsafe { Owned::new(address, c"taskq_queue", finalizer, free) })
 }
 
 /// The queue at the address of a live handle.
@@ -89,11 +63,11 @@ pub(crate) unsafe fn hold(address: *mut c_void) -> Arc<Queue> {
 }
 
 /// Why the queue at this address must not be used, if so.
-pub(crate) fn refuse(address: *mut c_void) -> Option<Robj> {
+pub(crate) fn refuse(address: *mut c_void) -> Option<Value> {
     if address.is_null() {
         let message =
             "this queue belongs to another R session: it cannot be saved, restored or sent";
-        return Some(failure("closed", message, &[]));
+        return Some(failure("closed", message));
     }
     // SAFETY: not null, see `queue`.
     let queue = unsafe { at(address) };
@@ -102,15 +76,21 @@ pub(crate) fn refuse(address: *mut c_void) -> Option<Robj> {
     }
     let owner = queue.owner();
     let message = format!("this queue belongs to process {owner}, of which this one is a fork");
-    Some(failure("forked", &message, &[("owner", owner.into())]))
+    Some(failure_with(
+        "forked",
+        &message,
+        vec![("owner", owner.into())],
+    ))
 }
 
-/// A handle of the same queue that does not end it: for what is still to come of it.
-pub(crate) fn holder(handle: &Robj) -> std::result::Result<Robj, Robj> {
-    queue(handle)?;
-    // SAFETY: on the R thread; the handle is alive, see `queue`.
-    let address = unsafe { hold(R_ExternalPtrAddr(handle.get())) };
-    Ok(pointer_to(address, let_go))
+/// A handle of the same queue that does not end it, or a failure: for what is still to come of it.
+pub(crate) fn holder(handle: Given<'_>) -> Value {
+    if let Err(refusal) = <&Queue>::take(handle, "handle") {
+        return refusal;
+    }
+    // SAFETY: the handle is alive.
+    let queue = unsafe { hold(handle.address()) };
+    pointer_to(queue, let_go, drop_hold)
 }
 
 /// How long the end waits for the lock of a queue. Another thread holds it for microseconds; but R ends within its handler
@@ -143,36 +123,61 @@ pub(crate) fn end_all(limit: Duration) {
 /// it is, too, before [`end_all`].
 unsafe extern "C" fn finalize(pointer: SEXP) {
     // SAFETY: see `empty`.
-    if let Some(queue) = unsafe { empty(pointer) } {
+    unsafe { empty(pointer, abandon) };
+}
+
+/// As `finalize`, for a [`holder`].
+unsafe extern "C" fn let_go(pointer: SEXP) {
+    // SAFETY: see `empty`.
+    unsafe { empty(pointer, drop_hold) };
+}
+
+/// Takes what it owns out of a handle, and frees it.
+///
+/// # Safety
+/// For finalizers: on the R thread, with what [`pointer_to`] described.
+unsafe fn empty(pointer: SEXP, free: unsafe fn(*mut c_void)) {
+    // SAFETY: see above; an empty pointer was emptied here.
+    unsafe {
+        let address = R_ExternalPtrAddr(pointer);
+        if !address.is_null() {
+            R_ClearExternalPtr(pointer);
+            free(address);
+        }
+    }
+}
+
+/// Ends a queue that nobody can reach any more.
+///
+/// # Safety
+/// An address of [`pointer_to`]'s, not used again.
+unsafe fn abandon(address: *mut c_void) {
+    // SAFETY: see above.
+    let queue = unsafe { open(address) };
+    if let Some(queue) = queue {
         if !queue.abandon_within(LOCKED) {
             std::mem::forget(queue);
         }
     }
 }
 
-/// As `finalize`, for a [`holder`].
-unsafe extern "C" fn let_go(pointer: SEXP) {
-    // SAFETY: see `empty`.
-    drop(unsafe { empty(pointer) });
+/// # Safety
+/// As `abandon`.
+unsafe fn drop_hold(address: *mut c_void) {
+    // SAFETY: see above.
+    drop(unsafe { open(address) });
 }
 
-/// Takes the queue out of a handle; `None` in a fork, where the locks inside may be held for ever.
+/// The queue at an address; `None` in a fork, where the locks inside may be held for ever.
 ///
 /// # Safety
-/// For finalizers: on the R thread, with what [`pointer_to`] made.
-unsafe fn empty(pointer: SEXP) -> Option<Arc<Queue>> {
-    // SAFETY: see above; an empty pointer was emptied here.
-    unsafe {
-        let address = R_ExternalPtrAddr(pointer);
-        if address.is_null() {
-            return None;
-        }
-        R_ClearExternalPtr(pointer);
-        let queue = *Box::from_raw(address.cast::<Arc<Queue>>());
-        if queue.is_ours() {
-            return Some(queue);
-        }
-        std::mem::forget(queue);
-        None
+/// As `abandon`.
+unsafe fn open(address: *mut c_void) -> Option<Arc<Queue>> {
+    // SAFETY: see above.
+    let queue = *unsafe { Box::from_raw(address.cast::<Arc<Queue>>()) };
+    if queue.is_ours() {
+        return Some(queue);
     }
+    std::mem::forget(queue);
+    None
 }

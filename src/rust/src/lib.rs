@@ -1,17 +1,18 @@
 //! The only crate of taskq that knows R.
 //!
-//! # Two ways in from R
-//! - `.Call` of functions in [`host`] and [`far`], registered by extendr: everything that does not serialize, unserialize or wait.
-//! - `.External` of routines in `src/*.c`, which own every R call that can jump, and call [`external`] for the rest: plain
-//!   functions that never panic outwards, and make nothing of R's but the list that tells of a failure.
+//! # How R comes here
+//! Every routine that R calls is in C (`src/*.c`), which owns every call of R that can jump. It calls plain functions of
+//! Rust's that never panic outwards and make nothing of R's: those in [`external`], each for one routine, and the
+//! [`entries`] in [`host`] and [`far`], which R calls by their names through one routine (`src/border.c`), for everything
+//! that does not serialize, unserialize or wait. What they answer is plain data, a [`value`].
 //!
 //! # Rules
 //! - R is called on the R thread only; the engine and the worker do not link to it. Two functions run on other threads, too,
 //!   and call nothing of R: the driver's calls `ring` in `external/bell.rs`, which may touch the bell, under its lock, and the
 //!   function that later has for this; the control thread of a session calls `raise_interrupt` in `far.rs`, which may set
 //!   R's interrupt flag.
-//! - An expected failure is a value ([`reply`]), never an `Err` that extendr would turn into an R error without class and
-//!   with `%` taken as a format.
+//! - Nothing here allocates in R, so R never jumps over a frame of Rust's. What is called of R only reads.
+//! - An expected failure is a value ([`reply`]), which `tq_checked()` in R/conditions.R throws.
 //! - No guard of a lock lives across a call of R.
 
 // No panic may reach R: what can fail says so by its type. (Tests may panic.)
@@ -26,21 +27,15 @@
         clippy::exit
     )
 )]
-#![allow(missing_docs)] // extendr's macro makes a public function without; nothing else here is public.
-
-use extendr_api::prelude::*;
 
 mod buffer;
+mod entries;
 mod external;
 mod far;
 mod functions;
+mod given;
 mod handle;
 mod host;
 mod parcels;
 mod reply;
-
-extendr_module! {
-    mod taskq;
-    use far;
-    use host;
-}
+mod value;

@@ -6,8 +6,7 @@ use std::os::raw::{c_char, c_int, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 
-use extendr_api::prelude::*;
-use extendr_ffi::{R_NilValue, SEXP};
+use extendr_ffi::SEXP;
 use taskq_core::id::TaskId;
 use taskq_core::GoneCause;
 use taskq_core::Outcome;
@@ -16,7 +15,8 @@ use taskq_sys::fault;
 use taskq_sys::payload::Payload;
 
 use super::options;
-use super::{border, Bytes, DONE, EMPTY, FAILED, TIMED_OUT};
+use super::{border, border_with, Bytes, DONE, EMPTY, FAILED, TIMED_OUT};
+use crate::value::Text;
 use crate::{buffer, functions, handle, reply};
 
 /// See `taskq.h`.
@@ -52,9 +52,9 @@ thread_local! {
 /// A done task with its output as text, where that is not just its bytes.
 struct Held {
     task: DoneTask,
-    out: Option<String>,
-    err: Option<String>,
-    tail: Option<String>,
+    out: Option<Text>,
+    err: Option<Text>,
+    tail: Option<Text>,
 }
 
 #[no_mangle]
@@ -76,10 +76,8 @@ extern "C" fn tq_now_ms() -> f64 {
 }
 
 #[no_mangle]
-extern "C" fn tq_refuse_handle(queue: *mut c_void) -> SEXP {
-    // SAFETY: R's constant.
-    let fine = unsafe { R_NilValue };
-    border(fine, || handle::refuse(queue).map_or(fine, into_sexp))
+extern "C" fn tq_refuse_handle(queue: *mut c_void) -> *mut c_void {
+    border_with(|| handle::refuse(queue))
 }
 
 #[no_mangle]
@@ -111,7 +109,7 @@ unsafe extern "C" fn tq_push(
     call: *mut c_void,
     options: SEXP,
     pushed: *mut Bytes,
-) -> SEXP {
+) -> *mut c_void {
     // SAFETY: the C side gives the buffer away, and holds the others: shared bytes, a live queue, null or a string of R's, the
     // list that R/task-options.R has made.
     let (queue, fun, call, task) = unsafe {
@@ -123,11 +121,10 @@ unsafe extern "C" fn tq_push(
         task.label = label.map(Into::into);
         (queue, fun, call, task)
     };
-    // SAFETY: R's constant.
-    border(unsafe { R_NilValue }, || {
+    border_with(|| {
         let Some(call) = call.finish() else {
             let message = "there is no memory for the arguments";
-            return into_sexp(reply::failure("system", message, &[]));
+            return Some(reply::failure("system", message));
         };
         let call = Arc::new(call);
         match queue.push(task, TaskPayload { fun, call }) {
@@ -135,9 +132,9 @@ unsafe extern "C" fn tq_push(
                 *kept = label;
                 // SAFETY: on the caller's stack.
                 unsafe { pushed.write(kept.as_bytes().into()) };
-                std::ptr::null_mut()
+                None
             }),
-            Err(error) => into_sexp(reply::push_failure(&error)),
+            Err(error) => Some(reply::push_failure(&error)),
         }
     })
 }
@@ -192,14 +189,10 @@ unsafe extern "C" fn tq_awaited_free(awaited: *mut c_void) {
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_tell_failure(queue: *mut c_void) -> SEXP {
-    // SAFETY: the C side has checked the handle; R's constant.
-    let (queue, fine) = unsafe { (handle::at(queue), R_NilValue) };
-    border(fine, || {
-        queue
-            .tell_failure()
-            .map_or(fine, |failure| into_sexp(reply::start_failure(&failure)))
-    })
+unsafe extern "C" fn tq_tell_failure(queue: *mut c_void) -> *mut c_void {
+    // SAFETY: the C side has checked the handle.
+    let queue = unsafe { handle::at(queue) };
+    border_with(|| queue.tell_failure().as_ref().map(reply::start_failure))
 }
 
 #[no_mangle]
@@ -318,10 +311,7 @@ unsafe extern "C" fn tq_task(queue: *mut c_void, serial: f64) -> *mut c_void {
     // SAFETY: the C side has checked the handle.
     let queue = unsafe { handle::at(queue) };
     border(std::ptr::null_mut(), || {
-        let Some(payload) = queue.payload(TaskId(serial as u64)) else {
-            return std::ptr::null_mut();
-        };
-        Box::into_raw(Box::new(payload)).cast()
+        hold_sent(queue.payload(TaskId(serial as u64)))
     })
 }
 
@@ -361,7 +351,7 @@ pub(super) fn milliseconds(ms: f64) -> Duration {
     Duration::from_secs_f64(ms / 1e3)
 }
 
-fn hold(task: Option<DoneTask>) -> *mut c_void {
+pub(super) fn hold(task: Option<DoneTask>) -> *mut c_void {
     let Some(task) = task else {
         return std::ptr::null_mut();
     };
@@ -374,8 +364,14 @@ fn hold(task: Option<DoneTask>) -> *mut c_void {
     Box::into_raw(Box::new(held)).cast()
 }
 
-fn text(mended: &Option<String>, bytes: &[u8]) -> Bytes {
-    mended.as_ref().map_or(bytes, String::as_bytes).into()
+pub(super) fn hold_sent(sent: Option<TaskPayload>) -> *mut c_void {
+    sent.map_or(std::ptr::null_mut(), |sent| {
+        Box::into_raw(Box::new(sent)).cast()
+    })
+}
+
+fn text(mended: &Option<Text>, bytes: &[u8]) -> Bytes {
+    mended.as_ref().map_or(bytes, Text::as_bytes).into()
 }
 
 /// A word for why a session died, the signal (0: none) and the exit status (-1: none).
@@ -399,10 +395,4 @@ fn describe_cause(outcome: &Outcome) -> (&'static CStr, c_int, c_int) {
         Outcome::NoWorker => (c"no-worker", 0, -1),
         _ => (c"", 0, -1),
     }
-}
-
-/// The object itself: R has nothing between here and its own protection of the answer that could collect it.
-pub(super) fn into_sexp(object: Robj) -> SEXP {
-    // SAFETY: on the R thread. The object is given back to R before anything is allocated.
-    unsafe { object.get() }
 }

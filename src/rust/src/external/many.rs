@@ -4,12 +4,11 @@ use std::ffi::CStr;
 use std::os::raw::{c_char, c_int, c_void};
 use std::sync::Arc;
 
-use extendr_ffi::{R_NilValue, SEXP};
+use extendr_ffi::SEXP;
 use taskq_core::Submission;
 use taskq_engine::{Function, TaskPayload};
 
-use super::host::into_sexp;
-use super::{border, options, Bytes};
+use super::{border, border_with, options, Bytes};
 use crate::{buffer, functions, handle, reply};
 
 /// Tasks on their way into a queue: what they have in common, and what each has of its own.
@@ -74,20 +73,17 @@ unsafe extern "C" fn tq_many_add(
 
 /// Takes what was added.
 #[no_mangle]
-unsafe extern "C" fn tq_many_push(queue: *mut c_void, many: *mut c_void) -> SEXP {
-    // SAFETY: the C side has checked the handle; the other is one of `tq_many_new`'s; R's constant.
-    let (queue, many, fault) = unsafe {
-        let many = &mut *many.cast::<Many>();
-        (handle::at(queue), many, R_NilValue)
-    };
-    border(fault, || {
+unsafe extern "C" fn tq_many_push(queue: *mut c_void, many: *mut c_void) -> *mut c_void {
+    // SAFETY: the C side has checked the handle; the other is one of `tq_many_new`'s.
+    let (queue, many) = unsafe { (handle::at(queue), &mut *many.cast::<Many>()) };
+    border_with(|| {
         let tasks = std::mem::take(&mut many.tasks);
         match queue.push_many(tasks) {
             Ok(labels) => {
                 many.labels = labels;
-                std::ptr::null_mut()
+                None
             }
-            Err(error) => into_sexp(reply::push_failure(&error)),
+            Err(error) => Some(reply::push_failure(&error)),
         }
     })
 }

@@ -3,13 +3,12 @@
 use std::os::raw::{c_int, c_void};
 use std::time::Duration;
 
-use extendr_ffi::{R_NilValue, SEXP};
 use taskq_core::batches::{Batch, Took};
 use taskq_core::id::TaskId;
 use taskq_engine::{Map, MapOutcome};
 
-use super::host::{into_sexp, milliseconds};
-use super::{border, AGAIN, DONE, EMPTY, FAILED, TIMED_OUT};
+use super::host::milliseconds;
+use super::{border, border_with, AGAIN, DONE, EMPTY, FAILED, TIMED_OUT};
 use crate::{buffer, functions, handle, reply};
 
 /// See `taskq.h`.
@@ -40,18 +39,18 @@ unsafe extern "C" fn tq_map_new(
     length: f64,
     fixed: f64,
     into: *mut *mut c_void,
-) -> SEXP {
-    // SAFETY: the C side has checked the handle, and holds the shared bytes; R's constant.
-    let (queue, work, fine) = unsafe { (handle::hold(queue), functions::hold(work), R_NilValue) };
-    border(fine, || {
+) -> *mut c_void {
+    // SAFETY: the C side has checked the handle, and holds the shared bytes.
+    let (queue, work) = unsafe { (handle::hold(queue), functions::hold(work)) };
+    border_with(|| {
         let fixed = (fixed > 0.0).then_some(fixed as u64);
         let map = match Map::new(&queue, work, length as u64, fixed) {
             Ok(map) => map,
-            Err(error) => return into_sexp(reply::push_failure(&error)),
+            Err(error) => return Some(reply::push_failure(&error)),
         };
         // SAFETY: on the caller's stack.
         unsafe { into.write(Box::into_raw(Box::new(map)).cast()) };
-        fine
+        None
     })
 }
 
@@ -76,18 +75,15 @@ unsafe extern "C" fn tq_map_next(map: *mut c_void, into: *mut BatchInfo) -> c_in
 
 /// Pushes the planned batch.
 #[no_mangle]
-unsafe extern "C" fn tq_map_push(map: *mut c_void, call: *mut c_void) -> SEXP {
-    // SAFETY: one of `tq_map_new`'s; the C side gives the buffer away; R's constant.
-    let (map, call, fine) = unsafe { (map_at(map), buffer::take(call), R_NilValue) };
-    border(fine, || {
+unsafe extern "C" fn tq_map_push(map: *mut c_void, call: *mut c_void) -> *mut c_void {
+    // SAFETY: one of `tq_map_new`'s; the C side gives the buffer away.
+    let (map, call) = unsafe { (map_at(map), buffer::take(call)) };
+    border_with(|| {
         let Some(call) = call.finish() else {
             let message = "there is no memory for the elements";
-            return into_sexp(reply::failure("system", message, &[]));
+            return Some(reply::failure("system", message));
         };
-        match map.push(call) {
-            Ok(()) => fine,
-            Err(error) => into_sexp(reply::push_failure(&error)),
-        }
+        map.push(call).err().as_ref().map(reply::push_failure)
     })
 }
 

@@ -1,51 +1,45 @@
 //! How a queue is to be: reads the list that `tq_open()` in R/queue-control.R makes.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use extendr_api::prelude::*;
 use taskq_core::{Config as SchedulerConfig, TaskOptions};
 use taskq_engine::Config;
 
 use crate::external::bell;
 use crate::external::options::{duration, whole};
+use crate::given::{Argument, Given};
 
 /// The configuration of a queue, or what is wrong with the list.
-pub(super) fn read(config: &List) -> std::result::Result<Config, String> {
+pub(super) fn read(config: Given<'_>) -> Result<Config, String> {
     let item = |name: &str| {
         config
-            .dollar(name)
-            .map_err(|_| format!("the configuration lacks `{name}`"))
+            .field(name)
+            .ok_or_else(|| format!("the configuration lacks `{name}`"))
     };
-    let text = |name: &str| {
-        item(name)?
-            .as_str()
-            .map(str::to_owned)
-            .ok_or_else(|| format!("`{name}` is no string"))
-    };
-    let strings = |name: &str| -> std::result::Result<Vec<OsString>, String> {
-        let values = item(name)?;
-        Ok(values
-            .as_str_vector()
-            .unwrap_or_default()
-            .into_iter()
-            .map(OsString::from)
+    let strings = |name: &str| -> Result<Vec<OsString>, String> {
+        let values = Vec::<&CStr>::read(item(name)?).unwrap_or_default();
+        let bytes = values.into_iter().map(CStr::to_bytes);
+        Ok(bytes
+            .map(|bytes| OsStr::from_bytes(bytes).to_owned())
             .collect())
     };
+    let text = |name: &str| {
+        let text = strings(name)?.pop();
+        text.ok_or_else(|| format!("`{name}` is no string"))
+    };
     let env = item("env")?;
-    let names = env.names().into_iter().flatten().map(OsString::from);
+    let names = env.names().into_iter().map(OsString::from_vec);
     let added: Vec<_> = names.zip(strings("env")?).collect();
     let mut environment: Vec<_> = std::env::vars_os()
         .filter(|(name, _)| !is_left_out(name))
         .collect();
     environment.retain(|(name, _)| !added.iter().any(|(other, _)| other == name));
     environment.extend(added);
-    let number = |name: &str| {
-        item(name)?
-            .as_real()
-            .ok_or_else(|| format!("`{name}` is no number"))
-    };
+    let number =
+        |name: &str| f64::read(item(name)?).ok_or_else(|| format!("`{name}` is no number"));
     Ok(Config {
         command: strings("command")?,
         env: environment,
@@ -56,7 +50,7 @@ pub(super) fn read(config: &List) -> std::result::Result<Config, String> {
             .map(PathBuf::from)
             .collect(),
         parent_dir: PathBuf::from(text("tempdir")?),
-        setup: item("setup")?.as_raw_slice().unwrap_or_default().to_vec(),
+        setup: <&[u8]>::read(item("setup")?).unwrap_or_default().to_vec(),
         output_limit: Config::OUTPUT_LIMIT,
         stderr_tail: Config::STDERR_TAIL,
         task_defaults: TaskOptions {

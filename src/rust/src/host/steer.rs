@@ -1,73 +1,56 @@
 //! Changing the course of tasks and workers.
 
-use extendr_api::prelude::*;
 use taskq_core::id::TaskId;
 use taskq_core::{QueueState, SubmitError};
 use taskq_engine::Queue;
 
+use super::grace;
 use super::watch::task_ids;
-use super::{grace, with};
+use crate::entries::entries;
 use crate::reply::{self, start_failure};
+use crate::value::Value;
 
 /// Ends tasks. A logical vector named by their ids: whether each was not done before.
-#[extendr]
-fn rs_queue_cancel(handle: Robj, tasks: Doubles, grace_ms: f64) -> Robj {
-    with(&handle, |queue| {
-        let tasks: Vec<TaskId> = task_ids(&tasks).collect();
-        let (names, ended): (Vec<String>, Vec<bool>) =
-            queue.cancel(&tasks, grace(grace_ms)).into_iter().unzip();
-        let mut answer: Robj = ended.iter().copied().collect::<Logicals>().into();
-        // A name for each element: this cannot fail.
-        let _ = answer.set_names(names);
-        answer
-    })
+fn rs_queue_cancel(queue: &Queue, tasks: &[f64], grace_ms: f64) -> Value {
+    let tasks: Vec<TaskId> = task_ids(tasks).collect();
+    let (names, ended): (Vec<String>, Vec<bool>) =
+        queue.cancel(&tasks, grace(grace_ms)).into_iter().unzip();
+    Value::logicals(ended).with_names(names)
 }
 
 /// Changes the number of workers. A failure when there will be none any more; so do the next two.
-#[extendr]
-fn rs_queue_resize(handle: Robj, workers: i32, max_workers: i32) -> Robj {
-    with_live(&handle, |queue| {
-        let count = |n: i32| u32::try_from(n).unwrap_or(0);
-        queue.resize(count(workers), count(max_workers));
-        ().into()
-    })
+fn rs_queue_resize(queue: &Queue, workers: i32, max_workers: i32) -> Value {
+    let count = |n: i32| u32::try_from(n).unwrap_or(0);
+    with_live(queue, || queue.resize(count(workers), count(max_workers)))
 }
 
 /// Stops handing out tasks.
-#[extendr]
-fn rs_queue_pause(handle: Robj) -> Robj {
-    with_live(&handle, |queue| {
-        queue.pause();
-        ().into()
-    })
+fn rs_queue_pause(queue: &Queue) -> Value {
+    with_live(queue, || queue.pause())
 }
 
 /// Hands out tasks again.
-#[extendr]
-fn rs_queue_resume(handle: Robj) -> Robj {
-    with_live(&handle, |queue| {
-        queue.resume();
-        ().into()
-    })
+fn rs_queue_resume(queue: &Queue) -> Value {
+    with_live(queue, || queue.resume())
 }
 
 /// For what is of no use to a queue that is closed or has failed: that is refused as a push is.
-fn with_live(handle: &Robj, body: impl FnOnce(&Queue) -> Robj) -> Robj {
-    with(handle, |queue| match queue.state() {
-        QueueState::Open => body(queue),
-        QueueState::Failed => queue
-            .failure()
-            .map_or_else(|| ().into(), |failure| start_failure(&failure)),
+fn with_live(queue: &Queue, body: impl FnOnce()) -> Value {
+    match queue.state() {
+        QueueState::Open => {
+            body();
+            Value::null()
+        }
+        QueueState::Failed => queue.failure().as_ref().map(start_failure).into(),
         QueueState::Closing | QueueState::Closed => {
             reply::push_failure(&SubmitError::Closed.into())
         }
-    })
+    }
 }
 
-extendr_module! {
-    mod steer;
-    fn rs_queue_cancel;
-    fn rs_queue_resize;
-    fn rs_queue_pause;
-    fn rs_queue_resume;
+entries! {
+    rs_queue_cancel(queue, tasks, grace_ms),
+    rs_queue_resize(queue, workers, max_workers),
+    rs_queue_pause(queue),
+    rs_queue_resume(queue),
 }

@@ -1,140 +1,176 @@
-//! The columns of the tables of tasks and of workers, and the sums of a queue's life.
+//! A queue at one moment: the columns of the tables of tasks and of workers, and the sums of a queue's life. What one
+//! function answers was so at the same time.
 
-use extendr_api::prelude::*;
-use taskq_core::{Outcome, SeatState, TaskPhase};
-use taskq_engine::{SeatRow, TaskRow};
+use taskq_core::{Outcome, QueueState, SeatState, TaskPhase};
+use taskq_engine::{Detail, Queue, SeatRow, Snapshot, TaskRow};
 
-use super::{progress, with};
+use super::watch::{fraction, message};
+use crate::entries::entries;
+use crate::external::objects;
+use crate::reply::start_failure;
+use crate::value::Value;
 
-/// The columns of the table of tasks, oldest push first.
-#[extendr]
-fn rs_queue_tasks(handle: Robj) -> Robj {
-    with(&handle, |queue| {
-        let rows = queue.tasks();
-        let column = |cell: fn(&TaskRow) -> Rfloat| rows.iter().map(cell).collect::<Doubles>();
-        list!(
-            serial = column(|row| Rfloat::from(row.id.0 as f64)),
-            id = rows
-                .iter()
-                .map(|row| row.label.as_str())
-                .collect::<Strings>(),
-            state = rows
-                .iter()
-                .map(|row| phase_word(row.phase))
-                .collect::<Strings>(),
-            worker = rows
-                .iter()
-                .map(|row| Rint::from(row.pid))
-                .collect::<Integers>(),
-            tag = rows
-                .iter()
-                .map(|row| row.tag.as_deref().map_or_else(Rstr::na, Rstr::from))
-                .collect::<Strings>(),
-            priority = rows
-                .iter()
-                .map(|row| Rint::from(row.priority))
-                .collect::<Integers>(),
-            progress = column(|row| row
-                .progress
-                .as_ref()
-                .map_or_else(Rfloat::na, |told| progress::fraction(told.fraction))),
-            message = rows
-                .iter()
-                .map(|row| row
-                    .progress
-                    .as_ref()
-                    .map_or_else(Rstr::na, |told| progress::message(&told.message)))
-                .collect::<Strings>(),
-            status = rows
-                .iter()
-                .map(|row| row.outcome.as_ref().map_or_else(Rstr::na, status_word))
-                .collect::<Strings>(),
-            tries = rows
-                .iter()
-                .map(|row| Rint::from(i32::try_from(row.tries).unwrap_or(i32::MAX)))
-                .collect::<Integers>(),
-            queued = column(|row| Rfloat::from(row.queued)),
-            started = column(|row| Rfloat::from(row.started)),
-            finished = column(|row| Rfloat::from(row.finished))
-        )
-        .into()
-    })
+/// `list(tasks, seats, state)`: the columns of the table of tasks, oldest push first; those of the table of workers, by
+/// number; and the word for the queue's state.
+fn rs_queue_tasks(queue: &Queue) -> Value {
+    let now = queue.snapshot(Detail::Tasks);
+    Value::list([
+        ("seats", seats(&now.seats)),
+        ("state", state_word(&now).into()),
+        ("tasks", tasks(now.tasks)),
+    ])
 }
 
-/// The columns of the table of workers, by number.
-#[extendr]
-fn rs_queue_seats(handle: Robj) -> Robj {
-    with(&handle, |queue| {
-        let rows = queue.seats();
-        let usage: Vec<_> = rows
-            .iter()
-            .map(|row| row.pid.and_then(taskq_sys::process::usage))
-            .collect();
-        let seat = |row: &SeatRow| Rint::from(i32::try_from(row.seat).unwrap_or(i32::MAX));
-        list!(
-            seat = rows.iter().map(seat).collect::<Integers>(),
-            state = rows
-                .iter()
-                .map(|row| idle_row_word(row.state))
-                .collect::<Strings>(),
-            worker = rows
-                .iter()
-                .map(|row| Rint::from(row.pid))
-                .collect::<Integers>(),
-            task = rows
-                .iter()
-                .map(|row| row.task.as_deref().map_or_else(Rstr::na, Rstr::from))
-                .collect::<Strings>(),
-            tasks_done = rows
-                .iter()
-                .map(|row| Rfloat::from(row.tasks_done as f64))
-                .collect::<Doubles>(),
-            started = rows
-                .iter()
-                .map(|row| Rfloat::from(row.started))
-                .collect::<Doubles>(),
-            rss = usage
-                .iter()
-                .map(|usage| Rfloat::from(usage.map(|usage| usage.rss as f64)))
-                .collect::<Doubles>(),
-            cpu = usage
-                .iter()
-                .map(|usage| Rfloat::from(usage.map(|usage| usage.cpu_us as f64 / 1e6)))
-                .collect::<Doubles>(),
-            activity = rows
-                .iter()
-                .map(|row| activity_word(row.state))
-                .collect::<Strings>()
-        )
-        .into()
-    })
+/// The same with `objects`: what these tasks are made of, for C_tq_objects.
+fn rs_queue_objects(queue: &Queue) -> Value {
+    let now = queue.snapshot(Detail::Objects);
+    Value::list([
+        ("seats", seats(&now.seats)),
+        ("state", state_word(&now).into()),
+        ("tasks", tasks(now.tasks)),
+        ("objects", objects::hold_all(now.objects)),
+    ])
 }
 
-/// What the queue has done in all its life.
-#[extendr]
-fn rs_queue_totals(handle: Robj) -> Robj {
-    with(&handle, |queue| {
-        let totals = queue.totals();
-        list!(
-            submitted = totals.submitted as f64,
-            taken = totals.taken as f64,
-            success = totals.success as f64,
-            error = (totals.error + totals.no_worker) as f64,
-            crash = totals.crash as f64,
-            timeout = totals.timeout as f64,
-            cancelled = totals.cancelled as f64,
-            skipped = totals.skipped as f64,
-            retries = totals.retries as f64,
-            sessions_ready = totals.sessions_ready as f64,
-            sessions_died = totals.sessions_died as f64,
-            sessions_recycled = totals.sessions_recycled as f64,
-            attempts = totals.attempts as f64,
-            begun = totals.begun as f64,
-            run_time = totals.run_time.as_secs_f64(),
-            wait_time = totals.wait_time.as_secs_f64()
-        )
-        .into()
-    })
+/// `list(state, failure, counts, seats)`: the word for the queue's state; why the pool has failed, if it has; how many tasks
+/// wait, run and are done; and the columns of the table of workers, by number.
+fn rs_queue_seats(queue: &Queue) -> Value {
+    let now = queue.snapshot(Detail::Seats);
+    Value::list([
+        ("state", state_word(&now).into()),
+        ("failure", now.failure.as_ref().map(start_failure).into()),
+        ("counts", counts(&now)),
+        ("seats", seats(&now.seats)),
+    ])
+}
+
+/// `list(state, counts, totals)`: what the queue is now, and what it has done in all its life.
+fn rs_queue_totals(queue: &Queue) -> Value {
+    let now = queue.snapshot(Detail::Sums);
+    let totals = &now.totals;
+    let all = Value::list([
+        ("submitted", (totals.submitted as f64).into()),
+        ("taken", (totals.taken as f64).into()),
+        ("success", (totals.success as f64).into()),
+        ("error", ((totals.error + totals.no_worker) as f64).into()),
+        ("crash", (totals.crash as f64).into()),
+        ("timeout", (totals.timeout as f64).into()),
+        ("cancelled", (totals.cancelled as f64).into()),
+        ("skipped", (totals.skipped as f64).into()),
+        ("retries", (totals.retries as f64).into()),
+        ("sessions_ready", (totals.sessions_ready as f64).into()),
+        ("sessions_died", (totals.sessions_died as f64).into()),
+        (
+            "sessions_recycled",
+            (totals.sessions_recycled as f64).into(),
+        ),
+        ("attempts", (totals.attempts as f64).into()),
+        ("begun", (totals.begun as f64).into()),
+        ("run_time", totals.run_time.as_secs_f64().into()),
+        ("wait_time", totals.wait_time.as_secs_f64().into()),
+    ]);
+    Value::list([
+        ("state", state_word(&now).into()),
+        ("counts", counts(&now)),
+        ("totals", all),
+    ])
+}
+
+fn counts(now: &Snapshot) -> Value {
+    let counts = &now.counts;
+    Value::integers([counts.waiting, counts.running, counts.done].map(Some))
+}
+
+/// The names go into the table as they are: a table may have a million of them.
+fn tasks(mut rows: Vec<TaskRow>) -> Value {
+    let labels: Vec<String> = rows
+        .iter_mut()
+        .map(|row| std::mem::take(&mut row.label))
+        .collect();
+    let tags: Vec<Option<String>> = rows.iter_mut().map(|row| row.tag.take()).collect();
+    let doubles = |cell: fn(&TaskRow) -> Option<f64>| Value::doubles(rows.iter().map(cell));
+    let words = |cell: fn(&TaskRow) -> Option<&'static str>| Value::strings(rows.iter().map(cell));
+    let progress = rows.iter().map(|row| row.progress.as_ref());
+    Value::list([
+        ("serial", doubles(|row| Some(row.id.0 as f64))),
+        ("id", labels.into()),
+        ("state", words(|row| Some(phase_word(row.phase)))),
+        ("worker", Value::integers(rows.iter().map(|row| row.pid))),
+        ("tag", Value::strings(tags)),
+        (
+            "priority",
+            Value::integers(rows.iter().map(|row| Some(row.priority))),
+        ),
+        (
+            "progress",
+            Value::doubles(
+                progress
+                    .clone()
+                    .map(|told| told.map(|told| fraction(told.fraction))),
+            ),
+        ),
+        (
+            "message",
+            Value::strings(progress.map(|told| told.and_then(|told| message(&told.message)))),
+        ),
+        ("status", words(|row| row.outcome.as_ref().map(status_word))),
+        (
+            "tries",
+            Value::integers(rows.iter().map(|row| Some(row.tries))),
+        ),
+        ("queued", doubles(|row| Some(row.queued))),
+        ("started", doubles(|row| row.started)),
+        ("finished", doubles(|row| row.finished)),
+    ])
+}
+
+fn seats(rows: &[SeatRow]) -> Value {
+    let usage: Vec<_> = rows
+        .iter()
+        .map(|row| row.pid.and_then(taskq_sys::process::usage))
+        .collect();
+    let usage = usage.iter();
+    let doubles = |cell: fn(&SeatRow) -> Option<f64>| Value::doubles(rows.iter().map(cell));
+    let words = |cell: fn(SeatState) -> &'static str| {
+        Value::strings(rows.iter().map(|row| Some(cell(row.state))))
+    };
+    Value::list([
+        (
+            "seat",
+            Value::integers(rows.iter().map(|row| Some(row.seat))),
+        ),
+        ("state", words(idle_row_word)),
+        ("worker", Value::integers(rows.iter().map(|row| row.pid))),
+        (
+            "task",
+            Value::strings(rows.iter().map(|row| row.task.clone())),
+        ),
+        ("tasks_done", doubles(|row| Some(row.tasks_done as f64))),
+        ("started", doubles(|row| row.started)),
+        (
+            "rss",
+            Value::doubles(
+                usage
+                    .clone()
+                    .map(|usage| usage.map(|usage| usage.rss as f64)),
+            ),
+        ),
+        (
+            "cpu",
+            Value::doubles(usage.map(|usage| usage.map(|usage| usage.cpu_us as f64 / 1e6))),
+        ),
+        ("activity", words(activity_word)),
+    ])
+}
+
+pub(super) fn state_word(now: &Snapshot) -> &'static str {
+    match now.state {
+        QueueState::Open if now.is_paused => "paused",
+        QueueState::Open => "open",
+        QueueState::Failed => "failed",
+        QueueState::Closing => "closing",
+        QueueState::Closed => "closed",
+    }
 }
 
 fn phase_word(phase: TaskPhase) -> &'static str {
@@ -145,8 +181,8 @@ fn phase_word(phase: TaskPhase) -> &'static str {
     }
 }
 
-fn status_word(outcome: &Outcome) -> Rstr {
-    outcome.word().to_str().unwrap_or_default().into()
+fn status_word(outcome: &Outcome) -> &'static str {
+    outcome.word().to_str().unwrap_or_default()
 }
 
 /// What the idle row of a worker shows, in the article's words.
@@ -167,9 +203,9 @@ fn activity_word(state: SeatState) -> &'static str {
     }
 }
 
-extendr_module! {
-    mod tables;
-    fn rs_queue_tasks;
-    fn rs_queue_seats;
-    fn rs_queue_totals;
+entries! {
+    rs_queue_tasks(queue),
+    rs_queue_objects(queue),
+    rs_queue_seats(queue),
+    rs_queue_totals(queue),
 }

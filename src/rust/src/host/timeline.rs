@@ -1,117 +1,101 @@
 //! What ran, runs and waits: as columns for R's pictures, and as a file for others.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use extendr_api::prelude::*;
-use taskq_engine::{trace, Bar, Life, Timeline};
+use taskq_core::id::Time;
+use taskq_engine::{trace, Bar, Life, Queue, Timeline};
 
-use super::with;
-use crate::reply::failure;
+use crate::entries::entries;
+use crate::reply::failure_with;
+use crate::value::Value;
 
 /// The columns of `tq_timeline()` in R/queue-timeline.R, which describes them.
-#[extendr]
-fn rs_queue_timeline(handle: Robj) -> Robj {
-    with(&handle, |queue| {
-        let timeline = queue.timeline();
-        let date = |time| timeline.calendar(time);
-        let unlisted = timeline.unlisted.iter();
-        list!(
-            bars = bars(&timeline),
-            sessions = sessions(&timeline),
-            unlisted = unlisted
-                .map(|&time| Rfloat::from(date(time)))
-                .collect::<Doubles>(),
-            forgotten_until = Rfloat::from(timeline.forgotten_until.map(date)),
-            origin = date(timeline.origin),
-            now = date(timeline.now),
-            inline = queue.is_inline()
-        )
-        .into()
-    })
+fn rs_queue_timeline(queue: &Queue) -> Value {
+    let timeline = queue.timeline();
+    let date = |time| timeline.calendar(time);
+    let unlisted = timeline.unlisted.iter().map(|&time| Some(date(time)));
+    Value::list([
+        ("bars", bars(&timeline)),
+        ("sessions", sessions(&timeline)),
+        ("unlisted", Value::doubles(unlisted)),
+        (
+            "forgotten_until",
+            Value::doubles([timeline.forgotten_until.map(date)]),
+        ),
+        ("origin", date(timeline.origin).into()),
+        ("now", date(timeline.now).into()),
+        ("inline", queue.is_inline().into()),
+    ])
 }
 
 /// Writes the same as a trace to the file with these bytes as its path; NULL, or a failure.
-#[extendr]
-fn rs_queue_trace(handle: Robj, name: &str, path: Raw) -> Robj {
-    with(&handle, |queue| {
-        let path = Path::new(OsStr::from_bytes(path.as_slice()));
-        match trace::write(&queue.timeline(), name, queue.is_inline(), path) {
-            Ok(()) => ().into(),
-            Err(error) => {
-                let path = path.to_string_lossy();
-                let message = format!("cannot write the trace to '{path}': {error}");
-                failure("system", &message, &[("path", path.as_ref().into())])
-            }
-        }
+fn rs_queue_trace(queue: &Queue, name: Cow<'_, str>, path: &[u8]) -> Result<(), Value> {
+    let path = Path::new(OsStr::from_bytes(path));
+    trace::write(&queue.timeline(), &name, queue.is_inline(), path).map_err(|error| {
+        let path = path.to_string_lossy();
+        let message = format!("cannot write the trace to '{path}': {error}");
+        failure_with("system", &message, vec![("path", path.into_owned().into())])
     })
 }
 
-fn bars(timeline: &Timeline) -> List {
+fn bars(timeline: &Timeline) -> Value {
     let rows = &timeline.bars;
-    let date = |time: Option<_>| Rfloat::from(time.map(|time| timeline.calendar(time)));
-    let whole = |number: Option<u32>| Rint::from(number.and_then(|n| i32::try_from(n).ok()));
-    let word = |word: Option<&str>| word.map_or_else(Rstr::na, Rstr::from);
-    let words = |cell: fn(&Bar) -> Option<&str>| {
-        let cells = rows.iter().map(|bar| word(cell(bar)));
-        cells.collect::<Strings>()
+    let dates = |cell: fn(&Bar) -> Option<Time>| {
+        Value::doubles(
+            rows.iter()
+                .map(|bar| cell(bar).map(|time| timeline.calendar(time))),
+        )
     };
-    list!(
-        id = words(|bar| Some(&*bar.name)),
-        tag = words(|bar| bar.tag.as_deref()),
-        lane = rows.iter().map(|bar| whole(bar.seat)).collect::<Integers>(),
-        worker = rows
-            .iter()
-            .map(|bar| Rint::from(bar.pid))
-            .collect::<Integers>(),
-        tries = rows
-            .iter()
-            .map(|bar| whole(Some(bar.tries)))
-            .collect::<Integers>(),
-        queued = rows
-            .iter()
-            .map(|bar| date(Some(bar.queued)))
-            .collect::<Doubles>(),
-        began = rows.iter().map(|bar| date(bar.began)).collect::<Doubles>(),
-        ended = rows.iter().map(|bar| date(bar.ended)).collect::<Doubles>(),
-        status = words(|bar| Some(bar.state.word())),
-        outcome = words(|bar| bar.state.outcome_word())
-    )
+    let whole = |cell: fn(&Bar) -> Option<u32>| Value::integers(rows.iter().map(cell));
+    let words = |cell: fn(&Bar) -> Option<&'static str>| Value::strings(rows.iter().map(cell));
+    Value::list([
+        (
+            "id",
+            Value::strings(rows.iter().map(|bar| Some(bar.name.to_string()))),
+        ),
+        (
+            "tag",
+            Value::strings(rows.iter().map(|bar| bar.tag.as_deref().map(str::to_owned))),
+        ),
+        ("lane", whole(|bar| bar.seat)),
+        ("worker", Value::integers(rows.iter().map(|bar| bar.pid))),
+        ("tries", whole(|bar| Some(bar.tries))),
+        ("queued", dates(|bar| Some(bar.queued))),
+        ("began", dates(|bar| bar.began)),
+        ("ended", dates(|bar| bar.ended)),
+        ("status", words(|bar| Some(bar.state.word()))),
+        ("outcome", words(|bar| bar.state.outcome_word())),
+    ])
 }
 
-fn sessions(timeline: &Timeline) -> List {
+fn sessions(timeline: &Timeline) -> Value {
     let rows = &timeline.sessions;
-    let date = |time: Option<_>| Rfloat::from(time.map(|time| timeline.calendar(time)));
-    let doubles = |cell: fn(&Life) -> Option<_>| {
-        let cells = rows.iter().map(|life| date(cell(life)));
-        cells.collect::<Doubles>()
+    let dates = |cell: fn(&Life) -> Option<Time>| {
+        Value::doubles(
+            rows.iter()
+                .map(|life| cell(life).map(|time| timeline.calendar(time))),
+        )
     };
-    list!(
-        lane = rows
-            .iter()
-            .map(|life| Rint::from(i32::try_from(life.seat).ok()))
-            .collect::<Integers>(),
-        worker = rows
-            .iter()
-            .map(|life| Rint::from(life.pid))
-            .collect::<Integers>(),
-        launched = doubles(|life| Some(life.launched)),
-        ready = doubles(|life| life.ready),
-        ended = doubles(|life| life.end.map(|(at, _)| at)),
-        how = rows
-            .iter()
-            .map(|life| life.end.map_or_else(Rstr::na, |(_, end)| end.word().into()))
-            .collect::<Strings>(),
-        code = rows
-            .iter()
-            .map(|life| Rint::from(life.end.and_then(|(_, end)| end.code())))
-            .collect::<Integers>()
-    )
+    let whole = |cell: fn(&Life) -> Option<i32>| Value::integers(rows.iter().map(cell));
+    let how = rows.iter().map(|life| life.end.map(|(_, end)| end.word()));
+    Value::list([
+        ("lane", whole(|life| i32::try_from(life.seat).ok())),
+        ("worker", whole(|life| life.pid)),
+        ("launched", dates(|life| Some(life.launched))),
+        ("ready", dates(|life| life.ready)),
+        ("ended", dates(|life| life.end.map(|(at, _)| at))),
+        ("how", Value::strings(how)),
+        (
+            "code",
+            whole(|life| life.end.and_then(|(_, end)| end.code())),
+        ),
+    ])
 }
 
-extendr_module! {
-    mod timeline;
-    fn rs_queue_timeline;
-    fn rs_queue_trace;
+entries! {
+    rs_queue_timeline(queue),
+    rs_queue_trace(queue, name, path),
 }

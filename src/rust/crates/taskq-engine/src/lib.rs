@@ -62,7 +62,7 @@ pub use function::Function;
 pub use history::{Asked, Bar, BarState, Life, LifeEnd};
 pub use output::Captured;
 pub use queue::{
-    Awaited, InlineStep, InlineTask, Map, MapOutcome, OutputNews, Queue, SeatRow, Stretch, TaskRow,
-    Timeline, WaitOutcome,
+    Awaited, Detail, InlineStep, InlineTask, Map, MapOutcome, OutputNews, Queue, SeatRow, Snapshot,
+    Stretch, TaskObjects, TaskRow, Timeline, WaitOutcome,
 };
 pub use record::{DoneTask, Ending, TaskPayload};

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use taskq_core::id::TaskId;
-use taskq_core::{Counts, Input, QueueState, Scheduler, Submission, TaskOptions, Totals};
+use taskq_core::{Counts, Input, QueueState, Scheduler, Submission, TaskOptions};
 use taskq_sys::board::Board;
 use taskq_sys::{fds, process};
 
@@ -37,7 +37,7 @@ mod watch;
 pub use inline::{InlineStep, InlineTask};
 pub use map::{Map, MapOutcome};
 pub use output::{OutputNews, Stretch};
-pub use tables::{SeatRow, TaskRow};
+pub use tables::{Detail, SeatRow, Snapshot, TaskObjects, TaskRow};
 pub use timeline::Timeline;
 pub use watch::{Awaited, WaitOutcome};
 
@@ -192,12 +192,6 @@ impl Queue {
     #[must_use]
     pub fn default_options(&self) -> &TaskOptions {
         &self.shared.config.task_defaults
-    }
-
-    /// What the queue has done in all its life.
-    #[must_use]
-    pub fn totals(&self) -> Totals {
-        *self.shared.lock().sched.totals()
     }
 
     /// How many sessions there will be at once when there is enough to do.

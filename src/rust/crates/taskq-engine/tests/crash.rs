@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{parent_of, stderr, text, wait_for, Fixture, Options, DEADLINE};
 use taskq_core::{GoneCause, Outcome, QueueState};
-use taskq_engine::WaitOutcome;
+use taskq_engine::{Detail, WaitOutcome};
 use taskq_sys::process::tagged;
 use taskq_wire::message::{ProcessEnd, StartPhase};
 
@@ -150,13 +150,19 @@ fn all_sessions_killed_at_once_are_replaced() {
         fixture.push(Some(&format!("victim-{i}")), "print go;stubborn 60000");
     }
     // Only a session that dies in a task takes that with it: so all are to have begun.
-    for row in fixture.queue().tasks() {
+    for row in fixture.queue().snapshot(Detail::Tasks).tasks {
         wait_for("the victim to begin", || {
             let (stdout, _) = fixture.queue().output(row.id)?;
             (stdout.bytes == b"go").then_some(())
         });
     }
-    for pid in fixture.queue().tasks().iter().filter_map(|row| row.pid) {
+    for pid in fixture
+        .queue()
+        .snapshot(Detail::Tasks)
+        .tasks
+        .iter()
+        .filter_map(|row| row.pid)
+    {
         taskq_sys::process::kill(pid, 9).expect("it lives");
     }
     for _ in 0..8 {

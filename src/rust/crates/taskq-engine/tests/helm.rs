@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{text, wait_for, Fixture, Options, DEADLINE};
 use taskq_core::{GoneCause, Outcome, SeatState, Submission, TaskOptions};
-use taskq_engine::WaitOutcome;
+use taskq_engine::{Detail, WaitOutcome};
 
 /// Tasks that are pushed and waited for one by one, until the R thread has got used to listening.
 fn wait_briefly(fixture: &Fixture) {
@@ -90,7 +90,7 @@ fn sessions_come_and_go_while_nobody_waits() {
         wait_briefly(&fixture);
         fixture.queue().resize(workers, workers);
         wait_for("as many sessions, all up", || {
-            let seats = fixture.queue().seats();
+            let seats = fixture.queue().snapshot(Detail::Seats).seats;
             let is_up = seats.iter().all(|seat| seat.state == SeatState::Idle);
             (is_up && seats.len() == workers as usize).then_some(())
         });

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use common::{wait_for, Fixture};
+use taskq_engine::Detail;
 
 static ALONE: Mutex<()> = Mutex::new(());
 
@@ -32,7 +33,7 @@ fn an_idle_queue_wakes_nobody() {
     let fixture = Fixture::new();
     fixture.push(None, "ok");
     fixture.pop();
-    let seats = || fixture.queue().seats();
+    let seats = || fixture.queue().snapshot(Detail::Seats).seats;
     wait_for("both sessions", || {
         seats()
             .iter()

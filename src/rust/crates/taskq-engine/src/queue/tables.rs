@@ -1,10 +1,12 @@
-//! The two tables: what the queue's tasks and workers are doing now.
+//! What a queue is at one moment: its counts, and the tables of its tasks and workers.
 
 use taskq_core::id::{TaskId, WorkerId};
-use taskq_core::{Outcome, SeatState, SeatView, TaskPhase, TaskView};
+use taskq_core::{Counts, Outcome, QueueState, SeatState, SeatView, TaskPhase, TaskView, Totals};
 use taskq_wire::board::progress::Progress;
 
 use super::Queue;
+use crate::error::StartFailure;
+use crate::record::{DoneTask, TaskPayload};
 use crate::state::State;
 
 /// A row of the table of tasks.
@@ -53,11 +55,78 @@ pub struct SeatRow {
     pub started: Option<f64>,
 }
 
-impl Queue {
+/// What a task is made of, and what came of it.
+#[derive(Clone, Debug)]
+pub struct TaskObjects {
+    /// What was pushed; `None` when it was freed.
+    pub sent: Option<TaskPayload>,
+    /// Once it is done.
+    pub done: Option<DoneTask>,
+}
+
+/// How much a [`Snapshot`] shows. Each shows what those before it do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Counts and states.
+    Sums,
+    /// The table of workers.
+    Seats,
+    /// The table of tasks.
+    Tasks,
+    /// What the tasks are made of, too.
+    Objects,
+}
+
+/// A queue at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The state of the queue as a whole.
+    pub state: QueueState,
+    /// Whether tasks are held back.
+    pub is_paused: bool,
+    /// Why the pool has failed, if it has.
+    pub failure: Option<StartFailure>,
+    /// How many tasks wait, run and are done.
+    pub counts: Counts,
+    /// What the queue has done in all its life.
+    pub totals: Totals,
+    /// All workers, by number. A queue without sessions has none.
+    pub seats: Vec<SeatRow>,
     /// All tasks, oldest push first, but for those that are done and claimed.
+    pub tasks: Vec<TaskRow>,
+    /// What these are made of, in the same order.
+    pub objects: Vec<TaskObjects>,
+}
+
+impl Queue {
+    /// What the queue is and does now: all of it under one lock.
     #[must_use]
-    pub fn tasks(&self) -> Vec<TaskRow> {
+    pub fn snapshot(&self, detail: Detail) -> Snapshot {
         let state = self.shared.lock();
+        let shown = |least: Detail| (detail >= least).then_some(());
+        let seats = shown(Detail::Seats).filter(|()| state.inline.is_none());
+        let objects_of = |row: &TaskRow| TaskObjects {
+            sent: state
+                .records
+                .get(&row.id)
+                .and_then(|record| record.payload.clone()),
+            done: self.describe_done(&state, row.id),
+        };
+        let tasks = shown(Detail::Tasks).map_or_else(Vec::new, |()| self.task_rows(&state));
+        Snapshot {
+            state: state.sched.state(),
+            is_paused: state.sched.is_paused(),
+            failure: state.reason(),
+            counts: state.sched.counts(),
+            totals: *state.sched.totals(),
+            seats: seats.map_or_else(Vec::new, |()| self.seat_rows(&state)),
+            objects: shown(Detail::Objects)
+                .map_or_else(Vec::new, |()| tasks.iter().map(objects_of).collect()),
+            tasks,
+        }
+    }
+
+    fn task_rows(&self, state: &State) -> Vec<TaskRow> {
         let row = |view: TaskView<'_>| TaskRow {
             id: view.id,
             label: view.label.to_owned(),
@@ -66,11 +135,11 @@ impl Queue {
             tries: view.tries,
             tag: view.tag.map(str::to_owned),
             priority: view.priority,
-            progress: self.progress_in(&state, view.id),
+            progress: self.progress_in(state, view.id),
             pid: view
                 .worker
                 .filter(|_| view.outcome.is_none())
-                .and_then(|w| pid_of(&state, w)),
+                .and_then(|w| pid_of(state, w)),
             queued: self.shared.epoch.calendar(view.queued),
             started: view.started.map(|at| self.shared.epoch.calendar(at)),
             finished: view.finished.map(|at| self.shared.epoch.calendar(at)),
@@ -79,13 +148,7 @@ impl Queue {
         state.sched.tasks().filter(is_shown).map(row).collect()
     }
 
-    /// All workers, by number. A queue without sessions has none.
-    #[must_use]
-    pub fn seats(&self) -> Vec<SeatRow> {
-        let state = self.shared.lock();
-        if state.inline.is_some() {
-            return Vec::new();
-        }
+    fn seat_rows(&self, state: &State) -> Vec<SeatRow> {
         let row = |view: SeatView| SeatRow {
             seat: view.seat,
             state: view.state,
@@ -96,7 +159,7 @@ impl Queue {
                     .map(|task| task.label.to_owned()),
                 SeatState::Starting | SeatState::Idle => None,
             },
-            pid: view.worker.and_then(|worker| pid_of(&state, worker)),
+            pid: view.worker.and_then(|worker| pid_of(state, worker)),
             tasks_done: view.tasks_done,
             started: view.started.map(|at| self.shared.epoch.calendar(at)),
         };

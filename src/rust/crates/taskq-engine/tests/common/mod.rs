@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use taskq_core::{Config as SchedulerConfig, LookAhead, Submission, TaskOptions};
-use taskq_engine::{Config, DoneTask, EventLoop, Queue, TaskPayload, WaitOutcome};
+use taskq_engine::{Config, Detail, DoneTask, EventLoop, Queue, TaskPayload, WaitOutcome};
 use taskq_sys::process;
 
 /// Nothing here takes nearly as long; a test that waits so long has failed.
@@ -172,7 +172,8 @@ impl Fixture {
         wait_for("the task to run", || {
             let row = self
                 .queue()
-                .tasks()
+                .snapshot(Detail::Tasks)
+                .tasks
                 .into_iter()
                 .find(|row| row.label == label)?;
             row.pid
