@@ -17,22 +17,31 @@
 #' * time limits ([setTimeLimit()], [setSessionTimeLimit()]) are lifted,
 #' * the file mode creation mask, the signal mask, what an interrupt does, and soft resource limits,
 #' * the random numbers: their generator is the one that `init` has chosen (see [RNGkind()]), and each
-#'   task has numbers of its own.
+#'   task has numbers of its own,
+#' * what packages remember of clusters, backends and plans: `parallel::setDefaultCluster()`, the backend
+#'   of foreach, `future::plan()`,
+#' * hooks ([setHook()]), and S3 methods that were registered for generics of base, stats and utils.
 #'
-#' A session in which something cannot be put back ends, with a line on its standard error, and another
-#' one takes its place. So does one in which a task leaves a [pipe()] open, because closing that waits
-#' for the command. No task is blamed for it.
+#' What cannot be put back costs the session: it ends, and another one takes its place, which takes about as
+#' long as a session takes to start. No task is blamed for it. This is done when a task
+#' * has left a connection open that something still uses, as the cluster of a `future::plan("multisession")`, or a
+#'   [pipe()], because closing that waits for the command,
+#' * has closed a connection, a graphics device, or a connection to a database (of DBI) that `init` has opened,
+#' * has defined S4 classes or methods, or reference classes, in the global environment,
+#' * has unloaded a package that was there before, or has locked the global environment.
+#'
+#' What tasks are to find open again and again is opened in `init`.
 #'
 #' @section What stays:
-#' * loaded namespaces and DLLs; the options that are there for the first time after a task that has
-#'   loaded a namespace, because they may be the ones by which that package works,
-#' * S4 classes and methods, which R also keeps in tables of its own, and registered S3 methods,
+#' * loaded namespaces and DLLs, with the hooks and S3 methods that they have registered; the options that are there for
+#'   the first time after a task that has loaded a namespace, because they may be the ones by which that package works,
+#' * what packages keep in variables of their own, beside what is named above,
 #' * what compiled code keeps in variables of its own, its threads, and memory it does not give back,
-#' * objects that were changed by reference: environments, R6 objects, a `data.table`; the mark of
-#'   [debug()] on a function of a package,
+#' * objects that were changed by reference: environments, R6 objects, a `data.table`, the tables of an S4 generic
+#'   that `init` has made, the position in a file that `init` has opened,
+#' * the mark of [debug()] on a function of a package,
 #' * files, also in the session's temporary directory: a result may name them,
-#' * processes that the task has started, until their session ends,
-#' * connections and devices that `init` has opened and a task has closed.
+#' * processes that the task has started, until their session ends.
 #'
 #' A task that must not find any of this, or must not leave it, is run with `isolate`; a queue whose
 #' sessions must not collect it has `max_tasks` or `max_memory`.
@@ -55,7 +64,8 @@ NULL
 # The bits of src/state.c.
 tq_state_parts <- c(
   directory = 1L, environment = 2L, interrupt = 4L, limit = 8L, locale = 16L, options = 32L,
-  objects = 64L, search = 128L, probe = 256L, devices = 512L, libpath = 1024L, random = 2048L
+  objects = 64L, search = 128L, probe = 256L, devices = 512L, libpath = 1024L, random = 2048L,
+  registries = 4096L, tables = 8192L, namespaces = 16384L, opened = 32768L
 )
 
 # The state as it is now is what every task finds; but for that of the process, of which a fork has its own.
@@ -73,11 +83,14 @@ tq_home <- function(seed) {
   home$devices <- tq_devices()
   home$libpath <- .libPaths()
   home$search <- tq_search()
-  home$namespaces <- loadedNamespaces()
+  home$namespaces <- tq_namespaces()
+  home$definitions <- tq_definitions()
   home$bare <- tq_is_bare()
   .External(C_tq_state_begin, as.call(list(home$probe)), as.call(list(tq_lift_time_limits)),
-    environment(.libPaths))
+    environment(.libPaths), tq_namespace_registry())
+  tq_watch_registries()
   .External(C_tq_state_save, sum(tq_state_parts))
+  tq_watch_opened(home)
   home
 }
 
@@ -111,7 +124,8 @@ tq_is_bare <- function() {
   all(names(getLoadedDLLs()) %in% own)
 }
 
-# `changed`: the parts as a number. Returns when nothing differs any more; otherwise the session ends.
+# `changed`: the parts as a number. Returns when nothing differs any more; otherwise the session ends, and another one
+# takes its place.
 tq_go_home <- function(home, changed) {
   problem <- tryCatch(
     suppressMessages(suppressWarnings(tq_go_home_in_rounds(home, changed))),
@@ -120,50 +134,133 @@ tq_go_home <- function(home, changed) {
   if (is.null(problem)) return(invisible())
   while (sink.number() > 0L) sink()
   if (sink.number("message") != 2L) sink(type = "message")
-  cat("taskq: the session ends because its state could not be put back: ", problem, "\n",
-    file = stderr(), sep = "")
+  cat("taskq: the session is replaced, because it could not be put back: ", problem, "\n", file = stderr(), sep = "")
   quit("no", status = 1L, runLast = FALSE)
 }
 
+# NULL, or what cannot be put back.
 tq_go_home_in_rounds <- function(home, changed) {
   # Putting one part back may change another: detaching a package runs code of that package.
   for (round in seq_len(tq_limits$state_rounds)) {
     is_changed <- bitwAnd(changed, tq_state_parts) != 0L
     parts <- names(tq_state_parts)[is_changed]
-    if ("probe" %in% parts) tq_restore_connections(home)
+    problem <- tq_gone_for_good(home, parts)
+    if (!is.null(problem)) return(problem)
+    loaded <- if ("namespaces" %in% parts) tq_note_namespaces(home)
+    if ("probe" %in% parts) tq_restore_sinks(home)
+    if (length(loaded) && "tables" %in% parts) {
+      # Packages register methods, and set hooks, when they are loaded.
+      .External(C_tq_state_save, tq_state_parts[["tables"]])
+      changed <- changed - tq_state_parts[["tables"]]
+    }
     problem <- .External(C_tq_state_restore, changed)
     if (!is.null(problem)) return(problem)
     if ("search" %in% parts) tq_restore_search(home)
     if ("devices" %in% parts) tq_restore_devices(home)
     if ("libpath" %in% parts) .libPaths(home$libpath)
     if ("locale" %in% parts) tq_restore_locale(home)
-    if ("options" %in% parts) tq_restore_options(home)
+    if ("options" %in% parts) tq_restore_options(home, loaded)
     if ("random" %in% parts) tq_random_renew()
     .External(C_tq_state_save, sum(tq_state_parts[c("options", "search", "libpath")][
       c("options", "search", "libpath") %in% parts]))
+    # When nothing of the task's is in the way any more.
+    if ("probe" %in% parts) {
+      problem <- tq_restore_connections(home)
+      if (!is.null(problem)) return(problem)
+    }
     changed <- .External(C_tq_state_changed)
     if (is.null(changed)) return(NULL)
   }
   paste(names(tq_state_parts)[bitwAnd(changed, tq_state_parts) != 0L], collapse = ", ")
 }
 
-# A task's pipe is not closed: that would wait for its command.
-tq_restore_connections <- function(home) {
-  while (sink.number() > home$sinks[[1L]]) sink()
-  if (sink.number("message") != home$sinks[[2L]]) {
-    sink(if (home$sinks[[2L]] != 2L) getConnection(home$sinks[[2L]]), type = "message")
+# What a task has done that cannot be undone, or NULL.
+tq_gone_for_good <- function(home, parts) {
+  if ("opened" %in% parts) return("a task has closed a connection of `init`")
+  if ("probe" %in% parts && length(setdiff(home$connections, getAllConnections()))) {
+    return("a task has closed a connection of `init`")
   }
-  for (number in setdiff(getAllConnections(), home$connections)) {
-    connection <- getConnection(number)
-    if (inherits(connection, "pipe")) stop("a task has left a pipe open")
-    try(close(connection), silent = TRUE)
+  if ("devices" %in% parts && length(setdiff(home$devices, tq_devices()))) {
+    return("a task has closed a graphics device of `init`")
   }
-  # A connection may have had the number of a standard descriptor that the task had closed.
-  tq_checked(rs_session_restore_output(), NULL)
-  # What `init` has opened and a task has closed is gone for good.
-  home$connections <- getAllConnections()
-  .External(C_tq_state_save, tq_state_parts[["probe"]])
+  if ("objects" %in% parts && !identical(tq_definitions(), home$definitions)) {
+    return("a task has defined S4 classes or methods, which R remembers")
+  }
+  if ("namespaces" %in% parts || "search" %in% parts) {
+    is_there <- vapply(names(home$namespaces), function(name) {
+      identical(.getNamespace(name), home$namespaces[[name]])
+    }, NA)
+    if (!all(is_there)) return(paste("a task has unloaded the package", names(home$namespaces)[!is_there][1L]))
+  }
+  NULL
 }
+
+# Where R notes S4 classes and methods that are defined in the global environment; they are also in tables of its own.
+tq_definitions <- function() grep("^\\.__[CT]__", ls(globalenv(), all.names = TRUE), value = TRUE)
+
+# Loaded packages, with their environments.
+tq_namespaces <- function() {
+  names <- loadedNamespaces()
+  structure(lapply(names, .getNamespace), names = names)
+}
+
+# Where R keeps them: the length of it tells whether one was loaded.
+tq_namespace_registry <- function() {
+  inner <- body(loadedNamespaces)
+  if (is.call(inner) && length(inner) == 2L && identical(inner[[1L]], as.name("names"))) {
+    registry <- eval(inner[[2L]], baseenv())
+    if (is.environment(registry)) return(registry)
+  }
+  emptyenv()
+}
+
+# What is loaded stays. Returns the names of what is new.
+tq_note_namespaces <- function(home) {
+  loaded <- setdiff(loadedNamespaces(), names(home$namespaces))
+  home$namespaces <- tq_namespaces()
+  .External(C_tq_state_save, tq_state_parts[["namespaces"]])
+  loaded
+}
+
+tq_restore_sinks <- function(home) {
+  while (sink.number() > home$sinks[[1L]]) sink()
+  if (sink.number("message") == home$sinks[[2L]]) return()
+  tq_unsink_messages()
+  if (home$sinks[[2L]] != 2L) sink(getConnection(home$sinks[[2L]]), type = "message")
+}
+
+# What sink(type = "message") calls, but with -1: from the connection that it leaves, R would never let go.
+tq_unsink_messages <- function() {
+  unsink <- function() NULL
+  body(unsink) <- as.call(list(as.name(".Internal"), call("sink", -1L, FALSE, TRUE, FALSE)))
+  environment(unsink) <- baseenv()
+  unsink()
+}
+
+# Connections that a task has left open. R closes those that are not in use; what is left then, a package has
+# remembered, and would use again. NULL, or why they cannot be closed.
+tq_restore_connections <- function(home) {
+  left <- setdiff(getAllConnections(), home$connections)
+  if (length(left)) {
+    # To close it would wait for its command.
+    if ("pipe" %in% vapply(left, tq_connection_class, "")) return("a task has left a pipe open")
+    # What is young takes R a fraction of the time, and most of the time that is enough.
+    for (full in c(FALSE, TRUE)) {
+      gc(full = full)
+      left <- setdiff(getAllConnections(), home$connections)
+      if (!length(left)) break
+    }
+    if (length(left)) {
+      return(paste("a package uses a connection that a task has left open:", tq_connection_class(left[[1L]])))
+    }
+    # A connection may have had the number of a standard descriptor that the task had closed.
+    tq_checked(rs_session_restore_output(), NULL)
+  }
+  .External(C_tq_state_save, tq_state_parts[["probe"]])
+  NULL
+}
+
+tq_connection_class <- function(number) class(getConnection(number))[[1L]]
 
 tq_search <- function() lapply(seq_along(search())[-1L], as.environment)
 
@@ -221,12 +318,11 @@ tq_restore_locale <- function(home) {
   }
 }
 
-# A package sets options when it is loaded, and works with them from then on.
-tq_restore_options <- function(home) {
+# A package sets options when it is loaded, and works with them from then on. `loaded`: the packages that are new.
+tq_restore_options <- function(home, loaded) {
   now <- options()
   added <- setdiff(names(now), names(home$options))
-  if (length(setdiff(loadedNamespaces(), home$namespaces))) {
-    home$namespaces <- loadedNamespaces()
+  if (length(loaded)) {
     home$options[added] <- now[added]
   } else if (length(added)) {
     options(structure(vector("list", length(added)), names = added))

@@ -10,14 +10,19 @@
  * | --- | --- |
  * | options | tags and values of the pairlist `.Options`, in their order |
  * | objects | number of objects in the global environment; value, lock and activity of each saved one; its own lock |
+ * | registries | the same of the environments in which packages remember what tasks are to be run by, and R its hooks |
+ * | tables | number of S3 methods that are registered, per package of R's own |
+ * | namespaces | their number |
  * | search path | the parents of the global environment |
  * | probe | the integers that an R function returns |
  * | devices | their number |
  * | library paths | the vector that .libPaths() keeps |
+ * | opened | what `init` has opened: addresses of external pointers, and what an R function says |
  * | random numbers | whether `.Random.seed` is still the binding that makes a seed when it is first used |
  *
  * As everywhere (rapi.h), every routine is called by .External, and nothing of Rust is on the stack when R jumps. */
 
+#include "frame.h"
 #include "rapi.h"
 
 #include <R.h>
@@ -36,35 +41,41 @@ enum {
   PROBE = 256,
   DEVICES = 512,
   LIBPATH = 1024,
-  RANDOM = 2048
+  RANDOM = 2048,
+  REGISTRIES = 4096,
+  TABLES = 8192,
+  NAMESPACES = 16384,
+  OPENED = 32768
+};
+
+/* How an environment is watched besides the global one: it grows when packages are loaded, and it is large, so that only its size is
+ * looked at. */
+enum { GROWS = 1, LARGE = 2 };
+#define MAX_WATCHED 32
+
+struct watched {
+  struct tq_frame frame;
+  int how;
 };
 
 /* Each is preserved, or NULL before the first tq_state_save(). */
 static struct {
   SEXP options; /* tag, value, tag, value ... */
-  SEXP symbols, values; /* of the global environment; the value of an active binding is its function */
-  int *kinds; /* of these: PLAIN, ACTIVE, plus LOCKED */
-  int is_locked;
+  struct tq_frame objects;
+  struct watched watched[MAX_WATCHED];
+  int watched_count;
   SEXP parents;
   SEXP lift;
   SEXP probe, probed;
   int devices;
   SEXP library_env, library;
+  SEXP namespaces;
+  int namespace_count;
+  SEXP pointers, is_open;
+  void **addresses;
 } home;
 
-enum { PLAIN = 0, ACTIVE = 1, LOCKED = 2 };
-
 /* ---- what R's versions call differently ------------------------------------------------------------------------ */
-
-/* The value of a variable that is not active, or NULL. Before R 4.5 that of a promise is the promise, unforced. */
-static SEXP value_of(SEXP symbol, SEXP env) {
-#if R_VERSION >= R_Version(4, 5, 0)
-  return R_getVarEx(symbol, env, FALSE, NULL);
-#else
-  SEXP value = Rf_findVarInFrame(env, symbol);
-  return value == R_UnboundValue ? NULL : value;
-#endif
-}
 
 static SEXP parent_of(SEXP env) {
 #if R_VERSION >= R_Version(4, 5, 0)
@@ -89,16 +100,8 @@ static void find_symbols(void) {
 
 /* ---- parts ---------------------------------------------------------------------------------------------------- */
 
-static void keep(SEXP *place, SEXP value) {
-  if (*place != value) {
-    R_PreserveObject(value);
-    if (*place) R_ReleaseObject(*place);
-    *place = value;
-  }
-}
-
 static SEXP options_now(void) {
-  SEXP options = value_of(symbol.options, R_BaseEnv);
+  SEXP options = tq_value_of(symbol.options, R_BaseEnv);
   return options && TYPEOF(options) == LISTSXP ? options : R_NilValue;
 }
 
@@ -109,7 +112,7 @@ static void save_options(void) {
     SET_VECTOR_ELT(saved, i++, TAG(options));
     SET_VECTOR_ELT(saved, i++, CAR(options));
   }
-  keep(&home.options, saved);
+  tq_keep(&home.options, saved);
   UNPROTECT(1);
 }
 
@@ -126,87 +129,77 @@ static int options_differ(void) {
   return options != R_NilValue;
 }
 
-static int kind_of(SEXP name) {
-  int kind = R_BindingIsActive(name, R_GlobalEnv) ? ACTIVE : PLAIN;
-  return R_BindingIsLocked(name, R_GlobalEnv) ? kind | LOCKED : kind;
+/* ---- environments ---------------------------------------------------------------------------------------------- */
+
+/* Watches an environment, at a new place or at one whose environment is no more. */
+static int watch(SEXP env, int how, int at) {
+  if (at < 0 || at > home.watched_count || at >= MAX_WATCHED) return 0;
+  tq_frame_save(&home.watched[at].frame, env);
+  home.watched[at].how = how;
+  if (at == home.watched_count) home.watched_count++;
+  return 1;
 }
 
-static SEXP object_of(SEXP name, int kind) {
-  return kind & ACTIVE ? R_ActiveBindingFunction(name, R_GlobalEnv) : value_of(name, R_GlobalEnv);
+static int watched_differs(const struct watched *watched) {
+  return watched->how & LARGE ? tq_frame_size_differs(&watched->frame) : tq_frame_differs(&watched->frame);
 }
 
-static int object_count(void) {
-  return Rf_length(R_GlobalEnv) - (R_existsVarInFrame(R_GlobalEnv, symbol.seed) ? 1 : 0);
+static int is_of(const struct watched *watched, int part) {
+  return part == (watched->how & GROWS ? TABLES : REGISTRIES);
 }
 
-static void save_objects(void) {
-  SEXP names = PROTECT(R_lsInternal3(R_GlobalEnv, TRUE, FALSE));
-  R_xlen_t length = XLENGTH(names), count = 0;
-  for (R_xlen_t i = 0; i < length; i++) count += Rf_installTrChar(STRING_ELT(names, i)) != symbol.seed;
-  SEXP symbols = PROTECT(Rf_allocVector(VECSXP, count));
-  SEXP values = PROTECT(Rf_allocVector(VECSXP, count));
-  int *kinds = R_Calloc(count + 1, int);
-  R_Free(home.kinds);
-  home.kinds = kinds;
-  for (R_xlen_t i = 0, to = 0; i < length; i++) {
-    SEXP name = Rf_installTrChar(STRING_ELT(names, i));
-    if (name == symbol.seed) continue;
-    kinds[to] = kind_of(name);
-    SEXP value = object_of(name, kinds[to]);
-    SET_VECTOR_ELT(symbols, to, name);
-    SET_VECTOR_ELT(values, to, value ? value : R_NilValue);
-    to++;
-  }
-  keep(&home.symbols, symbols);
-  keep(&home.values, values);
-  home.is_locked = R_EnvironmentIsLocked(R_GlobalEnv);
-  UNPROTECT(3);
+/* REGISTRIES, TABLES, or both. */
+static int watched_parts(void) {
+  int parts = 0;
+  for (int i = 0; i < home.watched_count; i++)
+    if (watched_differs(&home.watched[i])) parts |= home.watched[i].how & GROWS ? TABLES : REGISTRIES;
+  return parts;
 }
 
-static int object_differs(R_xlen_t i) {
-  SEXP name = VECTOR_ELT(home.symbols, i);
-  if (!R_existsVarInFrame(R_GlobalEnv, name)) return 1;
-  int kind = kind_of(name);
-  return kind != home.kinds[i] || object_of(name, kind) != VECTOR_ELT(home.values, i);
+static void save_watched(int part) {
+  for (int i = 0; i < home.watched_count; i++)
+    if (is_of(&home.watched[i], part)) tq_frame_save(&home.watched[i].frame, home.watched[i].frame.env);
 }
 
-static int objects_differ(void) {
-  R_xlen_t length = XLENGTH(home.symbols);
-  if (object_count() != length || R_EnvironmentIsLocked(R_GlobalEnv) != home.is_locked) return 1;
-  for (R_xlen_t i = 0; i < length; i++)
-    if (object_differs(i)) return 1;
-  return 0;
-}
-
-static int is_saved(SEXP name) {
-  for (R_xlen_t i = 0; i < XLENGTH(home.symbols); i++)
-    if (VECTOR_ELT(home.symbols, i) == name) return 1;
-  return 0;
+static const char *restore_watched(int part) {
+  for (int i = 0; i < home.watched_count; i++)
+    if (is_of(&home.watched[i], part) && watched_differs(&home.watched[i]) &&
+        !tq_frame_restore(&home.watched[i].frame))
+      return "an environment of a package was locked";
+  return NULL;
 }
 
 /* A locked environment cannot be unlocked, and is told. */
 static const char *restore_objects(void) {
-  if (R_EnvironmentIsLocked(R_GlobalEnv) != home.is_locked) return "the global environment was locked";
-  SEXP names = PROTECT(R_lsInternal3(R_GlobalEnv, TRUE, FALSE));
-  for (R_xlen_t i = 0; i < XLENGTH(names); i++) {
-    SEXP name = Rf_installTrChar(STRING_ELT(names, i));
-    if (name != symbol.seed && !is_saved(name)) R_removeVarFromFrame(name, R_GlobalEnv);
-  }
-  for (R_xlen_t i = 0; i < XLENGTH(home.symbols); i++) {
-    if (!object_differs(i)) continue;
-    SEXP name = VECTOR_ELT(home.symbols, i), value = VECTOR_ELT(home.values, i);
-    if (R_existsVarInFrame(R_GlobalEnv, name)) {
-      R_unLockBinding(name, R_GlobalEnv);
-      if ((kind_of(name) | home.kinds[i]) & ACTIVE) R_removeVarFromFrame(name, R_GlobalEnv);
-    }
-    if (home.kinds[i] & ACTIVE)
-      R_MakeActiveBinding(name, value, R_GlobalEnv);
-    else
-      Rf_defineVar(name, value, R_GlobalEnv);
-    if (home.kinds[i] & LOCKED) R_LockBinding(name, R_GlobalEnv);
+  return tq_frame_restore(&home.objects) ? NULL : "the global environment was locked";
+}
+
+static int pointers_differ(void) {
+  for (R_xlen_t i = 0; home.pointers && i < XLENGTH(home.pointers); i++)
+    if (R_ExternalPtrAddr(VECTOR_ELT(home.pointers, i)) != home.addresses[i]) return 1;
+  return 0;
+}
+
+static int random_differs(void) {
+  return !R_existsVarInFrame(R_GlobalEnv, symbol.seed) || !R_BindingIsActive(symbol.seed, R_GlobalEnv);
+}
+
+/* What `init` has opened may have been closed. */
+static int opened_differ(void) {
+  if (pointers_differ()) return 1;
+  if (!home.is_open || home.is_open == R_NilValue) return 0;
+  /* A driver in C++ takes up the random numbers for each call: it gets some of its own. */
+  SEXP seed = PROTECT(random_differs() ? R_NilValue : R_ActiveBindingFunction(symbol.seed, R_GlobalEnv));
+  if (seed != R_NilValue) R_removeVarFromFrame(symbol.seed, R_GlobalEnv);
+  int failed = 0;
+  SEXP is_open = R_tryEvalSilent(home.is_open, R_BaseEnv, &failed);
+  int differs = failed || Rf_asLogical(is_open) != TRUE;
+  if (seed != R_NilValue) {
+    if (R_existsVarInFrame(R_GlobalEnv, symbol.seed)) R_removeVarFromFrame(symbol.seed, R_GlobalEnv);
+    R_MakeActiveBinding(symbol.seed, seed, R_GlobalEnv);
   }
   UNPROTECT(1);
-  return NULL;
+  return differs;
 }
 
 static void save_search(void) {
@@ -215,7 +208,7 @@ static void save_search(void) {
   SEXP parents = PROTECT(Rf_allocVector(VECSXP, length));
   SEXP env = R_GlobalEnv;
   for (int i = 0; i < length; i++) SET_VECTOR_ELT(parents, i, env = parent_of(env));
-  keep(&home.parents, parents);
+  tq_keep(&home.parents, parents);
   UNPROTECT(1);
 }
 
@@ -260,22 +253,47 @@ static void lift_time_limits(void) {
 }
 
 static SEXP library_now(void) {
-  SEXP library = value_of(symbol.library, home.library_env);
+  SEXP library = tq_value_of(symbol.library, home.library_env);
   return library ? library : R_NilValue;
-}
-
-static int random_differs(void) {
-  return !R_existsVarInFrame(R_GlobalEnv, symbol.seed) || !R_BindingIsActive(symbol.seed, R_GlobalEnv);
 }
 
 /* ---- routines ------------------------------------------------------------------------------------------------- */
 
-/* (probe, lift, environment of .libPaths()): how to look. The first two are calls, of which the second lifts the time limits. */
+/* (probe, lift, environment of .libPaths(), environment of all namespaces): how to look. The first two are calls, of which the second
+ * lifts the time limits. */
 SEXP tq_state_begin(SEXP args) {
   find_symbols();
-  keep(&home.probe, CADR(args));
-  keep(&home.lift, CADDR(args));
-  keep(&home.library_env, CADDDR(args));
+  tq_keep(&home.probe, CADR(args));
+  tq_keep(&home.lift, CADDR(args));
+  tq_keep(&home.library_env, CADDDR(args));
+  tq_keep(&home.namespaces, tq_argument(args, 4));
+  return R_NilValue;
+}
+
+/* (environment, how, place): watches an environment as it is now; how: the sum of 1, it grows when packages are loaded, and 2, it is
+ * large. Returns its place, to be given when another one takes it over; -1 asks for a new place, and NULL is none. */
+SEXP tq_state_watch(SEXP args) {
+  int at = Rf_asInteger(tq_argument(args, 3));
+  if (at < 0) at = home.watched_count;
+  return watch(tq_argument(args, 1), Rf_asInteger(tq_argument(args, 2)), at) ? Rf_ScalarInteger(at) : R_NilValue;
+}
+
+/* (): the saved objects of the global environment that are values: neither active nor a promise. */
+SEXP tq_state_objects(SEXP args) {
+  (void) args;
+  return tq_frame_values(&home.objects);
+}
+
+/* (external pointers, call or NULL): what `init` has opened. The call says whether that is open, where a pointer does not tell. */
+SEXP tq_state_opened(SEXP args) {
+  SEXP pointers = tq_argument(args, 1);
+  R_xlen_t length = XLENGTH(pointers);
+  void **addresses = R_Calloc(length + 1, void *);
+  for (R_xlen_t i = 0; i < length; i++) addresses[i] = R_ExternalPtrAddr(VECTOR_ELT(pointers, i));
+  R_Free(home.addresses);
+  home.addresses = addresses;
+  tq_keep(&home.pointers, pointers);
+  tq_keep(&home.is_open, tq_argument(args, 2));
   return R_NilValue;
 }
 
@@ -290,16 +308,19 @@ SEXP tq_state_process(SEXP args) {
 SEXP tq_state_save(SEXP args) {
   int parts = Rf_asInteger(CADR(args));
   if (parts & OPTIONS) save_options();
-  if (parts & OBJECTS) save_objects();
+  if (parts & OBJECTS) tq_frame_save(&home.objects, R_GlobalEnv);
+  if (parts & REGISTRIES) save_watched(REGISTRIES);
+  if (parts & TABLES) save_watched(TABLES);
+  if (parts & NAMESPACES) home.namespace_count = Rf_length(home.namespaces);
   if (parts & SEARCH) save_search();
   if (parts & PROBE) {
     SEXP probed = PROTECT(probe());
     if (TYPEOF(probed) != INTSXP) Rf_error("the probe does not return integers");
-    keep(&home.probed, probed);
+    tq_keep(&home.probed, probed);
     UNPROTECT(1);
   }
   if (parts & DEVICES) home.devices = Rf_NumDevices();
-  if (parts & LIBPATH) keep(&home.library, library_now());
+  if (parts & LIBPATH) tq_keep(&home.library, library_now());
   return R_NilValue;
 }
 
@@ -307,13 +328,15 @@ SEXP tq_state_save(SEXP args) {
 SEXP tq_state_changed(SEXP args) {
   (void) args;
   lift_time_limits();
-  int parts = (int) tq_process_changes();
+  int parts = (int) tq_process_changes() | watched_parts();
   if (options_differ()) parts |= OPTIONS;
-  if (objects_differ()) parts |= OBJECTS;
+  if (tq_frame_differs(&home.objects)) parts |= OBJECTS;
   if (search_differs()) parts |= SEARCH;
   if (probe_differs()) parts |= PROBE;
   if (Rf_NumDevices() != home.devices) parts |= DEVICES;
   if (library_now() != home.library) parts |= LIBPATH;
+  if (Rf_length(home.namespaces) != home.namespace_count) parts |= NAMESPACES;
+  if (opened_differ()) parts |= OPENED;
   if (random_differs()) parts |= RANDOM;
   return parts ? Rf_ScalarInteger(parts) : R_NilValue;
 }
@@ -324,5 +347,7 @@ SEXP tq_state_restore(SEXP args) {
   const char *problem = NULL;
   if (parts & PROCESS) problem = tq_process_restore((unsigned) (parts & PROCESS));
   if (!problem && parts & OBJECTS) problem = restore_objects();
+  if (!problem && parts & REGISTRIES) problem = restore_watched(REGISTRIES);
+  if (!problem && parts & TABLES) problem = restore_watched(TABLES);
   return problem ? Rf_mkString(problem) : R_NilValue;
 }

@@ -133,7 +133,6 @@ test_that("objects in the global environment are put back", {
     active <<- 1
   })
   expect_clean(q, function() rm(list = ls(globalenv(), all.names = TRUE), envir = globalenv()))
-  expect_clean(q, function() setClass("taskq_test_class", representation(x = "numeric")))
   expect_identical(run_task(q, global(values))$result, before)
   locked <- run_task(q, global(function() vapply(c("kept", "locked"), bindingIsLocked, NA, globalenv())))
   expect_identical(unname(locked$result), c(FALSE, TRUE))
