@@ -151,11 +151,42 @@ tq_task_error <- function(id, parent, trace, phase = "run", what = paste("task",
     receive = "could not be read by the worker",
     packages = "could not attach its packages",
     globals = "could not be given its globals",
-    reply = "succeeded, but its result could not be sent",
+    reply = if (inherits(parent, "tq_unreadable")) {
+      "has ended, but its result cannot be read"
+    } else {
+      "succeeded, but its result could not be sent"
+    },
     "failed"
   )
   tq_condition("task", sprintf("%s %s: %s", what, how, reason), call, body = c(i = tq_error_hint(parent, phase)),
     fields = list(task_id = id, parent = parent, trace = trace, phase = phase, ...))
+}
+
+# Called natively: the outcome of a task whose own cannot be read. `cnd`: the error by which, or NULL for what is no
+# outcome at all.
+tq_unreadable <- function(cnd = NULL) {
+  reason <- if (is.null(cnd)) {
+    "it is not what a worker sends"
+  } else if (inherits(cnd, "stackOverflowError")) {
+    "it is nested too deeply"
+  } else {
+    tq_message_of(cnd)
+  }
+  class <- c("tq_unreadable", intersect(class(cnd), "packageNotFoundError"), "simpleError", "error", "condition")
+  list(error = structure(class = class, list(message = reason, call = NULL)), phase = "reply")
+}
+
+# Called natively with the error by which an outcome could not be read. What lies with this session, and may be
+# otherwise the next time, is thrown: the task stays in the queue.
+tq_check_problem <- function(cnd) {
+  stack <- Cstack_info()
+  is_deep_here <- inherits(cnd, "stackOverflowError") && isTRUE(stack[["current"]] > stack[["size"]] / 2)
+  # R's errors of this kind have no class.
+  heads <- c("cannot allocate vector of size %0.1f Gb", "cannot allocate vector of size %0.1f Mb",
+    "cannot allocate vector of size %0.1f Kb", "cannot allocate buffer", "memory exhausted (limit reached?)",
+    "vector memory exhausted (limit reached?)", "vector memory limit of %0.1f Gb reached, see mem.maxVSize()")
+  heads <- sub("%.*", "", c(heads, gettext(heads, domain = "R")))
+  if (is_deep_here || any(startsWith(conditionMessage(cnd), heads)) || inherits(cnd, "taskq_error_system")) stop(cnd)
 }
 
 tq_crash_error <- function(task) {

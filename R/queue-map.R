@@ -74,6 +74,11 @@ tq_map_collect <- function(map, done, keep, names, handle, call) {
   range <- .External(C_tq_map_batch, map, done$serial)
   begun <- min(range[[3L]], range[[2L]])
   value <- if (done$status == "success") done$outcome$value else if (keep) done$outcome$batch
+  if (!is.null(value) && !tq_is_batch_value(value, range[[2L]])) {
+    value <- NULL
+    done$status <- "error"
+    done$outcome <- tq_unreadable(NULL)
+  }
   if (done$status != "success" && (!keep || !done$status %in% c("error", "crash", "timeout"))) {
     if (begun > 0) range <- c(range[[1L]] + begun - 1, 1)
     tq_throw(tq_map_error(done, range, names, handle, call))
@@ -99,6 +104,17 @@ tq_map_collect <- function(map, done, keep, names, handle, call) {
   }
   .External(C_tq_map_settle, map, done$serial, settled, value$all_ms %||% -1, value$last_ms %||% -1)
   settled
+}
+
+# Whether this is what tq_batch_value() gives for a batch of `count` elements, whoever has sent it.
+tq_is_batch_value <- function(value, count) {
+  is_number <- function(x) is.double(x) && length(x) == 1L && !is.na(x)
+  is_failure <- function(x) {
+    is.list(x) && is_number(x$place) && x$place >= 0 && x$place < value$done && inherits(x$error, "condition")
+  }
+  is.list(value) && is_number(value$done) && value$done >= 0 && value$done <= count &&
+    is.vector(value$values) && length(value$values) == value$done && is.list(value$failures) &&
+    all(vapply(value$failures, is_failure, NA)) && is_number(value$all_ms) && is_number(value$last_ms)
 }
 
 # Why the elements in `range`, first and number, have no results.

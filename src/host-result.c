@@ -90,12 +90,38 @@ static SEXP make_task(const struct tq_done *done, SEXP outcome) {
   return task;
 }
 
+/* ---- outcomes, which a session has made, and nobody else may believe ---- */
+
+static int is_list_or_nothing(SEXP x) { return x == R_NilValue || TYPEOF(x) == VECSXP; }
+
+/* R/worker-eval.R has what stands in one. */
+static int is_outcome(SEXP x, int succeeded) {
+  if (x == R_NilValue) return !succeeded;
+  SEXP names = Rf_getAttrib(x, R_NamesSymbol);
+  if (TYPEOF(x) != VECSXP || TYPEOF(names) != STRSXP) return 0;
+  if (succeeded && (XLENGTH(x) == 0 || strcmp(CHAR(STRING_ELT(names, 0)), "value") != 0)) return 0;
+  SEXP error = tq_element(x, "error"), phase = tq_element(x, "phase"), dropped = tq_element(x, "dropped");
+  if (!is_list_or_nothing(tq_element(x, "warnings")) || !is_list_or_nothing(tq_element(x, "messages"))) return 0;
+  if (error != R_NilValue && (TYPEOF(error) != VECSXP || !Rf_inherits(error, "condition"))) return 0;
+  if (phase != R_NilValue && (TYPEOF(phase) != STRSXP || XLENGTH(phase) != 1)) return 0;
+  return dropped == R_NilValue || (TYPEOF(dropped) == INTSXP && XLENGTH(dropped) == 1);
+}
+
 SEXP tq_describe_done(void *data) {
   struct tq_done done;
   tq_done_read(data, &done);
-  SEXP outcome = PROTECT(tq_unserialize(done.outcome));
+  SEXP problem = PROTECT(Rf_allocVector(VECSXP, 1));
+  SEXP outcome = tq_unserialize_with_care(done.outcome, problem);
+  if (!outcome || !is_outcome(outcome, done.succeeded)) {
+    /* Whoever was cancelled, or has crashed, has no outcome. */
+    int counts = done.succeeded || strcmp(done.status, "error") == 0;
+    outcome = counts ? tq_call_own("tq_unreadable", VECTOR_ELT(problem, 0)) : R_NilValue;
+    if (counts) done.status = "error";
+    done.succeeded = 0;
+  }
+  PROTECT(outcome);
   SEXP task = make_task(&done, outcome);
-  UNPROTECT(1);
+  UNPROTECT(2);
   return task;
 }
 
@@ -121,7 +147,9 @@ static SEXP pop_body(void *data) {
   struct tq_done done;
   tq_done_read(pop->done, &done);
   if (!done.succeeded || done.dropped > 0) return NULL;
-  SEXP outcome = PROTECT(tq_unserialize(done.outcome));
+  SEXP outcome = tq_unserialize_if_sound(done.outcome);
+  if (!outcome || !is_outcome(outcome, 1)) return NULL;
+  PROTECT(outcome);
   int is_whole = Rf_xlength(tq_element(outcome, "dropped")) == 0;
   SEXP result = PROTECT(is_whole ? make_result(&done, outcome) : R_NilValue);
   /* Nothing is allocated from here on. */

@@ -31,7 +31,7 @@ void *tq_queue_of(SEXP handle, SEXP *refusal);
  * warns, and a handler, or options(warn = 2), may jump. */
 void *tq_queue_asked(SEXP handle, SEXP *refusal);
 /* Calls a function of this package. */
-void tq_call_own(const char *name, SEXP argument);
+SEXP tq_call_own(const char *name, SEXP argument);
 SEXP tq_string(struct tq_bytes text);
 /* The element of this name, or NULL of R. */
 SEXP tq_element(SEXP list, const char *name);
@@ -43,6 +43,12 @@ int tq_has_attributes(SEXP x);
 void tq_serialize(void *buffer, SEXP object);
 /* An empty payload, or none, stands for NULL. */
 SEXP tq_unserialize(const void *payload);
+/* The same of a payload that comes from a session, which is not believed: NULL when it is not sure that it can be read, and nothing
+ * was tried. */
+SEXP tq_unserialize_if_sound(const void *payload);
+/* The same with care: NULL when it cannot be read, and then the error is in `problem`, a list of one, unless it was not even tried.
+ * Want of memory jumps, and so does want of stack where R was deep in calls before: the next time may be better. */
+SEXP tq_unserialize_with_care(const void *payload, SEXP problem);
 /* A function that can be pushed, which belongs to the caller. `is_pure`: it refers to nothing that may change while it stays the same.
  * Should R jump, the caller frees what is in `buffer` then. */
 void *tq_serialize_function(SEXP fun, void **buffer, int *is_pure);

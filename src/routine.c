@@ -29,11 +29,12 @@ void *tq_queue_asked(SEXP handle, SEXP *refusal) {
   return queue;
 }
 
-void tq_call_own(const char *name, SEXP argument) {
+SEXP tq_call_own(const char *name, SEXP argument) {
   SEXP fun = PROTECT(Rf_lang3(Rf_install(":::"), Rf_install("taskq"), Rf_install(name)));
   SEXP call = PROTECT(argument == R_NilValue ? Rf_lang1(fun) : Rf_lang2(fun, argument));
-  Rf_eval(call, R_BaseEnv);
+  SEXP value = Rf_eval(call, R_BaseEnv);
   UNPROTECT(2);
+  return value;
 }
 
 SEXP tq_string(struct tq_bytes text) {

@@ -61,8 +61,11 @@ struct source {
   size_t left;
 };
 
+/* R goes down a level of the C stack for each level of an object, and for each element of a pairlist, and does not look whether there
+ * is room. It reads at least a word on each. */
 static void in_bytes(R_inpstream_t stream, void *into, int length) {
   struct source *source = (struct source *) stream->data;
+  R_CheckStack();
   if ((size_t) length > source->left) Rf_error("a serialized object ends too early");
   memcpy(into, source->bytes, (size_t) length);
   source->bytes += length;
@@ -75,21 +78,51 @@ static int in_char(R_inpstream_t stream) {
   return byte;
 }
 
-static SEXP read_object(const void *payload) {
+/* NULL when the object is not plain. */
+static SEXP read_plain(const void *payload) {
   struct tq_bytes from;
   if (!tq_payload_bytes(payload, &from)) Rf_error("out of memory while reading a serialized object");
-  if (from.length == 0) return R_NilValue;
-  SEXP plain = tq_read_plain(from.bytes, from.length);
-  if (plain) return plain;
+  return from.length == 0 ? R_NilValue : tq_read_plain(from.bytes, from.length);
+}
+
+static SEXP read_with_r(const void *payload) {
+  struct tq_bytes from;
+  if (!tq_payload_bytes(payload, &from)) Rf_error("out of memory while reading a serialized object");
   struct source source = {(const unsigned char *) from.bytes, from.length};
   struct R_inpstream_st stream;
-  R_InitInPStream(&stream, (R_pstream_data_t) &source, R_pstream_any_format, in_char, in_bytes, NULL, R_NilValue);
+  R_InitInPStream(&stream, (R_pstream_data_t) &source, R_pstream_binary_format, in_char, in_bytes, NULL, R_NilValue);
   return R_Unserialize(&stream);
 }
 
-/* An empty payload, or none, stands for NULL. */
-SEXP tq_unserialize(const void *payload) {
-  if (!payload) return R_NilValue;
+static SEXP read_any(const void *payload) {
   int refers = tq_payload_segments(payload) || tq_payload_parcels(payload);
-  return refers ? tq_with_handles_read(payload, read_object) : read_object(payload);
+  return refers ? tq_with_handles_read(payload, read_with_r) : read_with_r(payload);
+}
+
+SEXP tq_unserialize(const void *payload) {
+  SEXP plain = payload ? read_plain(payload) : R_NilValue;
+  return plain ? plain : read_any(payload);
+}
+
+/* ---- what comes from a session ---- */
+
+SEXP tq_unserialize_if_sound(const void *payload) {
+  SEXP plain = payload ? read_plain(payload) : R_NilValue;
+  if (plain) return plain;
+  return tq_payload_look(payload) == TQ_SOUND ? read_any(payload) : NULL;
+}
+
+static SEXP read_body(void *payload) { return read_any(payload); }
+
+static SEXP note_problem(SEXP cnd, void *problem) {
+  tq_call_own("tq_check_problem", cnd);
+  SET_VECTOR_ELT(problem, 0, cnd);
+  return R_NilValue;
+}
+
+SEXP tq_unserialize_with_care(const void *payload, SEXP problem) {
+  SEXP object = tq_unserialize_if_sound(payload);
+  if (object || tq_payload_look(payload) == TQ_BROKEN) return object;
+  object = R_tryCatchError(read_body, (void *) payload, note_problem, problem);
+  return VECTOR_ELT(problem, 0) == R_NilValue ? object : NULL;
 }

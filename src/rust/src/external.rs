@@ -57,5 +57,9 @@ const FAILED: i32 = 2;
 const TIMED_OUT: i32 = 3;
 const AGAIN: i32 = 4;
 
+const BROKEN: i32 = 0;
+const UNSURE: i32 = 1;
+const SOUND: i32 = 2;
+
 const SUCCESS: i32 = 0;
 const ERROR: i32 = 1;

@@ -13,9 +13,10 @@ use taskq_core::Outcome;
 use taskq_engine::{Awaited, DoneTask, TaskPayload, WaitOutcome};
 use taskq_sys::fault;
 use taskq_sys::payload::Payload;
+use taskq_wire::serialized::{self, Soundness};
 
 use super::options;
-use super::{border, border_with, Bytes, DONE, EMPTY, FAILED, TIMED_OUT};
+use super::{border, border_with, Bytes, BROKEN, DONE, EMPTY, FAILED, SOUND, TIMED_OUT, UNSURE};
 use crate::value::Text;
 use crate::{buffer, functions, handle, reply};
 
@@ -67,6 +68,17 @@ unsafe extern "C" fn tq_payload_bytes(payload: *const Payload, bytes: *mut Bytes
             1
         }
         Err(_) => 0,
+    })
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_payload_look(payload: *const Payload) -> c_int {
+    // SAFETY: a payload that the C side holds, or has from what it holds.
+    let payload = unsafe { &*payload };
+    border(BROKEN, || match payload.bytes().map(serialized::look) {
+        Ok(Soundness::Sound) => SOUND,
+        Ok(Soundness::Unsure) | Err(_) => UNSURE,
+        Ok(Soundness::Broken) => BROKEN,
     })
 }
 

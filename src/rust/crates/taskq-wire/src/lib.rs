@@ -14,7 +14,8 @@
 //! [`board`] lays out the page of shared memory in which a session notes what it has begun and the host notes what it
 //! has read.
 //!
-//! This crate opens no socket, maps no memory and knows nothing of R: payloads are opaque bytes here.
+//! This crate opens no socket and maps no memory. Payloads are opaque bytes here, but for [`serialized`], which tells
+//! whether R can read them.
 
 // No panic may reach R: what can fail says so by its type. (Tests may panic.)
 #![cfg_attr(
@@ -36,6 +37,7 @@ pub mod frame;
 pub mod memory;
 pub mod message;
 pub mod packet;
+pub mod serialized;
 
 pub use error::WireError;
 

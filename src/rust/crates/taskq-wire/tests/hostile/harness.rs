@@ -16,6 +16,7 @@ use taskq_wire::message::{
     FromControl, FromNursery, FromSession, FromStem, Setup, ToControl, ToNursery, ToSession, ToStem,
 };
 use taskq_wire::packet;
+use taskq_wire::serialized::{look, Soundness};
 
 /// All that reads bytes of the other side reads these.
 pub(crate) fn everything(bytes: &[u8]) {
@@ -30,6 +31,7 @@ pub(crate) fn everything(bytes: &[u8]) {
     a_packet::<ToControl>(bytes);
     a_packet::<FromControl>(bytes);
     a_slot(bytes);
+    an_object(bytes);
 }
 
 /// Comes in portions whose sizes the bytes themselves determine.
@@ -170,4 +172,15 @@ fn a_slot(bytes: &[u8]) {
     }
     slot.reset();
     assert!(slot.begun().is_none() && slot.progress().is_none());
+}
+
+/// An outcome. Its end is known from its bytes, so nothing that is cut off is an object, nor is anything behind one.
+fn an_object(bytes: &[u8]) {
+    const HEADER: &[u8] = b"B\n\x02\0\0\0\x02\x02\x04\0\0\0\x02\0";
+    for bytes in [bytes, &[HEADER, bytes].concat()] {
+        if look(bytes) != Soundness::Broken {
+            assert_eq!(look(&bytes[..bytes.len() - 1]), Soundness::Broken);
+            assert_eq!(look(&[bytes, &[0]].concat()), Soundness::Broken);
+        }
+    }
 }
