@@ -16,7 +16,7 @@
 # Given as a warning:
 #   taskq_warning_server                               a queue that is made inside `server` of a Shiny app
 #   taskq_warning_duration arg, value                  a duration that looks like seconds
-#   taskq_warning_fork                                 sessions that are started instead of being forked
+#   taskq_warning_fork     reason, threads, sources    sessions that are started instead of being forked
 # In the `error` of a result, with the id of the task:
 #   taskq_error_task       parent, trace, phase        R error in the task
 #   taskq_error_crash      signal, exit_code, stderr_tail, max_rss, oom
@@ -38,8 +38,59 @@ tq_warn <- function(what, message, call, ..., body = NULL) {
   ))
 }
 
-# Called natively, for what the queue has to tell, by the first call of a user's that nothing has come of yet.
-tq_notice <- function(text) tq_warn("fork", text, NULL)
+# Called natively, by the first call of a user's that nothing has come of yet, when a queue does not fork its sessions.
+tq_notice <- function(handle) tq_warn_no_fork(tq_checked(rs_queue_no_fork(handle), NULL))
+
+# `why`: list(reason, threads, phases, packages, brought) of the native side.
+tq_warn_no_fork <- function(why) {
+  reason <- switch(why$reason,
+    threads = sprintf("the process that they would be forked from has %d threads", why$threads),
+    uncounted = "how many threads a process has cannot be read from /proc",
+    "forking is switched off by TASKQ_WITHOUT"
+  )
+  message <- paste0("sessions are started one by one instead of being forked, which is slower: ", reason)
+  sources <- data.frame(phase = why$phases, threads = why$brought)
+  sources$packages <- strsplit(why$packages, ",", fixed = TRUE)
+  tq_warn("fork", message, NULL, reason = why$reason, threads = why$threads, sources = sources,
+    body = c(tq_thread_text(sources), i = tq_thread_remedy(sources)))
+}
+
+# A bullet for each step of the start that has brought threads.
+tq_thread_text <- function(sources) {
+  text <- function(phase, packages, threads) {
+    shown <- utils::head(packages, tq_limits$shown_ids)
+    if (length(packages) > length(shown)) shown <- c(shown, sprintf("%d more", length(packages) - length(shown)))
+    names <- tq_enumerate(shown)
+    count <- if (threads == 1L) "a thread" else sprintf("%d threads", threads)
+    if (phase == "boot") {
+      whose <- if (length(shown)) {
+        paste("the profile has loaded", names)
+      } else {
+        "of the profile, or of a library that R is linked with"
+      }
+      sprintf("%s %s there once R had started: %s", count, if (threads == 1L) "was" else "were", whose)
+    } else if (length(packages)) {
+      sprintf("package %s, loaded by `%s`, has started %s", names, phase, count)
+    } else {
+      sprintf("`%s` has started %s", phase, count)
+    }
+  }
+  bullets <- unlist(Map(text, sources$phase, sources$packages, sources$threads), use.names = FALSE)
+  if (length(bullets)) stats::setNames(bullets, rep("x", length(bullets)))
+}
+
+tq_thread_remedy <- function(sources) {
+  phases <- unique(sources$phase)
+  later <- setdiff(phases, "boot")
+  remedy <- c(
+    if ("boot" %in% phases) "`env = c(R_PROFILE_USER = \"\")` starts the sessions without .Rprofile",
+    if (length(later)) {
+      where <- tq_enumerate(tq_tick(later))
+      sprintf("what starts threads can move from %s to `init`, which each session runs for itself", where)
+    }
+  )
+  if (length(remedy)) paste(remedy, collapse = "; ")
+}
 
 # Called natively, where there is no memory for the bytes of an object.
 tq_throw_no_memory <- function() {

@@ -49,6 +49,8 @@ tq_limits <- list(
 # | `TASKQ_LIB`             | path    | worker  | the library from which taskq is loaded       |
 # | `R_LIBS`                | paths   | worker  | the host's library paths, for the start of R |
 #
+# Beside these a worker gets those of `tq_thread_variables`, below, and of `tq_quiet_variables` (worker-threads.R).
+#
 # | option | unit    | read by | meaning                                                          |
 # | ------ | ------- | ------- | ---------------------------------------------------------------- |
 # | `warn` | integer | worker  | as in R: below 0 drops warnings, 2 and more makes them errors    |

@@ -39,7 +39,9 @@ tq_queue_limits <- function(num_workers, timeout, tries, isolate, max_tasks, max
 tq_open <- function(private, session, limits, call) {
   session$thread_env <- tq_thread_env(session$threads, limits$max_workers)
   session$thread_env <- session$thread_env[setdiff(names(session$thread_env), names(session$env))]
-  session_env <- c(tq_session_env(session$libpath), session$thread_env)
+  quiet <- tq_quiet_env(session$env)
+  session$quiet <- names(quiet)
+  session_env <- c(tq_session_env(session$libpath), session$thread_env, quiet)
   if (limits$max_workers == 0L) private$inline <- tq_inline(session)
   config <- c(limits, list(
     setup = if (limits$max_workers == 0L) raw() else tq_setup(session),
@@ -80,6 +82,7 @@ tq_setup <- function(session) {
     packages = session$packages,
     seed = session$seed,
     threads = session$thread_env,
+    quiet = session$quiet,
     nice = session$nice,
     title = tq_title(session$name),
     command = tq_session_command("session_main", tq_title(session$name)),

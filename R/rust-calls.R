@@ -13,6 +13,12 @@ rs_stem_serve <- function() .External(C_tq_ask, "rs_stem_serve")
 # Has numerical libraries that are loaded use so many threads, as if the variable had told them at their start.
 rs_limit_threads <- function(variable, count) .External(C_tq_ask, "rs_limit_threads", variable, count)
 
+# How many threads this process has.
+rs_num_threads <- function() .External(C_tq_ask, "rs_num_threads")
+
+# Notes that a step of this phase has brought threads, and which packages it has loaded.
+rs_nursery_note_threads <- function(phase, packages, brought) .External(C_tq_ask, "rs_nursery_note_threads", phase, packages, brought)
+
 # Shows `title` in the list of processes, in place of the argument that the process was started with for this.
 rs_write_title <- function(title) .External(C_tq_ask, "rs_write_title", title)
 
@@ -84,6 +90,11 @@ rs_exit <- function() .External(C_tq_ask, "rs_exit")
 
 # How many processors this process may use.
 rs_num_cores <- function() .External(C_tq_ask, "rs_num_cores")
+
+# Why the sessions of a queue are not forked: `list(reason, threads, phases, packages, brought)`, of which the last three
+# belong together: a step of the start, the packages that it has loaded, with commas between them, and the threads that
+# it has brought. NULL where sessions are forked.
+rs_queue_no_fork <- function(queue) .External(C_tq_ask, "rs_queue_no_fork", queue)
 
 # How many answers are held that R was not given, or that are on their way to it: none, where nothing is lost.
 rs_num_answers <- function() .External(C_tq_ask, "rs_num_answers")

@@ -14,6 +14,7 @@ nursery_main <- function() {
   }
   setup <- tq_read_setup(bytes, rs_nursery_failed)
   rs_write_title(setup$title)
+  watch <- tq_thread_watch(setup$quiet)
   tq_limit_threads(setup$threads)
   init <- NULL
   if (tq_adds_nothing(setup, home)) {
@@ -21,7 +22,7 @@ nursery_main <- function() {
   } else {
     # The stem has none, see rs_stem_serve().
     tempdir(check = TRUE)
-    init <- tq_prepare(setup, rs_nursery_failed)$init
+    init <- tq_prepare(setup, rs_nursery_failed, watch)$init
     tq_leave_no_trace()
     # What tasks find is known by now, unless an `init` changes it.
     home <- if (is.null(init)) tq_home(setup$seed)
@@ -29,6 +30,7 @@ nursery_main <- function() {
   role <- tq_checked(rs_nursery_serve(setup$command), NULL)
   if (role == "session") {
     tq_session_begin()
+    tq_end_quiet(setup$quiet)
     tq_step_back(setup$nice)
     tq_session_run(init, setup$seed, home)
   }
@@ -43,6 +45,7 @@ session_main <- function() {
   # First of all, because a session that has not begun cannot report a failure.
   tq_session_begin()
   setup <- tq_read_setup(bytes, rs_session_failed)
+  tq_end_quiet(setup$quiet)
   tq_step_back(setup$nice)
   objects <- tq_prepare(setup, rs_session_failed)
   tq_session_run(objects$init, setup$seed)
@@ -61,13 +64,20 @@ tq_limit_threads <- function(threads) {
   for (variable in names(changed)) rs_limit_threads(variable, as.integer(changed[[variable]]))
 }
 
-# Everything that all sessions of the queue share. Returns the objects of the user.
-tq_prepare <- function(setup, failed) {
+# Everything that all sessions of the queue share. Returns the objects of the user. `watch`: see tq_thread_watch(); NULL
+# where nothing is to be forked.
+tq_prepare <- function(setup, failed, watch = NULL) {
   .libPaths(setup$libpath)
-  tq_phase("packages", tq_attach(setup$packages), failed)
-  objects <- tq_phase("globals", unserialize(setup$objects), failed)
-  tq_phase("globals", list2env(objects$globals, envir = globalenv()), failed)
-  if (!is.null(objects$preload)) tq_phase("preload", objects$preload(), failed)
+  phase <- function(name, expr) {
+    tq_phase(name, if (is.null(watch)) expr else watch$during(name, expr), failed)
+  }
+  objects <- NULL
+  phase("packages", tq_attach(setup$packages, watch))
+  phase("globals", {
+    objects <- unserialize(setup$objects)
+    list2env(objects$globals, envir = globalenv())
+  })
+  if (!is.null(objects$preload)) phase("preload", objects$preload())
   objects
 }
 
@@ -85,8 +95,11 @@ tq_error_line <- function(cnd) {
   paste0(where, ": ", tq_message_of(cnd))
 }
 
-tq_attach <- function(packages) {
-  for (package in packages) library(package, character.only = TRUE)
+tq_attach <- function(packages, watch = NULL) {
+  for (package in packages) {
+    library(package, character.only = TRUE)
+    if (!is.null(watch)) watch$look("packages", package)
+  }
 }
 
 # A fork inherits all of this: a random stream that would be the same in every session, open files
@@ -102,8 +115,8 @@ tq_leave_no_trace <- function() {
 tq_rehearse <- function() {
   list(
     tq_read_setup, tq_limit_threads, tq_adds_nothing, tq_random_resume, tq_prepare, tq_leave_no_trace, list2env, unlink,
-    rs_write_title, rs_nursery_serve,
-    tq_session_begin, tq_step_back, tq_session_run, tq_serve_tasks, tq_serve_until_failure, tq_go_home,
+    rs_write_title, rs_nursery_serve, tq_thread_watch, tq_watch_loading, rs_num_threads,
+    tq_session_begin, tq_end_quiet, tq_step_back, tq_session_run, tq_serve_tasks, tq_serve_until_failure, tq_go_home,
     tq_reply_failure, quit, tempdir, Sys.unsetenv, suspendInterrupts, rs_session_start, rs_session_ready
   )
   evaluator <- tq_evaluator()

@@ -19,13 +19,8 @@ void *tq_queue_of(SEXP handle, SEXP *refusal) {
 }
 
 void *tq_queue_asked(SEXP handle, SEXP *refusal) {
-  struct tq_bytes notice;
   void *queue = tq_queue_of(handle, refusal);
-  if (queue && tq_take_notice(queue, &notice)) {
-    SEXP text = PROTECT(tq_string(notice));
-    tq_call_own("tq_notice", text);
-    UNPROTECT(1);
-  }
+  if (queue && tq_take_notice(queue)) tq_call_own("tq_notice", handle);
   return queue;
 }
 

@@ -143,8 +143,8 @@ void tq_panics_begin(void);
 
 /* Why the queue must not be used. */
 void *tq_refuse_handle(void *queue);
-/* Whether there is something that the user should be warned of, which is then in `notice`, not ended by NUL. */
-int tq_take_notice(void *queue, struct tq_bytes *notice);
+/* Whether the user is to be warned now that sessions are not forked. */
+int tq_take_notice(void *queue);
 /* Whether R runs the tasks itself. */
 int tq_is_inline(void *queue);
 /* Shares `fun` and takes the buffer `call`. The task's id is valid until the next push; or a failure. `options` is the list that

@@ -10,7 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use taskq_core::id::{AttemptId, TaskId};
-use taskq_wire::message::StartPhase;
+use taskq_sys::threads;
+use taskq_wire::message::{StartPhase, ThreadSource};
 use taskq_worker::random;
 use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session, Stem};
 
@@ -62,7 +63,27 @@ fn rs_write_title(title: Cow<'_, str>) {
 
 /// Has numerical libraries that are loaded use so many threads, as if the variable had told them at their start.
 fn rs_limit_threads(variable: Cow<'_, str>, count: i32) {
-    taskq_sys::threads::limit(&variable, count);
+    threads::limit(&variable, count);
+}
+
+/// How many threads this process has.
+fn rs_num_threads() -> i32 {
+    // Where that cannot be told, nothing is forked for that reason.
+    threads::left().map_or(1, |count| i32::try_from(count).unwrap_or(i32::MAX))
+}
+
+/// Notes that a step of this phase has brought threads, and which packages it has loaded.
+fn rs_nursery_note_threads(phase: Cow<'_, str>, packages: Vec<Cow<'_, str>>, brought: i32) {
+    let source = ThreadSource {
+        phase: phase_of(&phase),
+        packages: packages.into_iter().map(Cow::into_owned).collect(),
+        threads: u32::try_from(brought).unwrap_or(0),
+    };
+    with_far(|far| {
+        if let Far::Nursery(nursery) = far {
+            nursery.note_threads(source);
+        }
+    });
 }
 
 /// Tells the host that the nursery cannot come up.
@@ -272,6 +293,8 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
 entries! {
     rs_stem_serve(),
     rs_limit_threads(variable, count),
+    rs_num_threads(),
+    rs_nursery_note_threads(phase, packages, brought),
     rs_write_title(title),
     rs_nursery_failed(phase, message),
     rs_nursery_serve(command),

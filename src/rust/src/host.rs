@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use taskq_engine::{Detail, Queue};
+use taskq_wire::message::NoFork;
 
 use crate::entries::{entries, Entry};
 use crate::external::bell;
@@ -67,6 +68,28 @@ fn rs_exit() {
     handle::end_all(Duration::from_secs(1));
 }
 
+/// Why the sessions of a queue are not forked: `list(reason, threads, phases, packages, brought)`, of which the last three
+/// belong together: a step of the start, the packages that it has loaded, with commas between them, and the threads that
+/// it has brought. NULL where sessions are forked.
+fn rs_queue_no_fork(queue: &Queue) -> Option<Value> {
+    let no_fork = queue.no_fork()?;
+    let (reason, threads, sources) = match no_fork {
+        NoFork::SwitchedOff => ("switched off", None, &[][..]),
+        NoFork::Uncounted => ("uncounted", None, &[][..]),
+        NoFork::Threads { count, sources } => ("threads", Some(*count), &sources[..]),
+    };
+    let phases = sources.iter().map(|source| Some(source.phase.name()));
+    let packages = sources.iter().map(|source| Some(source.packages.join(",")));
+    let brought = sources.iter().map(|source| Some(source.threads));
+    Some(Value::list([
+        ("reason", reason.into()),
+        ("threads", Value::integers([threads])),
+        ("phases", Value::strings(phases)),
+        ("packages", Value::strings(packages)),
+        ("brought", Value::integers(brought)),
+    ]))
+}
+
 /// How many processors this process may use.
 fn rs_num_cores() -> i32 {
     std::thread::available_parallelism()
@@ -91,6 +114,7 @@ entries! {
     rs_queue_kill(queue),
     rs_exit(),
     rs_num_cores(),
+    rs_queue_no_fork(queue),
     rs_num_answers(),
 }
 

@@ -93,17 +93,10 @@ extern "C" fn tq_refuse_handle(queue: *mut c_void) -> *mut c_void {
 }
 
 #[no_mangle]
-unsafe extern "C" fn tq_take_notice(queue: *mut c_void, notice: *mut Bytes) -> c_int {
+unsafe extern "C" fn tq_take_notice(queue: *mut c_void) -> c_int {
     // SAFETY: the C side has checked the handle.
     let queue = unsafe { handle::at(queue) };
-    border(0, || match queue.take_notice() {
-        None => 0,
-        Some(text) => {
-            // SAFETY: on the caller's stack; the text lives as long as the queue.
-            unsafe { notice.write(text.as_bytes().into()) };
-            1
-        }
-    })
+    border(0, || c_int::from(queue.take_notice()))
 }
 
 #[no_mangle]

@@ -46,7 +46,7 @@ use taskq_sys::payload::Payload;
 use taskq_sys::process;
 use taskq_sys::sealed::Growing;
 use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
-use taskq_wire::message::{FromStem, StartPhase, Verdict};
+use taskq_wire::message::{FromStem, StartPhase, ThreadSource, Verdict};
 use taskq_wire::packet;
 use taskq_worker::{ExecSession, InterruptHook, Role, Seed, Session, SetupFile, Stem};
 
@@ -106,9 +106,16 @@ fn nursery() -> Outcome {
                 return Ok(());
             }
             "die" => std::process::exit(7),
-            "thread" => drop(std::thread::spawn(|| loop {
-                std::thread::park();
-            })),
+            "thread" => {
+                drop(std::thread::spawn(|| loop {
+                    std::thread::park();
+                }));
+                nursery.note_threads(ThreadSource {
+                    phase: StartPhase::Preload,
+                    packages: vec!["spinner".into()],
+                    threads: 1,
+                });
+            }
             "boot-slow" => std::thread::sleep(Duration::from_millis(rest.parse()?)),
             "boot-print" => {
                 let text = CString::new(rest)?;

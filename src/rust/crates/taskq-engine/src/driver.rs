@@ -286,11 +286,9 @@ impl Driver {
 
     fn hear_nursery(&mut self, message: FromNursery) {
         match message {
-            FromNursery::Up { forks, reason } => {
-                if !forks {
-                    self.shared.notify(format!(
-                        "sessions are started one by one instead of being forked, which is slower: {reason}"
-                    ));
+            FromNursery::Up { refusal } => {
+                if let Some(why) = refusal {
+                    self.shared.notify(why);
                 }
                 // The stem has told of it by now, and may be asked for another.
                 self.hear_stem();

@@ -14,6 +14,7 @@ use taskq_core::id::TaskId;
 use taskq_core::{Counts, Input, QueueState, Scheduler, Submission, TaskOptions};
 use taskq_sys::board::Board;
 use taskq_sys::{fds, process};
+use taskq_wire::message::NoFork;
 
 use crate::config::Config;
 use crate::driver::Driver;
@@ -225,10 +226,16 @@ impl Queue {
         state.reason()
     }
 
-    /// Something that the user should know of; each such word is given once.
+    /// Whether the user should be told now of [`no_fork`](Queue::no_fork): once, when it has become known.
     #[must_use]
-    pub fn take_notice(&self) -> Option<&str> {
+    pub fn take_notice(&self) -> bool {
         self.shared.take_notice()
+    }
+
+    /// Why sessions are not forked. `None` when they are, and as long as it is not known.
+    #[must_use]
+    pub fn no_fork(&self) -> Option<&NoFork> {
+        self.shared.no_fork()
     }
 
     /// What a task consists of, unless it is gone or was freed.

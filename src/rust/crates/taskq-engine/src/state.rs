@@ -17,7 +17,7 @@ use taskq_core::{Begun, GoneCause, Input, Verdict};
 use taskq_core::{Outcome, QueueState, Scheduler};
 use taskq_sys::board::Board;
 use taskq_sys::process;
-use taskq_wire::message::{self as wire, ToControl};
+use taskq_wire::message::{self as wire, NoFork, ToControl};
 
 use crate::clock::{now, Epoch};
 use crate::config::{Config, EventLoop};
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     /// Ties the monotonic clock to the calendar.
     pub(crate) epoch: Epoch,
     /// Something that the user should know of, told once in the life of the queue.
-    notice: OnceLock<String>,
+    notice: OnceLock<NoFork>,
     /// Whether the R thread has yet to tell it.
     has_notice: AtomicBool,
     /// What the queue was made from.
@@ -164,19 +164,22 @@ impl Shared {
         to_ring.into_iter().for_each(self.config.bell);
     }
 
-    /// Leaves word for the user, unless there was one before.
-    pub(crate) fn notify(&self, notice: String) {
+    /// Leaves word for the user of why sessions are not forked, unless there was one before.
+    pub(crate) fn notify(&self, notice: NoFork) {
         if self.notice.set(notice).is_ok() {
             self.has_notice.store(true, Ordering::Release);
         }
     }
 
-    /// The word for the user, once.
-    pub(crate) fn take_notice(&self) -> Option<&str> {
+    /// Whether there is a word for the user; true once.
+    pub(crate) fn take_notice(&self) -> bool {
         // The usual case is one load, on the way of every push.
-        let is_new = self.has_notice.load(Ordering::Relaxed)
-            && self.has_notice.swap(false, Ordering::AcqRel);
-        self.notice.get().filter(|_| is_new).map(String::as_str)
+        self.has_notice.load(Ordering::Relaxed) && self.has_notice.swap(false, Ordering::AcqRel)
+    }
+
+    /// Why sessions are not forked.
+    pub(crate) fn no_fork(&self) -> Option<&NoFork> {
+        self.notice.get()
     }
 
     /// Wakes the R thread, should it wait.

@@ -204,5 +204,5 @@ fn interrupts() {
     signals::settle(libc::SIGINT);
     // Had it not been taken away, it would end this program now.
     mask.restore();
-    assert_eq!(process::threads_of_self().expect("count"), 1);
+    assert_eq!(taskq_sys::threads::left().expect("count"), 1);
 }

@@ -14,7 +14,7 @@
 //! | [`fault`] | faults on purpose, in builds that are made to have them |
 //! | [`snapshot`] | what a task can change of its process, to be put back |
 //! | [`title`] | what the list of processes shows |
-//! | [`threads`] | how many of them loaded libraries use |
+//! | [`threads`] | how many loaded libraries use, ending their pools, and how many there are |
 //! | [`niceness`] | how much is left of the processors to others |
 //! | [`oom`] | who is killed first when memory is short, and whether somebody was |
 //! | [`feature`] | which Linux facilities are switched off, so that tests run their fallbacks |

@@ -128,19 +128,6 @@ pub fn set_parent_death_signal(signal: i32) -> io::Result<bool> {
     }))
 }
 
-/// How many threads the calling process has.
-///
-/// # Errors
-/// `/proc` cannot be read.
-pub fn threads_of_self() -> io::Result<usize> {
-    let mut count = 0;
-    for entry in std::fs::read_dir("/proc/self/task")? {
-        entry?;
-        count += 1;
-    }
-    Ok(count)
-}
-
 /// All living processes that descend from `pid`, nearest first.
 ///
 /// # Errors

@@ -82,10 +82,8 @@ pub enum ToNursery {
 pub enum FromNursery {
     /// The nursery has run `preload` and can launch sessions.
     Up {
-        /// Whether sessions are forked; otherwise each is an R process of its own.
-        forks: bool,
-        /// Why they are not forked, in words for the user; empty when they are.
-        reason: String,
+        /// Why sessions are not forked, each being an R process of its own; `None` when they are.
+        refusal: Option<NoFork>,
     },
     /// The nursery cannot come up, and says why; it exits after this.
     Failed {
@@ -117,6 +115,33 @@ pub enum FromNursery {
         /// The largest resident set the process ever had, in bytes.
         max_rss: u64,
     },
+}
+
+/// Why a nursery does not fork.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NoFork {
+    /// `TASKQ_WITHOUT` says so.
+    SwitchedOff,
+    /// How many threads the process has cannot be read.
+    Uncounted,
+    /// The process has more than one thread.
+    Threads {
+        /// So many.
+        count: u32,
+        /// By which steps of the start the number rose, as far as it was seen.
+        sources: Vec<ThreadSource>,
+    },
+}
+
+/// A step of a start after which there were more threads than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadSource {
+    /// Part of which it was.
+    pub phase: StartPhase,
+    /// The packages that were loaded in that step, of which one has started them; none when it loaded no package.
+    pub packages: Vec<String>,
+    /// So many more.
+    pub threads: u32,
 }
 
 /// How a process ended.

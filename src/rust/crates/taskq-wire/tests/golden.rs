@@ -38,14 +38,14 @@ fn frame_is<M: Serialize + DeserializeOwned + PartialEq + Debug>(message: &M, go
 }
 
 #[test]
-fn these_bytes_belong_to_version_4() {
-    assert_eq!(VERSION, 4);
+fn these_bytes_belong_to_version_5() {
+    assert_eq!(VERSION, 5);
 }
 
 #[test]
 fn every_phase_of_a_start_has_a_number_and_a_name() {
     for (number, phase) in StartPhase::ALL.into_iter().enumerate() {
-        packet_is(&phase, &format!("04{number:02x}"));
+        packet_is(&phase, &format!("05{number:02x}"));
         assert_eq!(StartPhase::from_name(phase.name()), Some(phase));
     }
     let one_more = [VERSION, StartPhase::ALL.len() as u8];
@@ -55,12 +55,12 @@ fn every_phase_of_a_start_has_a_number_and_a_name() {
 
 #[test]
 fn packets_to_and_from_the_stem() {
-    packet_is(&ToStem::Nursery { host_pid: 1000 }, "0400d00f");
-    packet_is(&FromStem::Forked { pid: 1000 }, "0400d00f");
-    packet_is(&FromStem::Became, "0401");
-    packet_is(&FromStem::Failed { errno: 11 }, "040216");
+    packet_is(&ToStem::Nursery { host_pid: 1000 }, "0500d00f");
+    packet_is(&FromStem::Forked { pid: 1000 }, "0500d00f");
+    packet_is(&FromStem::Became, "0501");
+    packet_is(&FromStem::Failed { errno: 11 }, "050216");
     let end = ProcessEnd::Exited { code: 3 };
-    packet_is(&FromStem::Ended { end }, "04030006");
+    packet_is(&FromStem::Ended { end }, "05030006");
 }
 
 #[test]
@@ -70,35 +70,56 @@ fn packets_to_and_from_the_nursery() {
             worker: WORKER,
             slot: SlotId(5),
         },
-        "0400ac0205",
+        "0500ac0205",
     );
-    packet_is(&ToNursery::Kill { worker: WORKER }, "0401ac02");
-    packet_is(&ToNursery::Shutdown, "0402");
+    packet_is(&ToNursery::Kill { worker: WORKER }, "0501ac02");
+    packet_is(&ToNursery::Shutdown, "0502");
     packet_is(
         &FromNursery::Up {
-            forks: false,
-            reason: "x".to_owned(),
+            refusal: Some(NoFork::SwitchedOff),
         },
-        "0400000178",
+        "05000100",
+    );
+    let source = ThreadSource {
+        phase: StartPhase::Packages,
+        packages: vec!["x".to_owned()],
+        threads: 1,
+    };
+    let threads = NoFork::Threads {
+        count: 2,
+        sources: vec![source],
+    };
+    packet_is(&FromNursery::Up { refusal: None }, "050000");
+    packet_is(
+        &FromNursery::Up {
+            refusal: Some(NoFork::Uncounted),
+        },
+        "05000101",
+    );
+    packet_is(
+        &FromNursery::Up {
+            refusal: Some(threads),
+        },
+        "0500010202010101017801",
     );
     let failed = FromNursery::Failed {
         phase: StartPhase::Preload,
         message: "no".to_owned(),
     };
-    packet_is(&failed, "040103026e6f");
+    packet_is(&failed, "050103026e6f");
     packet_is(
         &FromNursery::Launched {
             worker: WORKER,
             pid: 1000,
         },
-        "0402ac02d00f",
+        "0502ac02d00f",
     );
     packet_is(
         &FromNursery::LaunchFailed {
             worker: WORKER,
             errno: 11,
         },
-        "0403ac0216",
+        "0503ac0216",
     );
     let end = ProcessEnd::Signaled {
         signal: 9,
@@ -110,7 +131,7 @@ fn packets_to_and_from_the_nursery() {
             end,
             max_rss: 4096,
         },
-        "0404ac020112018020",
+        "0504ac020112018020",
     );
     let end = ProcessEnd::Exited { code: 3 };
     packet_is(
@@ -119,7 +140,7 @@ fn packets_to_and_from_the_nursery() {
             end,
             max_rss: 1,
         },
-        "0404ac02000601",
+        "0504ac02000601",
     );
     let end = ProcessEnd::Unknown;
     packet_is(
@@ -128,7 +149,7 @@ fn packets_to_and_from_the_nursery() {
             end,
             max_rss: 1,
         },
-        "0404ac020201",
+        "0504ac020201",
     );
 }
 
@@ -138,14 +159,14 @@ fn packets_to_and_from_a_control_thread() {
         &ToControl::Recall {
             attempts: vec![ATTEMPT],
         },
-        "040001f0a20402",
+        "050001f0a20402",
     );
-    packet_is(&ToControl::Interrupt { attempt: ATTEMPT }, "0401f0a20402");
+    packet_is(&ToControl::Interrupt { attempt: ATTEMPT }, "0501f0a20402");
     packet_is(
         &FromControl::Returned {
             attempts: vec![ATTEMPT],
         },
-        "040001f0a20402",
+        "050001f0a20402",
     );
 }
 
@@ -153,7 +174,7 @@ fn packets_to_and_from_a_control_thread() {
 fn the_header_counts_the_descriptors() {
     let mut bytes = Vec::new();
     encode_head(&ToSession::Retire, 0, 253, &mut bytes).expect("as many as there may be");
-    assert_eq!(hex(&bytes), "747104fd01000000000000000000000001");
+    assert_eq!(hex(&bytes), "747105fd01000000000000000000000001");
 }
 
 #[test]
@@ -181,15 +202,15 @@ fn frames_to_and_from_a_session() {
     };
     frame_is(
         &run,
-        "7471040015000000030000000000000000f0a20402022e3101ac020102000000ac0201c814",
+        "7471050015000000030000000000000000f0a20402022e3101ac020102000000ac0201c814",
     );
-    frame_is(&ToSession::Retire, "7471040001000000030000000000000001");
-    frame_is(&FromSession::Ready, "7471040001000000030000000000000000");
+    frame_is(&ToSession::Retire, "7471050001000000030000000000000001");
+    frame_is(&FromSession::Ready, "7471050001000000030000000000000000");
     let failed = FromSession::Failed {
         phase: StartPhase::Init,
         message: "no".to_owned(),
     };
-    frame_is(&failed, "747104000500000003000000000000000104026e6f");
+    frame_is(&failed, "747105000500000003000000000000000104026e6f");
     let finished = Finished {
         attempt: ATTEMPT,
         verdict: Verdict::Interrupted,
@@ -208,6 +229,6 @@ fn frames_to_and_from_a_session() {
     };
     frame_is(
         &FromSession::Finished(finished),
-        "7471040010000000030000000000000002f0a204020201020304050607010102",
+        "7471050010000000030000000000000002f0a204020201020304050607010102",
     );
 }

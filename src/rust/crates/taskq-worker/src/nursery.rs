@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use taskq_sys::board::Board;
 use taskq_sys::process::Process;
 use taskq_sys::socket;
-use taskq_wire::message::{FromNursery, Setup, StartPhase};
+use taskq_wire::message::{FromNursery, Setup, StartPhase, ThreadSource};
 use taskq_wire::packet;
 
 use crate::error::{ServeError, StartError};
@@ -41,6 +41,8 @@ struct Inherited {
     setup: Setup,
     host: Watch,
     host_process: Option<Process>,
+    /// Where threads have come from.
+    sources: Vec<ThreadSource>,
 }
 
 /// How a session is started where it cannot be forked. It calls [`Seed::from_exec`].
@@ -81,6 +83,7 @@ impl Nursery {
             host_process: Process::look(file.setup.host_pid),
             setup: file.setup.clone(),
             host,
+            sources: Vec::new(),
         };
         Ok((
             Nursery {
@@ -103,6 +106,22 @@ impl Nursery {
         }
     }
 
+    /// Notes a step of the start after which there were more threads, to be told should they keep the nursery from
+    /// forking. What is beyond the size of a message is dropped.
+    pub fn note_threads(&mut self, source: ThreadSource) {
+        if let Some(inherited) = &mut self.inherited {
+            let lengths = |source: &ThreadSource| {
+                source.packages.iter().map(String::len).sum::<usize>() + source.packages.len()
+            };
+            let known: usize = inherited.sources.iter().map(lengths).sum();
+            let is_room = known + lengths(&source) <= LONGEST_MESSAGE
+                && inherited.sources.len() < MOST_SOURCES;
+            if is_room {
+                inherited.sources.push(source);
+            }
+        }
+    }
+
     /// Serves the host until it is gone, says so, or closes its end; or until this process is a forked session.
     ///
     /// Becomes the adopter of orphans, takes over `SIGCHLD`, and replaces the signal for the parent's death by one that only
@@ -116,8 +135,10 @@ impl Nursery {
     }
 }
 
-/// Error messages are sent up to this length, so that every packet fits.
+/// Texts are sent up to this length, so that every packet fits.
 const LONGEST_MESSAGE: usize = 32 * 1024;
+/// So many steps that brought threads are told of.
+const MOST_SOURCES: usize = 100;
 
 /// The beginning of `message` that fits into a packet.
 pub(crate) fn shortened(message: &str) -> &str {

@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_sys::feature::{available, Feature};
 use taskq_sys::socket::{recv_packet, send_packet, set_nonblocking, RecvFlags};
-use taskq_sys::{fds, pipe, process, signals, tag, wait};
+use taskq_sys::{fds, pipe, process, signals, tag, threads, wait};
 use taskq_wire::message::{FromStem, ToStem};
 use taskq_wire::packet::{self, MAX_PACKET};
 
@@ -247,7 +247,7 @@ impl Stem {
     /// Forks; 0 in the child.
     fn fork(&self, host: &Watch) -> io::Result<i32> {
         let facilities = available(Feature::Fork) && host.fd().is_some();
-        if !facilities || process::threads_of_self()? != 1 {
+        if !facilities || threads::left()? != 1 {
             return Err(io::Error::from_raw_os_error(libc::ENOTSUP));
         }
         // What the process has printed and not written yet is not to be written by each nursery again.

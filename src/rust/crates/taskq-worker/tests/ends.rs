@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::{eventually, example, nothing_is_left, Host, Worker};
 use taskq_sys::process::{self, Process};
-use taskq_wire::message::{FromNursery, ProcessEnd, StartPhase, ToNursery};
+use taskq_wire::message::{FromNursery, NoFork, ProcessEnd, StartPhase, ThreadSource, ToNursery};
 
 /// Has the session leave a process behind, and waits until it is there.
 fn leave_stray(host: &Host, worker: &mut Worker, task: u64) {
@@ -199,16 +199,10 @@ fn a_launch_that_cannot_be_is_told_and_the_nursery_lives_on() {
 }
 
 /// Runs the whole life of a queue without some facilities.
-fn works(setup: &str, without: &str, forks: bool) {
+fn works(setup: &str, without: &str, refusal: Option<NoFork>) {
     let mut host = Host::start(setup, &[("TASKQ_WITHOUT", without)]);
-    let FromNursery::Up {
-        forks: found,
-        reason,
-    } = host.next()
-    else {
-        panic!("not up")
-    };
-    assert_eq!((found, reason.is_empty()), (forks, forks));
+    let forks = refusal.is_none();
+    assert_eq!(host.next(), FromNursery::Up { refusal });
     let mut workers = [host.launch(), host.launch()];
     for (task, worker) in (1..).zip(&mut workers) {
         assert_eq!(worker.run(task, "ok x"), "x");
@@ -242,16 +236,26 @@ fn works(setup: &str, without: &str, forks: bool) {
 
 #[test]
 fn sessions_are_executed_where_they_cannot_be_forked() {
-    works("", "fork", false);
-    works("thread", "", false);
+    works("", "fork", Some(NoFork::SwitchedOff));
+    let source = ThreadSource {
+        phase: StartPhase::Preload,
+        packages: vec!["spinner".into()],
+        threads: 1,
+    };
+    let threads = NoFork::Threads {
+        count: 2,
+        sources: vec![source],
+    };
+    works("thread", "", Some(threads));
 }
 
 #[test]
 fn each_facility_can_be_missing() {
     for without in ["pidfd", "memfd", "subreaper", "pdeathsig"] {
-        works("", without, true);
+        works("", without, None);
     }
-    works("", "pidfd,memfd,subreaper,pdeathsig,fork", false);
+    let all = "pidfd,memfd,subreaper,pdeathsig,fork";
+    works("", all, Some(NoFork::SwitchedOff));
 }
 
 #[test]

@@ -8,8 +8,8 @@ use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_sys::feature::{available, Feature};
 use taskq_sys::signals::ChildEnds;
 use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
-use taskq_sys::{fault, process};
-use taskq_wire::message::{FromNursery, ToNursery};
+use taskq_sys::{fault, process, threads};
+use taskq_wire::message::{FromNursery, NoFork, ToNursery};
 use taskq_wire::packet::{self, MAX_PACKET};
 
 use super::children::Children;
@@ -71,19 +71,9 @@ impl Serving {
     fn run(&mut self) -> Result<Option<Box<Seed>>, ServeError> {
         // The loop sees the host's death by itself; the signal is only needed to wake a nursery that was stopped.
         process::set_parent_death_signal(libc::SIGCONT).map_err(ServeError::system("be woken"))?;
-        self.forks = true;
-        if let Some(reason) = self.why_not_fork() {
-            self.forks = false;
-            self.tell(&FromNursery::Up {
-                forks: false,
-                reason,
-            });
-        } else {
-            self.tell(&FromNursery::Up {
-                forks: true,
-                reason: String::new(),
-            });
-        }
+        let refusal = self.why_not_fork();
+        self.forks = refusal.is_none();
+        self.tell(&FromNursery::Up { refusal });
         loop {
             match self.round()? {
                 Step::Go => {}
@@ -93,15 +83,18 @@ impl Serving {
         }
     }
 
-    /// Why sessions cannot be forked (any more), in words for the user.
-    fn why_not_fork(&self) -> Option<String> {
+    /// Why sessions cannot be forked (any more).
+    fn why_not_fork(&self) -> Option<NoFork> {
         if !available(Feature::Fork) {
-            return Some("forking is switched off by TASKQ_WITHOUT".into());
+            return Some(NoFork::SwitchedOff);
         }
-        match process::threads_of_self() {
+        match threads::left() {
             Ok(1) => None,
-            Ok(count) => Some(format!("after `preload`, the process has {count} threads")),
-            Err(_) => Some("the number of threads cannot be read from /proc".into()),
+            Ok(count) => Some(NoFork::Threads {
+                count: u32::try_from(count).unwrap_or(u32::MAX),
+                sources: self.inherited.sources.clone(),
+            }),
+            Err(_) => Some(NoFork::Uncounted),
         }
     }
 
@@ -211,12 +204,10 @@ impl Serving {
     /// Forks from now on no more, because the process has become one that must not.
     pub(super) fn check_forks(&mut self) {
         if self.forks {
-            if let Some(reason) = self.why_not_fork() {
+            let refusal = self.why_not_fork();
+            if refusal.is_some() {
                 self.forks = false;
-                self.tell(&FromNursery::Up {
-                    forks: false,
-                    reason,
-                });
+                self.tell(&FromNursery::Up { refusal });
             }
         }
     }

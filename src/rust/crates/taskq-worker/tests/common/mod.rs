@@ -190,7 +190,7 @@ impl Host {
     /// Waits until the nursery is up and forks.
     pub(crate) fn comes_up(mut self) -> Host {
         match self.next() {
-            FromNursery::Up { forks: true, .. } => {
+            FromNursery::Up { refusal: None } => {
                 self.nursery_pid();
                 self
             }
