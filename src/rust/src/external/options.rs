@@ -20,8 +20,9 @@ pub(super) unsafe fn read(options: SEXP, defaults: &TaskOptions) -> Submission {
         if options == R_NilValue {
             return task;
         }
-        let numbers = std::slice::from_raw_parts(REAL(VECTOR_ELT(options, 0)), 6);
-        read_numbers(numbers, &mut task.options);
+        let numbers = std::slice::from_raw_parts(REAL(VECTOR_ELT(options, 0)), 7);
+        read_numbers(&numbers[..6], &mut task.options);
+        task.may_exceed = numbers[6] != 0.0;
         task.after = strings(VECTOR_ELT(options, 1));
         task.tag = strings(VECTOR_ELT(options, 2)).pop().map(Arc::from);
         task.key = strings(VECTOR_ELT(options, 3)).pop();

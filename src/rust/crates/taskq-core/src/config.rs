@@ -21,7 +21,7 @@ pub struct Config {
     pub max_tasks: u64,
     /// How many bytes of memory a session may have resident after a task. Default: no limit.
     pub max_memory: u64,
-    /// How many tasks may wait. Default: no limit.
+    /// How many tasks may wait, but for those that [may exceed](crate::Submission::may_exceed) it. Default: no limit.
     pub max_waiting: usize,
     /// Tasks of the same priority take turns between their tags, those without one as if they had
     /// one in common. Default: no, they come in the order of their pushes.

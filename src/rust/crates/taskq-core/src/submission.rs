@@ -34,6 +34,9 @@ pub struct Submission {
     /// priority (in a fair queue: and tag), and there is always room for it. Who submits parts limits their number. No task can
     /// be to run after a part: it would be older than that.
     pub part: bool,
+    /// There is always room for it: it waits in a full queue, too, which has room for others only when fewer than
+    /// [`max_waiting`](crate::Config::max_waiting) wait. For a task whose submitter must not wait for room.
+    pub may_exceed: bool,
 }
 
 /// How a task is to be run.
@@ -73,6 +76,11 @@ impl Submission {
             label: Some(label.into()),
             ..Submission::default()
         }
+    }
+
+    /// Whether it is taken only where there is room.
+    pub(crate) fn needs_room(&self) -> bool {
+        !(self.part || self.may_exceed)
     }
 }
 

@@ -36,6 +36,32 @@ fn when_as_many_wait_as_may_the_next_is_refused_until_one_runs() {
 }
 
 #[test]
+fn what_may_exceed_the_limit_waits_in_its_turn_and_there_is_no_room_for_others_meanwhile() {
+    let (mut driver, _) = Driver::ready(at_most(1));
+    driver.push();
+    let (worker, first) = driver.sent();
+    driver.push();
+    let beyond = Submission {
+        may_exceed: true,
+        ..Submission::labelled("beyond")
+    };
+    let beyond = driver.scheduler.submit(driver.now, beyond).expect("taken");
+    driver.assert_counts(2, 1, 0);
+    assert!(!driver.scheduler.has_room(1));
+    driver.finish(worker, first);
+    driver.done(first.task, Outcome::Success);
+    let (worker, second) = driver.sent();
+    assert!(
+        !driver.scheduler.has_room(1),
+        "one waits, which came before"
+    );
+    driver.finish(worker, second);
+    driver.done(second.task, Outcome::Success);
+    assert_eq!(driver.sent().1.task, beyond);
+    assert!(driver.scheduler.has_room(1));
+}
+
+#[test]
 fn what_lies_ahead_and_what_is_held_waits_too() {
     let config = Config {
         max_waiting: 2,

@@ -24,7 +24,7 @@ impl Scheduler {
     /// In this order: when the queue is closing, closed, failed, or full; when the label is reserved
     /// or in use; when one of those that it is to run after is not in the queue.
     pub fn submit(&mut self, now: Time, task: Submission) -> Result<TaskId, SubmitError> {
-        self.admit(usize::from(!task.part))?;
+        self.admit(usize::from(task.needs_room()))?;
         let after = self.tasks.admit(&task)?;
         self.advance_clock(now);
         let id = self.enter(task, &after);
@@ -44,7 +44,7 @@ impl Scheduler {
         now: Time,
         tasks: Vec<Submission>,
     ) -> Result<Vec<TaskId>, SubmitError> {
-        let count = tasks.iter().filter(|task| !task.part).count();
+        let count = tasks.iter().filter(|task| task.needs_room()).count();
         let full = self.admit(count);
         let limit = self.config.max_waiting;
         if full == Err(SubmitError::Full) && count > limit {

@@ -124,16 +124,19 @@ fn push() -> impl Strategy<Value = Push> {
     let key = proptest::option::weighted(0.2, 1..3_u8);
     let claim = proptest::option::weighted(0.25, any::<bool>());
     let tag = proptest::option::of(1..4_u8);
-    let made = (label, after, key, claim, tag, options());
-    made.prop_map(|(label, after, key, claim, tag, options)| Push {
-        label,
-        after,
-        key,
-        claimed: claim.is_some(),
-        part: claim == Some(true),
-        tag,
-        options,
-    })
+    let made = (label, after, key, claim, any::<bool>(), tag, options());
+    made.prop_map(
+        |(label, after, key, claim, may_exceed, tag, options)| Push {
+            label,
+            after,
+            key,
+            claimed: claim.is_some(),
+            part: claim == Some(true),
+            may_exceed: may_exceed && claim.is_some(),
+            tag,
+            options,
+        },
+    )
 }
 
 fn submission(push: Push) -> Submission {
@@ -146,6 +149,7 @@ fn submission(push: Push) -> Submission {
         tag: push.tag.map(|number| number.to_string().into()),
         claimed: push.claimed,
         part: push.part,
+        may_exceed: push.may_exceed,
     }
 }
 

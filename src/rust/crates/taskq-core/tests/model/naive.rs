@@ -22,8 +22,15 @@ pub(crate) struct Push {
     pub(crate) key: Option<u8>,
     pub(crate) claimed: bool,
     pub(crate) part: bool,
+    pub(crate) may_exceed: bool,
     pub(crate) tag: Option<u8>,
     pub(crate) options: TaskOptions,
+}
+
+impl Push {
+    fn needs_room(&self) -> bool {
+        !self.part && !self.may_exceed
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +144,7 @@ impl Model {
     pub(crate) fn push(&mut self, push: &Push) -> Result<TaskId, SubmitError> {
         let waits = |task: &&Task| matches!(task.state, State::Waiting | State::Held);
         let is_full = self.tasks.iter().filter(waits).count() >= MAX_WAITING;
-        if self.state == QueueState::Open && is_full && !push.part {
+        if self.state == QueueState::Open && is_full && push.needs_room() {
             return Err(SubmitError::Full);
         }
         self.push_beside(push, &[])
@@ -251,7 +258,7 @@ impl Model {
             return None;
         }
         let waits = |task: &&Task| matches!(task.state, State::Waiting | State::Held);
-        let count = pushes.iter().filter(|push| !push.part).count();
+        let count = pushes.iter().filter(|push| push.needs_room()).count();
         if count > 0 && self.tasks.iter().filter(waits).count() + count > MAX_WAITING {
             return None;
         }
