@@ -13,7 +13,11 @@ conditionMessage.taskq_error <- function(c) tq_whole_message(c)
 #' @export
 conditionMessage.taskq_warning <- function(c) tq_whole_message(c)
 
-tq_whole_message <- function(cnd) paste(c(cnd$message, tq_bullets(cnd$body)), collapse = "\n")
+# An error that visitors of an app may see (promise-error.R) has its message alone.
+tq_whole_message <- function(cnd) {
+  if (!is.null(cnd[["detail"]])) return(cnd$message)
+  paste(c(cnd$message, tq_bullets(cnd$body)), collapse = "\n")
+}
 
 # `body`: strings named "x" or "i", or "" for text that stays as it is. Not wrapped unless it is printed, so that
 # programs find in a message what they look for.
@@ -190,7 +194,7 @@ print.taskq_error <- function(x, ...) {
 #' @export
 format.taskq_error <- function(x, ...) {
   parent <- x$parent
-  message <- x$message
+  message <- x[["detail"]] %||% x$message
   # What the parent says is shown below, in full.
   if (inherits(parent, "condition")) message <- strsplit(message, "\n", fixed = TRUE)[[1L]][1L]
   lines <- c(tq_head_line(x), tq_wrap(message), tq_bullets(x$body, tq_width()))

@@ -29,6 +29,7 @@ tq_limits <- list(
   cell_chars = 24L,             # width of a cell of a table that is printed without tibble
   redraw_ms = 100,              # how often a progress bar is drawn
   settle_ms = 10,               # how long settling promises may hold up what else an event loop has to do
+  loop_timer_s = 3600,          # how far away the timer is that stands for pending promises in an event loop
   follow_ms = 10,               # the least time between two looks at a task that is followed in Shiny
   monitor_refresh_ms = 100L,    # the shortest time between two looks of a monitor
   monitor_sizes = c(25L, 50L, 100L), # rows of a page of a monitor to choose from, the first by default

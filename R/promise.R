@@ -14,27 +14,29 @@ tq_promise <- function(private, id, call, whole = FALSE) {
   task <- tq_find_one(handle, id, call)
   .External(C_tq_hang_bell, tq_settle)
   loop <- later::current_loop()$id
+  in_app <- isNamespaceLoaded("shiny") && !is.null(shiny::getDefaultReactiveDomain())
   promise <- NULL
   # Nobody else would come to a task that is promised, but has no promise.
   suspendInterrupts({
     desk <- tq_desk(private, call)
     promised <- tq_checked(rs_queue_promise(handle, task, loop), call)
     if (promised) {
-      promise <- promises::promise(function(resolve, reject) tq_desk_add(desk, task, resolve, reject, whole))
+      promise <- promises::promise(function(resolve, reject) {
+        tq_loop_hold(loop)
+        tq_desk_add(desk, task, list(resolve = resolve, reject = reject, whole = whole, in_app = in_app, loop = loop))
+      })
     }
   })
   if (is.null(promise)) tq_throw(tq_promised_error(id, call))
   promise
 }
 
+# The queue takes a task that may wait for room even when it is full: an event loop must not wait.
 tq_run <- function(private, fun, args, id, options, call) {
   tq_need(c("later", "promises"), "promises", call)
   task <- tq_task(private, fun, args, id, options, call)
-  while (is.null(run <- tq_run_task(private, task, call))) {
-    if (!task$block) return(promises::promise_reject(tq_full_error(call)))
-    tq_checked(.External(C_tq_wait_room, private$handle, 1, Inf), call)
-  }
-  run$promise
+  run <- tryCatch(tq_run_task(private, task, call), taskq_error_closed = function(cnd) tq_throw(tq_visible_error(cnd)))
+  if (is.null(run)) promises::promise_reject(tq_visible_error(tq_full_error(call))) else run$promise
 }
 
 # The `id` and the `promise` of a task of tq_task(), or NULL where the queue is full. A Ctrl-C must not find a task that
@@ -63,9 +65,10 @@ tq_desk <- function(private, call) {
   private$desk
 }
 
-tq_desk_add <- function(desk, task, resolve, reject, whole) {
-  pending <- list(resolve = resolve, reject = reject, whole = whole)
-  assign(tq_serial_key(task), pending, envir = desk$pending)
+# `promise`: how it is settled, `resolve` and `reject`; what it resolves to, `whole`; the number of its `loop`; whether
+# it is of a Shiny app.
+tq_desk_add <- function(desk, task, promise) {
+  assign(tq_serial_key(task), promise, envir = desk$pending)
   desk$count <- desk$count + 1L
   assign(desk$name, desk, envir = tq_desks)
 }
@@ -76,7 +79,36 @@ tq_desk_remove <- function(desk, task) {
   rm(list = key, envir = desk$pending)
   desk$count <- desk$count - 1L
   if (desk$count == 0L) rm(list = desk$name, envir = tq_desks)
+  tq_loop_release(promise$loop)
   promise
+}
+
+# A loop with promises that are pending has a timer far away, so that who waits until the loop is empty, as
+# shiny::testServer() does, waits for them.
+tq_loops <- new.env(parent = emptyenv())
+
+tq_loop_hold <- function(loop) {
+  held <- tq_loops[[format(loop)]]
+  if (is.null(held)) {
+    held <- new.env(parent = emptyenv())
+    held$pending <- 0L
+    tq_loop_wind(held)
+    assign(format(loop), held, envir = tq_loops)
+  }
+  held$pending <- held$pending + 1L
+}
+
+# In the current loop. When it goes off it is wound again.
+tq_loop_wind <- function(held, seconds = tq_limits$loop_timer_s) {
+  held$unwind <- later::later(function() tq_loop_wind(held), seconds)
+}
+
+tq_loop_release <- function(loop) {
+  held <- tq_loops[[format(loop)]]
+  held$pending <- held$pending - 1L
+  if (held$pending > 0L) return()
+  rm(list = format(loop), envir = tq_loops)
+  held$unwind()
 }
 
 # Only ever compared with another one.
@@ -104,6 +136,10 @@ tq_settle_one <- function(desk, task) {
   promise <- tq_desk_remove(desk, task)
   progress <- if (promise$whole) tq_progress_of(rs_queue_progress(desk$handle, task))
   .External(C_tq_commit, desk$handle, task, NULL, function() NULL)
+  if (!identical(result$status, "success")) {
+    result$error <- tq_visible_error(result$error)
+    if (promise$in_app) tq_log_error(result$error)
+  }
   if (promise$whole) return(promise$resolve(list(result = result, progress = progress)))
   if (identical(result$status, "success")) promise$resolve(result$result) else promise$reject(result$error)
 }
@@ -115,7 +151,7 @@ tq_settle_one <- function(desk, task) {
 #' @usage \method{as.promise}{taskq_result}(x)
 #' @param x A `taskq_result`, from `pop()` of [task_q].
 #' @return A [promises::promise]: resolved to the `result` of a task that succeeded, rejected with the `error`
-#'   of any other.
+#'   of any other, with a message for visitors: see `promise()` of [task_q].
 #' @examplesIf requireNamespace("promises", quietly = TRUE) && requireNamespace("later", quietly = TRUE)
 #' q <- task_q$new(1)
 #' q$push(function() 6 * 7)
@@ -124,5 +160,6 @@ tq_settle_one <- function(desk, task) {
 #' q$close()
 #' @exportS3Method promises::as.promise
 as.promise.taskq_result <- function(x) { # nolint: object_name_linter.
-  if (identical(x$status, "success")) promises::promise_resolve(x$result) else promises::promise_reject(x$error)
+  if (identical(x$status, "success")) return(promises::promise_resolve(x$result))
+  promises::promise_reject(tq_visible_error(x$error))
 }

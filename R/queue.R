@@ -110,7 +110,7 @@ task_q <- R6Class("task_q",
     #'   has its own stream of kind "L'Ecuyer-CMRG", the same for any number of workers and in each
     #'   try. Default `NULL`: every task has a stream of its own that cannot be foreseen. The random
     #'   numbers of this session are never touched.
-    #' @param max_waiting How many tasks may wait, a whole number or `Inf`, the default. See `block` of
+    #' @param max_waiting How many tasks may wait, a whole number or `Inf`, the default. See `block` of `run()` and of
     #'   `push()`.
     #' @param fair Whether tasks of the same priority take turns between their tags; default `FALSE`.
     #'   With `TRUE` each tag begins one task before any other that waits begins a second one, so that
@@ -537,9 +537,16 @@ task_q <- R6Class("task_q",
     #' `poll()` and `collect()` pass it over. Does not wait. Needs the packages promises and later.
     #'
     #' The promise is settled by the event loop (the current loop of later, which a Shiny or plumber app
-    #' runs), as soon as that comes to it after the end of the task; nothing is polled. It resolves to the
-    #' `result` of a task that succeeded, and is rejected with the `error` of any other, also when the
-    #' queue is closed, or collected, before the task has ended.
+    #' runs), as soon as that comes to it after the end of the task; nothing is polled. While it is pending,
+    #' `later::loop_empty()` is `FALSE`. It resolves to the `result` of a task that succeeded, and is rejected
+    #' with the `error` of any other, also when the queue is closed, or collected, before the task has ended.
+    #'
+    #' Who reads the message of that error may be a visitor of an app. So `conditionMessage()` is the message of
+    #' the error in the task, or one sentence without ids and advice when there is none: a task that crashed, ran
+    #' out of time, was cancelled or skipped. Class and fields are those of the error in a result, and `print()`
+    #' shows all that it would show there. The classes that `shiny::safeError()`, `shiny::req()` and
+    #' `shiny::validate()` give to an error in a task are kept, and Shiny shows that of a cancelled task as a message,
+    #' not as an error. In a Shiny app, what `print()` shows is also written to stderr, the log of the app.
     #' @param id The id of a task in the queue, a string. It may be done.
     #' @return A [promises::promise]. Throws `taskq_error_unknown` (field `ids`), and
     #'   `taskq_error_promised` (field `id`) for a task that has a promise already: keep the first, and use
@@ -549,7 +556,7 @@ task_q <- R6Class("task_q",
     #'   q <- task_q$new(1)
     #'   id <- q$push(function() 6 * 7)
     #'   promises::then(q$promise(id), function(value) cat("the value is", value, "\n"))
-    #'   while (!q$is_idle() || !later::loop_empty()) later::run_now(0.1) # a Shiny app does this
+    #'   while (!later::loop_empty()) later::run_now(0.1) # a Shiny app does this
     #'   q$close()
     #' }
     promise = function(id) tq_promise(private, id, call = sys.call()),
@@ -559,7 +566,10 @@ task_q <- R6Class("task_q",
     #' for `shiny::ExtendedTask`, and for what else takes a promise.
     #' @param fun,args,id,...,timeout,tries,retry_on,backoff,priority,after,isolate,packages,globals,tag,seed
     #'   As those of `push()`.
-    #' @param block,replace As those of `push()`.
+    #' @param block What happens when `max_waiting` tasks wait already. The event loop is never held up. With `TRUE`,
+    #'   the default, the promise waits for room: its task waits in the queue with the others, in the order of the
+    #'   calls, and `push()` finds no room before it has begun. With `FALSE` the promise is rejected at once.
+    #' @param replace As that of `push()`.
     #' @return A [promises::promise], see `promise()`. Throws as `push()`; with `block = FALSE`, when as many
     #'   tasks wait as may, it is rejected with a `taskq_error_full`.
     #' @examples
@@ -567,7 +577,7 @@ task_q <- R6Class("task_q",
     #'   q <- task_q$new(1)
     #'   promises::then(q$run(sqrt, list(16)), print)
     #'   promises::catch(q$run(stop, list("no")), function(error) cat(class(error)[1], "\n"))
-    #'   while (!q$is_idle() || !later::loop_empty()) later::run_now(0.1)
+    #'   while (!later::loop_empty()) later::run_now(0.1)
     #'   q$close()
     #' }
     run = function(fun, args = list(), id = NULL, ..., timeout = NULL, tries = NULL,
@@ -578,7 +588,7 @@ task_q <- R6Class("task_q",
       tq_check_names(call, task_q$public_methods$run, fun, args)
       tq_check_dots(..., owner = task_q$public_methods$run, call = call)
       options <- tq_task_options(timeout, tries, retry_on, backoff, priority, after, isolate, packages,
-        globals, tag, seed, block, replace, call)
+        globals, tag, seed, block, replace, call, may_exceed = TRUE)
       tq_run(private, fun, args, id, options, call)
     },
 

@@ -5,9 +5,12 @@
 # | `near`  | numbers, after, tag, replace      | the scheduler; an NA is the queue's default    |
 # | `far`   | packages, globals, seed           | the worker, beside the arguments               |
 # | `block` | TRUE or FALSE                     | push() itself, when the queue is full          |
+#
+# `may_exceed`: one that may wait for room (`block`) waits for it in the queue.
 
 tq_task_options <- function(timeout, tries, retry_on, backoff, priority, after, isolate, packages,
-                            globals, tag, seed, block, replace, call) {
+                            globals, tag, seed, block, replace, call, may_exceed = FALSE) {
+  block <- tq_check_flag(block, "block", call)
   packages <- tq_check_packages(packages, call)
   globals <- tq_check_globals(globals, call)
   seed <- tq_check_seed(seed, call, vector = TRUE)
@@ -23,14 +26,15 @@ tq_task_options <- function(timeout, tries, retry_on, backoff, priority, after, 
         tq_check_retry_on(retry_on, call),
         tq_check_backoff(backoff, call),
         tq_check_priority(priority, call),
-        if (is.null(isolate)) NA_real_ else tq_check_flag(isolate, "isolate", call)
+        if (is.null(isolate)) NA_real_ else tq_check_flag(isolate, "isolate", call),
+        may_exceed && block
       ),
       tq_check_after(after, call),
       tq_check_label(tag, "tag", call),
       tq_check_label(replace, "replace", call)
     ),
     far = far,
-    block = tq_check_flag(block, "block", call)
+    block = block
   )
 }
 

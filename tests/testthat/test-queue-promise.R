@@ -71,23 +71,73 @@ test_that("what is promised is passed over by all else that takes tasks, and can
 test_that("one wake-up is under way for each loop, however many tasks are done", {
   skip_without_promises()
   q <- local_queue(2)
+  gate <- local_gate()
   later::run_now(0)
-  before <- length(later:::list_queue())
   sum <- 0
+  # The timer of a loop with promises that are pending is there once.
+  pending <- lapply(1:2, function(i) q$run(gate$wait, list(gate$path)))
+  before <- length(later:::list_queue())
   for (i in 1:2000) {
     promises::then(q$run(function(i) i, list(i)), function(value) sum <<- sum + value)
   }
-  # Nothing is asked for while nothing is done.
+  expect_length(later:::list_queue(), before)
+  gate$open()
   q$wait(progress = FALSE)
   expect_length(later:::list_queue(), before + 1L)
   expect_true(run_loop_until(sum == 2000 * 2001 / 2))
   expect_length(ls(tq_desks), 0L)
+  # Nothing is asked for while nothing is done.
   q$pause()
   promise <- q$run(function() 1)
   later::run_now(0)
-  expect_identical(later::next_op_secs(), Inf)
+  expect_gt(later::next_op_secs(), 3000)
   q$resume()
   expect_identical(await(promise), 1)
+})
+
+test_that("a loop is not empty while promises are pending in it, and empty afterwards", {
+  skip_without_promises()
+  q <- local_queue(1)
+  other <- later::create_loop(parent = NULL)
+  on.exit(later::destroy_loop(other), add = TRUE)
+  values <- numeric()
+  note <- function(value) values <<- c(values, value)
+  promises::then(q$run(function() 1), note)
+  promises::then(q$run(function() 2), note)
+  later::with_loop(other, promises::then(q$run(function() 3), note))
+  # As shiny::testServer() does, and a user who knows nothing of the queue.
+  while (!later::loop_empty()) later::run_now(1)
+  expect_identical(values, c(1, 2))
+  while (!later::loop_empty(other)) later::run_now(1, loop = other)
+  expect_identical(values, c(1, 2, 3))
+  expect_length(ls(tq_loops), 0L)
+})
+
+test_that("the timer of a loop is wound again when it has gone off", {
+  skip_without_promises()
+  later::with_temp_loop({
+    wound <- new.env()
+    tq_loop_wind(wound, 0)
+    later::run_now(0)
+    expect_gt(later::next_op_secs(), 3000)
+    wound$unwind()
+    expect_true(later::loop_empty())
+  })
+})
+
+test_that("testServer() waits for an output that is a promise", {
+  skip_if_not_installed("shiny")
+  skip_without_promises()
+  q <- local_queue(1)
+  server <- function(input, output, session) {
+    output$value <- shiny::renderText(promises::then(q$run(function(x) x * 2, list(input$x)), paste))
+    output$failed <- shiny::renderText(q$run(function() stop("no data today")))
+  }
+  utils::capture.output(type = "message", shiny::testServer(server, {
+    session$setInputs(x = 21)
+    expect_identical(output$value, "42")
+    expect_error(output$failed, "^no data today$")
+  }))
 })
 
 test_that("a promise belongs to the loop in which it was made", {
@@ -220,6 +270,98 @@ test_that("run() takes what push() takes, and is rejected where push() returns N
   wrong <- caught(q$run(function() 1, timout = 5))
   expect_s3_class(wrong, "taskq_error_input")
   expect_identical(wrong$call[[1L]], quote(q$run))
+})
+
+test_that("run() does not wait for room: its task does, in the order of the calls, and push() has room after it", {
+  skip_without_promises()
+  q <- local_queue(1, max_waiting = 1)
+  gate <- local_gate()
+  order <- character()
+  note <- function(value) order <<- c(order, value)
+  q$push(gate$wait, list(gate$path))
+  expect_true(wait_until(q$get_num_running() == 1L))
+  for (name in c("a", "b", "c")) promises::then(q$run(function(x) x, list(name), id = name, tag = "mine"), note)
+  # They are in the queue: listed, counted, cancelled like any other.
+  expect_identical(q$get_num_waiting(), 3L)
+  expect_null(q$push(function() 1, block = FALSE))
+  refused <- caught(await(q$run(function() 1, block = FALSE)))
+  expect_s3_class(refused, "taskq_error_full")
+  expect_identical(conditionMessage(refused), "Too many tasks are waiting. Please try again later.")
+  later::later(function() gate$open(), 0.05)
+  expect_true(run_loop_until(length(order) == 3L))
+  expect_identical(order, c("a", "b", "c"))
+  expect_identical(await(q$run(function() "room")), "room")
+})
+
+test_that("push(block = TRUE) has room when what run() has put into the queue before has begun", {
+  skip_without_promises()
+  q <- local_queue(1, max_waiting = 1)
+  stamp <- function() as.numeric(Sys.time())
+  promised <- lapply(1:3, function(i) watch_promise(q$run(stamp)))
+  id <- q$push(stamp)
+  expect_true(run_loop_until(all(vapply(promised, `[[`, NA, "settled"))))
+  q$wait(progress = FALSE)
+  expect_gt(q$pop(0)$result, max(vapply(promised, `[[`, 0, "value")))
+})
+
+test_that("what a promise is rejected with has a message for visitors, and the rest for developers", {
+  skip_without_promises()
+  q <- local_queue(1)
+  q$push(function() stop("first"), id = "failed")
+  errors <- list(
+    task = q$run(function() stop("no data today")),
+    missing = q$run(function() not_there$x),
+    crash = q$run(function() quit(status = 7)),
+    timeout = q$run(function() Sys.sleep(600), timeout = 50),
+    skipped = q$run(function() 1, after = "failed"),
+    cancelled = q$run(function() Sys.sleep(600), id = "cancelled")
+  )
+  q$cancel("cancelled")
+  errors <- lapply(lapply(errors, watch_promise), function(seen) {
+    run_loop_until(seen$settled)
+    seen$error
+  })
+  texts <- c("no data today", "object 'not_there' not found", "The task ended unexpectedly.",
+    "The task took too long and was stopped.", "The task was skipped, because one that it needs did not succeed.",
+    "The task was cancelled.")
+  expect_identical(unname(vapply(errors, conditionMessage, "")), texts)
+  # What Shiny shows.
+  expect_identical(unname(vapply(errors, `[[`, "", "message")), texts)
+  classes <- c("task", "task", "crash", "timeout", "skipped", "cancelled")
+  expect_identical(unname(vapply(errors, function(e) class(e)[1L], "")), paste0("taskq_error_", classes))
+  expect_true(all(vapply(errors, inherits, NA, c("taskq_error", "error"))))
+  expect_output(print(errors$missing), "task '.*' failed: object 'not_there' not found.*send it in `args` or")
+  expect_output(print(errors$crash), "task '.*' crashed its worker \\(pid .*exit status 7")
+  expect_identical(conditionMessage(errors$task$parent), "no data today")
+  expect_identical(errors$crash$exit_code, 7L)
+  expect_identical(errors$cancelled$task_id, "cancelled")
+  # What Shiny cannot do without, see promise-error.R.
+  stacks <- lapply(errors, attr, "stack.trace", exact = TRUE)
+  expect_true(all(lengths(stacks) > 0L))
+  expect_identical(lapply(stacks, function(calls) length(attr(calls, "parents"))), as.list(lengths(stacks)))
+  expect_s3_class(q$pop(0)$error, "taskq_error_task")
+  popped <- run_task(q, function() stop("no data today"))
+  expect_match(conditionMessage(popped$error), "^task '.*' failed: no data today$")
+  expect_identical(conditionMessage(caught(await(promises::as.promise(popped)))), "no data today")
+  q$kill()
+  expect_identical(conditionMessage(caught(q$run(function() 1))), "The task could not be started.")
+  expect_match(conditionMessage(caught(q$push(function() 1))), "the queue is closed")
+})
+
+test_that("safeError(), req() and validate() mean in a task what they mean in an output", {
+  skip_if_not_installed("shiny")
+  skip_without_promises()
+  q <- local_queue(1)
+  rejected <- function(...) caught(await(q$run(...)))
+  expect_s3_class(rejected(function() stop(shiny::safeError("may be read"))), "shiny.custom.error")
+  quiet <- rejected(function() shiny::req(FALSE))
+  expect_s3_class(quiet, "shiny.silent.error")
+  expect_identical(conditionMessage(quiet), "")
+  expect_s3_class(rejected(function() shiny::req(FALSE, cancelOutput = TRUE)), "shiny.output.cancel")
+  chosen <- rejected(function() shiny::validate(shiny::need(FALSE, "choose one"), errorClass = "mine"))
+  expect_s3_class(chosen, "validation")
+  expect_s3_class(chosen, "mine")
+  expect_identical(conditionMessage(chosen), "choose one")
 })
 
 test_that("a result that was popped is a promise where one is wanted", {
