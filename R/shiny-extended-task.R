@@ -11,22 +11,27 @@
 #' and output are looked at every `refresh` milliseconds, while it runs.
 #'
 #' An invocation belongs to the queue: it goes on when the browser session ends, unless `session_cleanup` is
-#' "cancel". Its result leaves the queue when it is done.
+#' "cancel". Its result leaves the queue when it is done, and is kept here until it is forgotten: by `invoke()`, as
+#' `keep` says, or by `forget()`. What has not ended is never forgotten.
 #'
 #' @section Methods:
 #' * `invoke(...)`: runs `fun(...)` on the queue, beside what runs already. Returns the id of the invocation,
 #'   invisibly, and does not wait. When the queue does not take it, because it is full or closed, it has ended
-#'   in an error at once.
+#'   in an error at once. Else the oldest that have ended are forgotten, so that `keep` are left.
 #' * `status(id = NULL)`: "initial" when nothing was invoked, "running" from `invoke()` to the end (so also
-#'   while it waits for a worker), then "success", "error" or "cancelled".
+#'   while it waits for a worker), then "success", "error" or "cancelled"; "forgotten" of one that was.
 #' * `result(id = NULL)`: the value. Before the end the output that asks is left as it is, as by
-#'   `shiny::req()`. An error is thrown: the error of the task, see [task_q]. That of a cancelled one shows as
-#'   a message, not as an error.
+#'   `shiny::req()`; one that asks for what was forgotten is empty. An error is thrown: that of the promise, whose
+#'   message is made for visitors, see `promise()` of [task_q]. That of a cancelled one shows as a message, not as an
+#'   error.
 #' * `progress(id = NULL)`: a list with `fraction`, `message` and `at`, see [task_progress()].
 #' * `output(id = NULL)`: a list with the strings `stdout` and `stderr`.
 #' * `cancel(id = NULL)`: ends an invocation, see `cancel()` of [task_q]; `NULL` ends all that have not ended.
 #'   Returns `TRUE` for each that ends by this, named by id. Not reactive.
-#' * `ids()`: the ids of all invocations, oldest first.
+#' * `forget(id = NULL)`: value, error and output of an invocation are kept no longer; `NULL` forgets all that
+#'   have ended. Returns `TRUE` for each that has ended, `FALSE` for one that runs, named by id, invisibly. Not
+#'   reactive.
+#' * `ids()`: the ids of all invocations that are not forgotten, oldest first.
 #'
 #' @param queue A `task_q`.
 #' @param fun A function, see `push()` of [task_q].
@@ -34,6 +39,9 @@
 #' @param tag The tag of every invocation, a string; or `NULL`, the default: the token of the session.
 #' @param session_cleanup With "keep", the default, invocations go on when the browser session ends. With
 #'   "cancel" they are cancelled then.
+#' @param keep How many invocations `invoke()` keeps, the new one among them: a whole number from 1, or `Inf`.
+#'   With 1, the default, it is as in `shiny::ExtendedTask`: the results that are there are those of the latest
+#'   invocation, and of those that ran when it was invoked.
 #' @param refresh A duration, at least 10 milliseconds; default 250.
 #' @return An object of class `task_q_extended_task`, also of class `ExtendedTask`, so that
 #'   `bslib::bind_task_button()` takes it. Throws `taskq_error_input`, and `taskq_error_package` without shiny,
@@ -62,7 +70,7 @@
 #' queue$close()
 #' @export
 task_q_extended_task <- function(queue, fun, ..., tag = NULL, session_cleanup = c("keep", "cancel"),
-                                 refresh = 250) {
+                                 keep = 1, refresh = 250) {
   call <- sys.call()
   tq_need(c("shiny", "promises", "later"), "task_q_extended_task()", call)
   queue <- tq_check_queue(queue, call)
@@ -74,6 +82,7 @@ task_q_extended_task <- function(queue, fun, ..., tag = NULL, session_cleanup = 
   }
   tag <- tq_check_label(tag, "tag", call)
   session_cleanup <- tq_check_choice(session_cleanup, c("keep", "cancel"), "session_cleanup", call)
+  keep <- tq_check_count(keep, "keep", call)
   refresh <- tq_check_refresh(refresh, tq_limits$follow_ms, call)
   session <- shiny::getDefaultReactiveDomain()
   # All that push() has by default, but for these.
@@ -81,17 +90,18 @@ task_q_extended_task <- function(queue, fun, ..., tag = NULL, session_cleanup = 
   given <- c(options, tag = tag %||% session$token, block = FALSE)
   defaults[names(given)] <- given
   options <- do.call(tq_task_options, c(defaults, list(call = call)), quote = TRUE)
-  tq_extended_task$new(session, queue, fun, options, session_cleanup, refresh)
+  tq_extended_task$new(session, queue, fun, options, session_cleanup, keep, refresh)
 }
 
 tq_extended_task <- R6Class("task_q_extended_task",
   cloneable = FALSE,
   public = list(
-    initialize = function(session, queue, fun, options, session_cleanup, refresh) {
+    initialize = function(session, queue, fun, options, session_cleanup, keep, refresh) {
       private$session <- session
       private$queue <- queue
       private$fun <- fun
       private$options <- options
+      private$keep <- keep
       private$refresh <- refresh
       private$all <- shiny::reactiveVal(character())
       private$jobs <- new.env(parent = emptyenv())
@@ -103,16 +113,20 @@ tq_extended_task <- R6Class("task_q_extended_task",
     invoke = function(...) {
       job <- tq_job()
       id <- tryCatch(private$start(job, list(...), sys.call()), taskq_error = function(cnd) {
-        job$end("error", error = cnd)
-        sprintf(".failed-%d", length(shiny::isolate(private$all())) + 1L)
+        job$end("error", error = tq_visible_error(cnd))
+        private$refused <- private$refused + 1
+        sprintf(".failed-%.0f", private$refused)
       })
       private$jobs[[id]] <- job
-      private$all(c(shiny::isolate(private$all()), id))
+      ids <- shiny::isolate(private$all())
+      # What the queue does not take takes nothing's place.
+      ended <- if (is.null(job$ended)) Filter(private$has_ended, ids)
+      private$drop(utils::head(ended, max(0, length(ids) + 1 - private$keep)), add = id)
       invisible(id)
     },
     status = function(id = NULL) {
       job <- private$job(id)
-      if (is.null(job)) "initial" else job$status()
+      if (is.null(job)) private$absent(id) else job$status()
     },
     result = function(id = NULL) {
       job <- private$job(id)
@@ -132,7 +146,7 @@ tq_extended_task <- R6Class("task_q_extended_task",
     cancel = function(id = NULL) {
       if (!is.null(id)) shiny::isolate(private$job(id))
       ids <- id %||% shiny::isolate(private$all())
-      running <- Filter(function(id) is.null(private$jobs[[id]]$ended), ids)
+      running <- Filter(function(id) !private$has_ended(id), ids)
       if (!length(running)) return(invisible(logical()))
       # All at once, so that none is begun in the place of another. One that has just ended may be in its promise
       # already.
@@ -143,19 +157,29 @@ tq_extended_task <- R6Class("task_q_extended_task",
       names(ends) <- running
       invisible(ends)
     },
+    forget = function(id = NULL) {
+      if (!is.null(id)) shiny::isolate(private$job(id))
+      ids <- shiny::isolate(private$all())
+      if (!is.null(id)) ids <- intersect(id, ids)
+      has_ended <- vapply(ids, private$has_ended, NA)
+      private$drop(ids[has_ended])
+      invisible(has_ended)
+    },
     ids = function() private$all(),
     print = function(...) {
       ids <- shiny::isolate(private$all())
-      running <- sum(vapply(ids, function(id) is.null(private$jobs[[id]]$ended), NA))
-      cat(sprintf("<task_q_extended_task> %d invoked, %d running\n", length(ids), running))
+      running <- sum(!vapply(ids, private$has_ended, NA))
+      cat(sprintf("<task_q_extended_task> %d invoked, %d running\n", length(ids) + length(private$forgotten), running))
       invisible(self)
     }
   ),
   private = list(
-    session = NULL, queue = NULL, fun = NULL, refresh = NULL,
+    session = NULL, queue = NULL, fun = NULL, keep = NULL, refresh = NULL,
     options = NULL,  # of tq_task_options()
     all = NULL,   # the ids, reactive
     jobs = NULL,  # by id, see tq_job()
+    forgotten = character(),  # ids
+    refused = 0,  # how many the queue did not take
     # Puts an invocation on the queue; its id. An app must not wait, so a queue that is full refuses.
     start = function(job, args, call) {
       queue <- private$queue$.__enclos_env__$private
@@ -167,11 +191,21 @@ tq_extended_task <- R6Class("task_q_extended_task",
       if (!is.null(private$session)) tq_job_observe(job, private$queue, run$id, private$refresh, private$session)
       run$id
     },
+    # NULL when there is none, or it was forgotten.
     job = function(id) {
       ids <- private$all()
       if (is.null(id)) return(if (length(ids)) private$jobs[[ids[length(ids)]]])
-      if (!tq_is_string(id) || !id %in% ids) tq_input_error("id", id, "the id of an invocation", sys.call(-1L))
+      if (!tq_is_string(id) || !id %in% c(ids, private$forgotten)) {
+        tq_input_error("id", id, "the id of an invocation", sys.call(-1L))
+      }
       private$jobs[[id]]
+    },
+    absent = function(id) if (is.null(id) && !length(private$forgotten)) "initial" else "forgotten",
+    has_ended = function(id) !is.null(private$jobs[[id]]$ended),
+    drop = function(ids, add = NULL) {
+      rm(list = as.character(ids), envir = private$jobs)
+      private$forgotten <- c(private$forgotten, ids)
+      private$all(c(setdiff(shiny::isolate(private$all()), ids), add))
     }
   )
 )
@@ -196,15 +230,13 @@ tq_job_end <- function(job, whole) {
   job$progress(whole$progress)
   job$output(list(stdout = result$stdout %||% "", stderr = result$stderr %||% ""))
   status <- if (result$status %in% c("success", "cancelled")) result$status else "error"
-  error <- result$error
-  # Shown as a message, and no reason for Shiny to log it.
-  if (status == "cancelled") class(error) <- c("validation", "shiny.silent.error", class(error))
-  job$end(status, result$result, error)
+  job$end(status, result$result, result$error)
 }
 
+# Shiny keeps an observer, and so its job, as long as the session, unless it is destroyed.
 tq_job_observe <- function(job, queue, id, refresh, session) {
-  shiny::observe(domain = session, {
-    if (job$status() != "running") return()
+  observer <- shiny::observe(domain = session, {
+    if (job$status() != "running") return(observer$destroy())
     shiny::invalidateLater(refresh, session)
     # It may have ended, and be in its promise.
     tryCatch({

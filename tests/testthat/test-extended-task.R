@@ -99,6 +99,76 @@ test_that("many run at once, and each is told of by its id", {
   })
 })
 
+test_that("what came of an earlier invocation is forgotten by the next, unless it is to be kept", {
+  skip_without_shiny()
+  q <- local_queue(2)
+  in_server(queue = q, {
+    task <- task_q_extended_task(queue, function(x) x)
+    ended <- function(id) flush_until(session, task$status(id) == "success")
+    first <- task$invoke(1)
+    second <- task$invoke(2)
+    # Both ran when the second was invoked.
+    expect_true(ended(first) && ended(second))
+    expect_identical(shiny::isolate(task$result(first)), 1)
+    third <- task$invoke(3)
+    expect_identical(shiny::isolate(task$ids()), third)
+    expect_identical(shiny::isolate(task$status(first)), "forgotten")
+    expect_error(shiny::isolate(task$result(first)), class = "shiny.silent.error")
+    expect_identical(shiny::isolate(task$output(first)), list(stdout = "", stderr = ""))
+    expect_true(ended(third))
+    expect_identical(task$forget(third), stats::setNames(TRUE, third))
+    expect_identical(shiny::isolate(task$ids()), character())
+    expect_length(task$forget(third), 0L)
+    expect_output(print(task), "3 invoked, 0 running")
+
+    kept <- task_q_extended_task(queue, function(x) x, keep = 2)
+    ids <- character()
+    for (x in 1:4) {
+      ids <- c(ids, kept$invoke(x))
+      expect_true(flush_until(session, kept$status() == "success"))
+    }
+    expect_identical(shiny::isolate(kept$ids()), ids[3:4])
+    expect_identical(shiny::isolate(kept$result(ids[3L])), 3L)
+  })
+})
+
+test_that("what runs is not forgotten", {
+  skip_without_shiny()
+  q <- local_queue(1)
+  gate <- local_gate()
+  in_server(queue = q, {
+    task <- task_q_extended_task(queue, gate$wait)
+    id <- task$invoke(gate$path)
+    expect_identical(task$forget(), stats::setNames(FALSE, id))
+    other <- task$invoke(gate$path)
+    expect_identical(shiny::isolate(task$ids()), c(id, other))
+    gate$open()
+    expect_true(flush_until(session, task$status(id) == "success" && task$status(other) == "success"))
+    expect_identical(shiny::isolate(task$result(id)), 42)
+  })
+})
+
+test_that("the value of an invocation is freed when it is forgotten, in a session, too", {
+  skip_without_shiny()
+  q <- local_queue(1)
+  in_server(queue = q, {
+    task <- task_q_extended_task(queue, function(x) new.env())
+    freed <- 0L
+    for (x in 1:5) {
+      task$invoke(x)
+      expect_true(flush_until(session, task$status() == "success"))
+      reg.finalizer(shiny::isolate(task$result()), function(e) freed <<- freed + 1L)
+    }
+    # The last look at each is over.
+    session$elapse(1000)
+    gc()
+    expect_identical(freed, 4L)
+    task$forget()
+    gc()
+    expect_identical(freed, 5L)
+  })
+})
+
 test_that("an invocation that the queue does not take has ended in an error", {
   skip_without_shiny()
   q <- local_queue(1)
@@ -132,9 +202,12 @@ test_that("all that run are cancelled at once, those that wait are never begun",
   skip_without_shiny()
   q <- local_queue(1)
   in_server(queue = q, {
-    task <- task_q_extended_task(queue, function() Sys.sleep(100))
+    task <- task_q_extended_task(queue, global(function() {
+      taskq::task_progress(0.5)
+      Sys.sleep(100)
+    }))
     ids <- vapply(1:5, function(x) task$invoke(), "")
-    expect_true(wait_until(queue$get_num_running() == 1L))
+    expect_true(wait_until(!is.na(queue$progress(ids[1L])$fraction)))
     expect_identical(task$cancel(), stats::setNames(rep(TRUE, 5L), ids))
     expect_true(flush_until(session, all(vapply(ids, task$status, "") == "cancelled")))
   })
@@ -173,6 +246,7 @@ test_that("wrong arguments are named", {
   expect_input_error(task_q_extended_task(q, function() 1, timout = 1), "timout")
   expect_input_error(task_q_extended_task(q, function() 1, tag = 1), "tag")
   expect_input_error(task_q_extended_task(q, function() 1, session_cleanup = "maybe"), "session_cleanup")
+  expect_input_error(task_q_extended_task(q, function() 1, keep = 0), "keep")
   expect_input_error(task_q_extended_task(q, function() 1, refresh = 0), "refresh")
   expect_input_error(task_q_extended_task(q, function() 1, timeout = -1), "timeout")
 })
