@@ -22,14 +22,31 @@ tq_inline <- function(session) {
 # What would run in a worker's global environment runs above ours, where `globals` are.
 tq_inline_function <- function(fun, frame) {
   if (is.null(fun)) return(NULL)
-  # The work of a map.
-  if (is.list(fun)) {
-    fun$fun <- tq_inline_function(fun$fun, frame)
-    return(fun)
+  portable <- tq_inline_portable(tq_portable(fun), frame)
+  tq_with_captured(portable$fun, portable$captured)
+}
+
+# `sent`: a list with `fun` and `captured`.
+tq_inline_portable <- function(sent, frame) {
+  if (identical(environment(sent$fun), globalenv())) environment(sent$fun) <- frame
+  env <- sent$captured
+  while (is.environment(env) && tq_is_frame(env) && !identical(env, frame)) {
+    outer <- parent.env(env)
+    if (identical(outer, globalenv())) parent.env(env) <- frame
+    env <- outer
   }
-  fun <- tq_portable_function(fun)
-  if (identical(environment(fun), globalenv())) environment(fun) <- frame
-  fun
+  sent
+}
+
+# A task as the evaluator takes it: its function, or the work of a map, and its call.
+tq_inline_payload <- function(payload, frame) {
+  if (is.list(payload$fun)) {
+    payload$fun <- tq_inline_portable(payload$fun, frame)
+  } else {
+    sent <- tq_inline_portable(list(fun = payload$fun, captured = payload$call$captured), frame)
+    payload$fun <- sent$fun
+  }
+  payload
 }
 
 # As in a pool, a start that fails makes every push fail.
@@ -62,7 +79,7 @@ tq_inline_one <- function(inline, handle, task) {
   evaluator <- tq_evaluator(globals = inline$frame)
   # Read by the evaluator: that is a part of the task.
   sent <- NULL
-  delayedAssign("payload", sent <- .External(C_tq_payload, handle, task$serial))
+  delayedAssign("payload", sent <- tq_inline_payload(.External(C_tq_payload, handle, task$serial), inline$frame))
   undo <- tq_undo()
   output <- new.env(parent = emptyenv())
   clock <- proc.time()
@@ -84,7 +101,7 @@ tq_inline_one <- function(inline, handle, task) {
     clock <- proc.time()
     # A session would be killed; here R itself has to notice.
     if (is.finite(task$timeout)) setTimeLimit(elapsed = max(task$timeout / 1000, 1e-3), transient = TRUE)
-    evaluator$evaluate(tq_inline_function(payload$fun, inline$frame), payload$call)
+    evaluator$evaluate(payload$fun, payload$call)
   })
   if (is.finite(task$timeout)) setTimeLimit()
   if (identical(attr(ended, "verdict"), "interrupted")) {

@@ -9,7 +9,7 @@ tq_map <- function(private, x, fun, args, names, on_error, progress, chunk, call
     tq_input_error("x", x, "a vector or a list", call, "the elements come first: `q$map(x, fun)`")
   }
   x <- tq_map_elements(x, call)
-  fun <- tq_portable_function(tq_check_function(fun, "fun", call))
+  portable <- tq_portable(tq_check_function(fun, "fun", call))
   args <- tq_check_args(args, call)
   names <- tq_check_map_names(names, x, call)
   keep <- tq_check_choice(on_error, c("stop", "keep"), "on_error", call) == "keep"
@@ -19,7 +19,7 @@ tq_map <- function(private, x, fun, args, names, on_error, progress, chunk, call
   if (!is.null(private$inline)) tq_inline_start(private$inline, call)
 
   token <- paste0(Sys.getpid(), tempfile(""))
-  map <- .External(C_tq_map_begin, handle, x, list(fun = fun, args = args), token, keep, chunk)
+  map <- .External(C_tq_map_begin, handle, x, c(portable, list(args = args)), token, keep, chunk)
   if (is.list(map)) tq_push_refused(handle, map, call)
   # What elements have written and signalled, until it is passed on.
   notes <- new.env(parent = emptyenv())

@@ -3,7 +3,7 @@
 # `options`: of tq_task_options(), whose `replace` is absent: `replace` is a key for each task, or NULL.
 tq_push_many <- function(private, fun, args_list, ids, options, replace, call) {
   if (missing(fun)) tq_missing_error("fun", "a function", call)
-  fun <- tq_portable_function(tq_check_function(fun, "fun", call))
+  portable <- tq_portable(tq_check_function(fun, "fun", call))
   if (missing(args_list)) tq_missing_error("args_list", tq_args_list_remedy, call)
   args_list <- tq_check_args_list(args_list, call)
   ids <- tq_check_ids(ids, length(args_list), call)
@@ -11,9 +11,12 @@ tq_push_many <- function(private, fun, args_list, ids, options, replace, call) {
   handle <- tq_handle(private, call)
   if (!is.null(private$inline)) tq_inline_start(private$inline, call)
 
-  calls <- tq_many_calls(args_list, options$far)
+  beside <- options$far
+  beside$name <- tq_name_of_function(portable$fun, call)
+  beside$captured <- portable$captured
+  calls <- tq_many_calls(args_list, beside)
   repeat {
-    pushed <- .External(C_tq_push_many, handle, ids, fun, calls, options$near, keys)
+    pushed <- .External(C_tq_push_many, handle, ids, portable$fun, calls, options$near, keys)
     if (!is.list(pushed)) break
     tq_refuse_many(handle, pushed, args_list, call)
     if (!options$block) return(invisible(NULL))

@@ -15,15 +15,18 @@ tq_push <- function(private, fun, args, id, options, call) {
 tq_task <- function(private, fun, args, id, options, call) {
   if (missing(fun)) tq_missing_error("fun", "a function", call)
   if (!is.function(fun)) tq_check_function(fun, "fun", call)
-  if (!identical(environment(fun), globalenv())) fun <- tq_portable_function(fun)
+  portable <- tq_portable(fun)
   if (!is.list(args) || is.object(args)) args <- tq_check_args(args, call)
   if (!is.null(id)) id <- tq_check_id(id, call)
   if (!is.null(private$inline)) tq_inline_start(private$inline, call)
 
   # What is absent from the call is left out: most of it has the same value in most tasks.
   rest <- if (length(args)) list(args = args)
+  name <- tq_name_of_function(portable$fun, call)
+  if (!is.null(name)) rest$name <- name
+  if (!is.null(portable$captured)) rest$captured <- portable$captured
   if (!is.null(options)) rest <- c(rest, options$far)
-  list(id = id, fun = fun, rest = rest, near = options$near, block = !identical(options$block, FALSE))
+  list(id = id, fun = portable$fun, rest = rest, near = options$near, block = !identical(options$block, FALSE))
 }
 
 # The id; or a list, the refusal of a queue that is full.

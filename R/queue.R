@@ -9,10 +9,20 @@
 #'
 #' @details
 #' # What a task sees
-#' The environment of the function becomes the global environment of the worker, unless the
-#' function belongs to a package or is a crate (`carrier::crate()`). So a function sees its
-#' arguments, `globals`, and `pkg::name`. A function that was made inside a function of a package
-#' sees the namespace of that package.
+#' A function sees its arguments, `globals`, `pkg::name`, and the variables that it uses of the frames in which it was
+#' made, those of functions and of `local()`, with the values that they have at the push. So closures work
+#' as with [lapply()]: function factories, `Vectorize()`, `ecdf()`, `purrr::safely()`. Of the rest of these frames nothing
+#' travels. What lies beyond them is that of the worker: its global environment, or the package in which the function
+#' was made. A function of a package and a crate (`carrier::crate()`) go as they are.
+#'
+#' What is used is found by a walk of the code. Not seen is a variable whose name stands in a string (`get("x")`), a method
+#' of an S3 generic in a frame, and what is reached by an environment that the code asks for (`parent.frame()`). A variable
+#' that has no value, because it is an argument that is missing or fails, is an error where it is used.
+#'
+#' The call of the function is that of `do.call(fun, args)`, called from the global environment: `match.call()` and
+#' `substitute()` find the values of the arguments, so that [update()] and [step()] work on a model that came back from
+#' `q$push(lm, list(mpg ~ wt, data = d))`. A function of a package that is named in the call of `push()` is called by that name,
+#' `stats::lm(...)`. Source references are left out.
 #'
 #' # A result
 #' A list of class `taskq_result` with these fields, always all of them:

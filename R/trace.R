@@ -69,6 +69,8 @@ tq_call_text <- function(call) {
 tq_slim_call <- function(call, depth = 0L) {
   if (depth > tq_limits$max_call_depth) return(quote(...))
   if (is.call(call)) {
+    # A function that do.call() or a task has called, see src/evaluate.c.
+    if (is.function(call[[1L]])) return(quote(fun(...)))
     for (source in c("srcref", "srcfile", "wholeSrcref")) attr(call, source) <- NULL
     for (i in seq_along(call)) {
       if (!identical(call[[i]], quote(expr = ))) { # nolint: spaces_inside_linter.

@@ -9,7 +9,7 @@
 #   value, error, trace, warnings, messages, dropped (number of conditions), phase; of a batch of a
 #   map that did not come to its end also element (where it stopped) and batch (what it has done)
 
-# `globals`: where the objects go that a task brings along.
+# `globals`: where the objects go that a task brings along, and where its function is called.
 tq_evaluator <- function(globals = globalenv()) {
   fun <- NULL
   phase <- "idle"  # idle, receive, packages, globals, run, reply
@@ -20,11 +20,8 @@ tq_evaluator <- function(globals = globalenv()) {
   messages <- list()
   dropped <- 0L
 
-  # Named so that the task's own frame reads `fun(...)`, whatever its arguments are.
-  enter <- function(...) fun(...)
-
-  # The frame in which tasks are evaluated; that of enter() is the next one.
-  begin_below <- function(frame) first <<- frame + 2L
+  # The frame in which tasks are evaluated; that of the function of the task is the next one.
+  begin_below <- function(frame) first <<- frame + 1L
 
   # What the task wants to find. Whoever runs it takes it away again.
   prepare <- function(call) {

@@ -15,7 +15,7 @@
 # The outcome's value: `values` (packed, of the elements from the first on), `failures` (list(place, error,
 # trace) of those that failed, counted from 0), `done` (elements), `all_ms`, `last_ms` (times).
 
-# What is left when the batch fails or is interrupted stands in `evaluator$batch`. `work`: list(fun, args).
+# What is left when the batch fails or is interrupted stands in `evaluator$batch`. `work`: list(fun, captured, args).
 tq_evaluate_batch <- function(evaluator, work, batch) {
   state <- new.env(parent = emptyenv())
   state$first <- batch$first
@@ -28,7 +28,7 @@ tq_evaluate_batch <- function(evaluator, work, batch) {
   # After a failure the evaluator is told again where a task begins.
   outer <- evaluator$first
   each <- function() {
-    evaluator$begin_below(sys.nframe() - 1L)
+    evaluator$begin_below(sys.nframe())
     .External(C_tq_batch_run, frame, state$values, state$at, batch$budget, renew)
   }
   evaluator$batch <- state
@@ -44,7 +44,7 @@ tq_batch_frame <- function(work, x) {
   environment(frame_of) <- .BaseNamespaceEnv
   frame <- do.call(frame_of, work$args, quote = TRUE)
   frame$X <- x
-  frame$FUN <- work$fun
+  frame$FUN <- tq_with_captured(work$fun, work$captured)
   frame
 }
 

@@ -7,14 +7,14 @@
 
 #include <R_ext/GraphicsEngine.h> /* R_interrupts_suspended, R_interrupts_pending */
 
-static SEXP phase_symbol, fun_symbol, enter_symbol, prepare_symbol, warnings_symbol, messages_symbol, record_symbol,
+static SEXP phase_symbol, fun_symbol, globals_symbol, prepare_symbol, warnings_symbol, messages_symbol, record_symbol,
   batch_symbol;
 static SEXP quote_function, value_name;
 
 void tq_evaluate_begin(void) {
   phase_symbol = Rf_install("phase");
   fun_symbol = Rf_install("fun");
-  enter_symbol = Rf_install("enter");
+  globals_symbol = Rf_install("globals");
   prepare_symbol = Rf_install("prepare");
   warnings_symbol = Rf_install("warnings");
   messages_symbol = Rf_install("messages");
@@ -38,11 +38,13 @@ void tq_set_phase(SEXP evaluator, enum tq_phase phase) {
   Rf_defineVar(phase_symbol, VECTOR_ELT(names, phase), evaluator);
 }
 
-/* An argument in a call, such that it is evaluated to `value`. */
+/* An argument in a call, such that it is evaluated to `value`. A formula is its own value. */
 static SEXP argument_for(SEXP value) {
   switch (TYPEOF(value)) {
-  case SYMSXP:
   case LANGSXP:
+    if (Rf_inherits(value, "formula") && CAR(value) == Rf_install("~")) return value;
+    return Rf_lang2(quote_function, value);
+  case SYMSXP:
   case PROMSXP:
   case DOTSXP:
   case BCODESXP:
@@ -70,14 +72,29 @@ static SEXP call_with(SEXP function, SEXP args) {
 
 static int is_noted(SEXP evaluator, SEXP conditions) { return Rf_xlength(Rf_eval(conditions, evaluator)) > 0; }
 
+/* The first part of the call of `fun`: the function itself, or how it is called where the host has told. */
+static SEXP head_for(SEXP fun, SEXP name) {
+  if (name == R_NilValue) return fun;
+  SEXP both = PROTECT(Rf_allocVector(VECSXP, 2));
+  SET_VECTOR_ELT(both, 0, fun);
+  SET_VECTOR_ELT(both, 1, name);
+  SEXP head = tq_call_own("tq_head_of_call", both);
+  UNPROTECT(1);
+  return head;
+}
+
+/* The call is that of do.call(fun, args): what looks at it finds the values of the arguments, and no frame of ours is in between. */
 SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded) {
   SEXP args = tq_element(task_call, "args"), batch = tq_element(task_call, "batch");
+  SEXP captured = tq_element(task_call, "captured"), name = tq_element(task_call, "name");
+  PROTECT(fun = tq_with_captured(fun, captured));
   Rf_defineVar(fun_symbol, fun, evaluator);
-  /* A special function gets the arguments as they are: there is no frame of ours in between. */
-  SEXP call = batch != R_NilValue ? Rf_lang3(batch_symbol, fun, batch) : call_with(TYPEOF(fun) == SPECIALSXP ? fun : enter_symbol, args);
-  PROTECT(call);
+  SEXP head = PROTECT(batch == R_NilValue ? head_for(fun, name) : R_NilValue);
+  SEXP call = PROTECT(batch == R_NilValue ? call_with(head, args) : Rf_lang3(batch_symbol, fun, batch));
+  SEXP where = batch == R_NilValue ? Rf_eval(globals_symbol, evaluator) : evaluator;
   SEXP prepare = R_NilValue;
-  if (batch == R_NilValue && Rf_xlength(task_call) > (args != R_NilValue)) prepare = Rf_lang2(prepare_symbol, task_call);
+  R_xlen_t plain = (args != R_NilValue) + (captured != R_NilValue) + (name != R_NilValue);
+  if (batch == R_NilValue && Rf_xlength(task_call) > plain) prepare = Rf_lang2(prepare_symbol, task_call);
   PROTECT(prepare);
   if (guarded) {
     tq_session_arm();
@@ -85,7 +102,7 @@ SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded) {
   }
   if (prepare != R_NilValue) Rf_eval(prepare, evaluator);
   tq_set_phase(evaluator, TQ_PHASE_RUN);
-  SEXP value = PROTECT(Rf_eval(call, evaluator));
+  SEXP value = PROTECT(Rf_eval(call, where));
   if (guarded) {
     R_interrupts_suspended = TRUE;
     tq_session_disarm();
@@ -100,7 +117,7 @@ SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded) {
     outcome = Rf_eval(record, evaluator);
     UNPROTECT(1);
   }
-  UNPROTECT(4);
+  UNPROTECT(6);
   return outcome;
 }
 

@@ -92,9 +92,28 @@ SEXP tq_r_push(SEXP args) {
 /* Arguments that need no check of R's: a list without a class. */
 static int is_plain_list(SEXP args) { return TYPEOF(args) == VECSXP && !Rf_isObject(args); }
 
-/* A function that goes to the worker as it is. */
+/* A function of which nothing has to be known but what it captures; of one of a package, its name. */
 static int is_plain_function(SEXP fun) {
-  return (TYPEOF(fun) == CLOSXP && CLOENV(fun) == R_GlobalEnv) || TYPEOF(fun) == BUILTINSXP || TYPEOF(fun) == SPECIALSXP;
+  if (TYPEOF(fun) == CLOSXP) return CLOENV(fun) == R_GlobalEnv || !R_IsNamespaceEnv(CLOENV(fun));
+  return TYPEOF(fun) == BUILTINSXP || TYPEOF(fun) == SPECIALSXP;
+}
+
+/* What the task has beside its function, of these two; or NULL. */
+static SEXP plain_call(SEXP args, SEXP captured) {
+  R_xlen_t length = (XLENGTH(args) > 0) + (captured != R_NilValue), i = 0;
+  if (length == 0) return R_NilValue;
+  SEXP call = PROTECT(Rf_allocVector(VECSXP, length)), names = PROTECT(Rf_allocVector(STRSXP, length));
+  if (XLENGTH(args) > 0) {
+    SET_STRING_ELT(names, i, Rf_mkChar("args"));
+    SET_VECTOR_ELT(call, i++, args);
+  }
+  if (captured != R_NilValue) {
+    SET_STRING_ELT(names, i, Rf_mkChar("captured"));
+    SET_VECTOR_ELT(call, i, captured);
+  }
+  Rf_setAttrib(call, R_NamesSymbol, names);
+  UNPROTECT(2);
+  return call;
 }
 
 /* (handle, fun, args): the id of the task; or NULL, when anything about the call needs a closer look, and nothing was queued. */
@@ -103,15 +122,12 @@ SEXP tq_r_push_plain(SEXP args) {
   if (!is_plain_function(fun) || !is_plain_list(task_args)) return R_NilValue;
   void *queue = tq_queue_asked(tq_argument(args, 1), &refusal);
   if (!queue || tq_is_inline(queue)) return R_NilValue;
-  SEXP call = R_NilValue;
-  if (XLENGTH(task_args)) {
-    static const char *names[] = {"args", ""};
-    call = Rf_mkNamed(VECSXP, names);
-    SET_VECTOR_ELT(call, 0, task_args);
-  }
-  PROTECT(call);
+  SEXP captured;
+  PROTECT(fun = tq_portable(fun, &captured));
+  PROTECT(captured);
+  SEXP call = PROTECT(plain_call(task_args, captured));
   struct push data = {queue, R_NilValue, fun, call, R_NilValue, NULL, NULL, NULL};
   SEXP id = R_ExecWithCleanup(push_body, &data, push_cleanup, &data);
-  UNPROTECT(1);
+  UNPROTECT(3);
   return TYPEOF(id) == STRSXP ? id : R_NilValue;
 }

@@ -84,6 +84,16 @@ double tq_parcels_held(void);
 /* Makes what it needs; once. */
 void tq_parcels_begin(DllInfo *dll);
 
+/* ---- capture.c ---- */
+
+/* The function that travels for `fun`, and what it captures of the frames in which it was made: a list with names, an
+ * environment, or NULL. */
+SEXP tq_portable(SEXP fun, SEXP *captured);
+/* The function with that; `captured` may be NULL. */
+SEXP tq_with_captured(SEXP fun, SEXP captured);
+/* The same function in another environment, not compiled: what is compiled depends on that. */
+SEXP tq_with_environment(SEXP fun, SEXP env);
+
 /* ---- host-wait.c ---- */
 
 /* Calls `wait` again and again until it answers something else than TQ_TIMED_OUT or `ms` are over. R may jump in between; nothing of
@@ -139,6 +149,10 @@ SEXP tq_r_batch_run(SEXP args);
 SEXP tq_r_batch_clock(SEXP args);
 SEXP tq_r_batch_pack(SEXP args);
 SEXP tq_r_evaluate(SEXP args);
+SEXP tq_r_portable(SEXP args);
+SEXP tq_r_with_captured(SEXP args);
+SEXP tq_r_uses(SEXP args);
+SEXP tq_r_is_data(SEXP args);
 SEXP tq_r_plain(SEXP args);
 SEXP tq_r_share(SEXP args);
 SEXP tq_r_is_shared(SEXP args);

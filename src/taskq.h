@@ -74,6 +74,14 @@ void *tq_function(void *buffer, int is_pure);
 void *tq_function_hold(const void *function);
 void tq_function_free(void *function);
 
+/* What the code of a function, or of a formula, which has no formals, uses of the frames around it; NULL after a fault.
+ * A use is a symbol and how it is used: bits, of which the last two stand alone: `f` means `f<-`, and `..x` means `x`. */
+enum { TQ_USED_AS_VALUE = 1, TQ_USED_AS_FUNCTION = 2, TQ_USED_IN_PART = 4, TQ_USED_BEHIND_DOTS = 8 };
+void *tq_uses_new(SEXP formals, SEXP code);
+size_t tq_uses_count(const void *uses);
+int tq_uses_at(const void *uses, size_t place, SEXP *symbol);
+void tq_uses_free(void *uses);
+
 /* The bytes of a payload; 0 when there is no memory for them. */
 int tq_payload_bytes(const void *payload, struct tq_bytes *bytes);
 /* What R will make of them: an object, if memory lasts; perhaps an error; or nothing, and R must not read them. */

@@ -93,16 +93,23 @@ test_that("a thousand tasks can be pushed before the first session is up", {
   expect_identical(vapply(results[ids], function(x) x$result, 0L), setNames(1:1000, ids))
 })
 
-test_that("a closure leaves behind what it captures, and the error says how to send it", {
+test_that("a function does not see the global environment of the host, and the error says how to send it", {
   q <- local_queue(1)
-  make <- function() {
-    captured_here <- 1
-    function() captured_here
-  }
-  environment(make) <- new.env(parent = globalenv())
-  result <- run_task(q, make())
-  expect_match(conditionMessage(result$error), "`captured_here`", fixed = TRUE)
+  assign("only_in_host", 1, globalenv())
+  on.exit(rm("only_in_host", envir = globalenv()), add = TRUE)
+  result <- run_task(q, global(function() only_in_host))
+  expect_match(conditionMessage(result$error), "`only_in_host`", fixed = TRUE)
   expect_match(conditionMessage(result$error), "`args` or `globals`", fixed = TRUE)
+})
+
+test_that("a model that a task has made can be updated, as after do.call(), here and in another task", {
+  q <- local_queue(1)
+  fit <- run_task(q, stats::lm, list(mpg ~ wt, data = mtcars))$result
+  right <- coef(lm(mpg ~ wt + hp, data = mtcars))
+  expect_equal(coef(update(fit, . ~ . + hp)), right)
+  expect_equal(coef(run_task(q, function(fit) update(fit, . ~ . + hp), list(fit))$result), right)
+  fit <- run_task(q, stats::glm, list(am ~ wt, family = binomial(), data = mtcars))$result
+  expect_s3_class(suppressWarnings(step(fit, am ~ wt + hp, trace = 0)), "glm")
 })
 
 test_that("a finalizer that pushes while push() serializes does no harm", {

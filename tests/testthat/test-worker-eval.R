@@ -25,9 +25,21 @@ test_that("arguments are passed as values", {
   expect_identical(evaluate(function(fun, task_fun) fun + task_fun, list(1, 2))$value, 3)
 })
 
-test_that("the call of the function is short", {
-  outcome <- evaluate(function(x) deparse(sys.call()), list(mtcars))
-  expect_identical(outcome$value, "fun(...)")
+test_that("the call of the function is that of do.call(), and short in an error", {
+  for (fun in list(function(x, y) sys.call(), function(x, ...) match.call(), function(x, y) substitute(x + y))) {
+    expect_identical(evaluate(fun, list(1:3, y = mtcars))$value, do.call(fun, list(1:3, y = mtcars)))
+  }
+  expect_identical(evaluate(function(f) match.call()$f, list(y ~ x))$value, y ~ x)
+  expect_identical(evaluate(function() parent.frame())$value, globalenv())
+  outcome <- evaluate(function(x) stop("no"), list(mtcars))
+  expect_identical(conditionCall(outcome$error), quote(fun(...)))
+})
+
+test_that("a function of a package is called by its name", {
+  evaluator <- tq_evaluator()
+  task <- list(args = list(mpg ~ wt, data = mtcars), name = c("stats", "lm"))
+  fit <- tq_guarded(evaluator, evaluator$evaluate(stats::lm, task))$value
+  expect_identical(fit$call, bquote(stats::lm(formula = .(mpg ~ wt), data = .(mtcars))))
 })
 
 test_that("an error has its condition, and the calls from the function of the task on", {

@@ -29,6 +29,7 @@
 )]
 
 mod buffer;
+mod code;
 mod entries;
 mod external;
 mod far;
