@@ -17,6 +17,7 @@
 #   taskq_warning_server                               a queue that is made inside `server` of a Shiny app
 #   taskq_warning_duration arg, value                  a duration that looks like seconds
 #   taskq_warning_fork     reason, threads, sources    sessions that are started instead of being forked
+#   taskq_warning_reference arg, path                  an object that may be of no use in another process
 # In the `error` of a result, with the id of the task:
 #   taskq_error_task       parent, trace, phase        R error in the task
 #   taskq_error_crash      signal, exit_code, stderr_tail, max_rss, oom

@@ -19,6 +19,7 @@ tq_limits <- list(
   stderr_tail_lines = 20L,      # lines of stderr in a crash
   watch_steps = 1000L,          # objects that are looked through for what `init` has opened
   watch_depth = 6L,             # lists and environments within each other in this
+  reference_objects = 10000L,   # objects that are looked through for what is of no use in another process
   shown_ids = 5L,               # ids that a message names; the rest is counted
   word_chars = 60L,             # characters of an id or value in a message
   min_width = 20L,              # columns that printing fills, however narrow the terminal

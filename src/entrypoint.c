@@ -55,6 +55,7 @@ static const R_ExternalMethodDef external[] = {
   {"C_tq_portable", (DL_FUNC) &tq_r_portable, 1},
   {"C_tq_with_captured", (DL_FUNC) &tq_r_with_captured, 2},
   {"C_tq_is_data", (DL_FUNC) &tq_r_is_data, 1},
+  {"C_tq_is_empty_pointer", (DL_FUNC) &tq_r_is_empty_pointer, 1},
   {"C_tq_uses", (DL_FUNC) &tq_r_uses, 1},
   {"C_tq_plain", (DL_FUNC) &tq_r_plain, 1},
   {"C_tq_share", (DL_FUNC) &tq_r_share, 1},

@@ -92,7 +92,7 @@ static SEXP feed_body(void *data) {
   while (tq_map_next(map_of(feed->map), &batch)) {
     SEXP call = PROTECT(describe_batch(feed->map, &batch));
     feed->buffer = tq_buffer_new(TQ_SEGMENTS, 0);
-    tq_serialize(feed->buffer, call);
+    tq_serialize_sent(feed->buffer, call, R_NilValue);
     UNPROTECT(1);
     void *bytes = feed->buffer;
     feed->buffer = NULL;

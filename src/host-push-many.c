@@ -23,7 +23,7 @@ static SEXP many_body(void *data) {
     const void *top = vmaxget();
     SEXP call = VECTOR_ELT(many->calls, i);
     many->call_bytes = tq_buffer_new(TQ_SEGMENTS, 0);
-    if (call != R_NilValue) tq_serialize(many->call_bytes, call);
+    if (call != R_NilValue) tq_serialize_sent(many->call_bytes, call, many->fun);
     const char *id = text_at(many->ids, i), *key = text_at(many->keys, i);
     void *bytes = many->call_bytes;
     many->call_bytes = NULL;

@@ -63,7 +63,7 @@ static SEXP push_body(void *data) {
     if (is_pure && !tq_function_has_files(push->function)) remember_function(push->fun, push->function);
   }
   push->call_bytes = tq_buffer_new(TQ_SEGMENTS, 0);
-  if (push->call != R_NilValue) tq_serialize(push->call_bytes, push->call);
+  if (push->call != R_NilValue) tq_serialize_sent(push->call_bytes, push->call, push->fun);
   const char *id = push->id == R_NilValue ? NULL : Rf_translateCharUTF8(STRING_ELT(push->id, 0));
   void *call = push->call_bytes;
   push->call_bytes = NULL;

@@ -70,7 +70,7 @@ static SEXP inline_done_body(void *data) {
   struct inline_done *done = data;
   const char *verdict = CHAR(Rf_asChar(tq_argument(done->args, 3)));
   int code = strcmp(verdict, "success") == 0 ? TQ_SUCCESS : TQ_ERROR;
-  tq_serialize(done->buffer, tq_argument(done->args, 4));
+  tq_serialize_outcome(&done->buffer, tq_argument(done->args, 4));
   const char *out = Rf_translateCharUTF8(Rf_asChar(tq_argument(done->args, 5)));
   const char *err = Rf_translateCharUTF8(Rf_asChar(tq_argument(done->args, 6)));
   tq_inline_done(done->queue, Rf_asReal(tq_argument(done->args, 2)), code, done->buffer, out, err,

@@ -41,6 +41,10 @@ int tq_has_attributes(SEXP x);
 
 /* Appends an object to a buffer. */
 void tq_serialize(void *buffer, SEXP object);
+/* The same for what a task is sent beside its function, `fun`, or NULL of R: what is of no use there is an error, or a warning. */
+void tq_serialize_sent(void *buffer, SEXP object, SEXP fun);
+/* The same for the outcome of a task, with a warning if its value holds such an object. The buffer may be another one then. */
+void tq_serialize_outcome(void **buffer, SEXP outcome);
 /* An empty payload, or none, stands for NULL. */
 SEXP tq_unserialize(const void *payload);
 /* The same of a payload that comes from a session, which is not believed: NULL when it is not sure that it can be read, and nothing
@@ -153,6 +157,7 @@ SEXP tq_r_portable(SEXP args);
 SEXP tq_r_with_captured(SEXP args);
 SEXP tq_r_uses(SEXP args);
 SEXP tq_r_is_data(SEXP args);
+SEXP tq_r_is_empty_pointer(SEXP args);
 SEXP tq_r_plain(SEXP args);
 SEXP tq_r_share(SEXP args);
 SEXP tq_r_is_shared(SEXP args);

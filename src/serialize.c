@@ -23,11 +23,35 @@ static void out_char(R_outpstream_t stream, int c) {
  * is such an environment, too, but nobody changes it. */
 static unsigned long references_written;
 
+/* What may be of no use in another process is looked at by R/references.R: how often it was met, and what is being sent, as
+ * list(function of the task or NULL, object), until that was looked at; NULL where nothing is looked at. */
+static unsigned long doubts;
+static SEXP being_sent = NULL;
+
+/* Packages make pointers to R's own NULL, too. */
+static int is_empty_pointer(SEXP object) {
+  void *address = R_ExternalPtrAddr(object);
+  return address == NULL || address == (void *) R_NilValue;
+}
+
+static int is_doubtful(SEXP object) {
+  if (TYPEOF(object) == EXTPTRSXP) return !is_empty_pointer(object);
+  return TYPEOF(object) == ENVSXP && Rf_isObject(object) && Rf_inherits(object, "R6");
+}
+
 static SEXP note_reference(SEXP object, SEXP data) {
   (void) data;
   if (!Rf_inherits(object, "srcfile")) references_written++;
+  if (!is_doubtful(object)) return R_NilValue;
+  doubts++;
+  SEXP sent = being_sent;
+  being_sent = NULL;
+  if (sent) tq_call_own("tq_refuse_references", sent);
   return R_NilValue;
 }
+
+/* (external pointer): whether it refers to nothing. */
+SEXP tq_r_is_empty_pointer(SEXP args) { return Rf_ScalarLogical(is_empty_pointer(tq_argument(args, 1))); }
 
 static void write_object(void *buffer, SEXP object) {
   struct R_outpstream_st stream;
@@ -35,8 +59,7 @@ static void write_object(void *buffer, SEXP object) {
   R_Serialize(object, &stream);
 }
 
-void tq_serialize(void *buffer, SEXP object) {
-  if (tq_write_plain(buffer, object)) return;
+static void write_with_parcels(void *buffer, SEXP object) {
   PROTECT(object = tq_with_parcels(buffer, object));
   if (tq_segments())
     tq_with_handles_written(buffer, object, write_object);
@@ -45,10 +68,44 @@ void tq_serialize(void *buffer, SEXP object) {
   UNPROTECT(1);
 }
 
+/* A finalizer that serializes, too, finds what it needs, and leaves what it has found. After a jump the next one begins anew. */
+void tq_serialize(void *buffer, SEXP object) {
+  if (tq_write_plain(buffer, object)) return;
+  SEXP outer = being_sent;
+  being_sent = NULL;
+  write_with_parcels(buffer, object);
+  being_sent = outer;
+}
+
+void tq_serialize_sent(void *buffer, SEXP object, SEXP fun) {
+  if (tq_write_plain(buffer, object)) return;
+  SEXP outer = being_sent, sent = PROTECT(Rf_allocVector(VECSXP, 2));
+  SET_VECTOR_ELT(sent, 0, fun);
+  SET_VECTOR_ELT(sent, 1, object);
+  being_sent = sent;
+  write_with_parcels(buffer, object);
+  being_sent = outer;
+  UNPROTECT(1);
+}
+
+void tq_serialize_outcome(void **buffer, SEXP outcome) {
+  unsigned long before = doubts;
+  tq_serialize(*buffer, outcome);
+  if (doubts == before) return;
+  SEXP warned = PROTECT(tq_call_own("tq_warn_of_references", outcome));
+  if (warned != outcome) {
+    tq_buffer_free(*buffer);
+    *buffer = NULL;
+    *buffer = tq_buffer_new(TQ_SEGMENTS, 0);
+    tq_serialize(*buffer, warned);
+  }
+  UNPROTECT(1);
+}
+
 void *tq_serialize_function(SEXP fun, void **buffer, int *is_pure) {
   unsigned long before = references_written;
   *buffer = tq_buffer_new(TQ_SEGMENTS_OF_FUNCTION, 1);
-  tq_serialize(*buffer, fun);
+  tq_serialize_sent(*buffer, fun, R_NilValue);
   *is_pure = references_written == before;
   void *function = tq_function(*buffer, *is_pure);
   *buffer = NULL;

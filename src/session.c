@@ -14,7 +14,7 @@ struct reply {
 
 static SEXP reply_body(void *data) {
   struct reply *reply = data;
-  tq_serialize(reply->buffer, reply->outcome);
+  tq_serialize_outcome(&reply->buffer, reply->outcome);
   if (!tq_session_reply(reply->verdict, reply->buffer)) Rf_error("%s", tq_session_problem());
   return R_NilValue;
 }

@@ -69,7 +69,7 @@ test_that("objects of every kind come and go", {
 test_that("an external pointer comes as an empty one", {
   q <- local_queue(1)
   pointer <- q$.__enclos_env__$private$handle
-  result <- run_task(q, function(x) typeof(x), list(pointer))
+  expect_warning(result <- run_task(q, function(x) typeof(x), list(pointer)), class = "taskq_warning_reference")
   expect_identical(result$result, "externalptr")
 })
 
@@ -131,7 +131,7 @@ test_that("a finalizer that pushes while push() serializes does no harm", {
   rounds <- 0L
   while (rounds < 500L && pushed_inside < 3L) {
     rounds <- rounds + 1L
-    outer <- as.function(list(quote((function() 7L)())))
+    outer <- as.function(list(quote((function() 7L)())), globalenv())
     id <- paste0("outer-", rounds)
     litter(rounds)
     inside <- TRUE
