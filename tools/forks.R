@@ -5,18 +5,16 @@
 #   Rscript tools/forks.R              the fifty packages that most others in Debian's archive need, and some more
 #   Rscript tools/forks.R dplyr arrow  these
 
-# Named by how many other R packages of the archive depend on each. Headers alone, of which nothing is loaded, are none.
+# By how many other R packages of the archive need each. Two are headers only, of which nothing is loaded.
 most_needed <- function(count) {
   lines <- system2("apt-cache", "dumpavail", stdout = TRUE)
-  lines <- lines[startsWith(lines, "Package: ") | startsWith(lines, "Depends: ")]
-  name <- sub("Package: ", "", lines[cummax(ifelse(startsWith(lines, "Package: "), seq_along(lines), 0L))])
-  needs <- lines[startsWith(lines, "Depends: ") & startsWith(name, "r-")]
+  is_name <- startsWith(lines, "Package: ")
+  name <- lines[is_name][cumsum(is_name)]
+  needs <- lines[startsWith(lines, "Depends: ") & startsWith(name, "Package: r-")]
   needed <- unlist(lapply(regmatches(needs, gregexpr("r-cran-[a-z0-9.]+", needs)), unique))
-  needed <- sort(table(setdiff_all(needed, c("r-cran-bh", "r-cran-cpp11"))), decreasing = TRUE)
+  needed <- sort(table(needed[!needed %in% c("r-cran-bh", "r-cran-cpp11")]), decreasing = TRUE)
   sub("r-cran-", "", names(needed)[seq_len(count)], fixed = TRUE)
 }
-
-setdiff_all <- function(x, y) x[!x %in% y]
 
 # What people have asked about: event loops, databases, the tidyverse as a whole.
 also <- c("tidyverse", "readr", "forcats", "lubridate", "later", "promises", "httpuv", "plumber", "rsqlite", "future",
@@ -31,19 +29,15 @@ if (anyNA(found)) {
   stop("not installed: apt-get install ", missing)
 }
 
-# The names of those of `packages` that are loaded with `package`.
-comes_with <- function(package, packages) {
-  code <- sprintf("invisible(loadNamespace(\"%s\")); cat(intersect(%s, loadedNamespaces()))", package,
-    paste(deparse(packages), collapse = ""))
-  strsplit(system2("Rscript", c("--vanilla", "-e", shQuote(code)), stdout = TRUE, stderr = FALSE), " ")
+# How many threads R has once the package is loaded, without a queue; and whether cli has come along.
+alone <- function(package) {
+  code <- "cat(length(list.files(\"/proc/self/task\")), if (isNamespaceLoaded(\"cli\")) \"(cli)\")"
+  code <- sprintf("invisible(loadNamespace(\"%s\")); %s", package, code)
+  found <- system2("Rscript", c("--vanilla", "-e", shQuote(code)), stdout = TRUE, stderr = FALSE)
+  if (startsWith(found, "1")) "1" else found
 }
 
-# How many threads R has once the package is loaded, without a queue.
-threads_alone <- function(package) {
-  code <- sprintf("invisible(loadNamespace(\"%s\")); cat(length(list.files(\"/proc/self/task\")))", package)
-  as.integer(system2("Rscript", c("--vanilla", "-e", shQuote(code)), stdout = TRUE, stderr = FALSE))
-}
-
+# NULL, or why not.
 forks <- function(package) {
   why <- NULL
   hear <- function(cnd) {
@@ -66,9 +60,9 @@ forks <- function(package) {
 
 cat("| package | version | threads, alone | sessions are | why not |\n| --- | --- | --- | --- | --- |\n")
 for (package in found) {
-  alone <- threads_alone(package)
-  by <- if (alone > 1L && package != "cli" && "cli" %in% unlist(comes_with(package, "cli"))) " (cli)" else ""
+  threads <- alone(package)
   why <- forks(package)
-  cat(sprintf("| %s | %s | %d%s | %s | %s |\n", package, utils::packageVersion(package), alone, by,
-    if (is.null(why)) "forked" else "started", paste(why, collapse = "; ")))
+  cells <- c(package, format(utils::packageVersion(package)), threads, if (is.null(why)) "forked" else "started",
+    paste(why, collapse = "; "))
+  cat("|", paste(cells, collapse = " | "), "|\n")
 }
