@@ -62,26 +62,33 @@ jobs <- reactive({
   state <- ifelse(tasks$state == "done", tasks$status, tasks$state) # "waiting", "running", "success", "error" ...
   percent <- ifelse(state == "success", 100, ifelse(is.na(tasks$progress), 0, round(100 * tasks$progress)))
   note <- ifelse(is.na(tasks$message), "", tasks$message)
-  failed <- state %in% c("error", "crash")
+  failed <- state %in% failures
   if (any(failed)) note[failed] <- vapply(q$list_tasks(idle = FALSE)$result[failed], reason, "")
   output <- vapply(tasks$id, function(id) last_lines(q$output(id)$stdout), "")
   Map(list, id = tasks$id, state = state, percent = percent, note = note, output = output)
 })
-reason <- function(result) conditionMessage(if (result$status == "error") result$error$parent else result$error)
+failures <- c("error", "crash")
+# An error of the job in its own words, a crash in those of the queue, where the job has the name that visitors know.
+reason <- function(result) {
+  if (result$status == "error") return(conditionMessage(result$error$parent))
+  sub(sprintf("task '%s'", result$task_id), title_of(result$task_id), conditionMessage(result$error), fixed = TRUE)
+}
+title_of <- function(id) sub(".*-", "Job ", id)
 last_lines <- function(text, n = 4) paste(utils::tail(strsplit(text, "\n")[[1]], n), collapse = "\n")
 
 # ---- the page --------------------------------------------------------------------------------------------------------
 
 card <- function(id) {
-  title <- sub(".*-", "Job ", id)
-  file <- paste0(id, ".csv")
+  title <- title_of(id)
   cancel <- sprintf("Shiny.setInputValue('cancel', '%s', { priority: 'event' })", id)
   div(id = id, class = "job", role = "group", `aria-label` = title,
     div(class = "head",
-      strong(title), span(class = "state", role = "status"), span(class = "note"),
-      tags$button(class = "btn btn-default btn-sm cancel", `aria-label` = paste("Cancel", title), onclick = cancel,
-        "Cancel"),
-      a(class = "file", href = paste0("files/", file), download = NA, file)),
+      strong(title), span(class = "state", role = "status"),
+      tags$button(class = "btn btn-outline-danger btn-default btn-sm cancel", `aria-label` = paste("Cancel", title),
+        onclick = cancel, "Cancel"),
+      a(class = "file", href = sprintf("files/%s.csv", id), download = NA,
+        `aria-label` = paste("Download the CSV of", title), "Download CSV")),
+    div(class = "note"),
     div(class = "progress",
       div(class = "progress-bar", role = "progressbar", `aria-label` = paste("Progress of", title),
         `aria-valuemin` = 0, `aria-valuemax` = 100)),
@@ -105,32 +112,40 @@ style <- "
   .container-fluid { max-width: 60rem; }
   .controls { display: flex; flex-wrap: wrap; align-items: end; gap: 1rem; margin: 1rem 0; }
   .controls .form-group { margin: 0; width: 13rem; }
+  .controls input, .controls select { width: 100%; height: 2.5rem; appearance: auto; }
+  .buttons { display: flex; gap: 1rem; }
   .job { border: 1px solid #d5dae0; border-radius: .5rem; padding: .8rem 1rem; margin: .8rem 0; }
-  .job .head { display: flex; align-items: center; gap: .8rem; min-height: 2.2rem; }
-  .job .state { border-radius: 1rem; padding: 0 .7rem; background: #e9edf2; color: #23303d; }
-  .job .note { color: #4b5864; flex: 1; }
-  .job .progress { height: .5rem; margin: .6rem 0; }
+  .job .head { display: flex; align-items: center; gap: .8rem; min-height: 2.2rem; white-space: nowrap; }
+  .job .state { border-radius: 1rem; padding: 0 .7rem; background: #e9edf2; color: #23303d; margin-right: auto; }
+  .job .note { color: #4b5864; overflow-wrap: anywhere; }
+  .job .progress { height: .5rem; margin: .6rem 0 0; }
   .job .progress-bar { transition: none; }
-  .job .output { margin: 0; padding: .5rem .7rem; min-height: 2.2rem; font-size: .8rem; background: #f5f6f8; }
+  .job .output { margin: .6rem 0 0; padding: .5rem .7rem; font-size: .8rem; background: #f5f6f8; white-space: pre-wrap; }
+  .job .output:empty, .job .note:empty { display: none; }
   .job:not([data-state=waiting], [data-state=running]) .cancel, .job:not([data-state=success]) .file { display: none; }
   [data-state=success] .progress-bar { background: #19743f; }
   [data-state=success] .state { background: #dcf1e4; color: #0d5229; }
   [data-state=error] .progress-bar, [data-state=crash] .progress-bar { background: #b3261e; }
   [data-state=error] .state, [data-state=crash] .state { background: #fbe3e1; color: #8c1d18; }
-  [data-state=cancelled] .progress-bar { background: #77818c; }"
+  [data-state=cancelled] .progress-bar { background: #77818c; }
+  @media (max-width: 640px) {
+    .controls .form-group, .buttons { width: 100%; }
+    .buttons .btn { flex: 1; }
+  }"
 
 ui <- fluidPage(
   lang = "en", title = "Background jobs",
   theme = if (requireNamespace("bslib", quietly = TRUE)) bslib::bs_theme(version = 5),
   tags$head(tags$link(rel = "icon", href = "data:,"), tags$style(HTML(style)), tags$script(HTML(script))),
   h1("Background jobs", class = "h3"),
-  p("A job goes on when this page is closed, and everybody sees all jobs. Files go to", code(jobs_dir)),
+  p("A job goes on when this page is closed, and everybody sees all jobs."),
   div(class = "controls",
-    numericInput("seconds", "Seconds to compute", 8, 1, 3600),
-    selectInput("ending", "Half-way", c("go on" = "finish", "stop with an error" = "error", "crash" = "crash"),
-      selectize = FALSE),
-    actionButton("start", "Start job", class = "btn-primary"),
-    actionButton("clear", "Clear finished")),
+    numericInput("seconds", "Seconds to compute", 8, 1, 3600, 1),
+    selectInput("ending", "Simulated trouble", selectize = FALSE,
+      c("none" = "finish", "an error half-way" = "error", "a crash half-way" = "crash")),
+    div(class = "buttons",
+      actionButton("start", "Start job", class = "btn-primary"),
+      actionButton("clear", "Clear finished"))),
   p(textOutput("plan", inline = TRUE)),
   p(role = "status", textOutput("summary", inline = TRUE)),
   div(id = "jobs"))
@@ -138,16 +153,21 @@ ui <- fluidPage(
 # ---- a visitor -------------------------------------------------------------------------------------------------------
 
 server <- function(input, output, session) {
+  # Whole seconds, or NULL for what cannot be.
+  seconds <- reactive(if (isTRUE(input$seconds >= 1 && input$seconds <= 3600)) round(input$seconds))
+  range <- "A job takes 1 to 3600 seconds."
+  # One notification at a time: each takes the place of the last one.
+  refuse <- function(why) showNotification(why, id = "refused", type = "error")
+
   output$plan <- renderText({
-    seconds <- req(input$seconds)
-    if (input$ending == "finish") sprintf("A table of %s rows will be written.", format(10 * seconds))
-    else sprintf("After %s seconds this will go wrong.", format(seconds / 2))
+    if (is.null(seconds())) range
+    else if (input$ending == "finish") sprintf("A table of %s rows will be written.", format(10 * seconds()))
+    else sprintf("After %s seconds this will go wrong.", format(seconds() / 2))
   })
 
   observeEvent(input$start, {
-    seconds <- input$seconds
-    if (!isTRUE(seconds >= 1 && seconds <= 3600)) showNotification("A job takes 1 to 3600 seconds.", type = "error")
-    else if (!start_job(round(seconds), input$ending)) showNotification("Too many jobs wait already.", type = "error")
+    if (is.null(seconds())) refuse(range)
+    else if (!start_job(seconds(), input$ending)) refuse("Too many jobs wait already.")
     look_again()
   })
   observeEvent(input$cancel, {
@@ -173,10 +193,11 @@ server <- function(input, output, session) {
   })
   output$summary <- renderText({
     states <- vapply(jobs(), `[[`, "", "state")
-    running <- sum(states == "running")
-    waiting <- sum(states == "waiting")
-    if (!length(states)) "No jobs yet."
-    else sprintf("%d running, %d waiting, %d done", running, waiting, length(states) - running - waiting)
+    count <- function(of) sum(states %in% of)
+    counts <- c(running = count("running"), waiting = count("waiting"), succeeded = count("success"),
+      failed = count(failures), cancelled = count("cancelled"))
+    shown <- counts > 0 | names(counts) %in% c("running", "waiting")
+    if (length(states)) paste(counts[shown], names(counts)[shown], collapse = ", ") else "No jobs yet."
   })
 }
 

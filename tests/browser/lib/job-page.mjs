@@ -6,7 +6,7 @@ export class JobPage {
   // A new visitor to the app.
   static async open(scenario, app, options) {
     const page = await scenario.visit(app, options);
-    await page.getByText(/^\d+ running, \d+ waiting, \d+ done$|^No jobs yet\.$/).waitFor();
+    await page.getByText(/^\d+ running, \d+ waiting|^No jobs yet\.$/).waitFor();
     return new JobPage(page);
   }
 
@@ -22,7 +22,7 @@ export class JobPage {
   async start({ seconds = 60, ending = "finish" } = {}) {
     const newest = (await this.cards())[0]?.number ?? 0;
     await this.page.getByLabel("Seconds to compute").fill(String(seconds));
-    await this.page.getByLabel("Half-way").selectOption(ending);
+    await this.page.getByLabel("Simulated trouble").selectOption(ending);
     // Numbers that are typed arrive a little later; the page says what it has understood.
     const plan = ending === "finish" ? `${seconds * 10} rows` : `After ${seconds / 2} seconds`;
     await this.page.getByText(plan).waitFor();

@@ -91,7 +91,7 @@ export default async function (t) {
     t.equal(await cleo.percent(number), 100);
     const [download] = await Promise.all([
       cleo.page.waitForEvent("download"),
-      cleo.card(number).getByRole("link", { name: file }).click(),
+      cleo.card(number).getByRole("link", { name: `Download the CSV of Job ${number}` }).click(),
     ]);
     t.equal(download.suggestedFilename(), file);
     t.equal(readFileSync(await download.path(), "utf8"), csv);
