@@ -39,6 +39,7 @@ tq_limits <- list(
   monitor_find_chars = 200L,    # characters of a text that is looked for in a monitor
   monitor_text_chars = 200L,    # characters of a message or tag in a monitor
   monitor_chosen = 10000L,      # tasks that can be chosen in a monitor at once
+  monitor_reasons = 10000L,     # reasons why tasks failed that a monitor remembers
   monitor_output_bytes = 65536, # of each stream that one look of a monitor sends
   monitor_say_s = 3,            # the shortest time between two sentences for a screen reader
   monitor_timeline_s = 2,       # the shortest time between two drawings of the timeline

@@ -55,7 +55,7 @@ tq_monitor_server <- function(input, output, session, options) {
   if (options$controls && is.null(options$tag)) {
     shiny::observeEvent(input$pause, command(function() options$queue$pause()))
     shiny::observeEvent(input$resume, command(function() options$queue$resume()))
-    shiny::observeEvent(input$resize, command(function() options$queue$resize(input$workers)))
+    shiny::observeEvent(input$resize, command(function() tq_monitor_resize(monitor, input$workers)))
   }
   if (is.null(options$tag)) {
     output$timeline <- shiny::renderPlot({
@@ -81,6 +81,7 @@ tq_monitor_state <- function(options) {
   monitor$filter <- NULL         # of the last look: another one begins at the first page
   monitor$chosen <- list(n = 0, ids = character(), current = NULL)
   monitor$output <- NULL         # how much of which task's output the page has
+  monitor$reason <- tq_monitor_reasons(options$handle)
   monitor$notice <- ""
   monitor$draws <- FALSE         # whether the last look asks for the timeline
   monitor$drawn <- NULL          # which tasks it was drawn from
@@ -124,7 +125,7 @@ tq_monitor_parts <- function(monitor, look, query) {
     alert = tq_monitor_alert(look, options),
     notice = monitor$notice,
     tags = as.list(tq_monitor_tags(look, query, options)),
-    tasks = list(order = look$tasks$id[page$rows], cells = tq_monitor_cells(look, page$rows)),
+    tasks = list(order = look$tasks$id[page$rows], cells = tq_monitor_cells(look, page$rows, monitor$reason)),
     page = list(
       page = page$page, pages = page$pages, by = query$by, descending = query$descending,
       shown = if (page$found) {
@@ -196,6 +197,15 @@ tq_monitor_cancel <- function(monitor) {
   }
 }
 
+tq_monitor_resize <- function(monitor, workers) {
+  most <- monitor$options$max_workers
+  if (is.numeric(workers) && any(workers > most, na.rm = TRUE)) {
+    monitor$notice <- sprintf("Refused: this monitor sets %s workers at most.", tq_big(most))
+  } else {
+    monitor$options$queue$resize(workers)
+  }
+}
+
 # What the chosen task has written since the last look: `reset` begins anew. NULL when there is nothing to tell.
 tq_monitor_output <- function(monitor, look) {
   had <- monitor$output
@@ -232,12 +242,29 @@ tq_monitor_output <- function(monitor, look) {
   )
 }
 
-# What went wrong with a task that is done.
-tq_monitor_error <- function(handle, serial) {
+# A function that gives the first line of what went wrong with a task, which it reads once. Its row names the task.
+tq_monitor_reasons <- function(handle) {
+  known <- new.env(parent = emptyenv())
+  function(serial) {
+    key <- format(serial, scientific = FALSE)
+    if (is.null(known[[key]])) {
+      # Those of pages that nobody looks at any more are not kept for ever.
+      if (length(known) >= tq_limits$monitor_reasons) rm(list = ls(known), envir = known)
+      known[[key]] <- sub("\n.*", "", tq_monitor_error(handle, serial, brief = TRUE))
+    }
+    known[[key]]
+  }
+}
+
+# What went wrong with a task that is done. `brief`: without saying of which task.
+tq_monitor_error <- function(handle, serial, brief = FALSE) {
   done <- tryCatch(.External(C_tq_outcome, handle, serial), error = function(cnd) NULL)
   if (!is.list(done)) return("")
   error <- tq_result(done, rs_queue_failure(handle))$error
-  if (inherits(error, "condition")) tq_message_of(error) else ""
+  if (!inherits(error, "condition")) return("")
+  if (!brief) return(tq_message_of(error))
+  if (inherits(error$parent, "condition")) return(tq_message_of(error$parent))
+  sub(paste(tq_subject(list(id = error$task_id)), ""), "", tq_message_of(error), fixed = TRUE)
 }
 
 # The timeline is drawn again when something moves, and takes no more than a twentieth of the time.

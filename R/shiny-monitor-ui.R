@@ -12,11 +12,8 @@ tq_monitor_ui <- function(ns) {
       tq_monitor_ui_head(ns, tags),
       tags$div(class = "tqm-alert", role = "alert", `data-tq` = "alert", hidden = NA),
       tq_monitor_ui_tasks(ns, tags),
-      tags$div(
-        class = "tqm-columns",
-        tq_monitor_ui_output(tags),
-        tq_monitor_ui_workers(tags)
-      ),
+      tq_monitor_ui_output(tags),
+      tq_monitor_ui_workers(tags),
       tq_monitor_ui_timeline(ns, tags),
       tags$div(class = "tqm-only-read", role = "status", `aria-live` = "polite", `data-tq` = "say")
     )
@@ -31,8 +28,12 @@ tq_monitor_dependency <- function() {
 }
 
 tq_monitor_ui_head <- function(ns, tags) {
-  count <- function(field, word) {
-    tags$li(class = paste0("tqm-count-", field), tags$b(`data-tq` = field, "0"), word)
+  # A number of tasks, by which the table is filtered. Outcomes that no task has are not shown.
+  count <- function(field, word, hidden = NULL) {
+    tags$li(hidden = hidden, tags$button(
+      type = "button", class = paste0("tqm-count tqm-count-", field), `data-state` = field, `aria-pressed` = "false",
+      tags$b(`data-tq` = field, "0"), word
+    ))
   }
   tags$header(
     class = "tqm-head",
@@ -43,8 +44,8 @@ tq_monitor_ui_head <- function(ns, tags) {
     ),
     tags$ul(
       class = "tqm-counts", `aria-label` = "Tasks and workers",
-      count("waiting", "waiting"), count("running", "running"), count("done", "done"),
-      tags$li(class = "tqm-count-failed", hidden = NA, tags$b(`data-tq` = "failed"), "failed"),
+      count("waiting", "waiting"), count("running", "running"), count("success", "succeeded"),
+      count("failed", "failed", NA), count("cancelled", "cancelled", NA), count("skipped", "skipped", NA),
       tags$li(
         class = "tqm-count-workers", tags$b(`data-tq` = "workers", "0"), "workers ",
         tags$span(class = "tqm-weak", `data-tq` = "activity")
@@ -91,16 +92,16 @@ tq_monitor_ui_tasks <- function(ns, tags) {
         `aria-describedby` = ns("keys"), `data-tq` = "tasks",
         tags$caption(
           class = "tqm-only-read",
-          "Tasks of the queue. Headers sort; a row that is chosen shows its output below."
+          "Tasks of the queue. Headers sort; the output of a row that is chosen is shown below the table."
         ),
-        tags$thead(tags$tr(
+        tags$thead(role = "rowgroup", tags$tr(
           role = "row",
           tags$th(scope = "col", role = "columnheader", `data-col` = "pick", `data-kind` = "pick",
             tags$span(class = "tqm-only-read", "Chosen")),
           Map(function(column, label) tq_monitor_ui_header(column, label, tags),
             names(tq_monitor_columns), tq_monitor_columns)
         )),
-        tags$tbody()
+        tags$tbody(role = "rowgroup")
       ),
       tags$p(class = "tqm-empty", `data-tq` = "empty", "No tasks")
     ),
@@ -114,6 +115,12 @@ tq_monitor_ui_tasks <- function(ns, tags) {
         class = "tqm-actions",
         shiny::actionButton(ns("cancel"), shiny::tagList("Cancel", tags$span(`data-tq` = "cancel-count")),
           class = "btn-sm tqm-cancel", hidden = NA, disabled = NA),
+        # Many are cancelled by two clicks.
+        tags$span(
+          class = "tqm-sure", role = "group", `aria-label` = "Cancel all that are chosen?", `data-tq` = "sure", hidden = NA,
+          tags$button(type = "button", class = "btn btn-default btn-sm tqm-cancel", `data-tq` = "sure-yes"),
+          tags$button(type = "button", class = "btn btn-default btn-sm", `data-tq` = "sure-no", "Keep them")
+        ),
         tags$span(class = "tqm-notice", role = "status", `data-tq` = "notice")
       ),
       tags$nav(
@@ -140,22 +147,34 @@ tq_monitor_ui_header <- function(column, label, tags) {
 tq_monitor_ui_output <- function(tags) {
   stream <- function(name, label) {
     tags$div(
-      class = "tqm-stream",
+      class = "tqm-stream", `data-tq` = paste0(name, "-stream"), hidden = NA,
       tags$div(class = "tqm-stream-title", label),
       tags$pre(tabindex = "0", role = "group", `aria-label` = label, `data-tq` = name)
     )
   }
+  button <- function(name, text, ...) {
+    tags$button(type = "button", class = "btn btn-default btn-sm", `data-tq` = name, text, ...)
+  }
+  # While a task is chosen, it stays in sight at the lower edge of the window.
   tags$section(
-    class = "tqm-card tqm-output", `aria-label` = "Output of the chosen task",
+    class = "tqm-card tqm-output", `aria-label` = "Output of the chosen task", `data-tq` = "output",
     tags$div(
-      class = "tqm-card-title", role = "heading", `aria-level` = "3",
-      "Output", tags$span(class = "tqm-of", `data-tq` = "output-of")
+      class = "tqm-output-head",
+      tags$div(
+        class = "tqm-card-title", role = "heading", `aria-level` = "3",
+        "Output", tags$span(class = "tqm-of", `data-tq` = "output-of")
+      ),
+      tags$div(
+        class = "tqm-output-buttons", `data-tq` = "output-buttons", hidden = NA,
+        button("copy", "Copy"), button("enlarge", "Enlarge", `aria-pressed` = "false"), button("leave", "Close")
+      )
     ),
     tags$p(class = "tqm-empty", `data-tq` = "output-none", "Choose a task to read what it writes."),
     tags$div(class = "tqm-error", `data-tq` = "output-error", hidden = NA),
     tags$div(
       class = "tqm-streams", `data-tq` = "streams", hidden = NA,
-      stream("stdout", "Standard output"), stream("stderr", "Standard error")
+      stream("stdout", "Standard output"), stream("stderr", "Standard error"),
+      tags$p(class = "tqm-empty", `data-tq` = "output-empty", "Nothing was written yet.")
     )
   )
 }

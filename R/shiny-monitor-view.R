@@ -7,7 +7,8 @@ tq_monitor_columns <- c(
   id = "Task", state = "State", progress = "Progress", tag = "Tag", tries = "Tries", waited = "Waited", ran = "Ran",
   worker = "Worker", memory = "Memory"
 )
-# Values of the choice of states, and which of a task's states they stand for; none: all.
+# Values of the choice of states, and which of a task's states they stand for; none: all. A count of each of the last
+# six stands above the table.
 tq_monitor_states <- list(
   all = character(), waiting = "waiting", running = "running",
   done = c("success", "error", "crash", "timeout", "cancelled", "skipped"),
@@ -146,18 +147,22 @@ tq_monitor_memory <- function(look, rows) {
   look$seats$rss[match(tq_monitor_pid(look, rows), look$seats$worker, incomparables = NA)]
 }
 
-# The texts of some rows, columns as the browser knows them. What has no value is "".
-tq_monitor_cells <- function(look, rows) {
+# The texts of some rows, columns as the browser knows them. What has no value is "". `reason`: a function that gives
+# the reason why a task failed, by its number.
+tq_monitor_cells <- function(look, rows, reason) {
   tasks <- look$tasks
   state <- tasks$state[rows]
   ran <- tq_monitor_ran(look, rows)
   is_running <- state == "running"
   progress <- ifelse(state == "success" & !is.na(tasks$progress[rows]), 1, tasks$progress[rows])
+  message <- tasks$message[rows]
+  has_failed <- state %in% tq_monitor_states$failed
+  message[has_failed] <- vapply(tasks$serial[rows][has_failed], reason, "")
   list(
     tag = tq_short_text(tasks$tag[rows]),
     state = state,
     progress = ifelse(is.na(progress), "", sprintf("%.3f", pmin(pmax(progress, 0), 1))),
-    message = tq_short_text(tasks$message[rows]),
+    message = tq_short_text(message),
     tries = ifelse(tasks$tries[rows] > 0, as.character(tasks$tries[rows]), ""),
     waited = tq_span(tq_monitor_waited(look, rows), whole = state == "waiting"),
     ran = tq_span(ran, whole = is_running),
@@ -188,9 +193,8 @@ tq_monitor_workers <- function(look, tag) {
 # The line above the tables, and which controls there are.
 tq_monitor_head <- function(look, options) {
   tasks <- look$tasks
-  done <- sum(tasks$is_done)
-  running <- sum(tasks$state == "running")
-  failed <- sum(tasks$state %in% tq_monitor_states$failed)
+  counts_of <- c("waiting", "running", "success", "failed", "cancelled", "skipped")
+  tasks_in <- vapply(counts_of, function(state) sum(tasks$state %in% tq_monitor_states[[state]]), 0L)
   activity <- look$seats$activity
   kinds <- c("busy", "idle", "starting", "leaving")
   counts <- vapply(kinds, function(kind) sum(activity == kind), 0L)
@@ -199,11 +203,9 @@ tq_monitor_head <- function(look, options) {
   list(
     name = options$name %||% "",
     state = look$state,
-    waiting = tq_big(length(tasks$id) - done - running),
-    running = tq_big(running),
-    done = tq_big(done),
-    failed = if (failed) tq_big(failed) else "",
+    counts = as.list(vapply(tasks_in, tq_big, "")),
     workers = tq_big(length(activity)),
+    max_workers = if (is.finite(options$max_workers)) options$max_workers,
     activity = paste(counts[counts > 0L], kinds[counts > 0L], collapse = ", "),
     more = max(0L, length(activity) - tq_limits$monitor_workers),
     can = list(
@@ -229,6 +231,7 @@ tq_monitor_tags <- function(look, query, options) {
 
 tq_text_of <- function(x) ifelse(is.na(x), "", format(x, trim = TRUE, scientific = FALSE))
 
+# As long as a page shows; the rest of a text of many lines is in the output of its task.
 tq_short_text <- function(x) {
   ifelse(is.na(x), "", substr(x, 1L, tq_limits$monitor_text_chars))
 }

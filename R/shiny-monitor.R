@@ -25,13 +25,15 @@
 #' @param id The id of the module, a string: the same for both functions.
 #' @param queue A [task_q]. It should be made outside of the server function of the app, so that it is
 #'   one for all visitors and outlives each of them.
-#' @param ... Must be empty: what follows is given by name. Those of `task_q_monitor()` are `tag`, `controls` and
-#'   `refresh`.
+#' @param ... Must be empty: what follows is given by name. Those of `task_q_monitor()` are `tag`, `controls`,
+#'   `max_workers` and `refresh`.
 #' @param tag A string: only tasks that were pushed with this tag are shown, counted and
 #'   steered, their output is the only one that can be read, and the queue itself cannot be paused or resized.
 #'   Default `NULL`: all tasks.
 #' @param controls Whether tasks can be cancelled, and the queue paused and resized; default `TRUE`. With `FALSE` the
 #'   server refuses that, whatever a browser sends.
+#' @param max_workers The largest number of workers that can be set from the page, a whole number from 1, or `Inf`, the
+#'   default. The server refuses more, whatever a browser sends.
 #' @param refresh A duration, of 100 milliseconds at least: how often to look at the queue; default 500. When a
 #'   look takes long, there are fewer, so that it is no more than a fifth of the time of R.
 #' @param session_cleanup What happens to tasks when the browser session ends: "keep", the default, lets them go on;
@@ -71,12 +73,12 @@ task_q_monitor_ui <- function(id, ...) {
 
 #' @rdname task_q_monitor
 #' @export
-task_q_monitor_server <- function(id, queue, ..., tag = NULL, controls = TRUE, refresh = 500,
+task_q_monitor_server <- function(id, queue, ..., tag = NULL, controls = TRUE, max_workers = Inf, refresh = 500,
                                   session_cleanup = c("keep", "cancel")) {
   call <- sys.call()
   tq_check_dots(..., owner = task_q_monitor_server, call = call)
   tq_check_monitor_id(id, call)
-  options <- tq_monitor_options(queue, tag, controls, refresh, call)
+  options <- tq_monitor_options(queue, tag, controls, max_workers, refresh, call)
   cancels <- tq_check_choice(session_cleanup, c("keep", "cancel"), "session_cleanup", call) == "cancel"
   tq_need("shiny", "the monitor", call)
   if (is.null(shiny::getDefaultReactiveDomain())) {
@@ -94,12 +96,12 @@ task_q_monitor_server <- function(id, queue, ..., tag = NULL, controls = TRUE, r
 task_q_monitor <- function(queue, ..., launch = TRUE) {
   call <- sys.call()
   given <- tq_monitor_dots(..., call = call)
-  options <- tq_monitor_options(queue, given$tag, given$controls, given$refresh, call)
+  options <- tq_monitor_options(queue, given$tag, given$controls, given$max_workers, given$refresh, call)
   launch <- tq_check_flag(launch, "launch", call)
   tq_need("shiny", "the monitor", call)
   app <- shiny::shinyApp(tq_monitor_page(options$name), function(input, output, session) {
     task_q_monitor_server("monitor", queue, tag = options$tag, controls = options$controls,
-      refresh = options$refresh_ms)
+      max_workers = options$max_workers, refresh = options$refresh_ms)
   })
   if (!launch) return(app)
   shiny::runApp(app)
@@ -107,7 +109,7 @@ task_q_monitor <- function(queue, ..., launch = TRUE) {
 }
 
 # What the server of a monitor is told once and for all.
-tq_monitor_options <- function(queue, tag, controls, refresh, call) {
+tq_monitor_options <- function(queue, tag, controls, max_workers, refresh, call) {
   tq_check_queue(queue, call)
   private <- queue$.__enclos_env__$private
   list(
@@ -117,13 +119,14 @@ tq_monitor_options <- function(queue, tag, controls, refresh, call) {
     is_inline = !is.null(private$inline),
     tag = tq_check_label(tag, "tag", call),
     controls = tq_check_flag(controls, "controls", call),
+    max_workers = tq_check_count(max_workers, "max_workers", call),
     refresh_ms = tq_check_refresh(refresh, tq_limits$monitor_refresh_ms, call)
   )
 }
 
 tq_monitor_dots <- function(..., call) {
-  accepted <- function(tag = NULL, controls = TRUE, refresh = 500) {
-    list(tag = tag, controls = controls, refresh = refresh)
+  accepted <- function(tag = NULL, controls = TRUE, max_workers = Inf, refresh = 500) {
+    list(tag = tag, controls = controls, max_workers = max_workers, refresh = refresh)
   }
   if (...length() && !all(tq_names_of(...) %in% names(formals(accepted)))) {
     tq_refuse_arguments(tq_names_of(...), names(formals(accepted)), call)

@@ -42,8 +42,9 @@
     constructor(element, onRow) {
       this.body = element.tBodies[0];
       this.columns = Array.from(element.tHead.querySelectorAll("th"), (th) => ({
-        name: th.dataset.col, kind: th.dataset.kind
+        name: th.dataset.col, kind: th.dataset.kind, label: th.textContent.trim()
       }));
+      this.table = element;
       this.isGrid = element.getAttribute("role") === "grid";
       this.rows = new Map();
       this.onRow = onRow;
@@ -57,6 +58,7 @@
         if (!this.rows.has(id)) this.rows.set(id, this.row(id));
         this.fill(this.rows.get(id), set);
       }
+      this.hideEmpty();
       if (news.order) this.arrange(news.order.map((id) => this.rows.get(id)), focused);
       // The focused task has left the page: the one in its place takes over.
       if (focused && !focused.isConnected && this.body.rows.length) {
@@ -64,6 +66,14 @@
         if (this.onRow) this.onRow(next);
         next.focus({ preventScroll: true });
       }
+    }
+
+    // Columns of which no row says anything. The task and its state are always there.
+    hideEmpty() {
+      const says = (name) => Array.from(this.rows.values()).some((row) =>
+        row.querySelector('[data-col="' + name + '"]').textContent !== "");
+      const optional = this.columns.filter(({ kind }) => kind === "text" || kind === "number").map(({ name }) => name);
+      this.table.dataset.empty = optional.filter((name) => !says(name)).join(" ");
     }
 
     drop(kept) {
@@ -98,12 +108,13 @@
         row.setAttribute("aria-selected", "false");
         row.tabIndex = -1;
       }
-      this.columns.forEach(({ name, kind }, index) => {
+      this.columns.forEach(({ name, kind, label }, index) => {
         const isHeader = this.isGrid ? name === "id" : index === 0;
         const cell = make(isHeader ? "th" : "td", "tqm-" + kind);
         if (isHeader) cell.scope = "row";
         if (this.isGrid) cell.setAttribute("role", isHeader ? "rowheader" : "gridcell");
         cell.dataset.col = name;
+        cell.dataset.label = label;
         if (this.isGrid && name === "id") this.text(cell, id);
         if (kind === "pick") cell.append(make("span", "tqm-tick"));
         row.append(cell);
@@ -268,6 +279,17 @@
       }, options);
       this.part("previous").addEventListener("click", () => this.send("page", this.page.page - 1), options);
       this.part("next").addEventListener("click", () => this.send("page", this.page.page + 1), options);
+      for (const count of this.counts()) {
+        count.addEventListener("click", () => this.filter(count.dataset.state), options);
+      }
+      $(this.input("state")).on("change", () => this.markCounts());
+      this.listenToCancel(options);
+      this.part("copy").addEventListener("click", () => this.copy(), options);
+      this.part("enlarge").addEventListener("click", () => this.enlarge(!this.isLarge), options);
+      this.part("leave").addEventListener("click", () => {
+        this.choose(new Set(), null, null);
+        this.part("tasks").querySelector('tbody tr[tabindex="0"]')?.focus({ preventScroll: true });
+      }, options);
       const workers = this.input("workers");
       if (workers) {
         workers.addEventListener("keydown", (event) => {
@@ -281,6 +303,47 @@
       const timeline = this.part("timeline");
       // Shiny draws what it can see, and looks when it is told to.
       if (timeline) timeline.addEventListener("toggle", () => $(timeline).trigger(timeline.open ? "shown" : "hidden"), options);
+    }
+
+    // One task is cancelled by one click. For more the button asks, before Shiny hears of the click.
+    listenToCancel(options) {
+      const cancel = this.input("cancel");
+      const ask = (asks) => {
+        setText(this.part("sure-yes"), "Cancel all " + this.active);
+        setHidden(this.part("sure"), !asks, cancel);
+        setHidden(cancel, asks, this.part("sure-yes"));
+        if (asks) this.part("sure-no").focus();
+        else cancel.focus();
+      };
+      cancel.parentNode.addEventListener("click", (event) => {
+        if (!cancel.contains(event.target) || this.active < 2 || this.isSure) return;
+        event.stopPropagation();
+        ask(true);
+      }, { ...options, capture: true });
+      this.part("sure-no").addEventListener("click", () => ask(false), options);
+      this.part("sure-yes").addEventListener("click", () => {
+        ask(false);
+        this.isSure = true;
+        cancel.click();
+        this.isSure = false;
+      }, options);
+    }
+
+    counts() {
+      return this.root.querySelectorAll(".tqm-count");
+    }
+
+    // The same count once more: all tasks again.
+    filter(state) {
+      const select = this.input("state");
+      select.value = select.value === state ? "all" : state;
+      $(select).trigger("change");
+    }
+
+    markCounts() {
+      for (const count of this.counts()) {
+        count.setAttribute("aria-pressed", String(count.dataset.state === this.input("state").value));
+      }
     }
 
     apply(message) {
@@ -310,10 +373,15 @@
       const state = this.part("state");
       setText(state, head.state);
       state.className = "tqm-queue tqm-queue-" + head.state;
-      for (const field of ["waiting", "running", "done", "failed", "workers"]) {
-        if (head[field] !== undefined) setText(this.part(field), head[field]);
+      if (head.counts) {
+        for (const count of this.counts()) {
+          const state = count.dataset.state;
+          setText(this.part(state), head.counts[state]);
+          const isUsual = ["waiting", "running", "success"].includes(state);
+          setHidden(count.parentNode, !isUsual && head.counts[state] === "0" && this.input("state").value !== state);
+        }
+        setText(this.part("workers"), head.workers);
       }
-      this.root.querySelector(".tqm-count-failed").hidden = !head.failed;
       setText(this.part("activity"), head.activity ? "(" + head.activity + ")" : "");
       const more = this.part("more");
       more.hidden = !head.more;
@@ -329,6 +397,7 @@
       if (this.part("timeline")) this.part("timeline").hidden = !can.timeline;
       // The field begins with the number that there is; then it is the user's.
       const workers = this.input("workers");
+      if (workers && head.max_workers) workers.max = head.max_workers;
       if (can.resize && workers && workers.value === "" && document.activeElement !== workers && !this.hasSize) {
         this.hasSize = true;
         workers.value = head.workers.replace(/,/g, "");
@@ -384,6 +453,7 @@
         this.chosen.current = chosen.current;
       }
       const button = this.input("cancel");
+      this.active = chosen.active;
       if (button) {
         button.disabled = chosen.active === 0;
         setText(this.part("cancel-count"), chosen.active === 0 ? "" : chosen.active === 1 ? " 1 task" : " " + chosen.active + " tasks");
@@ -478,22 +548,67 @@
       const streams = this.part("streams");
       if (!isIt) {
         if (news.gone) {
-          setText(this.part("output-of"), "of " + news.id + " (it has left the queue)");
+          this.showOutputOf("of " + news.id + " (it has left the queue)");
         } else {
-          setText(this.part("output-of"), "");
+          this.showOutputOf("");
           streams.hidden = true;
+          this.part("output-buttons").hidden = true;
           this.part("output-error").hidden = true;
           this.part("output-none").hidden = false;
+          this.part("output").classList.remove("tqm-docked");
+          this.enlarge(false);
         }
         return;
       }
       this.part("output-none").hidden = true;
+      this.part("output").classList.add("tqm-docked");
+      this.part("output-buttons").hidden = false;
       streams.hidden = false;
-      setText(this.part("output-of"), "of " + news.id + " (" + news.state + ")");
+      this.showOutputOf("of " + news.id + " (" + news.state + ")");
       const error = this.part("output-error");
       setText(error, news.error || "");
       error.hidden = !news.error;
+      // First both are shown or hidden: where the end of a text is, to which it is scrolled, depends on its width.
+      for (const name of ["stdout", "stderr"]) {
+        const hasText = news[name].text || (!news.reset && this.part(name).textContent);
+        this.part(name + "-stream").hidden = !hasText;
+      }
       for (const name of ["stdout", "stderr"]) this.write(this.part(name), news[name], news.reset);
+      const isEmpty = this.part("stdout-stream").hidden && this.part("stderr-stream").hidden;
+      this.part("output-empty").hidden = !isEmpty || Boolean(news.error);
+      setText(this.part("output-empty"), news.state === "running" || news.state === "waiting" ?
+        "Nothing was written yet." : "Nothing was written.");
+    }
+
+    showOutputOf(text) {
+      setText(this.part("output-of"), text);
+      this.part("output-of").title = text;
+    }
+
+    enlarge(isLarge) {
+      this.isLarge = isLarge;
+      this.part("output").classList.toggle("tqm-large", isLarge);
+      this.part("enlarge").setAttribute("aria-pressed", String(isLarge));
+      setText(this.part("enlarge"), isLarge ? "Reduce" : "Enlarge");
+      for (const name of ["stdout", "stderr"]) this.part(name).scrollTop = this.part(name).scrollHeight;
+    }
+
+    // Pages that are not served securely have no clipboard of their own: there, marked text is copied.
+    async copy() {
+      const shown = ["output-error", "stdout", "stderr"].map((name) => this.part(name)).filter((part) => part.textContent);
+      const text = shown.map((part) => part.textContent.trimEnd()).join("\n");
+      const say = (word) => {
+        setText(this.part("copy"), word);
+        setTimeout(() => setText(this.part("copy"), "Copy"), 2000);
+      };
+      try {
+        await navigator.clipboard.writeText(text);
+        say("Copied");
+      } catch {
+        window.getSelection().selectAllChildren(this.part("streams"));
+        say(document.execCommand("copy") ? "Copied" : "Copy");
+        window.getSelection().removeAllRanges();
+      }
     }
 
     // Adds text to its end, and follows the end as long as it is in sight.

@@ -15,7 +15,7 @@ test_that("the first message has the page, the next only what has changed", {
     expect_identical(page()$a$tag, "x")
     expect_identical(page()$a$worker, as.character(q$list_workers()$worker))
     expect_match(page()$a$memory, "MB")
-    expect_identical(last("head")$waiting, "1")
+    expect_identical(last("head")$counts$waiting, "1")
     expect_identical(last("tags"), list("x"))
     gate$open()
     expect_true(sees(page()$b$state == "success"))
@@ -108,7 +108,7 @@ test_that("of ten thousand tasks a page is sent", {
   test_monitor(q, {
     expect_length(page(), 25L)
     expect_lt(length(serialize(messages(), NULL)), 50000)
-    expect_identical(last("head")$waiting, "10,000")
+    expect_identical(last("head")$counts$waiting, "10,000")
     expect_identical(last("page")$pages, 400L)
   })
 })
@@ -207,6 +207,40 @@ test_that("the queue is paused, resumed and resized", {
   })
 })
 
+test_that("a monitor sets no more workers than its app allows, whatever a browser sends", {
+  q <- local_queue(1)
+  test_monitor(q, {
+    expect_identical(last("head")$max_workers, 2)
+    send(workers = 3, resize = 1)
+    expect_match(last("notice"), "2 workers at most")
+    expect_identical(last("head")$workers, "1")
+    send(workers = 2, resize = 2)
+    expect_identical(last("head")$workers, "2")
+  }, max_workers = 2)
+  for (wrong in list(0, 1.5, NA, "many")) {
+    expect_input_error(task_q_monitor_server("m", q, max_workers = wrong), "max_workers")
+    expect_input_error(task_q_monitor(q, max_workers = wrong, launch = FALSE), "max_workers")
+  }
+})
+
+test_that("the row of a task that failed says why in one line, and each outcome is counted for itself", {
+  q <- local_queue(1)
+  q$push(function() 1, id = "good")
+  q$push(function() stop("no data\nof today"), id = "bad")
+  q$push(function() tools::pskill(Sys.getpid(), 9), id = "dead")
+  q$push(function() Sys.sleep(60), id = "late", timeout = 50)
+  q$push(function() 1, after = "bad", id = "left")
+  q$wait(progress = FALSE)
+  test_monitor(q, {
+    expect_identical(page()$bad$message, "no data")
+    expect_match(page()$dead$message, "^crashed its worker")
+    expect_match(page()$late$message, "^ran out of time")
+    expect_identical(page()$good$message, "")
+    expect_identical(unlist(last("head")$counts), c(waiting = "0", running = "0", success = "1", failed = "3",
+      cancelled = "0", skipped = "1"))
+  })
+})
+
 test_that("what is not shown is refused: tasks of others, unknown ones, and junk", {
   q <- local_queue(1)
   q$push(function() {cat("secret"); Sys.sleep(60)}, id = "theirs", tag = "bob")
@@ -215,8 +249,8 @@ test_that("what is not shown is refused: tasks of others, unknown ones, and junk
   wait_until(q$get_num_running() == 1)
   test_monitor(q, tag = "ann", {
     expect_identical(names(page()), "mine")
-    expect_identical(last("head")$waiting, "1")
-    expect_identical(last("head")$running, "0")
+    expect_identical(last("head")$counts$waiting, "1")
+    expect_identical(last("head")$counts$running, "0")
     for (ids in list(list("theirs"), list("untagged"), list("nobody"), "theirs", list("mine", "theirs"))) {
       send(chosen = list(n = 1, ids = ids, current = "theirs"))
       send(cancel = runif(1))

@@ -46,7 +46,7 @@ export default async function (t) {
     await says(cell("job-01", "state"), "waiting");
     await says(part("running"), "2");
     await says(part("waiting"), "60");
-    await says(part("done"), "1");
+    await says(part("success"), "0");
     await says(part("failed"), "1");
     await says(part("shown"), "1–25 of 63");
     await row("long").getByRole("progressbar", { name: "Progress of long" }).waitFor();
@@ -63,6 +63,7 @@ export default async function (t) {
     await says(cell("bad", "state"), "error");
     await cell("bad", "id").click();
     await says(part("output-error"), "the numbers <b>do not</b> add up");
+    await says(cell("bad", "progress"), "the numbers <b>do not</b> add up");
     await root.getByLabel("State", { exact: true }).selectOption("All");
     await row("long").waitFor();
     t.equal(await root.locator("script, img, pre *").count(), 0);
@@ -125,6 +126,37 @@ export default async function (t) {
     await root.locator('th[data-col="state"][aria-sort="ascending"]').waitFor();
   });
 
+  await t.check("a count filters the table, and a second click ends that", async () => {
+    const failed = root.getByRole("button", { name: /failed$/ });
+    await failed.click();
+    await says(part("shown"), "1–1 of 1");
+    t.equal(await failed.getAttribute("aria-pressed"), "true");
+    t.equal(await root.getByLabel("State", { exact: true }).inputValue(), "failed");
+    await failed.click();
+    await says(part("shown"), "of 63");
+    t.equal(await failed.getAttribute("aria-pressed"), "false");
+  });
+
+  for (const [width, height] of [[1280, 800], [800, 900], [390, 844]]) {
+    await t.check(`nothing is cut off at ${width} pixels, and the output of a chosen task is in sight`, async () => {
+      const small = await t.visit(app, { viewport: { width, height } });
+      const table = small.locator("#all-monitor .tqm-tasks");
+      await table.locator('tr[data-id="long"] [data-col="id"]').click();
+      await says(small.locator('#all-monitor [data-tq="stdout"]'), "line 3");
+      t.equal(await small.evaluate(() => document.documentElement.scrollWidth > innerWidth), false);
+      t.equal(await small.evaluate(cutOff), []);
+      const output = await small.locator('#all-monitor [data-tq="output"]').boundingBox();
+      t.equal(output.y >= 0 && output.y + output.height <= height + 1, true);
+      await small.locator('#all-monitor [data-tq="enlarge"]').click();
+      t.equal((await small.locator('#all-monitor [data-tq="output"]').boundingBox()).height > 0.9 * height, true);
+      await small.locator('#all-monitor [data-tq="copy"]').click();
+      await says(small.locator('#all-monitor [data-tq="copy"]'), "Copied");
+      await small.locator('#all-monitor [data-tq="leave"]').click();
+      await says(small.locator("#selected"), "none");
+      await leave(app, small);
+    });
+  }
+
   await t.check("the keyboard is enough to choose tasks and to cancel them", async () => {
     await root.getByLabel("Rows", { exact: true }).focus();
     for (let i = 0; i < 20 && (await page.evaluate(() => document.activeElement.tagName)) !== "TR"; i += 1) {
@@ -139,6 +171,15 @@ export default async function (t) {
     await root.getByRole("button", { name: "Cancel 2 tasks" }).waitFor();
     for (let i = 0; i < 5 && (await focused()) !== "all-cancel"; i += 1) await page.keyboard.press("Tab");
     t.equal(await focused(), "all-cancel");
+    // More than one is asked for, and the focus is on what does no harm.
+    await page.keyboard.press("Enter");
+    t.equal(await page.evaluate(() => document.activeElement.textContent), "Keep them");
+    await page.keyboard.press("Enter");
+    t.equal(await focused(), "all-cancel");
+    await says(cell("job-01", "state"), "waiting");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Shift+Tab");
+    t.equal(await page.evaluate(() => document.activeElement.textContent), "Cancel all 2");
     await page.keyboard.press("Enter");
     await says(cell("job-01", "state"), "cancelled");
     await says(cell("job-03", "state"), "cancelled");
@@ -255,6 +296,18 @@ export default async function (t) {
     await says(root.locator("tr", { hasText: EVIL }).first().locator('[data-col="state"]'), "cancelled");
   });
   await leave(app, page);
+}
+
+// In the page: what sticks out of the window or of its card at the side, or has no width. Cells that end in "..." are meant.
+function cutOff() {
+  const cut = [];
+  for (const element of document.querySelectorAll("#all-monitor :is(button, select, input, label, td, th, .tqm-badge, pre)")) {
+    if (!element.getClientRects().length || element.closest(".tqm-only-read, :disabled")) continue;
+    const { left, right, width } = element.getBoundingClientRect();
+    const card = (element.closest(".tqm-card") ?? document.body).getBoundingClientRect();
+    if (left < card.left - 1 || right > card.right + 1 || width < 4) cut.push(`${element.tagName} ${element.textContent.slice(0, 20)}`);
+  }
+  return cut;
 }
 
 // In the page: texts of the monitor whose contrast with what is behind them is below 4.5, but for disabled buttons.
