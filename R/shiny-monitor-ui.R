@@ -117,7 +117,8 @@ tq_monitor_ui_tasks <- function(ns, tags) {
           class = "btn-sm tqm-cancel", hidden = NA, disabled = NA),
         # Many are cancelled by two clicks.
         tags$span(
-          class = "tqm-sure", role = "group", `aria-label` = "Cancel all that are chosen?", `data-tq` = "sure", hidden = NA,
+          class = "tqm-sure", role = "group", `aria-label` = "Cancel all that are chosen?", `data-tq` = "sure",
+          hidden = NA,
           tags$button(type = "button", class = "btn btn-default btn-sm tqm-cancel", `data-tq` = "sure-yes"),
           tags$button(type = "button", class = "btn btn-default btn-sm", `data-tq` = "sure-no", "Keep them")
         ),

@@ -120,7 +120,8 @@ style <- "
   .job .note { color: #4b5864; overflow-wrap: anywhere; }
   .job .progress { height: .5rem; margin: .6rem 0 0; }
   .job .progress-bar { transition: none; }
-  .job .output { margin: .6rem 0 0; padding: .5rem .7rem; font-size: .8rem; background: #f5f6f8; white-space: pre-wrap; }
+  .job .output { margin: .6rem 0 0; padding: .5rem .7rem; font-size: .8rem; background: #f5f6f8;
+    white-space: pre-wrap; }
   .job .output:empty, .job .note:empty { display: none; }
   .job:not([data-state=waiting], [data-state=running]) .cancel, .job:not([data-state=success]) .file { display: none; }
   [data-state=success] .progress-bar { background: #19743f; }
