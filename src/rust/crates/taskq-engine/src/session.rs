@@ -26,6 +26,8 @@ use crate::output::{Captured, SharedCapture};
 
 /// So many reads of one session happen before others get their turn.
 const READS_PER_ROUND: usize = 64;
+/// In so many rounds everything is read that a socket can hold.
+const ROUNDS_OF_SOCKET: usize = 16;
 /// So much is read from a pipe at once: the capacity of a pipe.
 const PIPE_CHUNK: usize = 64 * 1024;
 
@@ -153,10 +155,14 @@ impl Session {
             self.stdout.absorb();
             self.stderr.absorb();
         }
-        if stirs.control {
-            self.pump_control(news);
-        }
-        if socket == Round::Drained {
+        let control = if stirs.control {
+            self.pump_control(news)
+        } else {
+            Round::Drained
+        };
+        if socket == Round::Drained && control == Round::More {
+            control
+        } else if socket == Round::Drained {
             pipes
         } else {
             socket
@@ -167,9 +173,11 @@ impl Session {
     pub(crate) fn pump_to_the_end(&mut self, slot: &Slot, news: &mut Vec<News>) {
         let unread = |stream: &Stream| pipe::unread(stream.fd()).unwrap_or(0);
         let mut bound = (unread(&self.stdout) + unread(&self.stderr)) as usize / PIPE_CHUNK + 2;
-        // The socket is finite: nobody else holds its other end.
-        while self.pump(Stirs::ALL, slot, news) == Round::More || bound > 0 {
+        // The socket is finite, unless a child that was given it goes on, too.
+        let mut most = bound + ROUNDS_OF_SOCKET;
+        while (self.pump(Stirs::ALL, slot, news) == Round::More && most > 0) || bound > 0 {
             bound = bound.saturating_sub(1);
+            most = most.saturating_sub(1);
         }
     }
 
@@ -239,20 +247,22 @@ impl Session {
         Ok(Round::More)
     }
 
-    fn pump_control(&mut self, news: &mut Vec<News>) {
+    fn pump_control(&mut self, news: &mut Vec<News>) -> Round {
         let mut buffer = [0u8; packet::MAX_PACKET];
-        // The end of this socket, or nonsense on it, is no news: the death of the session is.
-        while let Ok(received) =
-            socket::recv_packet(self.link.control.as_fd(), &mut buffer, RecvFlags::DONTWAIT)
-        {
-            if received.len == 0 {
-                return;
-            }
-            if let Ok(FromControl::Returned { attempts }) = packet::decode(&buffer[..received.len])
-            {
-                news.push(News::Returned(attempts));
+        for _ in 0..READS_PER_ROUND {
+            // The end of this socket, or nonsense on it, is no news: the death of the session is.
+            let control = self.link.control.as_fd();
+            match socket::recv_packet(control, &mut buffer, RecvFlags::DONTWAIT) {
+                Ok(received) if received.len > 0 => {
+                    let message = packet::decode(&buffer[..received.len]);
+                    if let Ok(FromControl::Returned { attempts }) = message {
+                        news.push(News::Returned(attempts));
+                    }
+                }
+                _ => return Round::Drained,
             }
         }
+        Round::More
     }
 
     /// What the session wrote while it came up is not the first task's.
@@ -264,9 +274,10 @@ impl Session {
     }
 
     fn cut(&mut self, slot: &Slot, finished: &Finished) -> (Captured, Captured) {
-        while self.stdout.is_behind(finished.stdout_end)
-            || self.stderr.is_behind(finished.stderr_end)
-        {
+        // What the session had written is here or in the pipes, whatever it says.
+        let stdout_end = finished.stdout_end.min(self.stdout.reachable());
+        let stderr_end = finished.stderr_end.min(self.stderr.reachable());
+        while self.stdout.is_behind(stdout_end) || self.stderr.is_behind(stderr_end) {
             let before = self.stdout.read + self.stderr.read;
             self.read_pipes(slot);
             if self.stdout.read + self.stderr.read == before {
@@ -342,6 +353,11 @@ impl Stream {
             }
             Err(error) => error == rustix::io::Errno::INTR,
         }
+    }
+
+    /// Where what was written by now ends.
+    fn reachable(&self) -> u64 {
+        self.read + pipe::unread(self.fd()).unwrap_or(0)
     }
 
     fn is_behind(&self, position: u64) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! | type | what |
 //! | --- | --- |
-//! | [`Content`] | a file of whatever origin: mapped when it is sealed, else a copy |
+//! | [`Content`] | a sealed file of whatever origin: mapped, or a copy where it cannot be |
 //! | [`Mapping`] | the pages of a sealed file, to be read; whoever owns it alone may write them for himself |
 //! | [`PrivateMapping`] | a part of them to be written, of which nobody else learns |
 //!
@@ -16,11 +16,10 @@ use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 
-use rustix::fs::fstat;
 use rustix::io::{pread, retry_on_intr};
 use rustix::mm::{mmap, mprotect, munmap, MapFlags, MprotectFlags, ProtFlags};
 
-use crate::sealed::{is_sealed, read_all};
+use crate::sealed::{read_all, written_size};
 
 /// Above this size a mapping is filled by one call instead of by one fault for each few pages.
 const POPULATE_FROM: usize = 1 << 20;
@@ -40,19 +39,17 @@ impl Content {
     /// The first `len` bytes of a file of whatever origin.
     ///
     /// # Errors
-    /// `InvalidData` when the file is shorter; or there is no memory for a copy of what cannot be mapped.
+    /// `InvalidData` when the file is shorter, or is not one that was written, and sealed; or there is no memory for a
+    /// copy of what cannot be mapped.
     pub fn of(file: BorrowedFd<'_>, len: u64) -> io::Result<Content> {
-        let size = fstat(file)?.st_size;
-        if u64::try_from(size).unwrap_or(0) < len {
+        if written_size(file)? < len {
             let message = "a memory file is shorter than it was said to be";
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
-        if is_sealed(file) {
-            if let Ok(mapping) = Mapping::new(file, len) {
-                return Ok(Content::Mapped(mapping));
-            }
+        match Mapping::new(file, len) {
+            Ok(mapping) => Ok(Content::Mapped(mapping)),
+            Err(_) => Ok(Content::Read(read_all(file, len)?)),
         }
-        Ok(Content::Read(read_all(file, len)?))
     }
 
     /// The same to be written, which changes neither the file nor what others have of it; the address stays as it is.
@@ -309,8 +306,6 @@ impl Drop for PrivateMapping {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd;
-
     use super::*;
     use crate::sealed::Growing;
 
@@ -332,17 +327,5 @@ mod tests {
             assert_eq!((content[70_000], content[69_999]), (255, bytes[69_999]));
         }
         assert!(*other == *bytes && *sealed.content().expect("content") == *bytes);
-    }
-
-    #[test]
-    fn what_is_no_memory_file_is_copied_or_refused() {
-        let (read, write) = crate::pipe::pair().expect("a pipe");
-        assert!(Content::of(read.as_fd(), 1).is_err());
-        assert!(Content::of(write.as_fd(), 1).is_err());
-        let mut file = crate::memory::file("test").expect("memory");
-        std::io::Write::write_all(&mut file, b"abc").expect("memory");
-        let content = Content::of(file.as_fd(), 3).expect("content");
-        assert!(matches!(content, Content::Read(_)) && *content == *b"abc");
-        assert!(Content::of(file.as_fd(), 0).expect("nothing").is_empty());
     }
 }

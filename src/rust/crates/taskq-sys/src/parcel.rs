@@ -12,10 +12,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
-use rustix::fs::fstat;
-
 use crate::mapping::Content;
-use crate::sealed::Sealed;
+use crate::sealed::{written_size, Sealed};
 
 /// See the module.
 #[derive(Debug)]
@@ -54,8 +52,7 @@ impl Parcel {
     /// # Errors
     /// As of [`Content::of`].
     pub fn receive_all(file: &OwnedFd) -> io::Result<Parcel> {
-        let len = u64::try_from(fstat(file)?.st_size).unwrap_or(0);
-        Parcel::receive(file, len)
+        Parcel::receive(file, written_size(file.as_fd())?)
     }
 
     /// How many bytes it has.

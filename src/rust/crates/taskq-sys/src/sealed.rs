@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::fs::{fcntl_add_seals, fcntl_get_seals, memfd_create, MemfdFlags, SealFlags};
+use rustix::fs::{fcntl_add_seals, fcntl_get_seals, fstat, memfd_create, MemfdFlags, SealFlags};
 use rustix::io::{pread, pwrite, retry_on_intr, Errno};
 use rustix::process::{getrlimit, Resource};
 
@@ -119,6 +119,10 @@ impl Growing {
         if self.write_staged().is_err() || fcntl_add_seals(&self.file, SEALS).is_err() {
             return Err(self);
         }
+        // What the receiver will look at. A kernel that says something else of a file that was written has none for us.
+        if written_size(self.file.as_fd()).ok() != Some(self.written) {
+            return Err(self);
+        }
         Ok(Sealed {
             file: self.file,
             len: self.written,
@@ -205,6 +209,26 @@ impl AsFd for Sealed {
 #[must_use]
 pub fn is_sealed(file: BorrowedFd<'_>) -> bool {
     fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS))
+}
+
+/// The size of a file that may come from anybody: nobody can change it, and it was written from end to end. Of a file with
+/// holes every look takes memory that its sender never had.
+///
+/// # Errors
+/// `InvalidData` when it is not so.
+pub(crate) fn written_size(file: BorrowedFd<'_>) -> io::Result<u64> {
+    /// What `st_blocks` counts.
+    const BLOCK: u64 = 512;
+    let refuse = |message| Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    if !is_sealed(file) {
+        return refuse("a file that came is no sealed memory file");
+    }
+    let stat = fstat(file)?;
+    let [size, blocks] = [stat.st_size, stat.st_blocks].map(|n| u64::try_from(n).unwrap_or(0));
+    if blocks.saturating_mul(BLOCK) < size {
+        return refuse("a memory file that came was not written from end to end");
+    }
+    Ok(size)
 }
 
 /// How many memory files this process may hold for others: a quarter of the descriptors that it may have open.
@@ -315,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_file_cannot_change_and_a_file_without_seals_is_copied() {
+    fn a_sealed_file_cannot_change_and_a_file_without_seals_is_refused() {
         let mut file = Growing::create("test").expect("memory files");
         file.write(&pattern(10_000)).expect("memory");
         let sealed = file.seal().expect("sealed");
@@ -327,12 +351,54 @@ mod tests {
             let loose = memfd_create("test", flags).expect("memory files");
             pwrite(&loose, &pattern(5000), 0).expect("memory");
             fcntl_add_seals(&loose, seals).expect("seals");
-            let content = Content::of(loose.as_fd(), 5000).expect("content");
-            assert!(matches!(content, Content::Read(_)));
-            rustix::fs::ftruncate(&loose, 0).expect("shrinks");
-            assert!(*content == *pattern(5000));
-            let short = Content::of(loose.as_fd(), 5000).expect_err("shorter");
-            assert_eq!(short.kind(), io::ErrorKind::InvalidData);
+            let refused = Content::of(loose.as_fd(), 5000).expect_err("not sealed");
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+        }
+        let longer = Content::of(sealed.as_fd(), 10_001).expect_err("shorter");
+        assert_eq!(longer.kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_file_that_was_not_written_from_end_to_end_is_refused() {
+        for (size, written) in [(6 << 30, 0), (1 << 20, 100_000), (8192, 4096), (8192, 4097)] {
+            let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+            let sparse = memfd_create("test", flags).expect("memory files");
+            rustix::fs::ftruncate(&sparse, size).expect("a size");
+            pwrite(&sparse, &pattern(written), 0).expect("memory");
+            fcntl_add_seals(&sparse, SEALS).expect("seals");
+            let is_whole = size as usize <= written.div_ceil(4096) * 4096;
+            assert_eq!(
+                written_size(sparse.as_fd()).is_ok(),
+                is_whole,
+                "{written} of {size}"
+            );
+            assert_eq!(Content::of(sparse.as_fd(), 10).is_ok(), is_whole);
+            let parcel = crate::parcel::Parcel::receive_all(&sparse);
+            assert_eq!(parcel.is_ok(), is_whole);
+            assert_eq!(crate::segment::Segment::receive(sparse).is_ok(), is_whole);
+        }
+    }
+
+    #[test]
+    fn what_is_no_memory_file_is_refused() {
+        let (read, write) = crate::pipe::pair().expect("a pipe");
+        let (near, far) = crate::socket::stream_pair().expect("sockets");
+        let directory = std::fs::File::open("/").expect("a directory");
+        let file = std::fs::File::open("/proc/self/exe").expect("a file");
+        let device = std::fs::File::open("/dev/zero").expect("a device");
+        let all = [
+            read,
+            write,
+            near,
+            far,
+            directory.into(),
+            file.into(),
+            device.into(),
+        ];
+        for fd in all {
+            assert!(Content::of(fd.as_fd(), 1).is_err());
+            assert!(crate::parcel::Parcel::receive_all(&fd).is_err());
+            assert!(crate::segment::Segment::receive(fd).is_err());
         }
     }
 }

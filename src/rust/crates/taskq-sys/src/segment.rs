@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, Weak};
 use rustix::fs::fstat;
 
 use crate::mapping::{Mapping, PrivateMapping};
-use crate::sealed::{is_sealed, Permit, Sealed};
+use crate::sealed::{written_size, Permit, Sealed};
 
 /// A file in the kernel that holds memory files, and its number there.
 type Name = (u64, u64);
@@ -53,18 +53,13 @@ impl Segment {
     /// The segment in a file that came from another process.
     ///
     /// # Errors
-    /// `InvalidData` when it is not sealed; or there is no room to map it.
+    /// `InvalidData` when it is not one that was written, and sealed; or there is no room to map it.
     pub fn receive(file: OwnedFd) -> io::Result<Arc<Segment>> {
         let name = name_of(file.as_fd())?;
         if let Some(known) = find(name) {
             return Ok(known);
         }
-        if !is_sealed(file.as_fd()) {
-            let message = "a segment of shared vectors is not sealed";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-        }
-        let len = u64::try_from(fstat(&file)?.st_size).unwrap_or(0);
-        let mapping = Mapping::new(file.as_fd(), len)?;
+        let mapping = Mapping::new(file.as_fd(), written_size(file.as_fd())?)?;
         Ok(hold(Segment {
             name,
             mapping,
