@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,7 +50,6 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     poll: Poll,
     events: Events,
-    board: OwnedFd,
     nursery: Option<Nursery>,
     /// Whether the nursery has said that it is up.
     nursery_is_up: bool,
@@ -79,14 +78,13 @@ enum Deadline {
 
 impl Driver {
     /// A driver, and what wakes it.
-    pub(crate) fn new(shared: Arc<Shared>, board: OwnedFd) -> io::Result<(Driver, mio::Waker)> {
+    pub(crate) fn new(shared: Arc<Shared>) -> io::Result<(Driver, mio::Waker)> {
         let poll = Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKER)?;
         let driver = Driver {
             shared,
             poll,
             events: Events::with_capacity(256),
-            board,
             nursery: None,
             nursery_is_up: false,
             nursery_stirs: false,
@@ -335,11 +333,8 @@ impl Driver {
             let Some(session) = self.sessions.get_mut(&worker) else {
                 continue;
             };
-            let Some(slot) = self.shared.board.slot(session.link.slot) else {
-                continue;
-            };
             let mut news = Vec::new();
-            let round = session.pump(stirs, slot, &mut news);
+            let round = session.pump(stirs, &mut news);
             if self.shared.config.scheduler.max_memory < u64::MAX {
                 let usage = session.link.pid().and_then(process::usage);
                 for item in &mut news {

@@ -4,13 +4,13 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use taskq_wire::message::SlotId;
+use taskq_sys::board::Board;
 
 /// The host's ends of the sockets of one session.
 #[derive(Debug)]
 pub(crate) struct Link {
-    /// Its place on the status board.
-    pub(crate) slot: SlotId,
+    /// Its status board.
+    pub(crate) board: Board,
     /// Frames to and from its R thread.
     pub(crate) task: OwnedFd,
     /// Packets to and from its control thread.
@@ -20,9 +20,9 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(slot: SlotId, task: OwnedFd, control: OwnedFd) -> Link {
+    pub(crate) fn new(board: Board, task: OwnedFd, control: OwnedFd) -> Link {
         Link {
-            slot,
+            board,
             task,
             control,
             pid: AtomicI32::new(0),

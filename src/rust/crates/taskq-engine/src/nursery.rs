@@ -21,9 +21,7 @@ use rustix::net::RecvFlags;
 use taskq_core::id::WorkerId;
 use taskq_sys::process::{kill_tree, Mark, Tree};
 use taskq_sys::{memory, pipe, process, socket, tag, tempdir};
-use taskq_wire::message::{
-    FromNursery, FromStem, ProcessEnd, Setup, SlotId, StartPhase, ToNursery,
-};
+use taskq_wire::message::{FromNursery, FromStem, ProcessEnd, Setup, StartPhase, ToNursery};
 use taskq_wire::{frame, packet};
 
 use crate::config::Config;
@@ -83,6 +81,7 @@ pub(crate) struct FarEnds {
     pub(crate) control: OwnedFd,
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: OwnedFd,
+    pub(crate) board: OwnedFd,
 }
 
 /// The far ends of a nursery's descriptors, in the order in which a stem gets them.
@@ -99,17 +98,17 @@ impl Nursery {
     ///
     /// # Errors
     /// What the operating system says, with the program's name where that is to blame.
-    pub(crate) fn start(config: &Config, board: BorrowedFd<'_>) -> io::Result<Nursery> {
+    pub(crate) fn start(config: &Config) -> io::Result<Nursery> {
         let likeness = Likeness::of(config);
         for stem in stem::alike(likeness.as_ref()) {
             let (nursery, ends) = Nursery::prepare(config, |_| Ok(stem))?;
-            if let Ok(nursery) = nursery.ask(&ends, board).and_then(Nursery::born_soon) {
+            if let Ok(nursery) = nursery.ask(&ends).and_then(Nursery::born_soon) {
                 return Ok(nursery);
             }
         }
         let start = |output: BorrowedFd<'_>| Stem::start(config, likeness, output).map(Arc::new);
         let (nursery, ends) = Nursery::prepare(config, start)?;
-        nursery.ask(&ends, board)
+        nursery.ask(&ends)
     }
 
     /// A nursery that is to come from a stem, which is asked for when everything else is there.
@@ -151,11 +150,10 @@ impl Nursery {
         Ok((nursery, ends))
     }
 
-    fn ask(self, ends: &ForStem, board: BorrowedFd<'_>) -> io::Result<Nursery> {
+    fn ask(self, ends: &ForStem) -> io::Result<Nursery> {
         std::fs::DirBuilder::new().mode(0o700).create(&self.dir)?;
         let descriptors = [
             ends.control.as_fd(),
-            board,
             ends.setup.as_fd(),
             ends.output.as_fd(),
             ends.report.as_fd(),
@@ -225,19 +223,15 @@ impl Nursery {
     }
 
     /// Asks for a session. `Ok(false)`: the socket is full, ask again when it is writable.
-    pub(crate) fn launch(
-        &self,
-        worker: WorkerId,
-        slot: SlotId,
-        ends: &FarEnds,
-    ) -> io::Result<bool> {
+    pub(crate) fn launch(&self, worker: WorkerId, ends: &FarEnds) -> io::Result<bool> {
         let descriptors = [
             ends.task.as_fd(),
             ends.control.as_fd(),
             ends.stdout.as_fd(),
             ends.stderr.as_fd(),
+            ends.board.as_fd(),
         ];
-        self.send(&ToNursery::Launch { worker, slot }, &descriptors)
+        self.send(&ToNursery::Launch { worker }, &descriptors)
     }
 
     /// Sends a message. `Ok(false)`: the socket is full.

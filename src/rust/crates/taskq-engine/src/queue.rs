@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use taskq_core::id::TaskId;
 use taskq_core::{Counts, Input, QueueState, Scheduler, Submission, TaskOptions};
-use taskq_sys::board::Board;
 use taskq_sys::{fds, process};
 use taskq_wire::message::NoFork;
 
@@ -63,10 +62,9 @@ impl Queue {
         let scheduler = &config.scheduler;
         fds::occupy_standard();
         make_room_for_sessions(scheduler.workers.max(scheduler.max_workers));
-        let (board, board_file) = Board::create()?;
         let sched = Scheduler::new(config.scheduler);
-        let shared = Arc::new(Shared::new(State::new(sched, false), board, config));
-        let (driver, waker) = Driver::new(Arc::clone(&shared), board_file)?;
+        let shared = Arc::new(Shared::new(State::new(sched, false), config));
+        let (driver, waker) = Driver::new(Arc::clone(&shared))?;
         shared.lock().driver = Some(Arc::new(waker));
         let helm = Arc::new(Helm::new(driver));
         let thread = std::thread::Builder::new()

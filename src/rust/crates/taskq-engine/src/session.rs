@@ -15,7 +15,7 @@ use rustix::net::RecvFlags;
 use taskq_core::id::AttemptId;
 use taskq_sys::payload::{Arrived, Payload};
 use taskq_sys::{pipe, socket};
-use taskq_wire::board::{progress, Positions, Slot};
+use taskq_wire::board::{progress, Positions};
 use taskq_wire::frame::{Decoder, Progress, Source};
 use taskq_wire::message::{Finished, FromControl, FromSession};
 use taskq_wire::packet;
@@ -138,15 +138,15 @@ impl Session {
 
     /// Reads what there is where something `stirs`, and appends what it means to `news`. The task socket is always looked at: only
     /// it tells whose output was read.
-    pub(crate) fn pump(&mut self, stirs: Stirs, slot: &Slot, news: &mut Vec<News>) -> Round {
+    pub(crate) fn pump(&mut self, stirs: Stirs, news: &mut Vec<News>) -> Round {
         let pipes = if stirs.pipes {
-            self.read_pipes(slot)
+            self.read_pipes()
         } else {
             Round::Drained
         };
         let mut socket = Round::Broken;
         if !self.is_broken {
-            let round = self.pump_socket(slot, news);
+            let round = self.pump_socket(news);
             self.is_broken = round.is_err();
             socket = round.unwrap_or(Round::Broken);
         }
@@ -170,12 +170,12 @@ impl Session {
     }
 
     /// Reads until nothing is left of what a dead session wrote, except what a surviving child of it goes on writing.
-    pub(crate) fn pump_to_the_end(&mut self, slot: &Slot, news: &mut Vec<News>) {
+    pub(crate) fn pump_to_the_end(&mut self, news: &mut Vec<News>) {
         let unread = |stream: &Stream| pipe::unread(stream.fd()).unwrap_or(0);
         let mut bound = (unread(&self.stdout) + unread(&self.stderr)) as usize / PIPE_CHUNK + 2;
         // The socket is finite, unless a child that was given it goes on, too.
         let mut most = bound + ROUNDS_OF_SOCKET;
-        while (self.pump(Stirs::ALL, slot, news) == Round::More && most > 0) || bound > 0 {
+        while (self.pump(Stirs::ALL, news) == Round::More && most > 0) || bound > 0 {
             bound = bound.saturating_sub(1);
             most = most.saturating_sub(1);
         }
@@ -200,7 +200,7 @@ impl Session {
         String::from_utf8_lossy(&words).into_owned()
     }
 
-    fn pump_socket(&mut self, slot: &Slot, news: &mut Vec<News>) -> io::Result<Round> {
+    fn pump_socket(&mut self, news: &mut Vec<News>) -> io::Result<Round> {
         for _ in 0..READS_PER_ROUND {
             let progress = self
                 .decoder
@@ -222,11 +222,11 @@ impl Session {
                         }));
                     }
                     FromSession::Finished(finished) => {
-                        let (stdout, stderr) = self.cut(slot, &finished);
+                        let (stdout, stderr) = self.cut(&finished);
                         let mut arrived = Arrived::new(frame.payload, frame.descriptors);
                         let outcome = arrived.take(&finished.outcome)?;
                         arrived.finish()?;
-                        let progress = slot.progress();
+                        let progress = self.link.board.progress();
                         news.push(News::Finished(Box::new(FinishedTask {
                             progress: progress.filter(|told| told.attempt == finished.attempt),
                             finished,
@@ -273,13 +273,13 @@ impl Session {
         }
     }
 
-    fn cut(&mut self, slot: &Slot, finished: &Finished) -> (Captured, Captured) {
+    fn cut(&mut self, finished: &Finished) -> (Captured, Captured) {
         // What the session had written is here or in the pipes, whatever it says.
         let stdout_end = finished.stdout_end.min(self.stdout.reachable());
         let stderr_end = finished.stderr_end.min(self.stderr.reachable());
         while self.stdout.is_behind(stdout_end) || self.stderr.is_behind(stderr_end) {
             let before = self.stdout.read + self.stderr.read;
-            self.read_pipes(slot);
+            self.read_pipes();
             if self.stdout.read + self.stderr.read == before {
                 break;
             }
@@ -291,9 +291,9 @@ impl Session {
     }
 
     /// Reads both pipes once. Each is nonblocking.
-    fn read_pipes(&mut self, slot: &Slot) -> Round {
+    fn read_pipes(&mut self) -> Round {
         let mut more = false;
-        slot.reading(|| {
+        self.link.board.reading(|| {
             more |= self.stdout.read_once();
             more |= self.stderr.read_once();
             Positions {

@@ -15,7 +15,6 @@ use taskq_core::id::{AttemptId, TaskId, Time, WorkerId};
 use taskq_core::Action;
 use taskq_core::{Begun, GoneCause, Input, Verdict};
 use taskq_core::{Outcome, QueueState, Scheduler};
-use taskq_sys::board::Board;
 use taskq_sys::process;
 use taskq_wire::message::{self as wire, NoFork, ToControl};
 
@@ -38,8 +37,6 @@ pub(crate) struct Shared {
     pub(crate) wake_up: Sender<()>,
     /// Its other end.
     pub(crate) woken: Receiver<()>,
-    /// Where sessions note what has begun.
-    pub(crate) board: Board,
     /// Ties the monotonic clock to the calendar.
     pub(crate) epoch: Epoch,
     /// Something that the user should know of, told once in the life of the queue.
@@ -90,13 +87,12 @@ pub(crate) struct State {
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, board: Board, config: Config) -> Shared {
+    pub(crate) fn new(state: State, config: Config) -> Shared {
         let (wake_up, woken) = crossbeam_channel::bounded(1);
         Shared {
             state: Mutex::new(state),
             wake_up,
             woken,
-            board,
             epoch: Epoch::now(),
             notice: OnceLock::new(),
             has_notice: AtomicBool::new(false),

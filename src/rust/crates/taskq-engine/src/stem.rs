@@ -166,7 +166,7 @@ impl Stem {
     }
 
     /// Asks for a nursery, see [`ToStem::Nursery`]. Does not wait for it.
-    pub(crate) fn ask(&self, descriptors: &[BorrowedFd<'_>; 5]) -> io::Result<()> {
+    pub(crate) fn ask(&self, descriptors: &[BorrowedFd<'_>; 4]) -> io::Result<()> {
         let packet = packet::encode(&ToStem::Nursery {
             host_pid: self.owner,
         })?;

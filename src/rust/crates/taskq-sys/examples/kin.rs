@@ -8,7 +8,7 @@ use taskq_sys::board::Board;
 use taskq_sys::process::{self, kill_tree, Mark, Process, Tree};
 use taskq_sys::signals::{self, ChildEnds, Thread};
 use taskq_sys::{fds, pipe, tag, wait};
-use taskq_wire::message::{ProcessEnd, SlotId};
+use taskq_wire::message::ProcessEnd;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -142,16 +142,13 @@ fn board() {
         number: 3,
     };
     let pid = child(|| {
-        board.slot(SlotId(5)).expect("slot").begin(attempt, 11);
+        board.begin(attempt, 11);
         0
     });
     let reaped = wait::reap(pid, true).expect("reap").expect("an end");
     assert_eq!(reaped.end, ProcessEnd::Exited { code: 0 });
     assert!(reaped.max_rss > 100_000);
-    assert_eq!(
-        board.slot(SlotId(5)).expect("slot").begun(),
-        Some((attempt, 11))
-    );
+    assert_eq!(board.begun(), Some((attempt, 11)));
 }
 
 fn ends() {

@@ -1,4 +1,7 @@
-//! The status board of [`taskq_wire::board`], mapped from a memory file that host, nursery and sessions share.
+//! The status board of [`taskq_wire::board`], mapped from a memory file that the host shares with one session.
+//!
+//! The file is sealed: nobody can take the memory away from who reads there, also not by way of `/proc`. Its descriptors are
+//! closed as soon as it is mapped at both ends; no other process has it.
 
 use std::fmt;
 use std::io;
@@ -6,20 +9,21 @@ use std::ops::Deref;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::{self, NonNull};
 
+use rustix::fs::{fcntl_add_seals, fstat, SealFlags};
 use rustix::mm::{mmap, munmap, MapFlags, ProtFlags};
-use taskq_wire::board::{Slot, BYTES, SLOTS};
-use taskq_wire::message::SlotId;
 
 use crate::memory;
 
+const BYTES: usize = std::mem::size_of::<taskq_wire::board::Board>();
+
 /// A mapped board. Processes that were forked share it without doing anything.
 pub struct Board {
-    slots: NonNull<Slot>,
+    address: NonNull<taskq_wire::board::Board>,
 }
 
-// SAFETY: the mapping belongs to no thread, and slots are made of atomics.
+// SAFETY: the mapping belongs to no thread, and a board is made of atomics.
 unsafe impl Send for Board {}
-// SAFETY: as above; a shared board only gives out shared slots.
+// SAFETY: as above.
 unsafe impl Sync for Board {}
 
 impl Board {
@@ -30,6 +34,12 @@ impl Board {
     pub fn create() -> io::Result<(Board, OwnedFd)> {
         let file = memory::file("taskq-board")?;
         file.set_len(BYTES as u64)?;
+        let size = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+        match fcntl_add_seals(&file, size) {
+            // Where it is no memory file there are no seals; nor is it found once its descriptors are closed.
+            Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+            Err(error) => return Err(error.into()),
+        }
         let board = Board::open(&file)?;
         Ok((board, file.into()))
     }
@@ -39,7 +49,7 @@ impl Board {
     /// # Errors
     /// The file is smaller than a board, or cannot be mapped.
     pub fn open(fd: impl AsFd) -> io::Result<Board> {
-        let size = rustix::fs::fstat(fd.as_fd())?.st_size;
+        let size = fstat(fd.as_fd())?.st_size;
         if u64::try_from(size).unwrap_or(0) < BYTES as u64 {
             let message = format!("the status board has {size} bytes instead of {BYTES}");
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
@@ -47,59 +57,26 @@ impl Board {
         let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: the kernel chooses a free place, so no other memory is touched.
         let address = unsafe { mmap(ptr::null_mut(), BYTES, access, MapFlags::SHARED, fd, 0)? };
-        let slots = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Board { slots })
-    }
-
-    /// The slot of a session, or `None` when the board has no such slot.
-    #[must_use]
-    pub fn slot(&self, slot: SlotId) -> Option<&Slot> {
-        let index = usize::try_from(slot.0).ok()?;
-        if index >= SLOTS {
-            return None;
-        }
-        // SAFETY: the mapping is `BYTES` = `SLOTS` slots long, page-aligned, lives as long as `self`, and any bytes are a
-        // valid slot. Nobody shrinks the file: its descriptor never leaves our processes.
-        Some(unsafe { &*self.slots.as_ptr().add(index) })
+        let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Board { address })
     }
 }
 
-/// One slot of a board that nobody else in this process needs.
-#[derive(Debug)]
-pub struct OwnSlot {
-    /// Keeps it mapped.
-    _board: Board,
-    slot: NonNull<Slot>,
-}
+impl Deref for Board {
+    type Target = taskq_wire::board::Board;
 
-// SAFETY: the slot lies in the board, which may be sent and shared.
-unsafe impl Send for OwnSlot {}
-// SAFETY: as above.
-unsafe impl Sync for OwnSlot {}
-
-impl Board {
-    /// Keeps the board only for one slot. `None` when it has no such slot.
-    #[must_use]
-    pub fn into_slot(self, slot: SlotId) -> Option<OwnSlot> {
-        let slot = NonNull::from(self.slot(slot)?);
-        Some(OwnSlot { _board: self, slot })
-    }
-}
-
-impl Deref for OwnSlot {
-    type Target = Slot;
-
-    fn deref(&self) -> &Slot {
-        // SAFETY: the slot lies in the mapping of `_board`, which lives as long as `self` and does not move with it.
-        unsafe { self.slot.as_ref() }
+    fn deref(&self) -> &taskq_wire::board::Board {
+        // SAFETY: so much is mapped, page-aligned, as long as `self` lives, in a file that cannot shrink; any bytes are a
+        // board, and all of it is atomics.
+        unsafe { self.address.as_ref() }
     }
 }
 
 impl Drop for Board {
     fn drop(&mut self) {
-        // SAFETY: the mapping was made by `open` with this length, and no slot outlives the board. Failure would mean that
-        // it is not mapped any more, which is what we want.
-        let _ = unsafe { munmap(self.slots.as_ptr().cast(), BYTES) };
+        // SAFETY: the mapping was made by `open` with this length, and what was borrowed of it is gone. Failure would mean
+        // that it is not mapped any more, which is what we want.
+        let _ = unsafe { munmap(self.address.as_ptr().cast(), BYTES) };
     }
 }
 
@@ -115,17 +92,32 @@ mod tests {
     use taskq_core::id::{AttemptId, TaskId};
 
     #[test]
-    fn two_mappings_show_the_same_slots() {
+    fn two_mappings_show_the_same_board() {
         let (host, file) = Board::create().expect("create");
         let session = Board::open(&file).expect("open");
         let attempt = AttemptId {
             task: TaskId(9),
             number: 1,
         };
-        let last = SlotId(SLOTS as u32 - 1);
-        session.slot(last).expect("last").begin(attempt, 5);
-        assert_eq!(host.slot(last).expect("last").begun(), Some((attempt, 5)));
-        assert!(host.slot(SlotId(SLOTS as u32)).is_none());
+        session.begin(attempt, 5);
+        assert_eq!(host.begun(), Some((attempt, 5)));
+    }
+
+    #[test]
+    fn nobody_can_take_the_memory_away() {
+        let (host, file) = Board::create().expect("create");
+        let again = std::fs::OpenOptions::new()
+            .write(true)
+            .open(format!(
+                "/proc/self/fd/{}",
+                std::os::fd::AsRawFd::as_raw_fd(&file)
+            ))
+            .expect("by way of /proc");
+        for len in [0, BYTES as u64 - 1, BYTES as u64 + 1, 1 << 40] {
+            assert!(again.set_len(len).is_err(), "{len} bytes");
+        }
+        assert!(fcntl_add_seals(&file, SealFlags::WRITE).is_err());
+        assert_eq!(host.begun(), None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::feature::{available, Feature};
 /// No descriptor, no memory, or no place for a temporary file is left.
 pub fn file(name: &str) -> io::Result<File> {
     if available(Feature::Memfd) {
-        match memfd_create(name, MemfdFlags::CLOEXEC) {
+        match memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING) {
             Ok(fd) => return Ok(File::from(fd)),
             Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {}
             Err(error) => return Err(error.into()),

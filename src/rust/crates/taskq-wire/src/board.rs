@@ -1,4 +1,4 @@
-//! The status board: shared memory in which each session has a slot.
+//! The status board: memory that the host shares with a session, with each session another.
 //!
 //! It answers four questions without a message, and exactly:
 //!
@@ -13,7 +13,7 @@
 //! 4. *Which [elements] of its batch has the session begun, and which may the host take back?* Both sides change one number, so
 //!    that each element is begun by one session, and the host knows what a session had begun when it died.
 //!
-//! Layout: [`SLOTS`] slots of 640 bytes, all zero at first, of which the host writes the second part, and the session the rest;
+//! Layout: [`Board`] has 640 bytes, all zero at first, of which the host writes the second part, and the session the rest;
 //! both write the elements, which stand in the first part behind the attempt (offset 24).
 //!
 //! | offset | length | what |
@@ -22,7 +22,8 @@
 //! | 64 | 64 | how much of the output was read |
 //! | 128 | 512 | progress |
 //!
-//! A slot that is not used costs no memory.
+//! A task can write whatever it likes there, at any time. So the host takes it for what it is, the session's word, and looks
+//! again only so many times.
 
 pub mod elements;
 pub mod progress;
@@ -36,15 +37,16 @@ use taskq_core::id::{AttemptId, TaskId};
 use elements::Elements;
 use progress::{Progress, Told};
 
-/// How many sessions can exist at once, the dying ones included.
-pub const SLOTS: usize = 8192;
-/// The size of the board in bytes.
-pub const BYTES: usize = SLOTS * std::mem::size_of::<Slot>();
+/// So often a look that was overtaken is made again, before nothing is known.
+const LOOKS: usize = 64;
+/// So often a session looks again, giving way to others each time: for seconds. The host does not take so long, unless it
+/// was stopped.
+const LOOKS_OF_SESSION: u32 = 1 << 20;
 
-/// One session's slot.
+/// One session's board.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
-pub struct Slot {
+pub struct Board {
     begun: Begun,
     output: OutputRead,
     told: Told,
@@ -76,7 +78,7 @@ struct OutputRead {
     sequence: AtomicU32,
 }
 
-const _: () = assert!(std::mem::size_of::<Slot>() == 640);
+const _: () = assert!(std::mem::size_of::<Board>() == 640);
 
 /// A pair of positions in the two output streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,7 +89,7 @@ pub struct Positions {
     pub stderr: u64,
 }
 
-impl Slot {
+impl Board {
     /// Session: `attempt` begins now.
     pub fn begin(&self, attempt: AttemptId, now_ns: u64) {
         self.begun.elements.close();
@@ -131,7 +133,8 @@ impl Slot {
 
     /// Session: how much was ever written, given a look at how much is unread.
     ///
-    /// Looks again while the host is reading; the host holds that state for the length of two system calls.
+    /// Looks again while the host is reading; the host holds that state for the length of two system calls. If it is in it
+    /// for seconds, the answer may be wrong by what it reads just then.
     pub fn written(&self, mut unread: impl FnMut() -> Positions) -> Positions {
         let mut looks = 0u32;
         loop {
@@ -142,10 +145,11 @@ impl Slot {
             };
             let unread = unread();
             fence(Ordering::Acquire);
-            if before % 2 == 0 && self.output.sequence.load(Ordering::Relaxed) == before {
+            let is_still = self.output.sequence.load(Ordering::Relaxed) == before;
+            if (before % 2 == 0 && is_still) || looks == LOOKS_OF_SESSION {
                 return Positions {
-                    stdout: read.stdout + unread.stdout,
-                    stderr: read.stderr + unread.stderr,
+                    stdout: read.stdout.wrapping_add(unread.stdout),
+                    stderr: read.stderr.wrapping_add(unread.stderr),
                 };
             }
             looks += 1;
@@ -162,7 +166,8 @@ impl Slot {
         self.told.set(attempt, fraction, message, now_ns);
     }
 
-    /// Host: what the session's tasks have said last, of whichever attempt it was.
+    /// Host: what the session's tasks have said last, of whichever attempt it was. `None` also while they say more than can
+    /// be read.
     pub fn progress(&self) -> Option<Progress> {
         self.told.get()
     }
@@ -170,16 +175,6 @@ impl Slot {
     /// The elements of the batch that has begun.
     pub fn elements(&self) -> &Elements {
         &self.begun.elements
-    }
-
-    /// Host: makes the slot new for another session. The previous one must be gone.
-    pub fn reset(&self) {
-        self.begun.task.store(0, Ordering::Relaxed);
-        self.begun.elements.close();
-        self.told.reset();
-        self.output.stdout.store(0, Ordering::Relaxed);
-        self.output.stderr.store(0, Ordering::Relaxed);
-        self.output.sequence.store(0, Ordering::Release);
     }
 }
 
@@ -190,16 +185,28 @@ mod tests {
 
     #[test]
     fn what_has_begun_is_told_until_it_ends() {
-        let slot = Slot::default();
+        let board = Board::default();
         let attempt = AttemptId {
             task: TaskId(3),
             number: 2,
         };
-        assert_eq!(slot.begun(), None);
-        slot.begin(attempt, 17);
-        assert_eq!(slot.begun(), Some((attempt, 17)));
-        slot.end();
-        assert_eq!(slot.begun(), None);
+        assert_eq!(board.begun(), None);
+        board.begin(attempt, 17);
+        assert_eq!(board.begun(), Some((attempt, 17)));
+        board.end();
+        assert_eq!(board.begun(), None);
+    }
+
+    #[test]
+    fn a_host_that_does_not_go_on_is_waited_for_no_longer_than_seconds() {
+        let board = Board::default();
+        board.output.sequence.store(1, Ordering::Relaxed);
+        board.output.stdout.store(u64::MAX, Ordering::Relaxed);
+        let unread = Positions {
+            stdout: 3,
+            stderr: 4,
+        };
+        assert_eq!(board.written(|| unread).stderr, 4);
     }
 
     /// A pipe is played by an atomic: the host moves bytes from "unread" to "read" in two steps, and whenever the session
@@ -207,14 +214,14 @@ mod tests {
     #[test]
     fn positions_are_exact_while_the_host_reads() {
         const WRITTEN: u64 = 1_000_000;
-        let slot = Slot::default();
+        let board = Board::default();
         let unread = AtomicU64::new(WRITTEN);
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
                 let mut position = 0;
                 while position < WRITTEN {
-                    position = slot
+                    position = board
                         .reading(|| {
                             unread.fetch_sub(10, Ordering::SeqCst);
                             hint::spin_loop();
@@ -232,7 +239,7 @@ mod tests {
                     stdout: unread.load(Ordering::SeqCst),
                     stderr: 0,
                 };
-                assert_eq!(slot.written(look).stdout, WRITTEN);
+                assert_eq!(board.written(look).stdout, WRITTEN);
             }
         });
     }

@@ -6,16 +6,12 @@
 use serde::{Deserialize, Serialize};
 use taskq_core::id::{AttemptId, WorkerId};
 
-/// Which slot of the status board belongs to a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct SlotId(pub u32);
-
 /// Host to stem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToStem {
-    /// Make a nursery. Five descriptors come with this packet, in this order: the nursery's end of its control socket,
-    /// the status board, the setup file, the nursery's end of its output pipe, and the stem's end of a socket for what
-    /// it has to say about this nursery, which is [`FromStem`].
+    /// Make a nursery. Four descriptors come with this packet, in this order: the nursery's end of its control socket,
+    /// the setup file, the nursery's end of its output pipe, and the stem's end of a socket for what it has to say about
+    /// this nursery, which is [`FromStem`].
     Nursery {
         /// The process id of the host, which is the stem's parent.
         host_pid: i32,
@@ -60,13 +56,11 @@ pub struct Setup {
 /// Host to nursery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToNursery {
-    /// Start a session. Four descriptors come with this packet, in this order: the session's ends of its task socket,
-    /// its control socket, its stdout pipe and its stderr pipe.
+    /// Start a session. Five descriptors come with this packet, in this order: the session's ends of its task socket,
+    /// its control socket, its stdout pipe and its stderr pipe, and its status board.
     Launch {
         /// The name of the new session.
         worker: WorkerId,
-        /// Its place on the status board.
-        slot: SlotId,
     },
     /// Kill a session with everything it started. Answered by [`FromNursery::Exited`].
     Kill {

@@ -65,13 +65,7 @@ fn packets_to_and_from_the_stem() {
 
 #[test]
 fn packets_to_and_from_the_nursery() {
-    packet_is(
-        &ToNursery::Launch {
-            worker: WORKER,
-            slot: SlotId(5),
-        },
-        "0500ac0205",
-    );
+    packet_is(&ToNursery::Launch { worker: WORKER }, "0500ac02");
     packet_is(&ToNursery::Kill { worker: WORKER }, "0501ac02");
     packet_is(&ToNursery::Shutdown, "0502");
     packet_is(

@@ -7,8 +7,8 @@ mod harness;
 use taskq_core::id::{AttemptId, TaskId, WorkerId};
 use taskq_wire::frame::encode_head;
 use taskq_wire::message::{
-    Finished, FromControl, FromSession, FunctionRef, Part, Setup, SlotId, StartPhase, ToControl,
-    ToNursery, ToSession, Verdict,
+    Finished, FromControl, FromSession, FunctionRef, Part, Setup, StartPhase, ToControl, ToNursery,
+    ToSession, Verdict,
 };
 use taskq_wire::packet;
 
@@ -87,7 +87,6 @@ fn real_messages() -> Vec<Vec<u8>> {
     };
     let launch = ToNursery::Launch {
         worker: WorkerId(300),
-        slot: SlotId(5),
     };
     let attempts = vec![attempt; 3];
     vec![

@@ -43,12 +43,6 @@ pub enum StartError {
         /// How many came.
         found: usize,
     },
-    /// The board has no such slot.
-    #[error("the status board has no slot {slot}")]
-    Slot {
-        /// The slot.
-        slot: u32,
-    },
     /// The process that started this one, or that this one was forked from, is already gone.
     #[error("process {expected}, which started this one, is gone")]
     Orphan {

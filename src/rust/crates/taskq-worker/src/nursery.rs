@@ -13,7 +13,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use taskq_sys::board::Board;
 use taskq_sys::process::Process;
 use taskq_sys::socket;
 use taskq_wire::message::{FromNursery, Setup, StartPhase, ThreadSource};
@@ -34,10 +33,7 @@ pub struct Nursery {
 #[derive(Debug)]
 struct Inherited {
     control: OwnedFd,
-    board_file: OwnedFd,
     setup_file: OwnedFd,
-    /// Always there, except in a fork that has become a session.
-    board: Option<Board>,
     setup: Setup,
     host: Watch,
     host_process: Option<Process>,
@@ -68,18 +64,14 @@ impl Nursery {
     pub(crate) fn new(
         host: Watch,
         control: OwnedFd,
-        board_file: OwnedFd,
         setup_file: OwnedFd,
     ) -> Result<(Nursery, SetupFile), StartError> {
         let file = SetupFile::read(&setup_file)?;
-        let board = Board::open(&board_file).map_err(StartError::system("map the status board"))?;
         // From now on no call on it may wait: a host that does not read must not keep the nursery from noticing its death.
         socket::set_nonblocking(&control, true).map_err(StartError::system("set up the socket"))?;
         let inherited = Inherited {
             control,
-            board_file,
             setup_file,
-            board: Some(board),
             host_process: Process::look(file.setup.host_pid),
             setup: file.setup.clone(),
             host,

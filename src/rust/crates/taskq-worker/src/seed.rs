@@ -10,10 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use taskq_core::id::WorkerId;
-use taskq_sys::board::{Board, OwnSlot};
+use taskq_sys::board::Board;
 use taskq_sys::process::{Mark, Process};
 use taskq_sys::{fds, signals, tag};
-use taskq_wire::message::SlotId;
 
 use crate::error::StartError;
 use crate::random;
@@ -27,8 +26,6 @@ pub(crate) const BOARD: RawFd = 5;
 pub(crate) const SETUP: RawFd = 6;
 /// Tells an executed session its number.
 pub(crate) const WORKER_VARIABLE: &str = "TASKQ_WORKER";
-/// Tells an executed session its slot.
-pub(crate) const SLOT_VARIABLE: &str = "TASKQ_SLOT";
 
 /// A session's channels and names, to be handed to [`Session::start`](crate::Session::start).
 #[derive(Debug)]
@@ -37,7 +34,7 @@ pub struct Seed {
     pub(crate) control: OwnedFd,
     /// Where descriptors 1 and 2 belong.
     pub(crate) outputs: [OwnedFd; 2],
-    pub(crate) slot: OwnSlot,
+    pub(crate) board: Board,
     pub(crate) lineage: Lineage,
     /// The session's temporary directory, where `TMPDIR` points to. It exists, has mode 0700, and the nursery removes it
     /// when the session is gone.
@@ -85,13 +82,11 @@ impl Seed {
     pub fn from_exec() -> Result<(Seed, SetupFile), StartError> {
         signals::save_no_workspace();
         let worker = WorkerId(number(WORKER_VARIABLE)?);
-        let slot: u32 = number(SLOT_VARIABLE)?;
         let tags = env::var(tag::SESSION).unwrap_or_default();
         let own_tag = tags.split(' ').next_back().unwrap_or_default();
         let (nursery, _) =
             tag::parse_session(own_tag).ok_or(StartError::Variable { name: tag::SESSION })?;
         env::remove_var(WORKER_VARIABLE);
-        env::remove_var(SLOT_VARIABLE);
 
         let (task, control) = (adopt(TASK)?, adopt(CONTROL)?);
         let (board, setup_fd) = (adopt(BOARD)?, adopt(SETUP)?);
@@ -99,9 +94,6 @@ impl Seed {
         let file = SetupFile::read(&setup_fd)?;
         let nursery = Watch::parent(nursery)?;
         let board = Board::open(&board).map_err(StartError::system("map the status board"))?;
-        let slot = board
-            .into_slot(SlotId(slot))
-            .ok_or(StartError::Slot { slot })?;
         let prefix = own_tag.len() - worker.0.to_string().len();
         let lineage = Lineage {
             nursery,
@@ -115,7 +107,7 @@ impl Seed {
                 task,
                 control,
                 outputs,
-                slot,
+                board,
                 lineage,
                 dir,
                 salt: random::salt(&file.setup.token),

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_core::id::AttemptId;
-use taskq_sys::board::OwnSlot;
+use taskq_sys::board::Board;
 use taskq_sys::payload::{Arrived, Payload};
 use taskq_sys::process::{own_usage, Usage};
 use taskq_sys::socket::{is_too_many_under_way, set_nonblocking};
@@ -59,7 +59,7 @@ pub struct Session {
     functions: Functions,
     head: Vec<u8>,
     output: Output,
-    slot: OwnSlot,
+    board: Board,
     shared: Arc<Shared>,
     wake: OwnedFd,
     current: Option<Current>,
@@ -102,7 +102,7 @@ impl Session {
             functions: Functions::default(),
             head: Vec::new(),
             output,
-            slot: seed.slot,
+            board: seed.board,
             shared,
             wake,
             current: None,
@@ -276,7 +276,7 @@ impl Session {
         }
         self.output.flush();
         self.output.restore()?;
-        let written = self.output.positions(&self.slot)?;
+        let written = self.output.positions(&self.board)?;
         let usage = own_usage();
         let finished = Finished {
             attempt: current.job.attempt,
@@ -297,7 +297,7 @@ impl Session {
         if fault::is_on("die-after-result") {
             self.die();
         }
-        self.slot.end();
+        self.board.end();
         self.shared.ledger().end();
         Ok(())
     }
@@ -339,7 +339,7 @@ impl Session {
     pub fn progress(&self, fraction: f64, message: &str) {
         if let Some(current) = &self.current {
             if self.pid == process::own_pid() {
-                self.slot
+                self.board
                     .set_progress(current.job.attempt, fraction, message, clock::now_ns());
             }
         }
@@ -350,13 +350,13 @@ impl Session {
     #[must_use]
     pub fn open_elements(&self, count: u64) -> bool {
         let current = self.current.as_ref().filter(|_| self.own().is_ok());
-        current.is_some_and(|current| self.slot.elements().open(current.job.attempt, count))
+        current.is_some_and(|current| self.board.elements().open(current.job.attempt, count))
     }
 
     /// One more element begins; false when the host has taken back what is left. See [`taskq_wire::board::elements`].
     #[must_use]
     pub fn begin_element(&self) -> bool {
-        self.slot.elements().begin_one()
+        self.board.elements().begin_one()
     }
 
     /// Ends this process at once, by `SIGKILL`: for a session that cannot tell its host what happened. The nursery kills
@@ -374,7 +374,7 @@ impl Session {
         let began_ns = clock::now_ns();
         // Under the same lock: what was not given back stands on the board.
         if !fault::is_on("begin-not-noted") {
-            self.slot.begin(attempt, began_ns);
+            self.board.begin(attempt, began_ns);
         }
         Some(began_ns)
     }

@@ -71,7 +71,6 @@ struct Offspring {
 struct Request {
     host_pid: i32,
     control: OwnedFd,
-    board: OwnedFd,
     setup: OwnedFd,
     output: OwnedFd,
     report: OwnedFd,
@@ -187,13 +186,12 @@ impl Stem {
         }
         let ToStem::Nursery { host_pid } =
             packet::decode(&buffer[..packet.len]).map_err(StartError::Request)?;
-        let fds: Result<[OwnedFd; 5], _> = packet.fds.try_into();
-        let [control, board, setup, output, report] =
+        let fds: Result<[OwnedFd; 4], _> = packet.fds.try_into();
+        let [control, setup, output, report] =
             fds.map_err(|fds: Vec<OwnedFd>| StartError::RequestDescriptors { found: fds.len() })?;
         Ok(Received::Request(Box::new(Request {
             host_pid,
             control,
-            board,
             setup,
             output,
             report,
@@ -311,7 +309,7 @@ fn settle(host: Watch, request: Request) -> Become {
         unsafe { fds::place(request.output.as_fd(), at) }
             .map_err(StartError::system("set up the standard descriptors"))?;
     }
-    let (nursery, file) = Nursery::new(host, request.control, request.board, request.setup)?;
+    let (nursery, file) = Nursery::new(host, request.control, request.setup)?;
     // SAFETY: the process has one thread, or else threads of libraries that wait for work.
     unsafe { tag::write_queue(&file.setup.token) };
     env::set_var("TMPDIR", &file.setup.dir);

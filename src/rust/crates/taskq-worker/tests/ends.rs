@@ -218,8 +218,8 @@ fn works(setup: &str, without: &str, refusal: Option<NoFork>) {
     });
     assert!(killed.next_frame().is_none());
     kept.send(20, "sleep 100000");
-    let slot = host.board.slot(kept.slot).expect("slot");
-    let begun = || slot.begun().map(|(begun, _)| begun);
+    let board = std::rc::Rc::clone(&kept.board);
+    let begun = || board.begun().map(|(begun, _)| begun);
     eventually("the attempt to begin", || {
         begun() == Some(common::attempt(20))
     });

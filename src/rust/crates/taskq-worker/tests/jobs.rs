@@ -40,8 +40,8 @@ fn three_sessions_run_tasks_and_retire() {
 fn the_board_tells_what_has_begun_and_positions_tell_whose_output_it_is() {
     let mut host = Host::up("");
     let mut worker = host.launch();
-    let slot = host.board.slot(worker.slot).expect("slot");
-    let begun = || slot.begun().map(|(begun, _)| begun);
+    let board = std::rc::Rc::clone(&worker.board);
+    let begun = || board.begun().map(|(begun, _)| begun);
     assert_eq!(begun(), None);
     worker.send(1, "print abc;print-err de;sleep 100000");
     eventually("the attempt to begin", || begun() == Some(attempt(1)));
@@ -52,7 +52,7 @@ fn the_board_tells_what_has_begun_and_positions_tell_whose_output_it_is() {
     eventually("the attempt to end", || begun().is_none());
     assert_eq!(worker.read_output(0, 3), b"abc");
     // The host has read and says so; what comes next is counted from there.
-    slot.reading(|| taskq_wire::board::Positions {
+    board.reading(|| taskq_wire::board::Positions {
         stdout: 3,
         stderr: 0,
     });
@@ -75,8 +75,8 @@ fn an_interrupt_ends_a_sleep_at_once_and_a_stubborn_task_not() {
     }
     assert!(start.elapsed() < Duration::from_secs(2));
     worker.send(2, "stubborn 200");
-    let slot = host.board.slot(worker.slot).expect("slot");
-    let begun = || slot.begun().map(|(begun, _)| begun);
+    let board = std::rc::Rc::clone(&worker.board);
+    let begun = || board.begun().map(|(begun, _)| begun);
     eventually("the attempt to begin", || begun() == Some(attempt(2)));
     worker.interrupt(2);
     assert_eq!(worker.result().0.verdict, Verdict::Success);
@@ -90,8 +90,8 @@ fn what_has_not_begun_is_given_back_and_what_is_over_is_not() {
     let mut worker = host.launch();
     worker.run(1, "ok");
     worker.send(2, "sleep 100000");
-    let slot = host.board.slot(worker.slot).expect("slot");
-    let begun = || slot.begun().map(|(begun, _)| begun);
+    let board = std::rc::Rc::clone(&worker.board);
+    let begun = || board.begun().map(|(begun, _)| begun);
     eventually("the attempt to begin", || begun() == Some(attempt(2)));
     for task in 3..6 {
         worker.send(task, "ok");
@@ -193,13 +193,10 @@ fn a_large_output_and_a_large_payload_arrive_whole() {
         .read_output(0, 1_000_000)
         .iter()
         .all(|byte| *byte == b'x'));
-    host.board
-        .slot(worker.slot)
-        .expect("slot")
-        .reading(|| taskq_wire::board::Positions {
-            stdout: 1_000_000,
-            stderr: 0,
-        });
+    worker.board.reading(|| taskq_wire::board::Positions {
+        stdout: 1_000_000,
+        stderr: 0,
+    });
     worker.result();
     let text = "y".repeat(150_000);
     assert_eq!(worker.run(2, &format!("ok {text}")), text);
@@ -214,34 +211,33 @@ fn file(content: &[u8]) -> OwnedFd {
     file
 }
 
+fn sealed(content: &[u8]) -> OwnedFd {
+    let file = file(content);
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    fcntl_add_seals(&file, seals).expect("seals");
+    file
+}
+
 #[test]
 fn a_payload_in_a_file_runs_as_any_other_and_large_results_come_in_one() {
     let mut host = Host::up("");
     let mut worker = host.launch();
     let before = worker.run(1, "fds");
-    let mut large = file(b"large 200000");
-    for sealed in [false, true] {
-        if sealed {
-            let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
-            fcntl_add_seals(&large, seals).expect("seals");
-        }
-        worker.send_file(2, &large, 12);
-        let frame = worker.next_frame().expect("a message");
-        assert_eq!((frame.payload.len(), frame.descriptors.len()), (0, 1));
-        assert!(is_sealed(frame.descriptors[0].as_fd()));
-        let mut letters = vec![0; 200_001];
-        let read = rustix::io::pread(&frame.descriptors[0], &mut letters, 0).expect("memory");
-        assert!(read == 200_000 && letters[..read].iter().all(|&letter| letter == b'x'));
-    }
-    large = file(b"fds");
-    worker.send_file(3, &large, 3);
+    worker.send_file(2, &sealed(b"large 200000"), 12);
+    let frame = worker.next_frame().expect("a message");
+    assert_eq!((frame.payload.len(), frame.descriptors.len()), (0, 1));
+    assert!(is_sealed(frame.descriptors[0].as_fd()));
+    let mut letters = vec![0; 200_001];
+    let read = rustix::io::pread(&frame.descriptors[0], &mut letters, 0).expect("memory");
+    assert!(read == 200_000 && letters[..read].iter().all(|&letter| letter == b'x'));
+    worker.send_file(3, &sealed(b"fds"), 3);
     assert_eq!(worker.result().1, before);
     host.finish();
 }
 
 #[test]
 fn a_session_that_is_sent_something_else_than_was_said_ends() {
-    let large = file(b"ok");
+    let (large, loose) = (sealed(b"ok"), file(b"ok"));
     let in_file = |len: usize, attached| Part {
         in_file: true,
         attached,
@@ -249,37 +245,44 @@ fn a_session_that_is_sent_something_else_than_was_said_ends() {
     };
     let with_parcel = |part| Part { parcels: 1, ..part };
     let nothing = in_memory(0);
-    let cases = [
-        ("the file is shorter", run(1, nothing, in_file(3, 0)), 1),
-        ("there is no file", run(1, nothing, in_file(2, 0)), 0),
-        ("there are two", run(1, nothing, in_file(2, 0)), 2),
+    let (one, two) = ([large.as_fd()], [large.as_fd(); 2]);
+    let (none, changes) = ([], [large.as_fd(), loose.as_fd()]);
+    let cases: [(_, _, &[_]); 8] = [
+        ("the file is shorter", run(1, nothing, in_file(3, 0)), &one),
+        (
+            "the file may change",
+            run(1, nothing, in_file(2, 0)),
+            &changes[1..],
+        ),
+        ("there is no file", run(1, nothing, in_file(2, 0)), &none),
+        ("there are two", run(1, nothing, in_file(2, 0)), &two),
         (
             "what it refers to is missing",
             run(1, nothing, in_file(2, 1)),
-            1,
+            &one,
         ),
         (
             "what it refers to may change",
             run(1, nothing, in_file(2, 1)),
-            2,
+            &changes,
         ),
         (
             "a parcel is missing",
             run(1, nothing, with_parcel(in_file(2, 0))),
-            1,
+            &one,
         ),
-        ("bytes are missing", run(1, in_memory(1), nothing), 0),
+        ("bytes are missing", run(1, in_memory(1), nothing), &none),
     ];
     let mut host = Host::up("");
-    for (what, message, count) in cases {
+    for (what, message, files) in cases {
         let mut worker = host.launch();
-        worker.send_frame(&message, b"", &vec![large.as_fd(); count]);
+        worker.send_frame(&message, b"", files);
         let end = host.expect_exit(&worker);
         assert_eq!(end, ProcessEnd::Exited { code: 1 }, "{what}");
         assert!(worker.next_frame().is_none(), "{what}");
         // So it is the attempt's fault.
-        let slot = host.board.slot(worker.slot).expect("slot");
-        let begun = slot.begun().map(|(begun, _)| begun);
+        let board = std::rc::Rc::clone(&worker.board);
+        let begun = board.begun().map(|(begun, _)| begun);
         assert_eq!(begun, Some(attempt(1)), "{what}");
     }
     host.finish();

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use mio::{Interest, Token};
 use taskq_core::id::WorkerId;
 use taskq_core::{GoneCause, Input};
+use taskq_sys::board::Board;
 use taskq_sys::{pipe, socket};
-use taskq_wire::board::SLOTS;
 use taskq_wire::memory::Memory;
-use taskq_wire::message::SlotId;
 
 use super::{Driver, NURSERY_CONTROL, NURSERY_OUTPUT, NURSERY_PIDFD, NURSERY_REPORT, SESSIONS};
 use crate::error::StartFailure;
@@ -25,15 +24,13 @@ use crate::stem;
 /// So many launches are under way at once: the kernel bounds the descriptors in a socket.
 const UNDER_WAY: usize = 64;
 
-/// The sessions that are to be launched, and the places on the status board.
+/// The sessions that are to be launched.
 #[derive(Debug, Default)]
 pub(super) struct Births {
     waiting: VecDeque<WorkerId>,
     under_way: usize,
     /// The kernel would not pass on the descriptors of the first that waits. No event tells when it will.
     is_stalled: bool,
-    free_slots: Vec<SlotId>,
-    used_slots: u32,
 }
 
 impl Births {
@@ -71,27 +68,12 @@ impl Births {
         self.is_stalled = false;
         std::mem::take(&mut self.waiting)
     }
-
-    pub(super) fn release(&mut self, slot: SlotId) {
-        self.free_slots.push(slot);
-    }
-
-    fn take_slot(&mut self) -> io::Result<SlotId> {
-        if let Some(slot) = self.free_slots.pop() {
-            return Ok(slot);
-        }
-        if self.used_slots as usize == SLOTS {
-            return Err(io::Error::from_raw_os_error(libc::EAGAIN));
-        }
-        self.used_slots += 1;
-        Ok(SlotId(self.used_slots - 1))
-    }
 }
 
 impl Driver {
     /// Has a nursery made.
     pub(super) fn boot(&mut self) {
-        let started = Nursery::start(&self.shared.config, self.board.as_fd());
+        let started = Nursery::start(&self.shared.config);
         let watched = started.and_then(|mut nursery| {
             nursery.take_news_of_birth();
             self.watch(
@@ -184,34 +166,29 @@ impl Driver {
         for fd in [&task, &control, &stdout, &stderr] {
             socket::set_nonblocking(fd.as_fd(), true)?;
         }
-        let slot = self.births.take_slot()?;
-        if let Some(slot) = self.shared.board.slot(slot) {
-            slot.reset();
-        }
+        let (board, far_board) = Board::create()?;
         let ends = FarEnds {
             task: far_task,
             control: far_control,
             stdout: far_stdout,
             stderr: far_stderr,
+            board: far_board,
         };
-        let sent = nursery.launch(worker, slot, &ends);
+        let sent = nursery.launch(worker, &ends);
         if matches!(&sent, Err(error) if is_hang_up(error)) {
             // It is dying, which is not a failure of this session: who waits goes with it. Should it have lost its
             // socket only, it is of no use any more.
             nursery.kill();
-            self.births.release(slot);
             return Ok(false);
         }
         if matches!(&sent, Err(error) if socket::is_too_many_under_way(error)) {
             self.births.is_stalled = true;
-            self.births.release(slot);
             return Ok(false);
         }
         if !matches!(sent, Ok(true)) {
-            self.births.release(slot);
             return sent;
         }
-        let link = Arc::new(Link::new(slot, task, control));
+        let link = Arc::new(Link::new(board, task, control));
         let limit = self.shared.config.output_limit;
         let session = Session::new(Arc::clone(&link), stdout, stderr, limit);
         let base = SESSIONS + 4 * worker.0 as usize;
@@ -220,10 +197,7 @@ impl Driver {
             let interest = if i == 0 { both } else { Interest::READABLE };
             // A session that cannot be watched would be one that nobody hears: it ends as not launched, and closing its
             // sockets ends the process.
-            if let Err(error) = self.watch(fd, Token(base + i), interest) {
-                self.births.release(slot);
-                return Err(error);
-            }
+            self.watch(fd, Token(base + i), interest)?;
         }
         let outgoing = Outgoing {
             link,

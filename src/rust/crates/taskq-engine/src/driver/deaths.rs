@@ -66,11 +66,8 @@ impl Driver {
         let Some(session) = self.sessions.get_mut(&worker) else {
             return;
         };
-        let Some(slot) = self.shared.board.slot(session.link.slot) else {
-            return;
-        };
         let mut news = Vec::new();
-        session.pump_to_the_end(slot, &mut news);
+        session.pump_to_the_end(&mut news);
         let failure = (!session.is_up && !session.has_refused).then(|| StartFailure {
             phase: None,
             message: "a session died while it started".to_owned(),
@@ -80,8 +77,9 @@ impl Driver {
         let is_victim = cause == SIGKILLED && !session.is_killed;
         let (stdout, stderr, stderr_tail) = session.last_words(self.shared.config.stderr_tail);
         let pid = session.link.pid();
-        let progress = slot.progress();
-        let begun = slot.begun().map(|(attempt, at)| Begun {
+        let board = &session.link.board;
+        let progress = board.progress();
+        let begun = board.begun().map(|(attempt, at)| Begun {
             attempt,
             at: Time(at),
         });
@@ -95,7 +93,7 @@ impl Driver {
             max_rss,
             progress: progress
                 .filter(|told| begun.is_some_and(|begun| begun.attempt == told.attempt)),
-            elements: slot.elements().begun(),
+            elements: board.elements().begun(),
             oom: is_victim && self.oom.was_oom(),
         };
         self.forget(worker);
@@ -157,7 +155,6 @@ impl Driver {
             for fd in session.descriptors() {
                 self.unwatch(fd);
             }
-            self.births.release(session.link.slot);
         }
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use taskq_core::id::{TaskId, Time};
 use taskq_core::{Action, GoneCause, Input, Scheduler, Verdict};
-use taskq_sys::board::Board;
 
 use super::Queue;
 use crate::clock::now;
@@ -44,7 +43,6 @@ impl Queue {
     /// # Errors
     /// When the operating system refuses memory.
     pub fn start_inline(config: Config) -> io::Result<Queue> {
-        let (board, _) = Board::create()?;
         let scheduler = taskq_core::Config {
             workers: 1,
             max_workers: 1,
@@ -55,7 +53,7 @@ impl Queue {
         state.errands.clear();
         state.sched.handle(now(), Input::NurseryUp);
         state.stand_in();
-        Ok(Queue::of(Arc::new(Shared::new(state, board, config)), None))
+        Ok(Queue::of(Arc::new(Shared::new(state, config)), None))
     }
 
     /// The next task that the caller is to run itself; it is handed out once. While one runs, which may be what asks, there is

@@ -14,7 +14,7 @@ use taskq_core::batches::{relief, Batch, Batches, Progress, Relief, Took};
 use taskq_core::id::{AttemptId, TaskId, Time};
 use taskq_core::{Submission, TaskPhase};
 use taskq_sys::payload::Payload;
-use taskq_wire::board::Slot;
+use taskq_wire::board::Board;
 
 use super::claims::{ClaimOutcome, Claims};
 use super::Queue;
@@ -196,10 +196,10 @@ impl Map {
         let state = queue.shared.lock();
         let now = now();
         let progress = |task: TaskId, batch: &Batch| {
-            let (since, _, slot) = running(&state, queue, task)?;
+            let (since, _, board) = running(&state, task)?;
             Some(Progress {
                 ran: now.since(since),
-                begun: slot.elements().begun(),
+                begun: board.elements().begun(),
                 count: batch.count,
             })
         };
@@ -220,24 +220,20 @@ fn title_of(map: u64, batch: &Batch) -> String {
     }
 }
 
-/// Since when a task has run, if it does; its attempt, and the place on the board of the session that runs it.
-fn running<'a>(
-    state: &State,
-    queue: &'a Queue,
-    task: TaskId,
-) -> Option<(Time, AttemptId, &'a Slot)> {
+/// Since when a task has run, if it does; its attempt, and the board of the session that runs it.
+fn running(state: &State, task: TaskId) -> Option<(Time, AttemptId, &Board)> {
     let view = state.sched.task(task)?;
     let TaskPhase::Running { worker, since } = view.phase else {
         return None;
     };
-    let slot = state.outgoing.get(&worker)?.link.slot;
-    Some((since, view.attempt?, queue.shared.board.slot(slot)?))
+    let board = &state.outgoing.get(&worker)?.link.board;
+    Some((since, view.attempt?, board))
 }
 
 /// Takes elements back from a batch, see [`elements`](taskq_wire::board::elements). How many are left to its session; none when
 /// there was nothing to take.
 fn take_back(queue: &Queue, task: TaskId) -> Option<u64> {
     let state = queue.shared.lock();
-    let (_, attempt, slot) = running(&state, queue, task)?;
-    slot.elements().take_back(attempt)
+    let (_, attempt, board) = running(&state, task)?;
+    board.elements().take_back(attempt)
 }

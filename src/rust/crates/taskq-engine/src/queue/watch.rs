@@ -141,11 +141,7 @@ impl Queue {
             TaskPhase::Waiting => None,
             TaskPhase::Done => state.records.get(&task)?.ending.as_ref()?.progress.clone(),
             TaskPhase::Running { worker, .. } => {
-                let slot = self
-                    .shared
-                    .board
-                    .slot(state.outgoing.get(&worker)?.link.slot)?;
-                let progress = slot.progress()?;
+                let progress = state.outgoing.get(&worker)?.link.board.progress()?;
                 (Some(progress.attempt) == view.attempt).then_some(progress)
             }
         }

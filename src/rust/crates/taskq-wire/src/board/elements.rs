@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use taskq_core::batches::MOST_ELEMENTS;
 use taskq_core::id::AttemptId;
 
+use super::LOOKS;
+
 /// No batch has more elements.
 pub const MOST: u64 = MASK;
 
@@ -58,20 +60,25 @@ impl Elements {
     /// Host: takes back half of those elements of this attempt that have not begun, and at least one, from the end. How many are
     /// left to the session, those that have begun included; none when nothing was taken.
     pub fn take_back(&self, attempt: AttemptId) -> Option<u64> {
-        let mut left = None;
-        let taken = self
-            .0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-                let (begun, count) = (begun(word), count(word));
-                let is_other = word >> (2 * BITS) != mark(attempt);
-                if is_other || begun >= count {
-                    return None;
-                }
-                let keep = begun + (count - begun) / 2;
-                left = Some(keep);
-                Some(word & !(MASK << BITS) | keep << BITS)
-            });
-        left.filter(|_| taken.is_ok())
+        let mut word = self.0.load(Ordering::Acquire);
+        // A session that begins one after the other is overtaken, unless it only pretends to.
+        for _ in 0..LOOKS {
+            let (begun, count) = (begun(word), count(word));
+            let is_other = word >> (2 * BITS) != mark(attempt);
+            if is_other || begun >= count {
+                return None;
+            }
+            let keep = begun + (count - begun) / 2;
+            let left = word & !(MASK << BITS) | keep << BITS;
+            match self
+                .0
+                .compare_exchange(word, left, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => return Some(keep),
+                Err(other) => word = other,
+            }
+        }
+        None
     }
 }
 

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 
 use serde::de::DeserializeOwned;
 use serde::Serialize;
-use taskq_wire::board::Slot;
+use taskq_wire::board::Board;
 use taskq_wire::frame::{encode_head, Decoder, Progress, Source, MAX_DESCRIPTORS};
 use taskq_wire::message::{
     FromControl, FromNursery, FromSession, FromStem, Setup, ToControl, ToNursery, ToSession, ToStem,
@@ -30,7 +30,7 @@ pub(crate) fn everything(bytes: &[u8]) {
     a_packet::<FromNursery>(bytes);
     a_packet::<ToControl>(bytes);
     a_packet::<FromControl>(bytes);
-    a_slot(bytes);
+    a_board(bytes);
     an_object(bytes);
 }
 
@@ -152,26 +152,27 @@ fn a_packet<M: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) {
     }
 }
 
-/// A slot of the board with any content. What the host reads there was written by a session, or by whatever has run in it.
-fn a_slot(bytes: &[u8]) {
-    const SIZE: usize = std::mem::size_of::<Slot>();
+/// A board with any content. What the host reads there was written by a session, or by whatever has run in it.
+fn a_board(bytes: &[u8]) {
+    const SIZE: usize = std::mem::size_of::<Board>();
     let mut content = [0; SIZE];
     for (to, from) in content.iter_mut().zip(bytes) {
         *to = *from;
     }
-    let mut slot = MaybeUninit::<Slot>::uninit();
-    // SAFETY: a slot consists of integers, so any bytes are one; the sizes are the same.
-    let slot = unsafe {
-        std::ptr::copy_nonoverlapping(content.as_ptr(), slot.as_mut_ptr().cast(), SIZE);
-        slot.assume_init()
+    let mut board = MaybeUninit::<Board>::uninit();
+    // SAFETY: a board consists of integers, so any bytes are one; the sizes are the same.
+    let board = unsafe {
+        std::ptr::copy_nonoverlapping(content.as_ptr(), board.as_mut_ptr().cast(), SIZE);
+        board.assume_init()
     };
-    let _ = slot.begun();
-    if let Some(progress) = slot.progress() {
+    let _ = board.begun();
+    if let Some((attempt, _)) = board.begun() {
+        let _ = board.elements().take_back(attempt);
+    }
+    if let Some(progress) = board.progress() {
         // Each invalid byte becomes a character of three.
         assert!(progress.message.len() <= 3 * taskq_wire::board::progress::MESSAGE_BYTES);
     }
-    slot.reset();
-    assert!(slot.begun().is_none() && slot.progress().is_none());
 }
 
 /// An outcome. Its end is known from its bytes, so nothing that is cut off is an object, nor is anything behind one.

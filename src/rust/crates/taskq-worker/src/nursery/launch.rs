@@ -10,8 +10,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use taskq_core::id::WorkerId;
+use taskq_sys::board::Board;
 use taskq_sys::{fds, process, signals, tag};
-use taskq_wire::message::{FromNursery, SlotId};
+use taskq_wire::message::FromNursery;
 
 use super::serve::Serving;
 use crate::error::StartError;
@@ -25,23 +26,18 @@ const CANNOT_BEGIN: i32 = 70;
 impl Serving {
     /// Makes a session and tells the host. Returns in the session, too, with its seed.
     ///
-    /// `ends` are its task socket, control socket, stdout and stderr.
-    pub(super) fn launch(
-        &mut self,
-        worker: WorkerId,
-        slot: SlotId,
-        ends: [OwnedFd; 4],
-    ) -> Option<Seed> {
+    /// `ends` are its task socket, control socket, stdout and stderr, and its status board.
+    pub(super) fn launch(&mut self, worker: WorkerId, ends: [OwnedFd; 5]) -> Option<Seed> {
         self.check_forks();
         let dir = session_dir(Path::new(&self.inherited.setup.dir), worker);
-        let launched = match self.prepare(slot, &dir) {
+        let launched = match DirBuilder::new().mode(0o700).create(&dir) {
             Err(error) => Err(error),
-            Ok(()) if self.forks => match self.fork(worker, slot, &dir, ends) {
+            Ok(()) if self.forks => match self.fork(worker, &dir, ends) {
                 Ok(Forked::Child(seed)) => return Some(*seed),
                 Ok(Forked::Parent(pid)) => Ok(pid),
                 Err(error) => Err(error),
             },
-            Ok(()) => self.execute(worker, slot, &dir, &ends),
+            Ok(()) => self.execute(worker, &dir, &ends),
         };
         match launched {
             Ok(pid) => {
@@ -58,21 +54,7 @@ impl Serving {
         None
     }
 
-    fn prepare(&self, slot: SlotId, dir: &Path) -> io::Result<()> {
-        let board = self.inherited.board.as_ref();
-        if board.and_then(|board| board.slot(slot)).is_none() {
-            return Err(io::Error::from_raw_os_error(libc::EINVAL));
-        }
-        DirBuilder::new().mode(0o700).create(dir)
-    }
-
-    fn fork(
-        &mut self,
-        worker: WorkerId,
-        slot: SlotId,
-        dir: &Path,
-        ends: [OwnedFd; 4],
-    ) -> io::Result<Forked> {
+    fn fork(&mut self, worker: WorkerId, dir: &Path, ends: [OwnedFd; 5]) -> io::Result<Forked> {
         let nursery = process::own_pid();
         // What `preload` has printed and not written yet is not to be written by each session again.
         // SAFETY: flushes what C's streams hold.
@@ -90,7 +72,7 @@ impl Serving {
                 Err(error)
             };
         }
-        match self.become_session(nursery, worker, slot, dir, ends) {
+        match self.become_session(nursery, worker, dir, ends) {
             Ok(seed) => {
                 mask.restore();
                 Ok(Forked::Child(Box::new(seed)))
@@ -104,9 +86,8 @@ impl Serving {
         &mut self,
         nursery: i32,
         worker: WorkerId,
-        slot: SlotId,
         dir: &Path,
-        ends: [OwnedFd; 4],
+        ends: [OwnedFd; 5],
     ) -> Result<Seed, StartError> {
         self.ends.restore();
         process::new_session().map_err(StartError::system("begin a session"))?;
@@ -114,24 +95,23 @@ impl Serving {
         process::set_parent_death_signal(libc::SIGKILL)
             .map_err(StartError::system("die with the nursery"))?;
         let nursery = Watch::parent(nursery)?;
-        let (task, control, outputs) =
-            standard(ends).map_err(StartError::system("set up the standard descriptors"))?;
+        let [task, control, stdout, stderr, board_file] = ends;
+        let board = Board::open(&board_file).map_err(StartError::system("map the status board"))?;
+        drop(board_file);
+        let (task, control, outputs) = standard([task, control, stdout, stderr])
+            .map_err(StartError::system("set up the standard descriptors"))?;
         let lineage = Lineage {
             nursery,
             host: self.inherited.host_process,
             siblings: self.children.mark_of_all(),
             queue_dir: self.inherited.setup.dir.clone().into(),
         };
-        let board = self.inherited.board.take();
-        let number = slot.0;
-        let slot = board.and_then(|board| board.into_slot(slot));
-        let slot = slot.ok_or(StartError::Slot { slot: number })?;
         let dir = dir.to_owned();
         let seed = Seed {
             task,
             control,
             outputs,
-            slot,
+            board,
             lineage,
             dir,
             salt: random::salt(&self.inherited.setup.token),
@@ -147,16 +127,10 @@ impl Serving {
         Ok(seed)
     }
 
-    fn execute(
-        &mut self,
-        worker: WorkerId,
-        slot: SlotId,
-        dir: &Path,
-        ends: &[OwnedFd; 4],
-    ) -> io::Result<i32> {
+    fn execute(&mut self, worker: WorkerId, dir: &Path, ends: &[OwnedFd; 5]) -> io::Result<i32> {
         /// The first number that no session inherits.
         const BEYOND: RawFd = seed::SETUP + 1;
-        let [task, control, stdout, stderr] = ends;
+        let [task, control, stdout, stderr, board] = ends;
         // All numbers that are going to be replaced are occupied meanwhile, lest the pipe through which a failed `exec` is
         // reported gets one of them.
         let mut occupied = Vec::new();
@@ -170,7 +144,7 @@ impl Serving {
         let inherited = [
             (above(task)?, seed::TASK),
             (above(control)?, seed::CONTROL),
-            (above(&self.inherited.board_file)?, seed::BOARD),
+            (above(board)?, seed::BOARD),
             (above(&self.inherited.setup_file)?, seed::SETUP),
         ];
         let nursery = process::own_pid();
@@ -178,7 +152,6 @@ impl Serving {
         command
             .args(&self.exec.args)
             .env(seed::WORKER_VARIABLE, worker.0.to_string())
-            .env(seed::SLOT_VARIABLE, slot.0.to_string())
             .env(
                 tag::SESSION,
                 tag::session_variable(&self.children.tag(worker)),

@@ -180,12 +180,12 @@ impl Serving {
                     break;
                 }
                 ToNursery::Kill { worker } => doomed.push(worker),
-                ToNursery::Launch { worker, slot } => {
-                    let ends: Result<[OwnedFd; 4], _> = packet.fds.try_into();
+                ToNursery::Launch { worker } => {
+                    let ends: Result<[OwnedFd; 5], _> = packet.fds.try_into();
                     let ends = ends.map_err(|fds: Vec<OwnedFd>| ServeError::Descriptors {
                         found: fds.len(),
                     })?;
-                    if let Some(seed) = self.launch(worker, slot, ends) {
+                    if let Some(seed) = self.launch(worker, ends) {
                         return Ok(Step::Become(Box::new(seed)));
                     }
                     break;

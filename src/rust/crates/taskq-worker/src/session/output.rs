@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{fcntl_getfl, fcntl_setfl, fstat, OFlags};
 use taskq_sys::{fds, pipe};
-use taskq_wire::board::{Positions, Slot};
+use taskq_wire::board::{Board, Positions};
 
 /// Which file a descriptor means, however often it was duplicated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +63,9 @@ impl Output {
     }
 
     /// How much was ever written to the pipes.
-    pub(super) fn positions(&self, slot: &Slot) -> io::Result<Positions> {
+    pub(super) fn positions(&self, board: &Board) -> io::Result<Positions> {
         let mut failure = None;
-        let positions = slot.written(|| {
+        let positions = board.written(|| {
             let mut unread = |pipe: &OwnedFd| {
                 pipe::unread(pipe).unwrap_or_else(|error| {
                     failure = Some(error);

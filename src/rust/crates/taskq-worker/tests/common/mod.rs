@@ -21,7 +21,7 @@ use taskq_sys::board::Board;
 use taskq_sys::socket::{packet_pair, recv_packet, send_packet, stream_pair, RecvFlags};
 use taskq_sys::{fds, memory, pipe, process, signals, tag};
 use taskq_wire::frame::encode_head;
-use taskq_wire::message::{FromNursery, FromStem, ProcessEnd, Setup, SlotId, ToNursery, ToStem};
+use taskq_wire::message::{FromNursery, FromStem, ProcessEnd, Setup, ToNursery, ToStem};
 use taskq_wire::packet::{self, MAX_PACKET};
 
 pub(crate) use worker::{attempt, in_memory, run, Worker};
@@ -41,7 +41,6 @@ pub(crate) struct Host {
     pub(crate) stem: Rc<StemProcess>,
     pub(crate) token: String,
     pub(crate) dir: PathBuf,
-    pub(crate) board: Board,
     control: Option<OwnedFd>,
     report: OwnedFd,
     /// Once the stem has told: its process id, and its descriptor if it is a fork.
@@ -130,7 +129,6 @@ impl StemProcess {
             .mode(0o700)
             .create(&dir)
             .expect("the queue's directory");
-        let (board, board_file) = Board::create().expect("board");
         let setup = Setup {
             host_pid: process::own_pid(),
             token: token.clone(),
@@ -151,15 +149,11 @@ impl StemProcess {
         let setup_fd = OwnedFd::from(setup_file);
         let output = output.expect("duplicate");
         // A stem that is gone is found out by what does not come.
-        let _ = self.send(
-            &packet,
-            &[&far, &board_file, &setup_fd, &output, &far_report],
-        );
+        let _ = self.send(&packet, &[&far, &setup_fd, &output, &far_report]);
         Host {
             stem: Rc::clone(self),
             token,
             dir,
-            board,
             control: Some(control),
             report,
             nursery: None,
@@ -273,17 +267,24 @@ impl Host {
     /// Asks for a session, without waiting for it.
     pub(crate) fn ask(&mut self) -> Worker {
         self.launched += 1;
-        let (worker, slot) = (WorkerId(u64::from(self.launched)), SlotId(self.launched));
+        let worker = WorkerId(u64::from(self.launched));
+        let (board, far_board) = Board::create().expect("board");
         let (task, far_task) = stream_pair().expect("pair");
         let (control, far_control) = packet_pair().expect("pair");
         let (stdout, far_stdout) = pipe::pair().expect("pipe");
         let (stderr, far_stderr) = pipe::pair().expect("pipe");
-        let launch = ToNursery::Launch { worker, slot };
+        let launch = ToNursery::Launch { worker };
         self.send(
             &launch,
-            &[&far_task, &far_control, &far_stdout, &far_stderr],
+            &[
+                &far_task,
+                &far_control,
+                &far_stdout,
+                &far_stderr,
+                &far_board,
+            ],
         );
-        Worker::new(worker, slot, task, control, [stdout, stderr])
+        Worker::new(worker, board, task, control, [stdout, stderr])
     }
 
     /// Launches a session and waits until it is ready.

@@ -3,15 +3,17 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use taskq_core::id::{AttemptId, TaskId, WorkerId};
+use taskq_sys::board::Board;
 use taskq_sys::payload::Arrived;
 use taskq_sys::socket::{recv_packet, recv_stream_with, send_packet, send_stream_with, RecvFlags};
 use taskq_wire::frame::{encode_head, Decoder, Frame, Progress, Source};
 use taskq_wire::message::{
-    Finished, FromControl, FromSession, FunctionRef, Part, SlotId, ToControl, ToSession, Verdict,
+    Finished, FromControl, FromSession, FunctionRef, Part, ToControl, ToSession, Verdict,
 };
 use taskq_wire::packet::{self, MAX_PACKET};
 
@@ -20,7 +22,7 @@ use super::{readable, DEADLINE};
 /// A launched session.
 pub(crate) struct Worker {
     pub(crate) id: WorkerId,
-    pub(crate) slot: SlotId,
+    pub(crate) board: Rc<Board>,
     /// 0 until it is known.
     pub(crate) pid: i32,
     pub(crate) outputs: [OwnedFd; 2],
@@ -32,14 +34,14 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(
         id: WorkerId,
-        slot: SlotId,
+        board: Board,
         task: OwnedFd,
         control: OwnedFd,
         outputs: [OwnedFd; 2],
     ) -> Worker {
         Worker {
             id,
-            slot,
+            board: Rc::new(board),
             pid: 0,
             outputs,
             task,
