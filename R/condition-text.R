@@ -131,6 +131,10 @@ tq_missing_hint <- function(message) {
   name <- tq_name_in(message, "could not find function \"%s\"") %||% tq_name_in(message, "object '%s' not found")
   if (is.null(name)) return(NULL)
   if (exists(name, envir = globalenv(), inherits = FALSE)) {
+    known <- tq_try(tq_known_reference(get(name, envir = globalenv())))
+    if (isTRUE(known$is_certain)) {
+      return(sprintf("`%s` is %s, which is of no use in another process: %s", name, known$what, known$hint))
+    }
     return(sprintf("`%s` exists only in the host session: send it in `args` or `globals`", name))
   }
   package <- tq_attached_home(name)

@@ -122,3 +122,13 @@ test_that("a data.table, a queue, and an object with methods travel without a wo
   expect_identical(result$result$b, c("b", "c"))
   expect_length(result$warnings, 0L)
 })
+
+test_that("the error of a task does not advise to send what would be refused", {
+  assign("taskq_test_log", file(tempfile()), globalenv())
+  on.exit({
+    close(get("taskq_test_log", globalenv()))
+    rm("taskq_test_log", envir = globalenv())
+  })
+  hint <- tq_error_hint(simpleError("object 'taskq_test_log' not found"), "run")
+  expect_match(hint, "`taskq_test_log` is a connection, which is of no use in another process: open it", fixed = TRUE)
+})

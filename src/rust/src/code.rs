@@ -73,8 +73,8 @@ fn is_cell(x: SEXP) -> bool {
 
 /// The first element of a pairlist or call; NULL where there is none.
 fn first(x: SEXP) -> SEXP {
-    // SAFETY: it is a cell.
     if is_cell(x) {
+        // SAFETY: it is a cell.
         unsafe { CAR(x) }
     } else {
         nil()
@@ -83,8 +83,8 @@ fn first(x: SEXP) -> SEXP {
 
 /// What follows the first element.
 fn rest(x: SEXP) -> SEXP {
-    // SAFETY: it is a cell.
     if is_cell(x) {
+        // SAFETY: it is a cell.
         unsafe { CDR(x) }
     } else {
         nil()
