@@ -39,8 +39,8 @@
 #' * `seconds`, `cpu`: how long it ran, and the processor time of its session meanwhile, in seconds
 #' * `max_rss`: the most memory that its session has had so far, in bytes
 #'
-#' What exceeds a limit of the captured output or conditions is counted in the attribute "dropped": a
-#' numeric vector with the names `bytes` and `conditions`, or one of them.
+#' What exceeds a limit is counted in the attribute "dropped": a numeric vector with the names `bytes` (of the captured
+#' output) and `conditions` (of which 1000 warnings and 1000 messages are kept, 10 MB in all), or one of them.
 #'
 #' # The error of a task
 #' All are `taskq_error`s with the field `task_id`. By `status`:
@@ -672,7 +672,8 @@ task_q <- R6Class("task_q",
     #' are there, also of tasks that were popped; times are microseconds since the queue was made. Does not wait for
     #' tasks.
     #' @param file The path of the file, a string. Its directory must exist. A file that is there is replaced when the
-    #'   new one is complete.
+    #'   new one is complete, which has its mode, owner and group then. Links are followed, but for those that another
+    #'   user has put into a directory where everybody may make files, such as `/tmp`.
     #' @return The path, invisibly. Throws `taskq_error_system` (field `path`) when the file cannot be written.
     #' @examples
     #' q <- task_q$new(2)

@@ -125,9 +125,13 @@ tq_slim_fields <- function(cnd, depth) {
 # Whether a field is too large to send. Environments count with all that they hold, so they are
 # written out to see; what cannot be written at all cannot be sent either.
 tq_exceeds <- function(x, limit) {
-  if (as.double(utils::object.size(x)) > limit) return(TRUE)
-  if (is.atomic(x) || is.symbol(x)) return(FALSE)
-  tryCatch(length(serialize(x, NULL, xdr = FALSE)) > limit, error = function(cnd) TRUE)
+  as.double(utils::object.size(x)) > limit || tq_sent_size(x) > limit
+}
+
+# The size of what is sent; infinite when it cannot be.
+tq_sent_size <- function(x) {
+  if (is.atomic(x) || is.symbol(x)) return(as.double(utils::object.size(x)))
+  tryCatch(as.double(length(serialize(x, NULL, xdr = FALSE))), error = function(cnd) Inf)
 }
 
 #' @export

@@ -19,6 +19,7 @@ tq_evaluator <- function(globals = globalenv()) {
   warnings <- list()
   messages <- list()
   dropped <- 0L
+  room <- tq_limits$max_condition_bytes  # for conditions, as far as their size is seen at once
 
   # The frame in which tasks are evaluated; that of the function of the task is the next one.
   begin_below <- function(frame) first <<- frame + 1L
@@ -46,14 +47,31 @@ tq_evaluator <- function(globals = globalenv()) {
   # arguments.
   run_batch <- function(work, batch) tq_evaluate_batch(self, work, batch)
 
+  # These conditions with one more, or without it when there is no room.
+  with_condition <- function(kept, cnd) {
+    size <- as.double(utils::object.size(cnd))
+    if (length(kept) >= tq_limits$max_conditions || size > room) {
+      dropped <<- dropped + 1L
+      return(kept)
+    }
+    room <<- room - size
+    kept[[length(kept) + 1L]] <- cnd
+    kept
+  }
+
   # Adds the collected conditions to an outcome, and forgets them.
   record <- function(outcome) {
-    outcome$warnings <- lapply(warnings, tq_slim_condition)
-    outcome$messages <- lapply(messages, tq_slim_condition)
-    outcome$dropped <- dropped
+    conditions <- lapply(c(warnings, messages), tq_slim_condition)
+    # Environments count now, with all that they hold.
+    fits <- cumsum(vapply(conditions, tq_sent_size, 0)) <= tq_limits$max_condition_bytes
+    is_warning <- seq_along(conditions) <= length(warnings)
+    outcome$warnings <- conditions[fits & is_warning]
+    outcome$messages <- conditions[fits & !is_warning]
+    outcome$dropped <- dropped + sum(!fits)
     warnings <<- list()
     messages <<- list()
     dropped <<- 0L
+    room <<- tq_limits$max_condition_bytes
     outcome
   }
 
@@ -84,11 +102,7 @@ tq_evaluator <- function(globals = globalenv()) {
     level <- getOption("warn")
     if (isTRUE(level >= 2)) return()
     if (!isTRUE(level < 0)) {
-      if (length(warnings) < tq_limits$max_conditions) {
-        warnings[[length(warnings) + 1L]] <<- cnd
-      } else {
-        dropped <<- dropped + 1L
-      }
+      warnings <<- with_condition(warnings, cnd)
     }
     tryInvokeRestart("muffleWarning")
   }
@@ -96,11 +110,7 @@ tq_evaluator <- function(globals = globalenv()) {
   # What message() itself would do comes first, so that a handler further out, in the session of
   # an inline queue, does not keep the text from stderr.
   on_message <- function(cnd) {
-    if (length(messages) < tq_limits$max_conditions) {
-      messages[[length(messages) + 1L]] <<- cnd
-    } else {
-      dropped <<- dropped + 1L
-    }
+    messages <<- with_condition(messages, cnd)
     restart <- findRestart("muffleMessage", cnd)
     if (!is.null(restart)) {
       # Those of a batch are passed on by map().

@@ -8,7 +8,7 @@
 #include <R_ext/GraphicsEngine.h> /* R_interrupts_suspended, R_interrupts_pending */
 
 static SEXP phase_symbol, fun_symbol, globals_symbol, prepare_symbol, warnings_symbol, messages_symbol, record_symbol,
-  batch_symbol;
+  dropped_symbol, batch_symbol;
 static SEXP quote_function, value_name;
 
 void tq_evaluate_begin(void) {
@@ -19,6 +19,7 @@ void tq_evaluate_begin(void) {
   warnings_symbol = Rf_install("warnings");
   messages_symbol = Rf_install("messages");
   record_symbol = Rf_install("record");
+  dropped_symbol = Rf_install("dropped");
   batch_symbol = Rf_install("run_batch");
   /* The function itself: whoever evaluates may have another one of this name. */
   quote_function = Rf_eval(Rf_install("quote"), R_BaseEnv);
@@ -112,7 +113,8 @@ SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded) {
   SEXP outcome = PROTECT(Rf_allocVector(VECSXP, 1));
   SET_VECTOR_ELT(outcome, 0, value);
   Rf_setAttrib(outcome, R_NamesSymbol, value_name);
-  if (is_noted(evaluator, warnings_symbol) || is_noted(evaluator, messages_symbol)) {
+  if (is_noted(evaluator, warnings_symbol) || is_noted(evaluator, messages_symbol) ||
+      Rf_asInteger(Rf_eval(dropped_symbol, evaluator)) > 0) {
     SEXP record = PROTECT(Rf_lang2(record_symbol, outcome));
     outcome = Rf_eval(record, evaluator);
     UNPROTECT(1);

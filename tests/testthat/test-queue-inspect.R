@@ -82,3 +82,33 @@ test_that("a queue prints its name, its state and its counts", {
   q$close()
   expect_output(print(q), "closed")
 })
+
+test_that("O9: tables and summaries show one moment, whatever goes on meanwhile", {
+  skip_on_cran()
+  q <- local_queue(2)
+  expect_true(wait_until(identical(q$list_tasks()$state, c("ready", "ready"))))
+  check <- function(tasks) {
+    is_at_work <- tasks$state %in% c("running", "ready")
+    pids <- unlist(tasks$worker[is_at_work])
+    c(sum(is_at_work) == 2L, length(pids) == 2L, !anyDuplicated(pids))
+  }
+  # Until a look at two moments in turn would have shown itself some times.
+  end <- Sys.time() + 5
+  looks <- 0
+  bad <- character()
+  while (Sys.time() < end) {
+    q$push_many(function() for (k in 1:3000) k, rep(list(list()), 20))
+    while (q$get_num_done() < 20) {
+      looks <- looks + 1
+      if (!all(check(q$list_tasks(payload = FALSE)))) bad <- c(bad, "list_tasks()")
+      tasks <- q$list_tasks()
+      has_result <- lengths(tasks$result) > 0L
+      if (!all(check(tasks)) || !identical(has_result, tasks$state %in% "done")) bad <- c(bad, "payload")
+      counts <- summary(q)$tasks
+      if (counts[["pushed"]] != sum(counts[c("waiting", "running", "done", "popped")])) bad <- c(bad, "summary()")
+    }
+    q$collect()
+  }
+  expect_gt(looks, 50)
+  expect_identical(bad, character())
+})

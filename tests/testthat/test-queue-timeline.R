@@ -178,6 +178,18 @@ test_that("trace() replaces a file, writes to a name that is not ASCII, and leav
   expect_identical(list.files(dir, all.files = TRUE, no.. = TRUE), basename(file))
 })
 
+test_that("trace() keeps the mode of a file that it replaces", {
+  q <- local_queue(0)
+  file <- local_path()
+  writeLines("before", file)
+  on.exit(unlink(file), add = TRUE)
+  for (mode in c("600", "664")) {
+    Sys.chmod(file, mode, use_umask = FALSE)
+    q$trace(file)
+    expect_identical(format(file.mode(file)), mode)
+  }
+})
+
 test_that("trace() refuses what is no path, and tells of a file that cannot be written", {
   q <- local_queue(0)
   for (bad in list(NULL, 1, character(), c("a", "b"), NA_character_, "", file.path(tempdir(), "no", "such"),

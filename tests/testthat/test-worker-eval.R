@@ -107,6 +107,37 @@ test_that("many conditions are counted, not kept", {
   expect_identical(outcome$dropped, 500L)
 })
 
+test_that("conditions are kept up to a limit of bytes, counted above, and none of the count reaches the next task", {
+  evaluator <- tq_evaluator()
+  run <- function(fun) tq_guarded(evaluator, evaluator$evaluate(fun, list()))
+  capture.output(type = "message", outcome <- run(function() {
+    text <- strrep("x", 2^20)
+    for (i in 1:900) message(text)
+    warning("small")
+    message(strrep("y", 100))
+  }))
+  expect_length(outcome$warnings, 1L)
+  expect_length(outcome$messages, 10L)
+  expect_identical(conditionMessage(outcome$messages[[10L]]), paste0(strrep("y", 100), "\n"))
+  expect_identical(outcome$dropped, 891L)
+  expect_lt(length(serialize(outcome, NULL)), tq_limits$max_condition_bytes + 10000)
+  # None of this one is kept: it is counted all the same, and in its own outcome.
+  outcome <- run(function() warning(structure(class = c("warning", "condition"), list(message = "w", data = raw(11e6)))))
+  expect_length(outcome$warnings, 0L)
+  expect_identical(outcome$dropped, 1L)
+  expect_identical(run(function() 1), list(value = 1))
+  # What an environment holds counts when it would be sent.
+  outcome <- run(function() {
+    for (i in 1:5) {
+      cnd <- simpleWarning("w")
+      cnd$data <- list2env(list(x = runif(0.4 * 2^20)), parent = emptyenv())
+      warning(cnd)
+    }
+  })
+  expect_length(outcome$warnings, 3L)
+  expect_identical(outcome$dropped, 2L)
+})
+
 test_that("options(warn = 2) makes a warning an error, a negative one drops it", {
   old <- options(warn = 2)
   on.exit(options(old))

@@ -1,7 +1,7 @@
 # Called by memory.sh, under valgrind: the tests of what reads, writes and holds R's objects in the user's own session.
 # The long ones are left out, as on CRAN: valgrind makes everything many times slower.
 Sys.unsetenv("NOT_CRAN")
-files <- "^(plain|share|payload|parcels|inline|task-result)$"
+files <- "^(border|plain|share|payload|parcels|inline|task-result)$"
 results <- as.data.frame(testthat::test_dir(
   "tests/testthat",
   package = "taskq",

@@ -17,8 +17,9 @@ estimate_pi <- function(n) {
 #* @get /estimate
 #* @serializer unboxedJSON
 function(res, n = 1e6) {
-  n <- suppressWarnings(as.numeric(n))
-  if (!isTRUE(n >= 1 && n <= 1e8)) {
+  # What comes from outside may be anything: given twice it has two values, and not every text is a number.
+  n <- if (length(n) == 1L) suppressWarnings(tryCatch(as.numeric(n), error = function(cnd) NA_real_)) else NA_real_
+  if (is.na(n) || n < 1 || n > 1e8) {
     res$status <- 400
     return(list(error = "n must be a number from 1 to 1e8"))
   }
@@ -34,3 +35,14 @@ function(res, n = 1e6) {
 #* @get /ping
 #* @serializer unboxedJSON
 function() list(waiting = queue$get_num_waiting(), running = queue$get_num_running())
+
+#* @plumber
+function(pr) {
+  # A query with a NUL in it is more than plumber can read: its sender's fault, not the server's.
+  plumber::pr_set_error(pr, function(req, res, err) {
+    is_theirs <- grepl("%00", req$QUERY_STRING, fixed = TRUE)
+    res$status <- if (is_theirs) 400 else 500
+    res$serializer <- plumber::serializer_unboxed_json()
+    list(error = if (is_theirs) "the query holds a NUL" else "an error of the server")
+  })
+}

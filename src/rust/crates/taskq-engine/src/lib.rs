@@ -14,7 +14,7 @@
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the sending one.
 //! - `output`: what a task wrote, within a limit; `record`: what the host keeps of a task beside the scheduler's view;
 //!   `function`: a function that tasks share.
-//! - `history`: what ran, for pictures; `trace`: such a picture in a file.
+//! - `history`: what ran, for pictures; `trace`: such a picture in a file; `replace`: how a file of the user's is replaced.
 //! - `wanted`: what the R thread waits for; `clock`: the instant, and its date.
 //! - `config`: what a queue is made from; `error`: what can go wrong with it.
 //!
@@ -50,6 +50,7 @@ mod outbox;
 mod output;
 pub mod queue;
 mod record;
+mod replace;
 mod session;
 mod state;
 mod stem;

@@ -15,10 +15,8 @@
 //!
 //! What runs lasts until now. Nothing in a thread overlaps.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 use taskq_core::id::Time;
@@ -26,6 +24,7 @@ use taskq_sys::process;
 
 use crate::history::{Bar, Life, LifeEnd};
 use crate::queue::Timeline;
+use crate::replace;
 
 /// The count of waiting tasks is told so often at most: more than any screen shows.
 const COUNTS: u64 = 20_000;
@@ -36,49 +35,12 @@ const NO_WORKER: u32 = 0;
 /// Writes `timeline` of the queue of this name to `path`, of which nothing is changed until all of it is there.
 ///
 /// # Errors
-/// When the file cannot be made, or is something else than a file.
+/// As those of [`replace::write`].
 pub fn write(timeline: &Timeline, name: &str, is_inline: bool, path: &Path) -> io::Result<()> {
-    // What a link leads to is replaced, not the link.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if fs::metadata(&target).is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a regular file",
-        ));
-    }
-    let (file, beside) = create_beside(&target)?;
-    let written = write_to(file, &document(timeline, name, is_inline))
-        .and_then(|()| fs::rename(&beside, &target));
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written
-}
-
-/// A new file in the directory of `target`.
-fn create_beside(target: &Path) -> io::Result<(File, PathBuf)> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let serial = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!(".taskq-trace-{}-{serial}", process::own_pid());
-        let beside = target.with_file_name(name);
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&beside)
-        {
-            // Left by a process of the same number that died in here.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => return other.map(|file| (file, beside)),
-        }
-    }
-}
-
-fn write_to(file: File, document: &Document<'_>) -> io::Result<()> {
-    let mut file = BufWriter::new(file);
-    serde_json::to_writer(&mut file, document)?;
-    file.write_all(b"\n")?;
-    file.flush()
+    replace::write(path, |file| {
+        serde_json::to_writer(&mut *file, &document(timeline, name, is_inline))?;
+        file.write_all(b"\n")
+    })
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,143 @@
+# What R has no memory for, between R and Rust: the call fails with R's own error, nothing of it is left, and the queue
+# is as it was.
+
+# In an R of its own: `make()` gives a queue, and `calls` is a list of functions of it and its handle. Each is called
+# where R has only so many bytes left to allocate, the sizes in `rooms`. What came of the calls, how many answers of
+# Rust's are left, by how many MB this R has grown, and whether the queue works on.
+squeeze <- function(make, calls, rooms, rounds = 1L) {
+  squeezed <- function(call, room) {
+    gc()
+    cells <- gc()["Vcells", c("used", "gc trigger")]
+    mem.maxVSize(cells[[2L]] * 8 / 2^20 + 1e-3)
+    on.exit(mem.maxVSize(Inf))
+    ballast <- raw((cells[[2L]] - cells[[1L]]) * 8 - room)
+    tryCatch({
+      call()
+      "fine"
+    }, error = function(cnd) {
+      # What comes next needs memory.
+      ballast <<- NULL
+      conditionMessage(cnd)
+    })
+  }
+  rss <- function() {
+    gc()
+    line <- grep("^VmRSS", readLines("/proc/self/status"), value = TRUE)
+    as.integer(gsub("[^0-9]", "", line)) / 1024
+  }
+  queue <- make()
+  handle <- queue$.__enclos_env__$private$handle
+  call_all <- function() lapply(calls, function(call) call(queue, handle))
+  squeeze_all <- function() {
+    lapply(calls, function(call) vapply(rooms, function(room) squeezed(function() call(queue, handle), room), ""))
+  }
+  call_all()
+  # What malloc() keeps for later is there after the first round.
+  seen <- squeeze_all()
+  before <- rss()
+  for (round in seq_len(rounds)) seen <- Map(c, seen, squeeze_all())
+  grown <- rss() - before
+  call_all()
+  queue$resume()
+  id <- queue$push(function(x) x + 1, list(1))
+  queue$wait(id, timeout = 3e4)
+  usable <- identical(queue$collect(id)$result[[1L]], 2)
+  queue$kill()
+  list(seen = lapply(seen, unique), grown = grown, left = taskq:::rs_num_answers(), usable = usable)
+}
+
+expect_clean <- function(found, calls, may_grow_mb) {
+  expect_true(found$usable)
+  expect_identical(found$left, 0)
+  for (name in names(calls)) {
+    messages <- setdiff(found$seen[[name]], "fine")
+    expect_true(length(messages) > 0L, label = paste(name, "met want of memory"))
+    expect_true(all(grepl("vector memory exhausted|cannot allocate", messages)),
+      label = paste0(name, " fails with R's own error: ", toString(messages)))
+  }
+  expect_lt(found$grown, may_grow_mb)
+}
+
+test_that("O10: no answer of Rust's is left or lost where R has no memory for it", {
+  skip_on_cran()
+  make <- function() {
+    q <- taskq::task_q$new(1)
+    q$push(function() cat(strrep("x", 1e6), "\n"), id = "talk")
+    q$wait("talk", timeout = 3e4)
+    q$pause()
+    for (tag in c("t", "u")) q$push_many(function() 1, rep(list(list()), 5e3), ids = paste(tag, ids), tag = tag)
+    q
+  }
+  calls <- list(
+    tasks = function(q, handle) taskq:::rs_queue_tasks(handle),
+    objects = function(q, handle) taskq:::rs_queue_objects(handle),
+    find = function(q, handle) taskq:::rs_queue_find(handle, paste("t", ids)),
+    unknown = function(q, handle) taskq:::rs_queue_find(handle, paste("x", ids)),
+    tagged = function(q, handle) taskq:::rs_queue_tagged(handle, "t"),
+    promised = function(q, handle) taskq:::rs_queue_promised(handle, serials),
+    cancel = function(q, handle) taskq:::rs_queue_cancel(handle, serials + 5e3, 0),
+    timeline = function(q, handle) taskq:::rs_queue_timeline(handle),
+    output = function(q, handle) taskq:::rs_queue_output(handle, 1),
+    output_since = function(q, handle) taskq:::rs_queue_output_since(handle, 1, 1, c(0, 0), 1e6),
+    done = function(q, handle) taskq:::rs_queue_done(handle),
+    done_serials = function(q, handle) taskq:::rs_queue_done_serials(handle),
+    list_tasks = function(q, handle) q$list_tasks(payload = FALSE)
+  )
+  found <- in_host(function(squeeze, make, calls) {
+    environment(squeeze) <- environment(make) <- globalenv()
+    ids <<- paste("task", seq_len(5e3))
+    serials <<- as.numeric(1 + seq_len(5e3))
+    calls <- lapply(calls, function(call) {
+      environment(call) <- globalenv()
+      call
+    })
+    squeeze(make, calls, rooms = c(2^14, 2^17))
+  }, squeeze, make, calls, deadline_s = 240)
+  expect_clean(found, calls, may_grow_mb = 40)
+})
+
+test_that("O10: what R has no memory for stays in the queue, and none of it is left elsewhere", {
+  skip_on_cran()
+  make <- function() {
+    q <- taskq::task_q$new(1)
+    q$push(function() as.list(as.character(1:3e4)), id = "list")
+    q$push(function() runif(1e6), id = "vector")
+    q$wait(timeout = 3e4)
+    q
+  }
+  calls <- list(
+    outcome = function(q, handle) .External(taskq:::C_tq_outcome, handle, 1),
+    peek = function(q, handle) .External(taskq:::C_tq_peek, handle, 0),
+    push_many = function(q, handle) q$cancel(q$push_many(function() 1, rep(list(list()), 5e3))),
+    map = function(q, handle) q$map(1:1e4, function(i) as.character(i))
+  )
+  found <- in_host(function(squeeze, make, calls) {
+    environment(squeeze) <- environment(make) <- globalenv()
+    calls <- lapply(calls, function(call) {
+      environment(call) <- globalenv()
+      call
+    })
+    squeeze(make, calls, rooms = c(2^14, 2^17))
+  }, squeeze, make, calls, deadline_s = 240)
+  expect_clean(found, calls, may_grow_mb = 40)
+})
+
+test_that("O10: Rust says what it was not given as it should be", {
+  q <- local_queue(1)
+  handle <- q$.__enclos_env__$private$handle
+  expect_error(rs_queue_output(handle, "1"), "the argument `task` is of another type", fixed = TRUE)
+  expect_error(rs_queue_find(handle, NA_character_), "the argument `ids` is of another type", fixed = TRUE)
+  expect_error(.External(C_tq_ask, "rs_queue_find", handle), "another number of arguments", fixed = TRUE)
+  expect_error(.External(C_tq_ask, "rs_no_such", handle), "there is no such function", fixed = TRUE)
+  expect_identical(rs_num_answers(), 0)
+})
+
+test_that("O10: vectors that R has yet to make are read as any others", {
+  q <- local_queue(1)
+  handle <- q$.__enclos_env__$private$handle
+  q$pause()
+  ids <- q$push_many(function() 1, rep(list(list()), 100), ids = as.character(1:100))
+  expect_identical(rs_queue_find(handle, as.character(1:100)), as.numeric(1:100))
+  expect_identical(rs_queue_promised(handle, as.numeric(1:100)), logical(100))
+  expect_identical(names(rs_queue_cancel(handle, as.numeric(1:100), 0)), ids)
+})
