@@ -11,7 +11,7 @@ const FIRST: TaskId = TaskId(0);
 const LAST: TaskId = TaskId(u64::MAX);
 
 /// Who is held by whom.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Dependencies {
     /// (held, until the end of)
     held: BTreeSet<(TaskId, TaskId)>,

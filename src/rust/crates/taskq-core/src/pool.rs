@@ -36,7 +36,7 @@ use crate::worker::{Line, Stage, Worker};
 mod check;
 
 /// A place for one worker.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Seat {
     pub(crate) worker: Option<WorkerId>,
     /// It goes when its worker's line is empty.
@@ -44,7 +44,7 @@ pub(crate) struct Seat {
 }
 
 /// The seats and workers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pool {
     seats: BTreeMap<u32, Seat>,
     workers: BTreeMap<WorkerId, Worker>,

@@ -12,7 +12,7 @@ use crate::submission::TaskOptions;
 use crate::view::Stop;
 
 /// One task.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Task {
     pub(crate) label: Arc<str>,
     pub(crate) queued: Time,
@@ -26,7 +26,7 @@ pub(crate) struct Task {
 }
 
 /// What is unusual about a task.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Extras {
     pub(crate) options: TaskOptions,
     pub(crate) tag: Option<Arc<str>>,
@@ -52,7 +52,7 @@ pub(crate) enum Claim {
 }
 
 /// Where a task is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Phase {
     /// Nobody has it, and nobody may have it yet.
     Held(Hold),

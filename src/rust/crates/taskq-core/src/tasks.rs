@@ -48,7 +48,7 @@ const RESERVED: &str = ".idle-";
 const PARTS: u64 = (1 << 52) + (1 << 31);
 
 /// The table of tasks.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tasks {
     table: BTreeMap<TaskId, Task>,
     labels: HashMap<Arc<str>, TaskId>,

@@ -29,7 +29,7 @@ pub(crate) enum Timer {
 }
 
 /// The timers that are set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Timers {
     by_time: BTreeSet<(Time, Timer)>,
     by_timer: BTreeMap<Timer, Time>,

@@ -34,7 +34,7 @@ use by_turns::ByTurns;
 pub(crate) type Rank = (Reverse<i32>, u64, TaskId);
 
 /// The tasks that can be sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Waiting {
     ByAge(ByAge),
     ByTurns(ByTurns),

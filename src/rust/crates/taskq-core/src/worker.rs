@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::id::{AttemptId, Time};
 
 /// One session.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Worker {
     pub(crate) stage: Stage,
     pub(crate) killed: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Worker {
 }
 
 /// What a session is doing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Stage {
     /// It was launched.
     Starting { seat: u32 },
@@ -39,7 +39,7 @@ pub(crate) enum Stage {
 }
 
 /// What a session was sent and has not answered, in this order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Line {
     entries: VecDeque<Entry>,
     /// Nothing more is sent behind the present head.
@@ -48,7 +48,7 @@ pub(crate) struct Line {
     asked: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     attempt: AttemptId,
     sent: Time,

@@ -5,7 +5,7 @@
 //! It sleeps in the poller until an event or the next deadline, and holds the lock only while it steps the machine, never
 //! while it reads, spawns or waits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use taskq_sys::{oom, process};
 use taskq_wire::message::{FromNursery, ProcessEnd};
 
 use crate::clock::now;
-use crate::nursery::Nursery;
+use crate::nursery::{News as NurseryNews, Nursery};
 use crate::session::{News, Round, Session, Stirs};
 use crate::state::{Shared, State};
 
@@ -40,10 +40,12 @@ const SESSIONS: usize = 16;
 const GATHER_MOST: Duration = Duration::from_micros(100);
 /// A shorter pause is not worth the system call.
 const GATHER_LEAST: Duration = Duration::from_micros(10);
-/// How often something that nothing announces is looked for: a death where the kernel has no process descriptors, and room for
-/// descriptors in its sockets where there was none. (A try in vain makes the socket writable for the poller, each time anew:
-/// that is no reason to try again.)
+/// How often something that nothing announces is looked for: a death that is to come where the kernel has no process
+/// descriptors, and room for descriptors in its sockets where there was none. (A try in vain makes the socket writable for the
+/// poller, each time anew: that is no reason to try again.)
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How often an unexpected death is looked for where the kernel has no process descriptors.
+const LOOK_FOR_DEATH: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub(crate) struct Driver {
@@ -55,6 +57,8 @@ pub(crate) struct Driver {
     nursery_is_up: bool,
     /// Whether the nursery has said or done something.
     nursery_stirs: bool,
+    /// Whether the poller tells of its death.
+    nursery_is_watched: bool,
     sessions: BTreeMap<WorkerId, Session>,
     /// Sessions with something to read.
     ready: BTreeMap<WorkerId, Stirs>,
@@ -63,14 +67,14 @@ pub(crate) struct Driver {
     /// Whether the kernel has killed for want of memory.
     oom: oom::Watch,
     /// The driver's own deadlines.
-    deadlines: BTreeSet<(Time, Deadline)>,
+    deadlines: BTreeMap<Deadline, Time>,
     /// Whether it is the R thread that listens: errands wait.
     is_guest: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Deadline {
-    /// The nursery's socket has closed; has it died?
+    /// Has the nursery died?
     LookForDeath,
     /// The kernel would not pass on more descriptors; will it now?
     LookForRoom,
@@ -88,11 +92,12 @@ impl Driver {
             nursery: None,
             nursery_is_up: false,
             nursery_stirs: false,
+            nursery_is_watched: false,
             sessions: BTreeMap::new(),
             ready: BTreeMap::new(),
             births: births::Births::default(),
             oom: oom::Watch::new(),
-            deadlines: BTreeSet::new(),
+            deadlines: BTreeMap::new(),
             is_guest: false,
         };
         Ok((driver, waker))
@@ -108,7 +113,7 @@ impl Driver {
         let timeout = self.plan();
         self.listen(timeout)?;
         if std::mem::take(&mut self.nursery_stirs) {
-            self.read_nursery();
+            self.attend_nursery();
         }
         let has_news = self.read_sessions();
         self.meet_deadlines();
@@ -136,7 +141,7 @@ impl Driver {
         let state = self.shared.lock();
         let is_due = |at: Time| at <= now;
         Ok(self.nursery_stirs
-            || self.deadlines.first().is_some_and(|&(at, _)| is_due(at))
+            || self.deadlines.values().copied().any(is_due)
             || !state.errands.is_empty()
             || state.sched.next_wakeup().is_some_and(is_due))
     }
@@ -157,15 +162,10 @@ impl Driver {
         }
     }
 
-    /// Ends everything at once: the queue is over, or the driver has a fault.
+    /// Ends everything at once: the driver has a fault.
     pub(crate) fn abandon(&mut self) {
         if let Some(mut nursery) = self.nursery.take() {
-            nursery.kill();
-            nursery.bury();
-            // Dead by now: it is only waited for, so that no zombie stays.
-            while nursery.try_wait().is_none() {
-                std::thread::yield_now();
-            }
+            nursery.end();
         }
         self.sessions.clear();
     }
@@ -178,13 +178,12 @@ impl Driver {
     /// When to wake up without an event. What the R thread has left meanwhile is found here, or has written to the waker.
     fn plan(&mut self) -> Option<Duration> {
         let mut state = self.shared.lock();
-        let is_set = |&(_, deadline): &(Time, Deadline)| deadline == Deadline::LookForRoom;
-        let lacks_room = self.births.are_stalled() || !state.stalled.is_empty();
-        if lacks_room && !self.deadlines.iter().any(is_set) {
+        if self.births.are_stalled() || !state.stalled.is_empty() {
             self.deadlines
-                .insert((now().after(LOOK_AGAIN), Deadline::LookForRoom));
+                .entry(Deadline::LookForRoom)
+                .or_insert_with(|| now().after(LOOK_AGAIN));
         }
-        let own = self.deadlines.first().map(|&(at, _)| at);
+        let own = self.deadlines.values().copied().min();
         let next = [own, state.sched.next_wakeup()].into_iter().flatten().min();
         state.driver_wakes_at = next;
         if self.nursery_stirs || !self.ready.is_empty() || !state.errands.is_empty() {
@@ -248,7 +247,7 @@ impl Driver {
             Action::Shutdown => self.say_farewell(),
             // The scheduler's second means, when killing a worker does not help.
             Action::KillNursery if taskq_sys::fault::is_on("no-kill") => {}
-            Action::KillNursery => match &self.nursery {
+            Action::KillNursery => match &mut self.nursery {
                 Some(nursery) => nursery.kill(),
                 None => self.tell_machine(Input::NurseryGone { reported: false }),
             },
@@ -271,15 +270,25 @@ impl Driver {
             .deregister(&mut SourceFd(&fd.as_raw_fd()));
     }
 
-    fn read_nursery(&mut self) {
-        while let Some(message) = self.nursery.as_mut().and_then(Nursery::receive) {
-            self.hear_nursery(message);
-        }
-        if let Some(nursery) = &mut self.nursery {
-            nursery.read_output();
+    /// Attends to the nursery: what it has said, and whether it is born, or dead.
+    fn attend_nursery(&mut self) {
+        let Some(nursery) = &mut self.nursery else {
+            return;
+        };
+        for news in nursery.attend() {
+            match news {
+                NurseryNews::Born => self.nursery_is_born(),
+                NurseryNews::Says(message) => self.hear_nursery(message),
+                NurseryNews::Nonsense(error) => {
+                    if let Some(nursery) = &mut self.nursery {
+                        nursery.refusal = Some((None, error.to_string()));
+                    }
+                }
+                NurseryNews::Gone(end) => self.bury_nursery(end),
+            }
         }
         self.launch_waiting();
-        self.look_for_nursery_death();
+        self.look_again();
     }
 
     fn hear_nursery(&mut self, message: FromNursery) {
@@ -288,8 +297,6 @@ impl Driver {
                 if let Some(why) = refusal {
                     self.shared.notify(why);
                 }
-                // The stem has told of it by now, and may be asked for another.
-                self.hear_stem();
                 // Told again when a nursery stops forking; the machine knows by then.
                 if !std::mem::replace(&mut self.nursery_is_up, true) {
                     self.step(|state, now| state.sched.handle(now, Input::NurseryUp));
@@ -297,7 +304,7 @@ impl Driver {
             }
             FromNursery::Failed { phase, message } => {
                 if let Some(nursery) = &mut self.nursery {
-                    nursery.refusal = Some((phase, message));
+                    nursery.refusal = Some((Some(phase), message));
                 }
             }
             FromNursery::Launched { worker, pid } => {
@@ -365,13 +372,15 @@ impl Driver {
 
     fn meet_deadlines(&mut self) {
         let now = now();
-        while let Some(&(at, deadline)) = self.deadlines.first() {
-            if at > now {
-                return;
-            }
-            self.deadlines.pop_first();
+        let mut due = Vec::new();
+        self.deadlines.retain(|&deadline, &mut at| {
+            let is_due = at <= now;
+            due.extend(is_due.then_some(deadline));
+            !is_due
+        });
+        for deadline in due {
             match deadline {
-                Deadline::LookForDeath => self.look_for_nursery_death(),
+                Deadline::LookForDeath => self.attend_nursery(),
                 Deadline::LookForRoom => {
                     self.shared.lock().flush_stalled();
                     self.births.go_on();

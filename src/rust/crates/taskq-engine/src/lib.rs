@@ -9,7 +9,8 @@
 //!   machine under the lock and does the writes that cannot block.
 //! - `driver`: the one thread, and the only loop: events become inputs of the machine.
 //! - `helm`: which thread listens: the driver's, or the R thread while it waits.
-//! - `nursery`: the far process that launches sessions: how it is born, told and buried; `stem`: the far process that it
+//! - `nursery`: the far process that launches sessions: how it is born, told and buried, with what is decided about it in
+//!   `nursery/lifecycle`; `stem`: the far process that it
 //!   comes from, which belongs to no queue.
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the sending one.
 //! - `output`: what a task wrote, within a limit; `record`: what the host keeps of a task beside the scheduler's view;

@@ -1,77 +1,69 @@
-//! The host's side of the nursery: how it is born, told and buried. The far side is in `taskq-worker`.
+//! The host's side of the nursery: how it is made, told and buried. What the host knows of it, and does about that, is
+//! [decided](lifecycle) apart from the calls of the operating system, which are here. The far side is in `taskq-worker`.
 //!
-//! A nursery comes from a [`Stem`], in three steps that its [`Birth`] tells apart. In the driver's eyes it is one
-//! process from its beginning, whose death is told by one of several descriptors:
-//!
-//! | birth | its process | who knows how it ended |
-//! | --- | --- | --- |
-//! | unborn | the stem, which is being started for it | the host: the stem is its child |
-//! | born | a fork of the stem | the stem, which tells; nobody, if that is dead, too |
-//! | alone | the stem, which could not fork and has become the nursery | the host |
+//! A nursery comes from a [`Stem`], and may be the stem itself. In the driver's eyes it is one process from its
+//! beginning.
 
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::net::RecvFlags;
 use taskq_core::id::WorkerId;
 use taskq_sys::process::{kill_tree, Mark, Tree};
 use taskq_sys::{memory, pipe, process, socket, tag, tempdir};
 use taskq_wire::message::{FromNursery, FromStem, ProcessEnd, Setup, StartPhase, ToNursery};
-use taskq_wire::{frame, packet};
+use taskq_wire::{frame, packet, WireError};
+
+mod lifecycle;
+#[cfg(test)]
+mod simulator;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use lifecycle::News;
+use lifecycle::{Lifecycle, NurseryIo};
 
 use crate::config::Config;
 use crate::output::Capture;
-use crate::stem::{self, random_token, Likeness, Stem};
+use crate::stem::{self, random_token, wait_for, Likeness, Stem, END_LIMIT};
 
 /// How much of a nursery's own output is kept.
 const OUTPUT_LIMIT: usize = 64 * 1024;
 
 /// How long strays are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for longer.
 const STRAYS_LIMIT: Duration = Duration::from_secs(1);
-/// A stem that is up forks within a millisecond. One that has not done it by then is stopped, or worse.
-const BIRTH_LIMIT: Duration = Duration::from_secs(2);
-/// A stem tells at once how a nursery ended, unless it is stopped.
-const REPORT_LIMIT: Duration = Duration::from_millis(200);
 
 /// A nursery process.
 #[derive(Debug)]
 pub(crate) struct Nursery {
-    birth: Birth,
-    /// What it comes from.
-    pub(crate) stem: Arc<Stem>,
-    /// What the stem tells of it.
-    pub(crate) report: OwnedFd,
-    /// The stem could not make it; the operating system's error number.
-    pub(crate) failure: Option<i32>,
-    /// It was born, and nobody has asked yet.
-    is_new: bool,
-    /// How it ended, by the stem's word.
-    end: Option<ProcessEnd>,
-    /// Packets to and from it.
-    pub(crate) control: OwnedFd,
+    life: Lifecycle,
+    ends: NearEnds,
     /// What it writes to both output descriptors.
     pub(crate) output: OwnedFd,
     capture: Capture,
     token: String,
     dir: PathBuf,
-    /// Whether it has closed its end: it is dead or about to die.
-    pub(crate) is_silent: bool,
-    /// What it said about why it cannot come up.
-    pub(crate) refusal: Option<(StartPhase, String)>,
+    /// Why it cannot come up, as far as it has said.
+    pub(crate) refusal: Option<(Option<StartPhase>, String)>,
 }
 
-/// Which process it is; see the table above.
+/// Where it and its stem are heard and told.
 #[derive(Debug)]
-enum Birth {
-    Unborn,
-    /// With a descriptor that is readable once it is dead.
-    Born(OwnedFd),
-    Alone,
+struct NearEnds {
+    /// What it comes from.
+    stem: Arc<Stem>,
+    /// What the stem tells of it.
+    report: OwnedFd,
+    /// Packets to and from it.
+    control: OwnedFd,
+    /// The fork that the stem has told of: readable once it is dead.
+    fork: Option<OwnedFd>,
+    /// Whether the nursery has closed its end: it is dead or about to die.
+    is_silent: bool,
 }
 
 /// The far ends of the descriptors that a session gets.
@@ -133,18 +125,18 @@ impl Nursery {
             report: far_report,
         };
         let nursery = Nursery {
-            birth: Birth::Unborn,
-            stem,
-            report,
-            failure: None,
-            is_new: false,
-            end: None,
-            control,
+            life: Lifecycle::default(),
+            ends: NearEnds {
+                stem,
+                report,
+                control,
+                fork: None,
+                is_silent: false,
+            },
             output,
             capture: Capture::new(OUTPUT_LIMIT),
             token,
             dir,
-            is_silent: false,
             refusal: None,
         };
         Ok((nursery, ends))
@@ -158,7 +150,7 @@ impl Nursery {
             ends.output.as_fd(),
             ends.report.as_fd(),
         ];
-        self.stem.ask(&descriptors).inspect_err(|_| {
+        self.ends.stem.ask(&descriptors).inspect_err(|_| {
             let _ = std::fs::remove_dir(&self.dir);
         })?;
         Ok(self)
@@ -166,60 +158,58 @@ impl Nursery {
 
     /// Waits for a stem that is up to fork.
     fn born_soon(mut self) -> io::Result<Nursery> {
-        wait_for(&self.report, BIRTH_LIMIT);
-        self.hear_stem();
-        if self.is_new {
+        let Err(errno) = self.life.await_birth(&mut self.ends) else {
             return Ok(self);
-        }
-        let error = match self.failure {
-            Some(errno) => io::Error::from_raw_os_error(errno),
-            None => {
-                // What was asked of it must not happen later.
-                self.stem.kill();
-                io::ErrorKind::TimedOut.into()
-            }
         };
         self.bury();
-        Err(error)
+        Err(errno.map_or_else(
+            || io::ErrorKind::TimedOut.into(),
+            io::Error::from_raw_os_error,
+        ))
     }
 
-    /// Hears what the stem tells.
-    pub(crate) fn hear_stem(&mut self) {
-        let mut buffer = [0u8; 256];
-        while let Ok(packet) =
-            socket::recv_packet(self.report.as_fd(), &mut buffer, RecvFlags::DONTWAIT)
-        {
-            let message = packet::decode(&buffer[..packet.len]);
-            match (message, packet.fds.into_iter().next()) {
-                (Ok(FromStem::Forked { .. }), Some(pidfd)) => {
-                    self.birth = Birth::Born(pidfd);
-                    self.is_new = true;
-                }
-                (Ok(FromStem::Became), _) => self.birth = Birth::Alone,
-                (Ok(FromStem::Failed { errno }), _) => self.failure = Some(errno),
-                (Ok(FromStem::Ended { end }), _) => self.end = Some(end),
-                // It is dead, or says what makes no sense.
-                _ => break,
-            }
-        }
+    /// What has come of it.
+    pub(crate) fn attend(&mut self) -> Vec<News> {
+        let news = self.life.attend(&mut self.ends);
+        self.read_output();
+        news
     }
 
-    /// Whether the stem has borne it since this was asked last.
-    pub(crate) fn take_news_of_birth(&mut self) -> bool {
-        std::mem::take(&mut self.is_new)
+    /// What it comes from.
+    pub(crate) fn stem(&self) -> &Arc<Stem> {
+        &self.ends.stem
     }
 
-    /// What is readable once the nursery itself is dead, if it is a fork.
-    pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
-        match &self.birth {
-            Birth::Born(pidfd) => Some(pidfd.as_fd()),
-            Birth::Unborn | Birth::Alone => None,
-        }
+    /// Where it and its stem are heard: each of these is readable when there is something to [attend](Nursery::attend)
+    /// to, and the first one is writable when it can be told more.
+    pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 3] {
+        [&self.ends.control, &self.output, &self.ends.report].map(AsFd::as_fd)
     }
 
-    /// Whether nothing tells of its death: the kernel has no process descriptors.
-    pub(crate) fn dies_unheard(&self) -> bool {
-        self.pidfd().is_none() && self.stem.pidfd.is_none()
+    /// What is readable once its process is dead, or the stem's: of neither where the kernel has no such thing.
+    pub(crate) fn pidfds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let of_stem = self.ends.stem.pidfd.as_ref().map(AsFd::as_fd);
+        of_stem.into_iter().chain(self.fork())
+    }
+
+    /// The fork that it is, if it is one, and the stem has told of it. Readable once it is dead.
+    pub(crate) fn fork(&self) -> Option<BorrowedFd<'_>> {
+        self.ends.fork.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Whether it is to end.
+    pub(crate) fn is_condemned(&self) -> bool {
+        self.life.is_condemned()
+    }
+
+    /// Whether it has closed its end of the control socket: it is dead or about to die.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.ends.is_silent
+    }
+
+    /// Why the stem could not make it, if so.
+    pub(crate) fn failure(&self) -> Option<i32> {
+        self.life.failure()
     }
 
     /// Asks for a session. `Ok(false)`: the socket is full, ask again when it is writable.
@@ -237,30 +227,15 @@ impl Nursery {
     /// Sends a message. `Ok(false)`: the socket is full.
     pub(crate) fn send(&self, message: &ToNursery, fds: &[BorrowedFd<'_>]) -> io::Result<bool> {
         let packet = packet::encode(message)?;
-        match socket::send_packet(self.control.as_fd(), &packet, fds) {
+        match socket::send_packet(self.ends.control.as_fd(), &packet, fds) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// The next message that has come; `None` when there is none (any more).
-    pub(crate) fn receive(&mut self) -> Option<FromNursery> {
-        let mut buffer = [0u8; packet::MAX_PACKET];
-        match socket::recv_packet(self.control.as_fd(), &mut buffer, RecvFlags::DONTWAIT) {
-            Ok(received) => {
-                self.is_silent = received.len == 0;
-                packet::decode(&buffer[..received.len]).ok()
-            }
-            Err(error) => {
-                self.is_silent |= error.kind() != io::ErrorKind::WouldBlock;
-                None
-            }
-        }
-    }
-
     /// Reads what the process wrote.
-    pub(crate) fn read_output(&mut self) {
+    fn read_output(&mut self) {
         let mut chunk = [0u8; 4096];
         while let Ok(count @ 1..) = rustix::io::read(&self.output, &mut chunk[..]) {
             self.capture.write(&chunk[..count]);
@@ -274,29 +249,22 @@ impl Nursery {
     }
 
     /// Ends the process at once. Its sessions notice and end themselves; [`bury`](Nursery::bury) sees to it.
-    pub(crate) fn kill(&self) {
-        match &self.birth {
-            Birth::Born(pidfd) => drop(process::kill_held(pidfd)),
-            Birth::Unborn | Birth::Alone => self.stem.kill(),
-        }
+    pub(crate) fn kill(&mut self) {
+        self.life.kill(&mut self.ends);
     }
 
-    /// How the process ended; `None` while it lives.
-    pub(crate) fn try_wait(&mut self) -> Option<ProcessEnd> {
-        self.hear_stem();
-        let Birth::Born(pidfd) = &self.birth else {
-            return self.stem.try_wait();
-        };
-        if self.end.is_none() {
-            if !process::is_dead(pidfd).unwrap_or(true) {
-                // It may be the stem that has died, and should not stay a zombie.
-                self.stem.try_wait();
-                return None;
-            }
-            wait_for(&self.report, REPORT_LIMIT);
-            self.hear_stem();
+    /// Ends it, waits for its end, and buries it. The kernel needs milliseconds for that, and more only for a process that it
+    /// holds itself.
+    pub(crate) fn end(&mut self) {
+        self.kill();
+        let deadline = Instant::now() + END_LIMIT;
+        let is_gone = |news: &News| matches!(news, News::Gone(_));
+        while !self.attend().iter().any(is_gone) && Instant::now() < deadline {
+            let last = self.pidfds().last();
+            // Where there are no such descriptors, the stem's socket closes at its end.
+            wait_for(last.unwrap_or(self.ends.report.as_fd()), END_LIMIT);
         }
-        Some(self.end.unwrap_or(ProcessEnd::Unknown))
+        self.bury();
     }
 
     /// Removes what a dead nursery could not: processes that carry the queue's token, and its directory.
@@ -323,11 +291,64 @@ impl Nursery {
     }
 }
 
-/// Waits until there is something to be read, or the other end is closed.
-fn wait_for(fd: &OwnedFd, limit: Duration) {
-    let limit = Timespec::try_from(limit).ok();
-    // The driver thread, which calls this, blocks all signals.
-    let _ = poll(&mut [PollFd::new(fd, PollFlags::IN)], limit.as_ref());
+impl NurseryIo for NearEnds {
+    fn next_of_stem(&mut self) -> Option<FromStem> {
+        let mut buffer = [0u8; 256];
+        let received = socket::recv_packet(self.report.as_fd(), &mut buffer, RecvFlags::DONTWAIT);
+        let packet = received.ok().filter(|packet| packet.len > 0)?;
+        let message = packet::decode(&buffer[..packet.len]);
+        let fd = packet.fds.into_iter().next();
+        Some(match (message, fd) {
+            (Ok(FromStem::Forked { pid }), Some(pidfd)) => {
+                self.fork = Some(pidfd);
+                FromStem::Forked { pid }
+            }
+            // The host had no room for it among its own.
+            (Ok(FromStem::Forked { .. }), None) => FromStem::Failed {
+                errno: libc::EMFILE,
+            },
+            (Ok(message), _) => message,
+            (Err(_), _) => FromStem::Failed {
+                errno: libc::EPROTO,
+            },
+        })
+    }
+
+    fn next_of_nursery(&mut self) -> Option<Result<FromNursery, WireError>> {
+        let mut buffer = [0u8; packet::MAX_PACKET];
+        loop {
+            match socket::recv_packet(self.control.as_fd(), &mut buffer, RecvFlags::DONTWAIT) {
+                Ok(packet) if packet.len > 0 => return Some(packet::decode(&buffer[..packet.len])),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                // A reset is told once, and before what was said.
+                _ if !std::mem::replace(&mut self.is_silent, true) => {}
+                _ => return None,
+            }
+        }
+    }
+
+    fn stem_end(&mut self) -> Option<ProcessEnd> {
+        self.stem.try_wait()
+    }
+
+    fn fork_is_dead(&mut self) -> bool {
+        let fork = self.fork.as_ref();
+        fork.map_or(true, |fork| process::is_dead(fork).unwrap_or(true))
+    }
+
+    fn wait_for_stem(&mut self, limit: Duration) {
+        wait_for(self.report.as_fd(), limit);
+    }
+
+    fn kill_stem(&mut self) {
+        let _ = self.stem.kill();
+    }
+
+    fn kill_fork(&mut self) {
+        if let Some(fork) = &self.fork {
+            let _ = process::kill_held(fork);
+        }
+    }
 }
 
 /// What the nursery reads; see [`Setup`].

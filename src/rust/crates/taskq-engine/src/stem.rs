@@ -7,7 +7,7 @@
 //!
 //! A stem lives as long as a nursery that came from it, of whatever queue: the nurseries hold it, and the list of
 //! stems, which is the process's, only knows them. Whoever lets go of the last nursery ends it and waits for its end,
-//! which takes a millisecond, as it does not lie in the stem's power. A stem that dies by itself costs no queue
+//! which takes a millisecond, as it does not lie in the stem's power (but no longer than [`END_LIMIT`]). A stem that dies by itself costs no queue
 //! anything; the next one starts another.
 //!
 //! A stem is a child of the host and nurseries are its children, so it is the stem that learns how a nursery ended.
@@ -27,6 +27,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_sys::process::{kill_tree, Mark, Process, Tree};
 use taskq_sys::{fds, process, signals, socket, tag, wait};
 use taskq_wire::message::{ProcessEnd, ToStem};
@@ -41,6 +42,10 @@ const CONTROL: RawFd = 3;
 /// How long strays are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for
 /// longer.
 const STRAYS_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long the end of what was killed is waited for where nothing else can go on. The kernel needs milliseconds, and more only
+/// for a process that it holds itself.
+pub(crate) const END_LIMIT: Duration = Duration::from_secs(2);
 
 /// A stem of this process.
 #[derive(Debug)]
@@ -173,18 +178,18 @@ impl Stem {
         socket::send_packet(self.control.as_fd(), &packet, descriptors)
     }
 
-    /// Ends the process at once.
-    pub(crate) fn kill(&self) {
+    /// Ends the process at once; whether it was there to be ended.
+    pub(crate) fn kill(&self) -> bool {
         let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
         if end.is_some() {
-            return;
+            return false;
         }
         // Somebody else in this process may have waited for it, or the host ignores SIGCHLD: the number may have passed on.
         if let Some(pidfd) = &self.pidfd {
-            let _ = process::kill_held(pidfd);
-        } else if Process::look(self.pid).is_some_and(|found| found.started == self.started) {
-            let _ = process::kill(self.pid, libc::SIGKILL);
+            return process::kill_held(pidfd).is_ok();
         }
+        Process::look(self.pid).is_some_and(|found| found.started == self.started)
+            && process::kill(self.pid, libc::SIGKILL).is_ok()
     }
 
     /// How the process ended; `None` while it lives.
@@ -210,8 +215,11 @@ impl Drop for Stem {
         if process::own_pid() != self.owner || taskq_sys::fault::is_on("leave-stem") {
             return;
         }
-        self.kill();
-        self.reap(true);
+        let was_there = self.kill();
+        if let Some(pidfd) = &self.pidfd {
+            wait_for(pidfd.as_fd(), END_LIMIT);
+        }
+        self.reap(was_there && self.pidfd.is_none());
         // What the program has started before it had anything to do with a queue.
         let strays = Tree {
             marks: vec![Mark::Queue(self.name.clone())],
@@ -222,6 +230,14 @@ impl Drop for Stem {
         // Only one that has not come up leaves it.
         let _ = std::fs::remove_dir_all(&self.dir);
     }
+}
+
+/// Waits until there is something to be read, or the other end is closed, but no longer than `limit`.
+pub(crate) fn wait_for(fd: BorrowedFd<'_>, limit: Duration) {
+    let limit = Timespec::try_from(limit).ok();
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+    // The driver thread, which calls this, blocks all signals.
+    let _ = poll(&mut fds, limit.as_ref());
 }
 
 /// A random name of a queue or a stem. All are equally long, so that one can be written over another.

@@ -265,11 +265,10 @@ impl Stem {
         // started it; the signal is only needed to wake a stem that was stopped.
         process::set_parent_death_signal(libc::SIGCONT).map_err(StartError::system("be woken"))?;
         match process::pidfd(pid) {
-            Ok(Some(pidfd)) => {
-                tell(&report, &FromStem::Forked { pid }, Some(&pidfd));
+            Ok(Some(pidfd)) if tell(&report, &FromStem::Forked { pid }, Some(&pidfd)) => {
                 self.nurseries.push(Offspring { pid, pidfd, report });
             }
-            // A nursery that nobody could watch must not be. Its host may ask again.
+            // A nursery of which the host does not know, or that cannot be watched, must not be. The host may ask again.
             other => {
                 let errno = other.err().and_then(|error| error.raw_os_error());
                 let errno = errno.unwrap_or(libc::EMFILE);
@@ -324,13 +323,11 @@ fn own_dir() -> Option<PathBuf> {
     (dir.file_name()? == name.as_str()).then_some(dir)
 }
 
-/// Tells the host of a nursery. A host that does not hear it needs to know nothing any more; a nursery gives rise to
-/// two messages, for which there is room.
-fn tell(report: &OwnedFd, message: &FromStem, fd: Option<&OwnedFd>) {
-    if let Ok(packet) = packet::encode(message) {
-        let fds: Vec<_> = fd.map(AsFd::as_fd).into_iter().collect();
-        let _ = send_packet(report, &packet, &fds);
-    }
+/// Tells the host of a nursery; whether it could be told. A host that has closed its end needs to know nothing any more. A
+/// nursery gives rise to two messages, for which there is room, but the kernel bounds the descriptors under way.
+fn tell(report: &OwnedFd, message: &FromStem, fd: Option<&OwnedFd>) -> bool {
+    let fds: Vec<_> = fd.map(AsFd::as_fd).into_iter().collect();
+    packet::encode(message).is_ok_and(|packet| send_packet(report, &packet, &fds).is_ok())
 }
 
 /// What the stem was started with for its output belongs to its first nursery.

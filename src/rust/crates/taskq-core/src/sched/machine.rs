@@ -42,7 +42,7 @@ use crate::totals::Totals;
 /// assert_eq!(scheduler.task(task).unwrap().outcome, Some(&Outcome::Success));
 /// assert!(scheduler.take(task));
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Scheduler {
     pub(super) config: Config,
     pub(super) now: Time,

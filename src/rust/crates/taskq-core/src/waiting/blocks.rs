@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 const BITS: u32 = 10;
 
 /// Counts of numbers, by group and block.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Blocks<G>(BTreeMap<(G, u64), u32>);
 
 impl<G> Default for Blocks<G> {

@@ -10,7 +10,7 @@ use crate::id::TaskId;
 use crate::task::Task;
 
 /// The tasks that can be sent: those that may share a session, those that may not.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ByAge {
     ranks: [BTreeSet<(Reverse<i32>, TaskId)>; 2],
     /// How many of both there are, by priority and number.

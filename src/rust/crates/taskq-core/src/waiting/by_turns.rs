@@ -40,7 +40,7 @@ type Ring = BTreeMap<(Reverse<i32>, u64), Name>;
 
 /// The tasks that can be sent. Of two that belong together the second is about those that need a
 /// session of their own.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ByTurns {
     lanes: HashMap<Name, Lane>,
     rings: [Ring; 2],
@@ -57,7 +57,7 @@ pub(crate) struct ByTurns {
 }
 
 /// The tasks of one priority and one tag.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Lane {
     ticket: u64,
     first_ticket: u64,

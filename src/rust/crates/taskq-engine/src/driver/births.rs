@@ -74,56 +74,53 @@ impl Driver {
     /// Has a nursery made.
     pub(super) fn boot(&mut self) {
         let started = Nursery::start(&self.shared.config);
-        let watched = started.and_then(|mut nursery| {
-            nursery.take_news_of_birth();
-            self.watch(
-                nursery.control.as_fd(),
-                NURSERY_CONTROL,
-                Interest::READABLE | Interest::WRITABLE,
-            )?;
-            self.watch(nursery.output.as_fd(), NURSERY_OUTPUT, Interest::READABLE)?;
-            self.watch(nursery.report.as_fd(), NURSERY_REPORT, Interest::READABLE)?;
-            let of_stem = nursery.stem.pidfd.as_ref().map(AsFd::as_fd);
-            for pidfd in of_stem.into_iter().chain(nursery.pidfd()) {
-                self.watch(pidfd, NURSERY_PIDFD, Interest::READABLE)?;
-            }
-            Ok(nursery)
-        });
-        match watched {
-            Ok(nursery) => {
-                self.nursery = Some(nursery);
-                self.nursery_is_up = false;
-            }
-            Err(error) => {
-                let message = error.to_string();
-                let failure = StartFailure {
-                    message,
-                    ..StartFailure::default()
-                };
-                self.shared.lock().note_failure(failure);
-                self.tell_machine(Input::NurseryGone { reported: true });
-            }
-        }
+        let error = match started {
+            Ok(mut nursery) => match self.watch_nursery(&nursery) {
+                Ok(()) => {
+                    self.nursery = Some(nursery);
+                    self.nursery_is_up = false;
+                    return self.look_again();
+                }
+                Err(error) => {
+                    self.unwatch_nursery(&nursery);
+                    nursery.end();
+                    error
+                }
+            },
+            Err(error) => error,
+        };
+        let failure = StartFailure {
+            message: error.to_string(),
+            ..StartFailure::default()
+        };
+        self.shared.lock().note_failure(failure);
+        self.tell_machine(Input::NurseryGone { reported: true });
     }
 
-    /// Hears what the stem says of the nursery.
-    pub(super) fn hear_stem(&mut self) {
-        let Some(nursery) = &mut self.nursery else {
+    /// Has the poller tell of all that comes of a nursery. One that has come from a stem at once is born already.
+    fn watch_nursery(&mut self, nursery: &Nursery) -> io::Result<()> {
+        let [control, output, report] = nursery.descriptors();
+        let both = Interest::READABLE | Interest::WRITABLE;
+        self.watch(control, NURSERY_CONTROL, both)?;
+        self.watch(output, NURSERY_OUTPUT, Interest::READABLE)?;
+        self.watch(report, NURSERY_REPORT, Interest::READABLE)?;
+        for pidfd in nursery.pidfds() {
+            self.watch(pidfd, NURSERY_PIDFD, Interest::READABLE)?;
+        }
+        self.nursery_is_watched = nursery.pidfds().next().is_some();
+        Ok(())
+    }
+
+    /// The stem has forked the nursery.
+    pub(super) fn nursery_is_born(&mut self) {
+        let Some(nursery) = &self.nursery else {
             return;
         };
-        nursery.hear_stem();
-        if nursery.failure.is_some() {
-            // It was started for this nursery alone.
-            nursery.kill();
-        }
-        if !nursery.take_news_of_birth() {
-            return;
-        }
-        stem::offer(&nursery.stem);
-        if let Some(pidfd) = self.nursery.as_ref().and_then(Nursery::pidfd) {
-            // If it cannot be watched, the stem still tells of its end.
-            let _ = self.watch(pidfd, NURSERY_PIDFD, Interest::READABLE);
-        }
+        stem::offer(nursery.stem());
+        let watched = nursery
+            .fork()
+            .map(|fork| self.watch(fork, NURSERY_PIDFD, Interest::READABLE));
+        self.nursery_is_watched = matches!(watched, Some(Ok(())));
     }
 
     /// Launches as many of the waiting sessions as there is room for.
@@ -156,7 +153,7 @@ impl Driver {
     /// `Ok(false)`: not now. The nursery's socket is full, or the kernel passes on no more descriptors, or it is dying, and the
     /// next one is asked.
     fn launch(&mut self, worker: WorkerId) -> io::Result<bool> {
-        let Some(nursery) = &self.nursery else {
+        let Some(nursery) = &mut self.nursery else {
             return Ok(false);
         };
         let (task, far_task) = socket::stream_pair()?;

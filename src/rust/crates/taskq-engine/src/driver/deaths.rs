@@ -1,6 +1,5 @@
 //! How sessions and nurseries end, and what is kept of them.
 
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use taskq_core::id::{Time, WorkerId};
@@ -8,7 +7,7 @@ use taskq_core::{Begun, GoneCause, Input};
 use taskq_wire::message::{ProcessEnd, ToNursery};
 
 use super::births::no_process;
-use super::{now, Deadline, Driver, LOOK_AGAIN};
+use super::{now, Deadline, Driver, LOOK_AGAIN, LOOK_FOR_DEATH};
 use crate::error::StartFailure;
 use crate::nursery::Nursery;
 use crate::record::Ending;
@@ -39,7 +38,7 @@ impl Driver {
 
     /// Asks the nursery to end everything and itself. For how long that may take, the scheduler knows.
     pub(super) fn say_farewell(&mut self) {
-        let Some(nursery) = &self.nursery else {
+        let Some(nursery) = &mut self.nursery else {
             self.tell_machine(Input::NurseryGone { reported: false });
             return;
         };
@@ -106,30 +105,35 @@ impl Driver {
         });
     }
 
-    /// Looks whether the nursery has died; if so, its sessions end with it.
-    pub(super) fn look_for_nursery_death(&mut self) {
-        let Some(nursery) = &mut self.nursery else {
-            return;
-        };
-        let Some(end) = nursery.try_wait() else {
-            if nursery.dies_unheard() && nursery.is_silent {
-                self.deadlines
-                    .insert((now().after(LOOK_AGAIN), Deadline::LookForDeath));
-            }
-            // It may have been born a moment ago.
-            self.hear_stem();
-            return;
-        };
-        while let Some(message) = self.nursery.as_mut().and_then(Nursery::receive) {
-            self.hear_nursery(message);
+    /// Has the nursery's death looked for where nothing tells of it.
+    pub(super) fn look_again(&mut self) {
+        self.deadlines.remove(&Deadline::LookForDeath);
+        if let Some(nursery) = self.nursery.as_ref().filter(|_| !self.nursery_is_watched) {
+            let is_expected = nursery.is_condemned() || nursery.is_silent();
+            let pause = if is_expected {
+                LOOK_AGAIN
+            } else {
+                LOOK_FOR_DEATH
+            };
+            let at = now().after(pause);
+            self.deadlines.insert(Deadline::LookForDeath, at);
         }
+    }
+
+    /// The poller is to tell no more of a nursery. Closing a descriptor is not enough, see [`unwatch`](Driver::unwatch).
+    pub(super) fn unwatch_nursery(&self, nursery: &Nursery) {
+        for fd in nursery.descriptors().into_iter().chain(nursery.pidfds()) {
+            self.unwatch(fd);
+        }
+    }
+
+    /// The nursery is dead, and its sessions end with it.
+    pub(super) fn bury_nursery(&mut self, end: ProcessEnd) {
         let Some(mut nursery) = self.nursery.take() else {
             return;
         };
         nursery.bury();
-        if let Some(pidfd) = &nursery.stem.pidfd {
-            self.unwatch(pidfd.as_fd());
-        }
+        self.unwatch_nursery(&nursery);
         let reported = nursery.refusal.is_some();
         let failure = why_it_died(&mut nursery, end, self.shared.config.stderr_tail);
         drop(nursery);
@@ -162,7 +166,7 @@ impl Driver {
 /// What is told of a nursery that ended so, should no other take its place.
 fn why_it_died(nursery: &mut Nursery, end: ProcessEnd, stderr_tail: usize) -> StartFailure {
     let stderr = nursery.last_words(stderr_tail);
-    if let Some(errno) = nursery.failure {
+    if let Some(errno) = nursery.failure() {
         // It never was, and what has ended is a stem that is of no use: we have killed it.
         return StartFailure {
             stderr,
@@ -172,7 +176,7 @@ fn why_it_died(nursery: &mut Nursery, end: ProcessEnd, stderr_tail: usize) -> St
     let (phase, message) = nursery.refusal.take().unzip();
     let message = message.unwrap_or_else(|| "the process that starts the sessions died".to_owned());
     StartFailure {
-        phase,
+        phase: phase.flatten(),
         message,
         stderr,
         end: Some(end),

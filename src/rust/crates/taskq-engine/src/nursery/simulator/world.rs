@@ -1,0 +1,497 @@
+//! The far side in virtual time: the processes of a queue, what they have been sent and have said, and what the kernel does
+//! when one of them ends. Each move is one that a process of `taskq-worker` makes, or that befalls it.
+
+use std::collections::VecDeque;
+
+use taskq_core::{Action, AttemptId, Input, Submission, Time, WorkerId};
+use taskq_wire::message::{FromNursery, FromStem, ProcessEnd, ToNursery};
+
+use super::machine::Machine;
+
+/// What happens when it is up to chance.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Climate {
+    /// How many processes crash, are stopped, or cannot be made.
+    pub(super) faults: u8,
+    /// There is a stem already, which is that of other queues, too.
+    pub(super) has_stem: bool,
+    /// The kernel has no process descriptors: stems do not fork, and no event tells of a death.
+    pub(super) lacks_pidfds: bool,
+}
+
+/// What the user does, in this order, at any time.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wish {
+    Push,
+    Close,
+    Kill,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The stem's program starts.
+    StemStarts,
+    /// The stem waits for requests and for its forks' ends.
+    StemServes,
+    /// The stem has forked, and has not told.
+    StemHasForked(usize),
+    /// It has told, and the fork waits for it still.
+    StemHasTold(usize),
+    /// The nursery was forked this moment.
+    Forked,
+    /// It dies with its stem.
+    Guarded,
+    /// It carries the queue's token.
+    Settled,
+    /// It serves its host, and does not need its stem any more.
+    Serves,
+    SessionStarts(WorkerId),
+    SessionServes(WorkerId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Runs,
+    Stopped,
+    /// It was killed; the kernel has not ended it.
+    Killed,
+    Zombie,
+    Reaped,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Process {
+    pub(super) stage: Stage,
+    pub(super) state: State,
+    /// Its parent, if that is not the host.
+    pub(super) parent: Option<usize>,
+    /// To which start of a nursery it belongs.
+    pub(super) start: usize,
+    pub(super) dies_with_parent: bool,
+    pub(super) has_token: bool,
+}
+
+impl Process {
+    pub(super) fn is_dead(&self) -> bool {
+        matches!(self.state, State::Zombie | State::Reaped)
+    }
+}
+
+/// The sockets of one start of a nursery, and which processes it is made of.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    pub(super) stem: usize,
+    /// What the stem has been asked for, and has not taken.
+    pub(super) is_asked: bool,
+    /// The process that was forked, if any.
+    pub(super) fork: Option<usize>,
+    pub(super) report: VecDeque<FromStem>,
+    pub(super) from_nursery: VecDeque<FromNursery>,
+    pub(super) to_nursery: VecDeque<ToNursery>,
+    /// The host has closed its ends.
+    pub(super) is_closed: bool,
+    /// The poller tells of the fork's death.
+    pub(super) watches_fork: bool,
+}
+
+/// What a process does, or what befalls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Move {
+    ComesUp,
+    Forks,
+    BecomesTheNursery,
+    CannotFork,
+    Tells,
+    LetsTheForkGoOn,
+    Reaps(usize),
+    AsksToDieWithItsStem,
+    TakesTheToken,
+    Serves,
+    Refuses,
+    Obeys,
+    Leaves,
+    IsReady,
+    Finishes(AttemptId),
+    Crashes,
+    IsStopped,
+    Dies,
+}
+
+/// Everything but the driver.
+#[derive(Clone, Debug)]
+pub(super) struct World {
+    pub(super) now: Time,
+    pub(super) machine: Machine,
+    /// What the driver has to do.
+    pub(super) errands: VecDeque<Action>,
+    pub(super) wishes: VecDeque<Wish>,
+    /// The poller has something to tell.
+    pub(super) has_event: bool,
+    pub(super) processes: Vec<Process>,
+    pub(super) starts: Vec<Start>,
+    /// What sessions have said.
+    pub(super) from_sessions: VecDeque<Input>,
+    /// What sessions were sent.
+    pub(super) sent: Vec<(WorkerId, AttemptId)>,
+    pub(super) climate: Climate,
+}
+
+impl World {
+    pub(super) fn new(climate: Climate, wishes: &[Wish]) -> World {
+        let config = taskq_core::Config {
+            workers: 1,
+            start_limit: 2,
+            ..taskq_core::Config::default()
+        };
+        let mut world = World {
+            now: Time(1_000_000_000),
+            machine: Machine::new(config),
+            errands: VecDeque::new(),
+            wishes: wishes.iter().copied().collect(),
+            has_event: false,
+            processes: Vec::new(),
+            starts: Vec::new(),
+            from_sessions: VecDeque::new(),
+            sent: Vec::new(),
+            climate,
+        };
+        if climate.has_stem {
+            world.add(Stage::StemServes, None, usize::MAX);
+        }
+        world.settle();
+        world
+    }
+
+    pub(super) fn add(&mut self, stage: Stage, parent: Option<usize>, start: usize) -> usize {
+        self.processes.push(Process {
+            stage,
+            state: State::Runs,
+            parent,
+            start,
+            dies_with_parent: false,
+            has_token: false,
+        });
+        self.processes.len() - 1
+    }
+
+    /// As `Shared::step` and `State::settle`: what is not done at once is left for the driver.
+    pub(super) fn settle(&mut self) {
+        while let Some(action) = self.machine.scheduler.next_action() {
+            match action {
+                Action::Send { worker, attempt } => self.sent.push((worker, attempt)),
+                Action::Boot
+                | Action::Launch { .. }
+                | Action::KillWorker { .. }
+                | Action::KillNursery
+                | Action::Shutdown => self.errands.push_back(action),
+                _ => {}
+            }
+        }
+        while self.machine.scheduler.next_ended().is_some() {}
+        self.machine.note_change();
+    }
+
+    pub(super) fn input(&mut self, input: Input) {
+        self.machine.scheduler.handle(self.now, input);
+        self.settle();
+    }
+
+    /// The user's next step, which is the R thread's.
+    pub(super) fn wish(&mut self) {
+        match self.wishes.pop_front() {
+            Some(Wish::Push) => {
+                // Refused by a pool that has failed.
+                let _ = self
+                    .machine
+                    .scheduler
+                    .submit(self.now, Submission::default());
+                self.settle();
+            }
+            Some(Wish::Close) => {
+                let deadline = self.now.after(std::time::Duration::from_secs(60));
+                self.input(Input::Close { deadline });
+            }
+            Some(Wish::Kill) => self.input(Input::Kill),
+            None => {}
+        }
+    }
+
+    /// All that can happen next.
+    pub(super) fn moves(&self) -> Vec<(usize, Move)> {
+        let mut moves = Vec::new();
+        for (number, process) in self.processes.iter().enumerate() {
+            let mut can = |what| moves.push((number, what));
+            match process.state {
+                State::Killed => can(Move::Dies),
+                State::Runs => self.moves_of(number, process, can),
+                State::Stopped | State::Zombie | State::Reaped => {}
+            }
+        }
+        moves
+    }
+
+    fn moves_of(&self, number: usize, process: &Process, mut can: impl FnMut(Move)) {
+        let start = self.starts.get(process.start);
+        match process.stage {
+            Stage::StemStarts => can(Move::ComesUp),
+            Stage::StemServes => {
+                let asked = self.starts.last();
+                if asked.is_some_and(|start| start.stem == number && start.is_asked) {
+                    if self.climate.lacks_pidfds {
+                        can(Move::BecomesTheNursery);
+                    } else {
+                        can(Move::Forks);
+                        if self.climate.faults > 0 {
+                            can(Move::CannotFork);
+                        }
+                    }
+                }
+            }
+            Stage::StemHasForked(_) => can(Move::Tells),
+            Stage::StemHasTold(_) => can(Move::LetsTheForkGoOn),
+            Stage::Forked => can(Move::AsksToDieWithItsStem),
+            Stage::Guarded => {
+                let waits = |stage| matches!(stage, Stage::StemHasForked(fork) | Stage::StemHasTold(fork) if fork == number);
+                let parent = process.parent.and_then(|parent| self.processes.get(parent));
+                if !parent.is_some_and(|parent| waits(parent.stage) && !parent.is_dead()) {
+                    can(Move::TakesTheToken);
+                }
+            }
+            Stage::Settled => {
+                can(Move::Serves);
+                if self.climate.faults > 0 {
+                    can(Move::Refuses);
+                }
+            }
+            Stage::Serves => {
+                if start.is_some_and(|start| !start.to_nursery.is_empty()) {
+                    can(Move::Obeys);
+                } else if start.is_some_and(|start| start.is_closed) {
+                    can(Move::Leaves);
+                }
+            }
+            Stage::SessionStarts(_) => can(Move::IsReady),
+            Stage::SessionServes(worker) => {
+                let attempt = self.sent.iter().find(|(to, _)| *to == worker);
+                if let Some((_, attempt)) = attempt {
+                    can(Move::Finishes(*attempt));
+                }
+            }
+        }
+        for (child, other) in self.processes.iter().enumerate() {
+            if other.parent == Some(number) && other.state == State::Zombie {
+                can(Move::Reaps(child));
+            }
+        }
+        if self.climate.faults > 0 {
+            can(Move::Crashes);
+            can(Move::IsStopped);
+        }
+    }
+
+    pub(super) fn make(&mut self, number: usize, what: Move) {
+        let stage = self.processes[number].stage;
+        match what {
+            Move::ComesUp => self.processes[number].stage = Stage::StemServes,
+            Move::Forks => {
+                let start = self.taken();
+                let fork = self.add(Stage::Forked, Some(number), start);
+                self.starts[start].fork = Some(fork);
+                self.processes[number].stage = Stage::StemHasForked(fork);
+            }
+            Move::BecomesTheNursery => {
+                let start = self.taken();
+                self.report(start, FromStem::Became);
+                self.processes[number].stage = Stage::Settled;
+                self.processes[number].has_token = true;
+            }
+            Move::CannotFork => {
+                self.climate.faults -= 1;
+                let start = self.taken();
+                self.report(start, FromStem::Failed { errno: 11 });
+            }
+            Move::Tells => {
+                if let Stage::StemHasForked(fork) = stage {
+                    self.processes[number].stage = Stage::StemHasTold(fork);
+                    let pid = i32::try_from(fork).expect("a small number");
+                    self.report(self.processes[fork].start, FromStem::Forked { pid });
+                }
+            }
+            Move::LetsTheForkGoOn => self.processes[number].stage = Stage::StemServes,
+            Move::Reaps(child) => self.reap(child),
+            Move::AsksToDieWithItsStem => {
+                let parent = self.processes[number].parent.expect("a fork has one");
+                if self.processes[parent].is_dead() {
+                    self.die(number);
+                } else {
+                    self.processes[number].dies_with_parent = true;
+                    self.processes[number].stage = Stage::Guarded;
+                }
+            }
+            Move::TakesTheToken => {
+                self.processes[number].has_token = true;
+                self.processes[number].stage = Stage::Settled;
+            }
+            Move::Serves => {
+                self.processes[number].dies_with_parent = false;
+                self.processes[number].stage = Stage::Serves;
+                self.say(number, FromNursery::Up { refusal: None });
+            }
+            Move::Refuses => {
+                self.climate.faults -= 1;
+                let phase = taskq_wire::message::StartPhase::Preload;
+                let message = String::new();
+                self.say(number, FromNursery::Failed { phase, message });
+                self.die(number);
+            }
+            Move::Obeys => {
+                let start = self.processes[number].start;
+                match self.starts[start].to_nursery.pop_front() {
+                    Some(ToNursery::Launch { worker, .. }) => {
+                        let session = self.add(Stage::SessionStarts(worker), Some(number), start);
+                        self.processes[session].has_token = true;
+                        let pid = i32::try_from(session).expect("a small number");
+                        self.say(number, FromNursery::Launched { worker, pid });
+                    }
+                    Some(ToNursery::Kill { worker }) => {
+                        let is_it = |process: &Process| matches!(process.stage, Stage::SessionStarts(it) | Stage::SessionServes(it) if it == worker);
+                        if let Some(session) = self.processes.iter().position(is_it) {
+                            self.die(session);
+                        }
+                    }
+                    Some(ToNursery::Shutdown) | None => self.leave(number),
+                }
+            }
+            Move::Leaves => self.leave(number),
+            Move::IsReady => {
+                if let Stage::SessionStarts(worker) = stage {
+                    self.processes[number].stage = Stage::SessionServes(worker);
+                    self.from_sessions.push_back(Input::WorkerReady { worker });
+                    self.has_event = true;
+                }
+            }
+            Move::Finishes(attempt) => {
+                if let Stage::SessionServes(worker) = stage {
+                    self.sent.retain(|(_, sent)| *sent != attempt);
+                    self.from_sessions.push_back(Input::Finished {
+                        worker,
+                        attempt,
+                        verdict: taskq_core::Verdict::Success,
+                        began: self.now,
+                        ended: self.now,
+                        memory: None,
+                    });
+                    self.has_event = true;
+                }
+            }
+            Move::Crashes => {
+                self.climate.faults -= 1;
+                self.die(number);
+            }
+            Move::IsStopped => {
+                self.climate.faults -= 1;
+                self.processes[number].state = State::Stopped;
+            }
+            Move::Dies => self.die(number),
+        }
+    }
+
+    /// The start for which a stem makes a nursery now.
+    fn taken(&mut self) -> usize {
+        let start = self.starts.len() - 1;
+        self.starts[start].is_asked = false;
+        start
+    }
+
+    fn report(&mut self, start: usize, message: FromStem) {
+        if !self.starts[start].is_closed {
+            self.starts[start].report.push_back(message);
+            self.has_event = true;
+        }
+    }
+
+    fn say(&mut self, nursery: usize, message: FromNursery) {
+        let start = self.processes[nursery].start;
+        if !self.starts[start].is_closed {
+            self.starts[start].from_nursery.push_back(message);
+            self.has_event = true;
+        }
+    }
+
+    /// A nursery kills its sessions before it leaves.
+    fn leave(&mut self, nursery: usize) {
+        for number in 0..self.processes.len() {
+            if self.processes[number].parent == Some(nursery) && !self.processes[number].is_dead() {
+                self.die(number);
+            }
+        }
+        self.die(nursery);
+    }
+
+    fn reap(&mut self, child: usize) {
+        self.processes[child].state = State::Reaped;
+        let end = ProcessEnd::Exited { code: 0 };
+        match self.processes[child].stage {
+            Stage::SessionStarts(worker) | Stage::SessionServes(worker) => {
+                let nursery = self.processes[child].parent.expect("a session has one");
+                let max_rss = 0;
+                let message = FromNursery::Exited {
+                    worker,
+                    end,
+                    max_rss,
+                };
+                self.say(nursery, message);
+            }
+            _ => self.report(self.processes[child].start, FromStem::Ended { end }),
+        }
+    }
+
+    /// A signal that cannot be caught is sent.
+    pub(super) fn kill(&mut self, number: usize) {
+        if !self.processes[number].is_dead() {
+            self.processes[number].state = State::Killed;
+        }
+    }
+
+    /// The kernel ends a process. Streams that close then are no event here: another process may hold them open.
+    pub(super) fn die(&mut self, number: usize) {
+        let parent = self.processes[number].parent;
+        let is_orphan = parent.is_some_and(|parent| self.processes[parent].is_dead());
+        self.processes[number].state = if is_orphan {
+            State::Reaped
+        } else {
+            State::Zombie
+        };
+        if let Some(start) = self.starts.last().filter(|start| !start.is_closed) {
+            let is_watched =
+                number == start.stem || (start.fork == Some(number) && start.watches_fork);
+            self.has_event |= is_watched && !self.climate.lacks_pidfds;
+        }
+        for child in 0..self.processes.len() {
+            if self.processes[child].parent != Some(number) {
+                continue;
+            }
+            let is_session = matches!(
+                self.processes[child].stage,
+                Stage::SessionStarts(_) | Stage::SessionServes(_)
+            );
+            if self.processes[child].dies_with_parent || is_session {
+                self.kill(child);
+            }
+            if self.processes[child].state == State::Zombie {
+                self.processes[child].state = State::Reaped;
+            }
+        }
+    }
+
+    /// Those that are not dead, but for a stem that is not this queue's.
+    pub(super) fn alive(&self) -> Vec<&Process> {
+        let of_others = usize::from(self.climate.has_stem);
+        let own = self.processes.iter().skip(of_others);
+        own.filter(|process| !process.is_dead()).collect()
+    }
+
+    pub(super) fn launch(worker: WorkerId) -> ToNursery {
+        ToNursery::Launch { worker }
+    }
+}

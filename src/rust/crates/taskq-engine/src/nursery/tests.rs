@@ -1,0 +1,56 @@
+//! A nursery with real processes, without a driver.
+
+use std::path::PathBuf;
+
+use taskq_core::TaskOptions;
+
+use super::*;
+
+/// Nothing here takes nearly as long.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Cargo builds the examples of a package before its tests run.
+fn fake_nursery() -> PathBuf {
+    let test = std::env::current_exe().expect("a program");
+    let built = test.parent().and_then(Path::parent);
+    built
+        .expect("the target directory")
+        .join("examples/fake_nursery")
+}
+
+fn config(dir: &Path) -> Config {
+    Config {
+        command: vec![fake_nursery().into()],
+        env: std::env::vars_os().collect(),
+        working_dir: dir.to_owned(),
+        late_variables: Vec::new(),
+        startup_files: Vec::new(),
+        parent_dir: dir.to_owned(),
+        setup: Vec::new(),
+        output_limit: Config::OUTPUT_LIMIT,
+        stderr_tail: Config::STDERR_TAIL,
+        task_defaults: TaskOptions::default(),
+        bell: |_| (),
+        scheduler: taskq_core::Config::default(),
+    }
+}
+
+#[test]
+fn one_that_serves_before_its_host_knows_that_it_is_born_ends_when_it_is_killed() {
+    let dir = std::env::temp_dir().join(format!("taskq-unborn-{}", process::own_pid()));
+    std::fs::create_dir(&dir).expect("a directory");
+    let mut nursery = Nursery::start(&config(&dir)).expect("a nursery");
+    // It says that it is up, which is not heard.
+    wait_for(nursery.ends.control.as_fd(), DEADLINE);
+    nursery.kill();
+    let deadline = Instant::now() + DEADLINE;
+    let is_gone = |news: &News| matches!(news, News::Gone(_));
+    while !nursery.attend().iter().any(is_gone) {
+        assert!(Instant::now() < deadline, "it lives on");
+        let last = nursery.pidfds().last().expect("the kernel has them");
+        wait_for(last, DEADLINE);
+    }
+    nursery.bury();
+    drop(nursery);
+    std::fs::remove_dir(&dir).expect("it is empty");
+}
