@@ -123,9 +123,18 @@ tq_check_packages <- function(x, call) {
   tq_input_error("packages", x, "a character vector of package names", call)
 }
 
+# list(values, auto): the objects, and whether what functions use is to be sent, too.
 tq_check_globals <- function(x, call) {
-  if (is.list(x) && tq_has_names(x)) return(as.list(x))
-  tq_input_error("globals", x, "a list in which each object has a name of its own, e.g. `list(f = f)`", call)
+  values <- if (identical(x, "auto")) list("auto") else x
+  is_auto <- FALSE
+  if (is.list(values)) {
+    unnamed <- which(!nzchar(names(values) %||% character(length(values))))
+    is_auto <- length(unnamed) == 1L && identical(values[[unnamed]], "auto")
+    if (is_auto) values <- values[-unnamed]
+    if (tq_has_names(values)) return(list(values = as.list(values), auto = is_auto))
+  }
+  remedy <- "\"auto\", or a list in which each object has a name of its own, e.g. `list(f = f)`"
+  tq_input_error("globals", x, remedy, call)
 }
 
 tq_check_env <- function(x, call) {

@@ -135,7 +135,8 @@ tq_missing_hint <- function(message) {
     if (isTRUE(known$is_certain)) {
       return(sprintf("`%s` is %s, which is of no use in another process: %s", name, known$what, known$hint))
     }
-    return(sprintf("`%s` exists only in the host session: send it in `args` or `globals`", name))
+    return(sprintf("`%s` exists only in the host session: send it in `args` or `globals`, or give `globals = \"auto\"`",
+      name))
   }
   package <- tq_attached_home(name)
   if (!is.null(package)) {

@@ -97,7 +97,7 @@ tq_inline_one <- function(inline, handle, task) {
   }))
   ended <- tq_guarded(evaluator, {
     tq_capture_start(output, undo)
-    tq_inline_enter(inline, task, function() sent$call, undo)
+    tq_inline_enter(inline, task, function() if (is.list(sent$fun)) sent$fun else sent$call, undo)
     clock <- proc.time()
     # A session would be killed; here R itself has to notice.
     if (is.finite(task$timeout)) setTimeLimit(elapsed = max(task$timeout / 1000, 1e-3), transient = TRUE)

@@ -3,12 +3,14 @@
 # What the sessions are made from.
 tq_session_options <- function(name, preload, init, packages, globals, env, libpath, wd, threads,
                                seed, nice, call) {
-  list(
+  globals <- tq_check_globals(globals, call)
+  options <- list(
     name = tq_check_name(name, call),
     preload = tq_check_function(preload, "preload", call, null = TRUE),
     init = tq_check_function(init, "init", call, null = TRUE),
     packages = tq_check_packages(packages, call),
-    globals = tq_check_globals(globals, call),
+    globals = globals$values,
+    auto = if (globals$auto) names(globals$values) %||% character(),
     env = tq_check_env(env, call),
     libpath = tq_check_libpath(libpath, call),
     wd = tq_check_wd(wd, call),
@@ -16,6 +18,10 @@ tq_session_options <- function(name, preload, init, packages, globals, env, libp
     seed = tq_check_seed(seed, call),
     nice = tq_check_nice(nice, call)
   )
+  if (globals$auto) {
+    for (fun in options[c("preload", "init")]) options <- tq_add_globals(options, fun, options$auto)
+  }
+  options
 }
 
 # What the scheduler is told.
@@ -55,7 +61,9 @@ tq_open <- function(private, session, limits, call) {
   tq_warn_in_server(call)
   private$name <- session$name
   private$session <- tq_session
+  private$auto <- session$auto
   private$handle <- tq_checked(rs_queue_open(config), call)
+  private$plain <- if (is.null(session$auto)) private$handle
 }
 
 # A queue for each visitor is hardly ever meant.

@@ -19,7 +19,7 @@ tq_map <- function(private, x, fun, args, names, on_error, progress, chunk, call
   if (!is.null(private$inline)) tq_inline_start(private$inline, call)
 
   token <- paste0(Sys.getpid(), tempfile(""))
-  map <- .External(C_tq_map_begin, handle, x, c(portable, list(args = args)), token, keep, chunk)
+  map <- .External(C_tq_map_begin, handle, x, c(portable, list(args = args), tq_far(private, fun, NULL)), token, keep, chunk)
   if (is.list(map)) tq_push_refused(handle, map, call)
   # What elements have written and signalled, until it is passed on.
   notes <- new.env(parent = emptyenv())

@@ -11,7 +11,7 @@ tq_push_many <- function(private, fun, args_list, ids, options, replace, call) {
   handle <- tq_handle(private, call)
   if (!is.null(private$inline)) tq_inline_start(private$inline, call)
 
-  beside <- options$far
+  beside <- tq_far(private, fun, options)
   beside$name <- tq_name_of_function(portable$fun, call)
   beside$captured <- portable$captured
   calls <- tq_many_calls(args_list, beside)

@@ -25,7 +25,7 @@ tq_task <- function(private, fun, args, id, options, call) {
   name <- tq_name_of_function(portable$fun, call)
   if (!is.null(name)) rest$name <- name
   if (!is.null(portable$captured)) rest$captured <- portable$captured
-  if (!is.null(options)) rest <- c(rest, options$far)
+  rest <- c(rest, tq_far(private, fun, options))
   list(id = id, fun = portable$fun, rest = rest, near = options$near, block = !identical(options$block, FALSE))
 }
 

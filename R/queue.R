@@ -9,20 +9,21 @@
 #'
 #' @details
 #' # What a task sees
-#' A function sees its arguments, `globals`, `pkg::name`, and the variables that it uses of the frames in which it was
-#' made, those of functions and of `local()`, with the values that they have at the push. So closures work
-#' as with [lapply()]: function factories, `Vectorize()`, `ecdf()`, `purrr::safely()`. Of the rest of these frames nothing
-#' travels. What lies beyond them is that of the worker: its global environment, or the package in which the function
-#' was made. A function of a package and a crate (`carrier::crate()`) go as they are.
+#' A function sees its arguments, `globals`, `pkg::name`, and the variables that it uses of the frames in which it
+#' was made, those of functions and of `local()`, with the values that they have at the push. So closures work as
+#' with [lapply()]: function factories, `Vectorize()`, `ecdf()`, `purrr::safely()`. Of the rest of these frames
+#' nothing travels. What lies beyond them is that of the worker: its global environment, or the package in which
+#' the function was made. A function of a package and a crate (`carrier::crate()`) go as they are.
 #'
-#' What is used is found by a walk of the code. Not seen is a variable whose name stands in a string (`get("x")`), a method
-#' of an S3 generic in a frame, and what is reached by an environment that the code asks for (`parent.frame()`). A variable
-#' that has no value, because it is an argument that is missing or fails, is an error where it is used.
+#' What is used is found by a walk of the code. Not seen is a variable whose name stands in a string (`get("x")`),
+#' a method of an S3 generic in a frame, and what is reached by an environment that the code asks for
+#' (`parent.frame()`). A variable that has no value, because it is an argument that is missing or fails, is an
+#' error where it is used.
 #'
 #' The call of the function is that of `do.call(fun, args)`, called from the global environment: `match.call()` and
-#' `substitute()` find the values of the arguments, so that [update()] and [step()] work on a model that came back from
-#' `q$push(lm, list(mpg ~ wt, data = d))`. A function of a package that is named in the call of `push()` is called by that name,
-#' `stats::lm(...)`. Source references are left out.
+#' `substitute()` find the values of the arguments, so that [update()] and [step()] work on a model that came back
+#' from `q$push(lm, list(mpg ~ wt, data = d))`. A function of a package that is named in the call of `push()` is
+#' called by that name, `stats::lm(...)`. Source references are left out.
 #'
 #' # A result
 #' A list of class `taskq_result` with these fields, always all of them:
@@ -100,8 +101,11 @@ task_q <- R6Class("task_q",
     #' @param init A function without arguments that is run in every worker before its first task,
     #'   also in one that replaces another. Or `NULL`.
     #' @param packages Names of packages that are attached in every worker, a character vector.
-    #' @param globals A named list of objects that are put in the global environment of every
-    #'   worker.
+    #' @param globals A named list of objects that are put in the global environment of every worker. With
+    #'   `"auto"`, or `"auto"` as an element without a name, each task is also sent what its function uses of the
+    #'   global environment of this session, and what that uses, with the values that they have at the push, and the
+    #'   packages that are attached here and used are attached for it; so for `preload` and `init`. Names in strings
+    #'   are not seen. Objects that are given by name stay as given.
     #' @param env Environment variables of the workers, a named character vector.
     #' @param libpath Library paths of the workers, a character vector; default those of this
     #'   session.
@@ -190,7 +194,7 @@ task_q <- R6Class("task_q",
     #'   them does not, this task is not run: its result has status "skipped".
     #' @param isolate Whether the task gets a fresh session of its own, which ends with it. Default
     #'   `NULL`: that of the queue.
-    #' @param packages,globals As those of `new()`, for this task only.
+    #' @param packages,globals As those of `new()`, for this task only, and besides those.
     #' @param tag A string by which tasks are found together, see `cancel()`, and in a `fair` queue take
     #'   turns with others; or `NULL`.
     #' @param seed A whole number, or a `.Random.seed` of kind "L'Ecuyer-CMRG" (see
@@ -222,7 +226,7 @@ task_q <- R6Class("task_q",
       # Nearly all calls have a function, and perhaps arguments. What is not plain about these, or wrong, is
       # not for the native call.
       if (!missing(fun) && (nargs() == 1L || nargs() == 2L && !missing(args))) {
-        plain <- .External(C_tq_push_plain, private$handle, fun, args)
+        plain <- .External(C_tq_push_plain, private$plain, fun, args)
         if (!is.null(plain)) return(invisible(plain))
       }
       call <- sys.call()
@@ -732,6 +736,8 @@ task_q <- R6Class("task_q",
     session = NULL,  # marks the R session that the handle belongs to
     name = NULL,
     desk = NULL,     # the promises that are pending, see promise.R
+    plain = NULL,    # the same, where a task may need nothing but its function and arguments
+    auto = NULL,     # with `globals = "auto"`: the names of the objects that are given besides
     inline = NULL    # what inline.R keeps of a queue without workers
   )
 )

@@ -4,6 +4,7 @@
 # | ------- | --------------------------------- | ---------------------------------------------- |
 # | `near`  | numbers, after, tag, replace      | the scheduler; an NA is the queue's default    |
 # | `far`   | packages, globals, seed           | the worker, beside the arguments               |
+# | `auto`  | TRUE or FALSE                     | push() itself: `globals` with "auto"           |
 # | `block` | TRUE or FALSE                     | push() itself, when the queue is full          |
 #
 # `may_exceed`: one that may wait for room (`block`) waits for it in the queue.
@@ -12,7 +13,8 @@ tq_task_options <- function(timeout, tries, retry_on, backoff, priority, after, 
                             globals, tag, seed, block, replace, call, may_exceed = FALSE) {
   block <- tq_check_flag(block, "block", call)
   packages <- tq_check_packages(packages, call)
-  globals <- tq_check_globals(globals, call)
+  checked <- tq_check_globals(globals, call)
+  globals <- checked$values
   seed <- tq_check_seed(seed, call, vector = TRUE)
   far <- list()
   if (length(packages)) far$packages <- packages
@@ -34,6 +36,7 @@ tq_task_options <- function(timeout, tries, retry_on, backoff, priority, after, 
       tq_check_label(replace, "replace", call)
     ),
     far = far,
+    auto = checked$auto,
     block = block
   )
 }

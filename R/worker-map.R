@@ -15,13 +15,17 @@
 # The outcome's value: `values` (packed, of the elements from the first on), `failures` (list(place, error,
 # trace) of those that failed, counted from 0), `done` (elements), `all_ms`, `last_ms` (times).
 
-# What is left when the batch fails or is interrupted stands in `evaluator$batch`. `work`: list(fun, captured, args).
+# What is left when the batch fails or is interrupted stands in `evaluator$batch`. `work`: list(fun, captured, args, globals, packages).
 tq_evaluate_batch <- function(evaluator, work, batch) {
   state <- new.env(parent = emptyenv())
   state$first <- batch$first
   state$values <- vector("list", length(batch$x))
   state$at <- numeric(4L)  # place, when it began, how long the last element took, whether elements are counted
   state$failures <- list()
+  if (length(work$globals) || length(work$packages)) {
+    evaluator$prepare(work)
+    evaluator$phase <- "run"
+  }
   frame <- tq_batch_frame(work, batch$x)
   renew <- tq_batch_random(batch$whole, state)
   on.exit(tq_random$element <- NULL)

@@ -75,8 +75,10 @@ test_that("args is a list", {
 })
 
 test_that("globals and env have names", {
-  expect_identical(tq_check_globals(list(a = 1), NULL), list(a = 1))
-  expect_identical(tq_check_globals(list(), NULL), list())
+  expect_identical(tq_check_globals(list(a = 1), NULL), list(values = list(a = 1), auto = FALSE))
+  expect_identical(tq_check_globals(list(), NULL), list(values = list(), auto = FALSE))
+  expect_identical(tq_check_globals("auto", NULL), list(values = list(), auto = TRUE))
+  expect_identical(tq_check_globals(list("auto", a = 1), NULL)[["auto"]], TRUE)
   bad <- list(list(1), list(a = 1, 2), list(a = 1, a = 2), c(a = 1), NULL, sum) # nolint: duplicate_argument_linter.
   for (x in bad) {
     expect_input_error(tq_check_globals(x, NULL), "globals")

@@ -1,0 +1,74 @@
+# `globals = "auto"`: what a function uses of the global environment is sent with it, and what that uses; and packages
+# that are attached here and used are attached there. The code is walked as for what is captured (src/capture.c).
+
+# What a task has for the worker beside its arguments, see R/task-options.R.
+tq_far <- function(private, fun, options) {
+  if (is.null(private$auto) && !isTRUE(options$auto)) return(options$far)
+  tq_add_globals(options$far, fun, private$auto)
+}
+
+# `far`: a list with `globals` and `packages`, of which either may be absent. `given`: names of objects that need not be
+# looked for. What is in `far` already stays.
+tq_add_globals <- function(far, fun, given) {
+  if (is.null(fun)) return(far)
+  found <- tq_used_globals(fun, c(given, names(far$globals)))
+  globals <- c(found$globals, far$globals)
+  packages <- union(found$packages, far$packages)
+  if (length(globals)) far$globals <- globals
+  if (length(packages)) far$packages <- packages
+  far
+}
+
+tq_used_globals <- function(fun, given) {
+  globals <- list()
+  packages <- character()
+  seen <- list()
+  todo <- list(fun)
+  while (length(todo)) {
+    code <- todo[[1L]]
+    todo <- todo[-1L]
+    if (any(vapply(seen, identical, NA, code))) next
+    seen <- c(seen, code)
+    chain <- tq_frames_from(environment(code))
+    end <- if (length(chain)) parent.env(chain[[length(chain)]]) else environment(code)
+    if (!identical(end, globalenv())) next
+    uses <- .External(C_tq_uses, code)
+    for (i in seq_along(uses[[1L]])) {
+      name <- uses[[1L]][[i]]
+      if (name %in% c(given, names(globals), "...", ".Random.seed")) next
+      found <- tq_find_used(name, if (uses[[2L]][[i]] == 2L) "function" else "any", chain)
+      if (is.character(found$package)) packages <- union(packages, found$package)
+      if (found$is_global) globals[name] <- list(tq_portable_value(found$value))
+      todo <- c(todo, tq_functions_of(found$value))
+    }
+  }
+  list(globals = globals, packages = packages)
+}
+
+# The packages that every session has.
+tq_default_packages <- c("base", "methods", "datasets", "utils", "grDevices", "graphics", "stats")
+
+# Where the variable is that a function finds: list(value, is_global, package).
+tq_find_used <- function(name, mode, chain) {
+  is_in <- function(env) exists(name, envir = env, mode = mode, inherits = FALSE)
+  value_in <- function(env) tq_try(get(name, envir = env, mode = mode, inherits = FALSE))
+  for (frame in chain) {
+    # A promise may fail, and is forced by what captures it.
+    if (isTRUE(tq_try(is_in(frame)))) return(list(value = value_in(frame), is_global = FALSE))
+  }
+  for (place in search()) {
+    env <- as.environment(place)
+    if (!is_in(env)) next
+    if (!startsWith(place, "package:")) return(list(value = value_in(env), is_global = place != "Autoloads"))
+    package <- sub("^package:", "", place)
+    return(list(is_global = FALSE, package = if (!package %in% tq_default_packages) package))
+  }
+  list(is_global = FALSE)
+}
+
+tq_portable_value <- function(value) if (is.function(value)) tq_portable_function(value) else value
+
+tq_functions_of <- function(value) {
+  if (is.function(value)) return(list(value))
+  if (is.list(value)) Filter(is.function, unclass(value)) else list()
+}
