@@ -86,7 +86,15 @@ tq_check_id <- function(x, call) {
   if (nchar(x, "bytes") > tq_limits$max_id_bytes) {
     tq_input_error("id", x, sprintf("a string of at most %d bytes", tq_limits$max_id_bytes), call)
   }
-  enc2utf8(x)
+  tq_check_text(x, "id", call)
+}
+
+# Names travel in UTF-8. What is no text, in whatever encoding it is said to be, names nothing.
+tq_check_text <- function(x, arg, call) {
+  is_text <- validEnc(x) & Encoding(x) != "bytes"
+  if (all(is_text)) return(enc2utf8(x))
+  hint <- "if you know its encoding, convert it with `iconv()`, or set `Encoding()`"
+  tq_input_error(arg, x[!is_text][1L], "valid text", call, hint)
 }
 
 tq_check_args <- function(x, call) {
@@ -114,7 +122,8 @@ tq_function_hint <- function(x) {
 }
 
 tq_check_name <- function(x, call) {
-  if (is.null(x) || tq_is_string(x)) return(x)
+  if (is.null(x)) return(NULL)
+  if (tq_is_string(x)) return(tq_check_text(x, "name", call))
   tq_input_error("name", x, "one non-empty string, or NULL", call)
 }
 
@@ -163,7 +172,7 @@ tq_check_queue <- function(x, call) {
 
 tq_check_label <- function(x, arg, call) {
   if (is.null(x)) return(NULL)
-  if (tq_is_string(x)) return(enc2utf8(x))
+  if (tq_is_string(x)) return(tq_check_text(x, arg, call))
   tq_input_error(arg, x, "one non-empty string, or NULL", call)
 }
 

@@ -30,6 +30,15 @@ tq_bullets <- function(body, width = Inf) {
   unlist(Map(bullet, body, names(body)), use.names = FALSE)
 }
 
+# In UTF-8. Bytes that are no text, in whatever encoding they are said to be, become their numbers: "caf<e9>".
+tq_text <- function(x) {
+  Encoding(x)[Encoding(x) == "bytes"] <- "UTF-8"
+  x <- enc2utf8(x)
+  is_broken <- !validUTF8(x) & !is.na(x)
+  if (any(is_broken)) x[is_broken] <- iconv(x[is_broken], "UTF-8", "UTF-8", sub = "byte")
+  x
+}
+
 # ---- names and values ----
 
 # The name of a task.
@@ -76,7 +85,7 @@ tq_tail <- function(text, lines = tq_limits$stderr_tail_lines) {
 tq_message_of <- function(cnd) {
   text <- tryCatch(conditionMessage(cnd), error = function(e) NULL)
   if (is.character(text) && length(text) >= 1L && !is.na(text[1L]) && any(nzchar(text))) {
-    tq_shorten(paste(text, collapse = "\n"), tq_limits$max_message_chars)
+    tq_shorten(paste(tq_text(text), collapse = "\n"), tq_limits$max_message_chars)
   } else {
     "(the error has no message)"
   }

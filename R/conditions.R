@@ -166,7 +166,8 @@ tq_promised_error <- function(id, call) {
 
 # ---- a pool that cannot start ----
 
-# `failure`: list(phase, message, stderr, exit_code, signal) of the native side.
+# `failure`: list(cause, phase, message, stderr, exit_code, signal) of the native side; `cause` is a word of StartCause
+# (taskq-engine/src/error.rs).
 tq_start_error <- function(failure, call = NULL) {
   phase <- failure$phase %||% "start"
   stderr <- failure$stderr %||% ""
@@ -176,17 +177,15 @@ tq_start_error <- function(failure, call = NULL) {
   has_said_why <- phase %in% c("packages", "globals", "preload", "init") && !isTRUE(failure$signal > 0)
   ended <- if (!has_said_why) tq_exit_text(failure$exit_code, failure$signal)
   why <- paste(c(failure$message, ended), collapse = ": ")
-  remedy <- if (startsWith(why, "a fault in taskq")) {
-    "a new queue may work"
-  } else if (startsWith(why, "cannot start a session")) {
-    "processes or memory are short: make a queue with fewer workers"
-  } else {
-    switch(phase,
+  remedy <- switch(failure$cause %||% "startup",
+    fault = "a new queue may work",
+    "no-process" = "processes or memory are short: make a queue with fewer workers",
+    startup = switch(phase,
       packages = "install what is missing, or name its library in `libpath`; then make a new queue",
       globals = , preload = , init = sprintf("mend `%s` and make a new queue: this one has failed for good", phase),
       "look at `preload`, `init`, .Rprofile and .Renviron; then make a new queue"
     )
-  }
+  )
   tail <- tq_tail(stderr)
   body <- c(if (nzchar(why)) c(x = why), i = remedy)
   if (nzchar(tail)) body <- c(body, structure(paste0("stderr:\n", tail), names = ""))
@@ -252,7 +251,7 @@ tq_crash_error <- function(task) {
     how <- paste0(how, ", the machine was out of memory")
     "run fewer workers at once, or give each less to do; see also `share()` and `max_memory`"
   } else if (isTRUE(task$exit_code >= 0)) {
-    "a task ends by returning: `quit()` ends its session"
+    "a task ends by returning: `quit()` or a library has ended its session"
   }
   worker <- if (is.na(task$worker)) "" else sprintf(" (pid %d)", task$worker)
   message <- sprintf("%s crashed its worker%s: %s", tq_subject(task), worker, how)

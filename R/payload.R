@@ -79,3 +79,6 @@ tq_head_of_call <- function(request) {
   is_exported <- name[[1L]] == "base" || name[[2L]] %in% getNamespaceExports(namespace)
   as.call(lapply(c(if (is_exported) "::" else ":::", name), as.name))
 }
+
+# Called natively, for bytes that were written in another locale.
+tq_read_quietly <- function(payload) suppressWarnings(.External(C_tq_read, payload))

@@ -55,6 +55,7 @@ tq_open <- function(private, session, limits, call) {
     wd = session$wd,
     command = tq_session_command("nursery_main", tq_stem_title),
     late_variables = names(session$thread_env),
+    is_latin1 = as.double(tq_is_latin1(session$env)),
     startup_files = tq_startup_files(session$wd, session$env),
     tempdir = tempdir()
   ))
@@ -72,6 +73,13 @@ tq_warn_in_server <- function(call) {
   message <- "this queue is made inside `server`: each visitor gets sessions of their own, which end with the queue"
   hint <- "make it outside, before `shinyApp()`: it is shared by all visitors then, and outlives them"
   tq_warn("server", message, call, body = c(i = hint))
+}
+
+# Whether the sessions write Latin-1: their locale is that of the host, if `env` says nothing else.
+tq_is_latin1 <- function(env) {
+  value <- function(name) if (name %in% names(env)) env[[name]] else Sys.getenv(name)
+  locale <- Filter(nzchar, vapply(c("LC_ALL", "LC_CTYPE", "LANG"), value, ""))
+  length(locale) > 0L && "ISO8859-1" %in% utils::localeToCharset(locale[[1L]])[1L]
 }
 
 # What a worker needs before its first task. What the user's objects need to be read (library

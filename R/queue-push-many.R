@@ -74,7 +74,7 @@ tq_check_ids <- function(x, count, call) {
     remedy <- paste0(tq_number_of(count, "non-empty string"), ", one for each task, or NULL")
     tq_input_error("ids", x, remedy, call, hint)
   }
-  enc2utf8(x)
+  tq_check_text(x, "ids", call)
 }
 
 tq_check_keys <- function(x, count, call) {
@@ -84,5 +84,5 @@ tq_check_keys <- function(x, count, call) {
     remedy <- paste0(tq_number_of(count, "different string"), ", one for each task, or NULL")
     tq_input_error("replace", x, remedy, call)
   }
-  enc2utf8(x)
+  tq_check_text(x, "replace", call)
 }

@@ -112,7 +112,7 @@ tq_find <- function(handle, ids, call, arg = "ids") {
   if (!is.character(ids) || anyNA(ids)) {
     tq_input_error(arg, ids, "a character vector of ids, as `push()` returns them", call)
   }
-  tq_checked(rs_queue_find(handle, enc2utf8(ids)), call)
+  tq_checked(rs_queue_find(handle, tq_check_text(ids, arg, call)), call)
 }
 
 tq_find_one <- function(handle, id, call) {

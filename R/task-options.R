@@ -67,6 +67,6 @@ tq_check_priority <- function(x, call) {
 
 tq_check_after <- function(x, call) {
   if (is.null(x)) return(character())
-  if (is.character(x) && !anyNA(x)) return(enc2utf8(x))
+  if (is.character(x) && !anyNA(x)) return(tq_check_text(x, "after", call))
   tq_input_error("after", x, "a character vector of ids of tasks in the queue, or NULL", call)
 }

@@ -62,6 +62,7 @@ tq_call_text <- function(call) {
     trimws(deparse(tq_slim_call(call), width.cutoff = 500L, nlines = 2L)),
     error = function(cnd) "<call>"
   )
+  text <- tq_text(text)
   tq_shorten(if (length(text) > 1L) paste(text[1L], "...") else text, tq_limits$max_call_chars)
 }
 

@@ -160,6 +160,10 @@ tq_session_run <- function(init, seed, home = NULL) {
 tq_serve_tasks <- function(home) {
   evaluator <- tq_evaluator()
   go_home <- function(changed) tq_go_home(home, changed)
+  # Nothing else leaves this in the midst of a task.
+  on.exit(if (evaluator$phase != "idle") {
+    cat("taskq: the task has jumped to the top level of R, as invokeRestart(\"abort\") does\n", file = stderr())
+  })
   suspendInterrupts(repeat {
     outcome <- tq_guarded(evaluator, tq_serve_until_failure(evaluator, go_home))
     if (is.null(outcome)) break
@@ -189,8 +193,18 @@ tq_reply_failure <- function(evaluator, outcome) {
     .External(C_tq_reply, verdict, outcome),
     error = function(cnd) {
       plain <- simpleError(tq_message_of(outcome$error))
-      .External(C_tq_reply, verdict, list(error = plain, phase = outcome$phase))
+      tryCatch(
+        .External(C_tq_reply, verdict, list(error = plain, phase = outcome$phase)),
+        error = function(cnd) tq_leave_unheard(outcome$error, cnd)
+      )
     }
   )
   evaluator$finished()
+}
+
+# Nothing can be told any more but on standard error.
+tq_leave_unheard <- function(error, problem) {
+  cat(tq_error_line(error), "\ntaskq: the session ends, because this cannot be told to the queue: ",
+    tq_message_of(problem), "\n", file = stderr(), sep = "")
+  quit("no", status = 1L, runLast = FALSE)
 }

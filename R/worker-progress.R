@@ -38,6 +38,5 @@ tq_check_progress_message <- function(x, call) {
   if (!is.character(x) || length(x) != 1L || is.na(x)) {
     tq_input_error("message", x, "one string, or NULL", call)
   }
-  x <- enc2utf8(as.character(x))
-  if (validUTF8(x)) x else iconv(x, "UTF-8", "UTF-8", sub = "byte")
+  tq_text(as.character(x))
 }

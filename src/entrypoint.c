@@ -39,6 +39,7 @@ static const R_ExternalMethodDef external[] = {
   {"C_tq_batch_clock", (DL_FUNC) &tq_r_batch_clock, 0},
   {"C_tq_batch_pack", (DL_FUNC) &tq_r_batch_pack, 2},
   {"C_tq_evaluate", (DL_FUNC) &tq_r_evaluate, 2},
+  {"C_tq_read", (DL_FUNC) &tq_r_read, 1},
   {"C_tq_serve", (DL_FUNC) &tq_r_serve, 2},
   {"C_tq_reply", (DL_FUNC) &tq_r_reply, 2},
   {"C_tq_disarm", (DL_FUNC) &tq_r_disarm, 0},

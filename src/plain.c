@@ -56,6 +56,13 @@ void tq_plain_begin(void) {
   header.length -= sizeof(int);
 }
 
+/* Behind the format and three numbers of versions stands the name of the encoding. */
+int tq_is_of_this_encoding(const char *bytes, size_t length) {
+  const size_t before = 2 + 3 * sizeof(int);
+  if (header.length <= before || length < header.length) return 1;
+  return memcmp(bytes + before, header.bytes + before, header.length - before) == 0;
+}
+
 static int put_int(struct out *out, int value) { return put(out, &value, sizeof value); }
 
 static int is_ascii(const char *text, size_t length) {

@@ -65,6 +65,8 @@ void NORET tq_no_memory(void);
 int tq_write_plain(void *buffer, SEXP x);
 /* The object that has these bytes; NULL when it is not plain. */
 SEXP tq_read_plain(const char *bytes, size_t length);
+/* Whether these bytes of an object were written where strings are encoded as they are here. */
+int tq_is_of_this_encoding(const char *bytes, size_t length);
 /* Learns how this R begins its bytes; once. Nothing is plain before. */
 void tq_plain_begin(void);
 
@@ -163,6 +165,7 @@ SEXP tq_r_share(SEXP args);
 SEXP tq_r_is_shared(SEXP args);
 SEXP tq_r_segments(SEXP args);
 SEXP tq_r_serve(SEXP args);
+SEXP tq_r_read(SEXP args);
 SEXP tq_r_reply(SEXP args);
 SEXP tq_r_disarm(SEXP args);
 SEXP tq_r_inline_next(SEXP args);

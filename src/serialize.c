@@ -151,9 +151,45 @@ static SEXP read_with_r(const void *payload) {
   return R_Unserialize(&stream);
 }
 
+/* R tells by warnings what it thinks of strings from a session in another locale, which it has converted as far as they are valid there. To
+ * whoever reads a result, or runs a task, that says nothing. */
+static int is_read_quietly = 0;
+
+static int is_of_this_encoding(const void *payload) {
+  struct tq_bytes from;
+  if (!tq_payload_bytes(payload, &from)) Rf_error("out of memory while reading a serialized object");
+  return tq_is_of_this_encoding(from.bytes, from.length);
+}
+
+static SEXP read_quietly(const void *payload) {
+  SEXP pointer = PROTECT(R_MakeExternalPtr((void *) payload, R_NilValue, R_NilValue));
+  SEXP object = tq_call_own("tq_read_quietly", pointer);
+  R_ClearExternalPtr(pointer);
+  UNPROTECT(1);
+  return object;
+}
+
 static SEXP read_any(const void *payload) {
+  if (!is_read_quietly && !is_of_this_encoding(payload)) return read_quietly(payload);
   int refers = tq_payload_segments(payload) || tq_payload_parcels(payload);
   return refers ? tq_with_handles_read(payload, read_with_r) : read_with_r(payload);
+}
+
+static SEXP read_now(void *payload) {
+  is_read_quietly = 1;
+  return read_any(payload);
+}
+
+static void reading_is_over(void *data) {
+  (void) data;
+  is_read_quietly = 0;
+}
+
+/* (payload): for tq_read_quietly() only. */
+SEXP tq_r_read(SEXP args) {
+  void *payload = R_ExternalPtrAddr(tq_argument(args, 1));
+  if (!payload) Rf_error("there is nothing to read");
+  return R_ExecWithCleanup(read_now, payload, reading_is_over, NULL);
 }
 
 SEXP tq_unserialize(const void *payload) {

@@ -50,8 +50,8 @@ test_that("G1: a million short lines, and one long one, are complete and in orde
 test_that("G1: bytes that are no text come as text, and characters are not cut", {
   q <- local_queue(1)
   odd <- list(
-    "a\\0b" = "a\ufffdb", "\\377\\376" = "\ufffd\ufffd", "caf\\351" = "caf\ufffd", "\\303\\251" = "\u00e9",
-    "\\303" = "\ufffd", "\\360\\237\\230\\200" = "\U0001f600"
+    "a\\0b" = "a<00>b", "\\377\\376" = "<ff><fe>", "caf\\351" = "caf<e9>", "\\303\\251" = "\u00e9",
+    "\\303" = "<c3>", "\\360\\237\\230\\200" = "\U0001f600"
   )
   for (bytes in names(odd)) {
     result <- run_task(q, function(bytes) system(sprintf("printf '%s'; printf '%s' >&2", bytes, bytes)), list(bytes))

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use taskq_core::id::{AttemptId, TaskId};
 use taskq_sys::threads;
@@ -35,6 +36,13 @@ pub(crate) enum Far {
 
 thread_local! {
     static FAR: RefCell<Far> = const { RefCell::new(Far::Stranger) };
+}
+
+/// Whether this process has become a session, also for those of its threads that are not R's.
+static IS_SESSION: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn is_session() -> bool {
+    IS_SESSION.load(Ordering::Relaxed)
 }
 
 /// Uses this process's role.
@@ -140,6 +148,7 @@ fn rs_session_start() -> Value {
     match Session::start(seed, hook) {
         Ok(session) => {
             with_far(|far| *far = Far::Session(Box::leak(Box::new(session))));
+            IS_SESSION.store(true, Ordering::Relaxed);
             true.into()
         }
         Err(error) => failure("start", &describe(&error)),

@@ -73,6 +73,7 @@ pub(crate) fn start_failure(reason: &StartFailure) -> Value {
     };
     let phase = reason.phase.unwrap_or(StartPhase::Boot);
     let fields = vec![
+        ("cause", reason.cause.name().into()),
         ("phase", phase.name().into()),
         ("stderr", reason.stderr.clone().into()),
         ("exit_code", Value::integers([exit_code])),

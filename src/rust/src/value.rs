@@ -58,8 +58,7 @@ impl From<String> for Text {
 /// Bytes of output.
 impl From<&[u8]> for Text {
     fn from(bytes: &[u8]) -> Text {
-        let bytes = &bytes[..bytes.len().min(Text::LIMIT)];
-        String::from_utf8_lossy(bytes).into_owned().into()
+        taskq_engine::shown(&bytes[..bytes.len().min(Text::LIMIT)]).into()
     }
 }
 
@@ -423,7 +422,7 @@ mod tests {
     #[test]
     fn a_string_is_one_that_r_can_hold() {
         assert_eq!(Text::from("a\0b".to_owned()).0, "a\u{fffd}b");
-        assert_eq!(Text::from(&b"a\xffb"[..]).0, "a\u{fffd}b");
+        assert_eq!(Text::from(&b"a\xffb"[..]).0, "a<ff>b");
         assert_eq!(Text::from("plain").0, "plain");
     }
 

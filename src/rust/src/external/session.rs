@@ -12,7 +12,7 @@ use taskq_worker::Session;
 
 use super::{border, DONE, EMPTY, ERROR, FAILED, SUCCESS};
 use crate::buffer::Buffer;
-use crate::far::{describe, with_far, Far};
+use crate::far::{describe, is_session, with_far, Far};
 
 thread_local! {
     static PROBLEM: RefCell<CString> = RefCell::default();
@@ -132,11 +132,20 @@ where
         with_far(|far| match far {
             Far::Session(session) => body(session),
             _ => {
-                note_problem("this process is no session of a queue");
+                note_problem(no_session());
                 fault
             }
         })
     })
+}
+
+/// Libraries that call R from threads of their own, as Java's does in `System.exit()`, have it jump there.
+fn no_session() -> &'static str {
+    if is_session() {
+        "R runs on a thread that is not its own; a library has called it there"
+    } else {
+        "this process is no session of a queue"
+    }
 }
 
 pub(super) fn problem() -> *const c_char {

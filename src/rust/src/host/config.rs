@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use taskq_core::{Config as SchedulerConfig, TaskOptions};
-use taskq_engine::Config;
+use taskq_engine::{Charset, Config};
 
 use crate::external::bell;
 use crate::external::options::{duration, whole};
@@ -53,6 +53,11 @@ pub(super) fn read(config: Given<'_>) -> Result<Config, String> {
         setup: <&[u8]>::read(item("setup")?).unwrap_or_default().to_vec(),
         output_limit: Config::OUTPUT_LIMIT,
         stderr_tail: Config::STDERR_TAIL,
+        charset: if number("is_latin1")? == 0.0 {
+            Charset::Utf8
+        } else {
+            Charset::Latin1
+        },
         task_defaults: TaskOptions {
             timeout: duration(number("timeout")?),
             tries: whole(number("tries")?),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use taskq_core::{Config as SchedulerConfig, TaskOptions};
 
+use crate::text::Charset;
+
 /// An event loop of the R thread, by the number that its library knows it by.
 pub type EventLoop = i32;
 
@@ -29,6 +31,8 @@ pub struct Config {
     pub setup: Vec<u8>,
     /// How many bytes of a task's standard output, and of its standard error, are kept: the first and the last half of it.
     pub output_limit: usize,
+    /// In what sessions write.
+    pub charset: Charset,
     /// How many of the last bytes of standard error an error about a dead session shows.
     pub stderr_tail: usize,
     /// What a task is pushed with unless its user says otherwise.

@@ -11,9 +11,35 @@ pub enum PushError {
     Refused(#[from] SubmitError),
 }
 
+/// What kept sessions from starting, cut by what its user can do about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartCause {
+    /// What runs at their start, or what it needs.
+    #[default]
+    Startup,
+    /// The operating system makes no more processes.
+    NoProcess,
+    /// A fault in this package.
+    Fault,
+}
+
+impl StartCause {
+    /// A word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            StartCause::Startup => "startup",
+            StartCause::NoProcess => "no-process",
+            StartCause::Fault => "fault",
+        }
+    }
+}
+
 /// Why sessions cannot start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StartFailure {
+    /// What it takes to mend it.
+    pub cause: StartCause,
     /// What was being done, when the far end could still say so.
     pub phase: Option<StartPhase>,
     /// The error in words: R's, or the operating system's.

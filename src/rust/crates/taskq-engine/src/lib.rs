@@ -55,11 +55,12 @@ mod replace;
 mod session;
 mod state;
 mod stem;
+mod text;
 pub mod trace;
 mod wanted;
 
 pub use config::{Config, EventLoop};
-pub use error::{PushError, StartFailure};
+pub use error::{PushError, StartCause, StartFailure};
 pub use function::Function;
 pub use history::{Asked, Bar, BarState, Life, LifeEnd};
 pub use output::Captured;
@@ -68,3 +69,4 @@ pub use queue::{
     Stretch, TaskObjects, TaskRow, Timeline, WaitOutcome,
 };
 pub use record::{DoneTask, Ending, TaskPayload};
+pub use text::{shown, Charset};

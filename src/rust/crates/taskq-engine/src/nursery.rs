@@ -30,6 +30,7 @@ use lifecycle::{Lifecycle, NurseryIo};
 use crate::config::Config;
 use crate::output::Capture;
 use crate::stem::{self, random_token, wait_for, Likeness, Stem, END_LIMIT};
+use crate::text::shown;
 
 /// How much of a nursery's own output is kept.
 const OUTPUT_LIMIT: usize = 64 * 1024;
@@ -134,7 +135,7 @@ impl Nursery {
                 is_silent: false,
             },
             output,
-            capture: Capture::new(OUTPUT_LIMIT),
+            capture: Capture::new(OUTPUT_LIMIT, config.charset),
             token,
             dir,
             refusal: None,
@@ -245,7 +246,7 @@ impl Nursery {
     /// The last of what it wrote.
     pub(crate) fn last_words(&mut self, count: usize) -> String {
         self.read_output();
-        String::from_utf8_lossy(&self.capture.last(count)).into_owned()
+        shown(&self.capture.last(count))
     }
 
     /// Ends the process at once. Its sessions notice and end themselves; [`bury`](Nursery::bury) sees to it.

@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::text::{whole_end, whole_start, Charset};
+
 /// A bounded record of a byte stream, being written.
 #[derive(Clone, Debug)]
 pub(crate) struct Capture {
@@ -13,6 +15,7 @@ pub(crate) struct Capture {
     tail: VecDeque<u8>,
     dropped: u64,
     half: usize,
+    charset: Charset,
 }
 
 /// A record that the driver writes and others may look at.
@@ -20,9 +23,9 @@ pub(crate) struct Capture {
 pub(crate) struct SharedCapture(Arc<Mutex<Capture>>);
 
 impl SharedCapture {
-    /// An empty record that keeps at most `limit` bytes.
-    pub(crate) fn new(limit: usize) -> SharedCapture {
-        SharedCapture(Arc::new(Mutex::new(Capture::new(limit))))
+    /// An empty record of what is written in `charset`, that keeps at most `limit` bytes of UTF-8.
+    pub(crate) fn new(limit: usize, charset: Charset) -> SharedCapture {
+        SharedCapture(Arc::new(Mutex::new(Capture::new(limit, charset))))
     }
 
     /// The record; nobody holds it for longer than a copy takes.
@@ -46,18 +49,20 @@ pub struct Captured {
 }
 
 impl Capture {
-    /// An empty record that keeps at most `limit` bytes.
-    pub(crate) fn new(limit: usize) -> Capture {
+    /// An empty record of what is written in `charset`, that keeps at most `limit` bytes of UTF-8.
+    pub(crate) fn new(limit: usize, charset: Charset) -> Capture {
         Capture {
             head: Vec::new(),
             tail: VecDeque::new(),
             dropped: 0,
             half: (limit / 2).max(1),
+            charset,
         }
     }
 
     /// Adds bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
+        let bytes = &*self.charset.decode(bytes);
         let (first, rest) = bytes.split_at(bytes.len().min(self.half - self.head.len()));
         self.head.extend_from_slice(first);
         let kept = &rest[rest.len().saturating_sub(self.half)..];
@@ -71,11 +76,17 @@ impl Capture {
     /// Ends the record and begins a new one.
     pub(crate) fn take(&mut self) -> Captured {
         let mut bytes = std::mem::take(&mut self.head);
-        let dropped = std::mem::take(&mut self.dropped);
+        let mut dropped = std::mem::take(&mut self.dropped);
+        let mut tail = Vec::from(std::mem::take(&mut self.tail));
         if dropped > 0 {
+            // Nor is half of a character kept.
+            let (end, start) = (whole_end(&bytes), whole_start(&tail));
+            dropped += (bytes.len() - end + start) as u64;
+            bytes.truncate(end);
+            tail.drain(..start);
             bytes.extend_from_slice(note_of(dropped).as_bytes());
         }
-        bytes.extend(std::mem::take(&mut self.tail));
+        bytes.extend(tail);
         Captured { bytes, dropped }
     }
 
@@ -128,7 +139,7 @@ mod tests {
 
     #[test]
     fn little_output_is_kept_as_it_is() {
-        let mut capture = Capture::new(10);
+        let mut capture = Capture::new(10, Charset::Utf8);
         capture.write(b"abc");
         capture.write(b"defghij");
         assert_eq!(capture.last(4), b"ghij");
@@ -145,7 +156,7 @@ mod tests {
     #[test]
     fn of_much_output_the_middle_is_dropped_and_counted() {
         for chunk in [1, 2, 3, 7, 1000] {
-            let mut capture = Capture::new(8);
+            let mut capture = Capture::new(8, Charset::Utf8);
             let all: Vec<u8> = (0..100).collect();
             all.chunks(chunk).for_each(|part| capture.write(part));
             assert_eq!(capture.written(), 100);
@@ -155,5 +166,18 @@ mod tests {
             assert_eq!(captured.bytes[..4], all[..4]);
             assert_eq!(captured.bytes[captured.bytes.len() - 4..], all[96..]);
         }
+    }
+
+    #[test]
+    fn no_character_is_cut_in_two_where_bytes_are_dropped() {
+        let mut capture = Capture::new(8, Charset::Utf8);
+        capture.write("abcéééééééé".as_bytes());
+        let captured = capture.take();
+        let text = String::from_utf8(captured.bytes.clone()).expect("text");
+        assert!(
+            text.starts_with("abc\n") && text.ends_with("\néé"),
+            "{text}"
+        );
+        assert_eq!((captured.written(), captured.dropped), (19, 12));
     }
 }

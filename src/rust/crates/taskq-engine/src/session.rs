@@ -20,9 +20,11 @@ use taskq_wire::frame::{Decoder, Progress, Source};
 use taskq_wire::message::{Finished, FromControl, FromSession};
 use taskq_wire::packet;
 
-use crate::error::StartFailure;
+use crate::config::Config;
+use crate::error::{StartCause, StartFailure};
 use crate::link::Link;
 use crate::output::{Captured, SharedCapture};
+use crate::text::{shown, whole_start};
 
 /// So many reads of one session happen before others get their turn.
 const READS_PER_ROUND: usize = 64;
@@ -108,12 +110,14 @@ pub(crate) enum Round {
 }
 
 impl Session {
-    pub(crate) fn new(link: Arc<Link>, stdout: OwnedFd, stderr: OwnedFd, limit: usize) -> Session {
+    /// `pipes`: its standard output, its standard error.
+    pub(crate) fn new(link: Arc<Link>, pipes: (OwnedFd, OwnedFd), config: &Config) -> Session {
+        let capture = || SharedCapture::new(config.output_limit, config.charset);
         Session {
             link,
             decoder: Decoder::default(),
-            stdout: Stream::new(stdout, limit),
-            stderr: Stream::new(stderr, limit),
+            stdout: Stream::new(pipes.0, capture()),
+            stderr: Stream::new(pipes.1, capture()),
             is_up: false,
             has_refused: false,
             is_killed: false,
@@ -183,7 +187,10 @@ impl Session {
 
     /// What was written since the last task ended, and the last of standard error.
     pub(crate) fn last_words(&mut self, tail: usize) -> (Captured, Captured, Vec<u8>) {
-        let stderr_tail = self.stderr.capture.lock().last(tail);
+        let mut stderr_tail = self.stderr.capture.lock().last(tail);
+        if stderr_tail.len() == tail {
+            stderr_tail.drain(..whole_start(&stderr_tail));
+        }
         (
             self.stdout.capture.lock().take(),
             self.stderr.capture.lock().take(),
@@ -197,7 +204,7 @@ impl Session {
         self.stderr.absorb();
         let mut words = self.stdout.capture.lock().last(START_OUTPUT);
         words.extend(self.stderr.capture.lock().last(START_OUTPUT));
-        String::from_utf8_lossy(&words).into_owned()
+        shown(&words)
     }
 
     fn pump_socket(&mut self, news: &mut Vec<News>) -> io::Result<Round> {
@@ -215,6 +222,7 @@ impl Session {
                     FromSession::Failed { phase, message } => {
                         self.has_refused = true;
                         news.push(News::StartFailed(StartFailure {
+                            cause: StartCause::Startup,
                             phase: Some(phase),
                             message,
                             stderr: self.all_words(),
@@ -323,12 +331,12 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(pipe: OwnedFd, limit: usize) -> Stream {
+    fn new(pipe: OwnedFd, capture: SharedCapture) -> Stream {
         Stream {
             pipe,
             read: 0,
             fresh: Vec::new(),
-            capture: SharedCapture::new(limit),
+            capture,
             chunk: Box::default(),
         }
     }

@@ -20,7 +20,7 @@ use taskq_wire::message::{self as wire, NoFork, ToControl};
 
 use crate::clock::{now, Epoch};
 use crate::config::{Config, EventLoop};
-use crate::error::StartFailure;
+use crate::error::{StartCause, StartFailure};
 use crate::history::History;
 use crate::record::{Ending, Record, TaskPayload};
 use crate::session::FinishedTask;
@@ -323,6 +323,7 @@ impl State {
         if let Some(fault) = &self.fault {
             let message = format!("a fault in taskq itself, please report it: {fault}");
             return Some(StartFailure {
+                cause: StartCause::Fault,
                 message,
                 ..StartFailure::default()
             });

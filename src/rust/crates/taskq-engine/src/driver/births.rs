@@ -13,7 +13,7 @@ use taskq_sys::{pipe, socket};
 use taskq_wire::memory::Memory;
 
 use super::{Driver, NURSERY_CONTROL, NURSERY_OUTPUT, NURSERY_PIDFD, NURSERY_REPORT, SESSIONS};
-use crate::error::StartFailure;
+use crate::error::{StartCause, StartFailure};
 use crate::link::Link;
 use crate::nursery::{FarEnds, Nursery};
 use crate::outbox::Outbox;
@@ -186,8 +186,8 @@ impl Driver {
             return sent;
         }
         let link = Arc::new(Link::new(board, task, control));
-        let limit = self.shared.config.output_limit;
-        let session = Session::new(Arc::clone(&link), stdout, stderr, limit);
+        let config = &self.shared.config;
+        let session = Session::new(Arc::clone(&link), (stdout, stderr), config);
         let base = SESSIONS + 4 * worker.0 as usize;
         for (i, fd) in session.descriptors().into_iter().enumerate() {
             let both = Interest::READABLE | Interest::WRITABLE;
@@ -212,6 +212,7 @@ impl Driver {
 pub(super) fn no_process(errno: i32) -> StartFailure {
     let error = io::Error::from_raw_os_error(errno);
     StartFailure {
+        cause: StartCause::NoProcess,
         message: format!("cannot start a session: {error}"),
         ..StartFailure::default()
     }

@@ -8,7 +8,7 @@ use taskq_wire::message::{ProcessEnd, ToNursery};
 
 use super::births::no_process;
 use super::{now, Deadline, Driver, LOOK_AGAIN, LOOK_FOR_DEATH};
-use crate::error::StartFailure;
+use crate::error::{StartCause, StartFailure};
 use crate::nursery::Nursery;
 use crate::record::Ending;
 
@@ -68,6 +68,7 @@ impl Driver {
         let mut news = Vec::new();
         session.pump_to_the_end(&mut news);
         let failure = (!session.is_up && !session.has_refused).then(|| StartFailure {
+            cause: StartCause::Startup,
             phase: None,
             message: "a session died while it started".to_owned(),
             stderr: session.all_words(),
@@ -176,6 +177,7 @@ fn why_it_died(nursery: &mut Nursery, end: ProcessEnd, stderr_tail: usize) -> St
     let (phase, message) = nursery.refusal.take().unzip();
     let message = message.unwrap_or_else(|| "the process that starts the sessions died".to_owned());
     StartFailure {
+        cause: StartCause::Startup,
         phase: phase.flatten(),
         message,
         stderr,

@@ -29,6 +29,7 @@ fn config(dir: &Path) -> Config {
         setup: Vec::new(),
         output_limit: Config::OUTPUT_LIMIT,
         stderr_tail: Config::STDERR_TAIL,
+        charset: crate::Charset::default(),
         task_defaults: TaskOptions::default(),
         bell: |_| (),
         scheduler: taskq_core::Config::default(),

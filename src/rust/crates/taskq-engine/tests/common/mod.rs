@@ -103,6 +103,7 @@ impl Fixture {
             setup: options.setup.as_bytes().to_vec(),
             output_limit: options.output_limit,
             stderr_tail: Config::STDERR_TAIL,
+            charset: taskq_engine::Charset::default(),
             task_defaults: TaskOptions::default(),
             bell: options.bell,
             scheduler: SchedulerConfig {
