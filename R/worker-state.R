@@ -200,8 +200,10 @@ tq_definitions <- function() grep("^\\.__[CT]__", ls(globalenv(), all.names = TR
 
 # Loaded packages, with their environments.
 tq_namespaces <- function() {
-  names <- loadedNamespaces()
-  structure(lapply(names, .getNamespace), names = names)
+  registry <- tq_namespace_registry()
+  # To read an active binding would run code.
+  is_plain <- function(name) !bindingIsActive(as.name(name), registry)
+  mget(Filter(is_plain, names(registry)), envir = registry)
 }
 
 # Where R keeps them: the length of it tells whether one was loaded.
