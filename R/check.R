@@ -152,7 +152,23 @@ tq_check_env <- function(x, call) {
   if (!valid) {
     tq_input_error("env", x, "a named character vector, e.g. `c(TZ = \"UTC\")`", call)
   }
+  if ("TMPDIR" %in% names(x)) x[["TMPDIR"]] <- tq_check_tmpdir(x[["TMPDIR"]], call)
   x
+}
+
+# R itself passes over what cannot be written to. Who names a place wants it.
+tq_check_tmpdir <- function(x, call) {
+  if (dir.exists(x) && file.access(x, 2L) == 0L) return(normalizePath(x))
+  tq_input_error("env", x, "one whose `TMPDIR` is a directory that exists and can be written to", call)
+}
+
+# What R's front end, a shell script, passes on as it is, and what leaves R as it has to be to serve.
+tq_check_r_args <- function(x, call) {
+  valid <- is.character(x) && !anyNA(x) && all(grepl("^--?[A-Za-z][A-Za-z0-9-]*(=[A-Za-z0-9_.,:/+@%-]+)?$", x))
+  long <- "args|file|gui|debugger|debugger-args|interactive|version|help|arch|save|restore|verbose"
+  taken <- sprintf("^(-e|-f|-g|-d|-h|--(%s)(=.*)?)$", long)
+  if (valid && !any(grepl(taken, x))) return(as.character(x))
+  tq_input_error("r_args", x, "options of R itself, each one string without blanks, e.g. \"--max-ppsize=100000\"", call)
 }
 
 tq_check_libpath <- function(x, call) {
@@ -162,7 +178,13 @@ tq_check_libpath <- function(x, call) {
 
 tq_check_wd <- function(x, call) {
   if (tq_is_string(x) && dir.exists(x)) return(normalizePath(x))
-  tq_input_error("wd", x, "the path of a directory that exists", call)
+  remedy <- "the path of a directory that exists"
+  # The default is getwd().
+  if (!is.null(x) || !is.null(getwd())) tq_input_error("wd", x, remedy, call)
+  message <- "the working directory of this session, in which the workers were to start, does not exist any more"
+  hint <- "go to one that exists by `setwd()`, or name one by `wd`"
+  tq_throw(tq_condition("input", message, call, fields = list(arg = "wd", value = NULL, remedy = remedy),
+    body = c(i = hint)))
 }
 
 tq_check_queue <- function(x, call) {

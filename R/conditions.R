@@ -4,6 +4,7 @@
 # Thrown at the caller, with the user's call:
 #   taskq_error_input      arg, value, remedy          an argument that cannot be
 #   taskq_error_duplicate  id                          an id that is in the queue already
+#   taskq_error_starting                               a queue that was made while the R of another queue starts
 #   taskq_error_closed                                 a queue that was closed, or is not of here
 #   taskq_error_unknown    ids                         ids that no task in the queue has
 #   taskq_error_promised   id                          a task whose result belongs to a promise
@@ -148,6 +149,12 @@ tq_closed_error <- function(message, call) {
   tq_condition("closed", message, call, body = c(i = "make a new queue with `task_q$new()`"))
 }
 
+tq_starting_error <- function(call) {
+  message <- "this queue was made while R starts for the workers of another one, and takes no tasks before that is over"
+  hint <- "where a profile or a package makes a queue and uses it at once, put it into `if (!taskq::is_worker())`"
+  tq_condition("starting", message, call, body = c(i = hint))
+}
+
 tq_forked_error <- function(owner, call) {
   message <- sprintf("this queue belongs to process %d, of which this one is a fork", owner)
   tq_condition("forked", message, call, owner = owner, body = c(i = "use it in that process, or make another one here"))
@@ -252,6 +259,11 @@ tq_crash_error <- function(task) {
     "run fewer workers at once, or give each less to do; see also `share()` and `max_memory`"
   } else if (isTRUE(task$exit_code >= 0)) {
     "a task ends by returning: `quit()` or a library has ended its session"
+  } else if (length(task$signal)) {
+    switch(tq_signal_name(task$signal),
+      SIGXFSZ = "it wrote a file larger than the system lets it: see `ulimit -f`",
+      SIGXCPU = "it used more processor time than the system lets it: see `ulimit -t`"
+    )
   }
   worker <- if (is.na(task$worker)) "" else sprintf(" (pid %d)", task$worker)
   message <- sprintf("%s crashed its worker%s: %s", tq_subject(task), worker, how)

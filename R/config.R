@@ -117,8 +117,11 @@ tq_thread_env <- function(threads, max_workers) {
 # The command that starts R with one of the two entry points of worker-main.R. It has no spaces
 # and no character that R's front end, a shell script, would expand.
 # What follows --args is for the process list.
-tq_session_command <- function(entry, title) {
-  code <- sprintf("loadNamespace(\"taskq\",lib.loc=Sys.getenv(\"TASKQ_LIB\"))$%s()", entry)
-  c(file.path(R.home("bin"), "R"), "--no-echo", "--no-save", "--no-restore", "-e", code,
+tq_session_command <- function(entry, title, r_args) {
+  c(file.path(R.home("bin"), "R"), "--no-echo", "--no-save", "--no-restore", r_args, "-e", tq_entry_code(entry),
     "--args", title)
+}
+
+tq_entry_code <- function(entry) {
+  sprintf("loadNamespace(\"taskq\",lib.loc=Sys.getenv(\"TASKQ_LIB\"))$%s()", entry)
 }

@@ -51,6 +51,7 @@ tq_inline_payload <- function(payload, frame) {
 
 # As in a pool, a start that fails makes every push fail.
 tq_inline_start <- function(inline, call) {
+  if (!is.null(inline$wake)) return(inline$wake(call))
   if (!is.null(inline$failure)) tq_throw(tq_start_error(inline$failure, call))
   if (inline$started) return(invisible())
   failed <- function(phase) {
@@ -183,7 +184,8 @@ tq_inline_forget <- function(frame, names, objects) {
 # At a prompt the output is also shown, so that browser() can be used; what goes to stderr is only shown. What was
 # written stands in `output` when it is undone. A task may have closed all connections, these among them.
 tq_capture_start <- function(output, undo) {
-  paths <- c(stdout = tempfile("taskq-stdout-"), stderr = tempfile("taskq-stderr-"))
+  dir <- tempdir(check = TRUE)
+  paths <- c(stdout = tempfile("taskq-stdout-", dir), stderr = tempfile("taskq-stderr-", dir))
   depth <- sink.number()
   messages <- sink.number("message")
   undo$add(function() unlink(paths))

@@ -2,7 +2,7 @@
 
 # What the sessions are made from.
 tq_session_options <- function(name, preload, init, packages, globals, env, libpath, wd, threads,
-                               seed, nice, call) {
+                               seed, nice, r_args, call) {
   globals <- tq_check_globals(globals, call)
   options <- list(
     name = tq_check_name(name, call),
@@ -16,7 +16,8 @@ tq_session_options <- function(name, preload, init, packages, globals, env, libp
     wd = tq_check_wd(wd, call),
     threads = tq_check_threads(threads, call),
     seed = tq_check_seed(seed, call),
-    nice = tq_check_nice(nice, call)
+    nice = tq_check_nice(nice, call),
+    r_args = tq_check_r_args(r_args, call)
   )
   if (globals$auto) {
     for (fun in options[c("preload", "init")]) options <- tq_add_globals(options, fun, options$auto)
@@ -43,6 +44,11 @@ tq_queue_limits <- function(num_workers, timeout, tries, isolate, max_tasks, max
 }
 
 tq_open <- function(private, session, limits, call) {
+  open <- if (limits$max_workers > 0L && tq_is_starting()) tq_open_dormant else tq_open_now
+  open(private, session, limits, call)
+}
+
+tq_open_now <- function(private, session, limits, call) {
   session$thread_env <- tq_thread_env(session$threads, limits$max_workers)
   session$thread_env <- session$thread_env[setdiff(names(session$thread_env), names(session$env))]
   quiet <- tq_quiet_env(session$env)
@@ -53,11 +59,12 @@ tq_open <- function(private, session, limits, call) {
     setup = if (limits$max_workers == 0L) raw() else tq_setup(session),
     env = c(session_env[setdiff(names(session_env), names(session$env))], session$env),
     wd = session$wd,
-    command = tq_session_command("nursery_main", tq_stem_title),
+    command = tq_session_command("nursery_main", tq_stem_title, session$r_args),
     late_variables = names(session$thread_env),
     is_latin1 = as.double(tq_is_latin1(session$env)),
     startup_files = tq_startup_files(session$wd, session$env),
-    tempdir = tempdir()
+    tempdir = tempdir(check = TRUE),
+    tmpdir = if ("TMPDIR" %in% names(session$env)) session$env[["TMPDIR"]] else ""
   ))
   tq_warn_in_server(call)
   private$name <- session$name
@@ -101,7 +108,7 @@ tq_setup <- function(session) {
     quiet = session$quiet,
     nice = session$nice,
     title = tq_title(session$name),
-    command = tq_session_command("session_main", tq_title(session$name)),
+    command = tq_session_command("session_main", tq_title(session$name), session$r_args),
     objects = serialize(objects, NULL, xdr = FALSE)
   )
   serialize(setup, NULL, xdr = FALSE)
@@ -109,6 +116,7 @@ tq_setup <- function(session) {
 
 tq_close <- function(private, grace, call) {
   grace_ms <- tq_check_duration(grace, "grace", call)
+  if (tq_is_dormant(private)) private$inline$end(call)
   handle <- tq_handle(private, call)
   tq_checked(rs_queue_close(handle, grace_ms), call)
   gone <- tq_checked(.External(C_tq_wait_closed, handle, grace_ms + tq_limits$kill_wait_ms), call)
@@ -116,6 +124,7 @@ tq_close <- function(private, grace, call) {
 }
 
 tq_kill <- function(private, call) {
+  if (tq_is_dormant(private)) private$inline$end(call)
   handle <- tq_handle(private, call)
   tq_checked(rs_queue_kill(handle), call)
   gone <- tq_checked(.External(C_tq_wait_closed, handle, tq_limits$kill_wait_ms), call)
@@ -124,6 +133,9 @@ tq_kill <- function(private, call) {
 
 # The native queue of this object. A queue that was saved and restored has none.
 tq_handle <- function(private, call) {
-  if (identical(private$session, tq_session)) return(private$handle)
+  if (identical(private$session, tq_session)) {
+    if (!is.null(private$inline)) tq_wake(private, call)
+    return(private$handle)
+  }
   tq_throw(tq_closed_error("this queue belongs to another R session: it cannot be saved, restored or sent", call))
 }

@@ -106,7 +106,9 @@ task_q <- R6Class("task_q",
     #'   global environment of this session, and what that uses, with the values that they have at the push, and the
     #'   packages that are attached here and used are attached for it; so for `preload` and `init`. Names in strings
     #'   are not seen. Objects that are given by name stay as given.
-    #' @param env Environment variables of the workers, a named character vector.
+    #' @param env Environment variables of the workers, a named character vector. `TMPDIR` says where they have their
+    #'   temporary files, a directory that exists: each worker has one of its own below it, which is its `TMPDIR`, and
+    #'   which goes with the queue.
     #' @param libpath Library paths of the workers, a character vector; default those of this
     #'   session.
     #' @param wd Working directory of the workers; default that of this session.
@@ -137,6 +139,8 @@ task_q <- R6Class("task_q",
     #'   on, with all that it starts: a whole number from 0 to 19 that is added to the niceness, as by the command
     #'   `nice`; default 0. Where Linux shares the processors out among terminal sessions ("autogroups"), each worker is
     #'   one, and steps back among these, too. An inline queue, which has no sessions, passes it over.
+    #' @param r_args Further options of the R that the workers come from, a character vector without blanks, e.g.
+    #'   `"--max-ppsize=100000"` or `"--no-environ"`; see [Startup] and `R --help`. An inline queue passes them over.
     #' @return A new `task_q`. A `preload`, `init` or start of a worker that fails makes the next
     #'   `push()`, `poll()` or `pop()` throw `taskq_error_start` (fields `phase`, `stderr`,
     #'   `exit_code`, `signal`). Warns with a `taskq_warning_server` inside `server` of a Shiny app: a queue
@@ -160,11 +164,11 @@ task_q <- R6Class("task_q",
                           libpath = .libPaths(), wd = getwd(), timeout = Inf, tries = 1L,
                           isolate = FALSE, max_tasks = Inf, max_memory = Inf, idle_timeout = 60000,
                           threads = NULL, seed = NULL, max_waiting = Inf, fair = FALSE,
-                          nice = 0L) {
+                          nice = 0L, r_args = character()) {
       call <- tq_new_call()
       tq_check_dots(..., owner = task_q$public_methods$initialize, call = call)
       session <- tq_session_options(name, preload, init, packages, globals, env, libpath, wd, threads,
-        seed, nice, call)
+        seed, nice, r_args, call)
       limits <- tq_queue_limits(num_workers, timeout, tries, isolate, max_tasks, max_memory,
         idle_timeout, max_waiting, fair, call)
       tq_open(private, session, limits, call)

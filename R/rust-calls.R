@@ -37,6 +37,16 @@ rs_session_start <- function() .External(C_tq_ask, "rs_session_start")
 # Leaves so much more of the processors to others from now on.
 rs_session_step_back <- function(nice) .External(C_tq_ask, "rs_session_step_back", nice)
 
+# Removes the temporary directory that R has made for itself, in one of ours with all that is in it, elsewhere only if it is
+# empty; R makes another one when it is asked to.
+rs_remove_r_temp_dir <- function(dir) .External(C_tq_ask, "rs_remove_r_temp_dir", dir)
+
+# Where R has its temporary files from now on.
+rs_session_uses_temp_dir <- function(dir) .External(C_tq_ask, "rs_session_uses_temp_dir", dir)
+
+# Makes the session's directory for temporary files, and R's in it, unless they are there. The session's, or a failure.
+rs_session_make_temp_dir <- function() .External(C_tq_ask, "rs_session_make_temp_dir")
+
 # Tells the host that the session waits for tasks. TRUE, or a failure.
 rs_session_ready <- function() .External(C_tq_ask, "rs_session_ready")
 

@@ -152,8 +152,8 @@ tq_guarded <- function(evaluator, expr) {
 #' What code can ask about the task that it runs in, and say of it.
 #'
 #' @return
-#' * `is_worker()`: `TRUE` in a worker session of a queue, `FALSE` elsewhere, also in an inline
-#'   queue.
+#' * `is_worker()`: `TRUE` in a worker session of a queue, also while its R starts and reads profiles; `FALSE`
+#'   elsewhere, also in an inline queue.
 #' * `task_id()`: the id of the running task, a string; `NULL` outside a task.
 #' * `task_attempt()`: the number of this run of the task, a whole number from 1; `NULL` outside a
 #'   task.
@@ -191,4 +191,4 @@ task_attempt <- function() {
 
 #' @rdname task_id
 #' @export
-is_worker <- function() rs_is_worker()
+is_worker <- function() rs_is_worker() || tq_is_starting()

@@ -6,6 +6,8 @@
 # `on.exit` runs also when something jumps to the top level.
 nursery_main <- function() {
   on.exit(quit("no", status = 1L, runLast = FALSE))
+  # It would be left behind where a file of variables has changed `TMPDIR`.
+  rs_remove_r_temp_dir(tempdir())
   home <- tq_rehearse()
   bytes <- tq_checked(rs_stem_serve(), NULL)$setup
   if (is.null(bytes)) {
@@ -18,6 +20,7 @@ nursery_main <- function() {
   tq_limit_threads(setup$threads)
   init <- NULL
   if (tq_adds_nothing(setup, home)) {
+    tq_is_up()
     tq_random_resume(setup$seed)
   } else {
     # The stem has none, see rs_stem_serve().
@@ -77,6 +80,7 @@ tq_prepare <- function(setup, failed, watch = NULL) {
     objects <- unserialize(setup$objects)
     list2env(objects$globals, envir = globalenv())
   })
+  tq_is_up()
   if (!is.null(objects$preload)) phase("preload", objects$preload())
   objects
 }
@@ -107,17 +111,18 @@ tq_attach <- function(packages, watch = NULL) {
 tq_leave_no_trace <- function() {
   tq_forget_seed()
   closeAllConnections()
-  unlink(tempdir(), recursive = TRUE)
+  rs_remove_r_temp_dir(tempdir())
 }
 
 # What every nursery and every session does first is done once in the stem: R reads functions of packages, and compiles
 # them, when they are first used, and a fork has them then. Returns what a task would find in this process.
 tq_rehearse <- function() {
   list(
-    tq_read_setup, tq_limit_threads, tq_adds_nothing, tq_random_resume, tq_prepare, tq_leave_no_trace, list2env, unlink,
+    tq_read_setup, tq_limit_threads, tq_adds_nothing, tq_random_resume, tq_prepare, tq_leave_no_trace, list2env,
     rs_write_title, rs_nursery_serve, tq_thread_watch, tq_watch_loading, rs_num_threads,
-    tq_session_begin, tq_end_quiet, tq_step_back, tq_session_run, tq_serve_tasks, tq_serve_until_failure, tq_go_home,
-    tq_reply_failure, quit, tempdir, Sys.unsetenv, suspendInterrupts, rs_session_start, rs_session_ready
+    tq_session_begin, tq_enter_tempdir, tq_end_quiet, tq_step_back, tq_session_run, tq_serve_tasks,
+    tq_serve_until_failure, tq_go_home, tq_reply_failure, quit, tempdir, Sys.unsetenv, suspendInterrupts,
+    rs_session_start, rs_session_make_temp_dir, rs_session_ready
   )
   evaluator <- tq_evaluator()
   for (i in 1:3) tq_guarded(evaluator, evaluator$evaluate(function() NULL, list()))
@@ -137,10 +142,20 @@ tq_adds_nothing <- function(setup, home) {
 
 # From here on this process is one session.
 tq_session_begin <- function() {
-  tempdir(check = TRUE)
+  tq_checked(rs_session_start(), NULL)
   # The nursery has kept it for sessions that load taskq themselves.
   Sys.unsetenv("TASKQ_LIB")
-  tq_checked(rs_session_start(), NULL)
+  tq_phase("boot", tq_enter_tempdir(tq_checked(rs_session_make_temp_dir(), NULL)), rs_session_failed)
+}
+
+# R has its temporary directory below `dir` from now on. Where `TMPDIR` names none that is there, R would make it in
+# /tmp. A session that was started, not forked, has made one by now, elsewhere if a file of variables says so.
+tq_enter_tempdir <- function(dir) {
+  if (dirname(tempdir()) != dir) {
+    Sys.setenv(TMPDIR = dir)
+    rs_remove_r_temp_dir(tempdir())
+  }
+  tempdir(check = TRUE)
 }
 
 # After the control thread has been started, which does not step back: it is to stop a session in time.
@@ -164,6 +179,7 @@ tq_serve_tasks <- function(home) {
   on.exit(if (evaluator$phase != "idle") {
     cat("taskq: the task has jumped to the top level of R, as invokeRestart(\"abort\") does\n", file = stderr())
   })
+  rs_session_uses_temp_dir(tempdir())
   suspendInterrupts(repeat {
     outcome <- tq_guarded(evaluator, tq_serve_until_failure(evaluator, go_home))
     if (is.null(outcome)) break
@@ -177,7 +193,22 @@ tq_serve_tasks <- function(home) {
 # In a frame of its own, so that the evaluator knows where the task begins.
 tq_serve_until_failure <- function(evaluator, go_home) {
   evaluator$begin_below(sys.nframe())
-  .External(C_tq_serve, evaluator, go_home)
+  .External(C_tq_serve, evaluator, go_home, tq_make_tempdir)
+}
+
+# Before a task, when R's temporary directory is gone: a cleaner has taken it, or the task before. It is made where it
+# was. Where that cannot be, tasks find another one from now on; where there is no place at all, R's own errors.
+tq_make_tempdir <- function() {
+  tq_try({
+    # R may have made itself another one meanwhile.
+    rs_session_uses_temp_dir(tempdir())
+    dir <- tq_checked(rs_session_make_temp_dir(), NULL)
+    if (!dir.exists(Sys.getenv("TMPDIR"))) {
+      Sys.setenv(TMPDIR = dir)
+      .External(C_tq_state_save, tq_state_parts[["environment"]])
+    }
+    rs_session_uses_temp_dir(tempdir(check = TRUE))
+  })
 }
 
 # A task that did not succeed. When its error cannot be sent either, its text is.

@@ -9,6 +9,7 @@
 #' @section What is put back:
 #' After each task, also after one that has failed or was interrupted, when its result is on its way:
 #' * the working directory, also when the task has deleted the one it was in,
+#' * the temporary directory, when it is gone: it is made again, empty, under the same name,
 #' * environment variables, options, the locale and the library paths,
 #' * objects in the global environment: those that were added are removed, those that were changed
 #'   or removed are as before,

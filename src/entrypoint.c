@@ -40,7 +40,7 @@ static const R_ExternalMethodDef external[] = {
   {"C_tq_batch_pack", (DL_FUNC) &tq_r_batch_pack, 2},
   {"C_tq_evaluate", (DL_FUNC) &tq_r_evaluate, 2},
   {"C_tq_read", (DL_FUNC) &tq_r_read, 1},
-  {"C_tq_serve", (DL_FUNC) &tq_r_serve, 2},
+  {"C_tq_serve", (DL_FUNC) &tq_r_serve, 3},
   {"C_tq_reply", (DL_FUNC) &tq_r_reply, 2},
   {"C_tq_disarm", (DL_FUNC) &tq_r_disarm, 0},
   {"C_tq_inline_next", (DL_FUNC) &tq_r_inline_next, 1},

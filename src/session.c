@@ -88,11 +88,16 @@ static void run(SEXP evaluator) {
   tq_set_phase(evaluator, TQ_PHASE_IDLE);
 }
 
-/* (evaluator, go_home): runs one task after another until the session is to leave. What a task has changed of the session is handed
- * to go_home(). A task that fails jumps out of this; interrupts must be suspended, and are on only while a task runs. */
+/* (evaluator, go_home, make_tempdir): runs one task after another until the session is to leave. What a task has changed of the
+ * session is handed to go_home(); make_tempdir() is called before a task where R's temporary directory is gone. A task that fails
+ * jumps out of this; interrupts must be suspended, and are on only while a task runs. */
 SEXP tq_r_serve(SEXP args) {
-  SEXP evaluator = tq_argument(args, 1), go_home = tq_argument(args, 2);
+  SEXP evaluator = tq_argument(args, 1), go_home = tq_argument(args, 2), make_tempdir = tq_argument(args, 3);
   while (receive()) {
+    if (!tq_session_has_temp_dir()) {
+      Rf_eval(PROTECT(Rf_lang1(make_tempdir)), R_GlobalEnv);
+      UNPROTECT(1);
+    }
     run(evaluator);
     SEXP changed = tq_state_changed(R_NilValue);
     if (changed == R_NilValue) continue;

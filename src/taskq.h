@@ -198,6 +198,8 @@ void tq_inline_free(void *next);
 void tq_inline_done(void *queue, double serial, int verdict, void *outcome, const char *out, const char *err, double cpu,
                     double seconds);
 
+/* Whether the directory is there in which R has its temporary files. */
+int tq_session_has_temp_dir(void);
 /* Whether something comes within this time. */
 int tq_session_wait(double ms);
 

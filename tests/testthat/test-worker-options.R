@@ -114,3 +114,19 @@ test_that("nice: sessions that begin together all step back, also where the kern
   }
   expect_identical(in_host(groups, sh = as_nobody()), rep("3", 6L))
 })
+
+test_that("`r_args` are options of the R that sessions come from, in both ways", {
+  q <- local_queue(1, r_args = c("--max-ppsize=100000", "--no-environ"))
+  args <- run_task(q, function() commandArgs())$result
+  expect_true(all(c("--max-ppsize=100000", "--no-environ") %in% args))
+  seen <- suppressWarnings(in_host(function() {
+    library(taskq)
+    q <- task_q$new(1, r_args = "--max-ppsize=100000")
+    q$push(function() commandArgs())
+    q$pop(20000)$result
+  }, env = "TASKQ_WITHOUT=fork"))
+  expect_true("--max-ppsize=100000" %in% seen)
+  for (wrong in list("-e", "--args", "--interactive", "--max-ppsize 100000", "--x=$(id)", "vanilla", NA, 1)) {
+    expect_input_error(task_q$new(1, r_args = wrong), "r_args")
+  }
+})

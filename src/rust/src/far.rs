@@ -7,11 +7,11 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use taskq_core::id::{AttemptId, TaskId};
-use taskq_sys::threads;
+use taskq_sys::{tempdir, threads};
 use taskq_wire::message::{StartPhase, ThreadSource};
 use taskq_worker::random;
 use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session, Stem};
@@ -164,6 +164,35 @@ fn rs_session_step_back(nice: i32) {
     });
 }
 
+/// Removes the temporary directory that R has made for itself, in one of ours with all that is in it, elsewhere only if it is
+/// empty; R makes another one when it is asked to.
+fn rs_remove_r_temp_dir(dir: Vec<&CStr>) {
+    for dir in dir {
+        let dir = Path::new(OsStr::from_bytes(dir.to_bytes()));
+        let _ = tempdir::remove_of_program(dir, "Rtmp");
+    }
+}
+
+/// Where R has its temporary files from now on.
+fn rs_session_uses_temp_dir(dir: Vec<&CStr>) {
+    with_far(|far| {
+        if let (Far::Session(session), [dir]) = (far, &dir[..]) {
+            session.uses_temp_dir(OsStr::from_bytes(dir.to_bytes()).into());
+        }
+    });
+}
+
+/// Makes the session's directory for temporary files, and R's in it, unless they are there. The session's, or a failure.
+fn rs_session_make_temp_dir() -> Value {
+    with_far(|far| match far {
+        Far::Session(session) => match session.make_temp_dir() {
+            Ok(dir) => dir.to_string_lossy().into_owned().into(),
+            Err(error) => failure("system", &error.to_string()),
+        },
+        _ => failure("start", "this process is no session"),
+    })
+}
+
 /// Tells the host that the session waits for tasks. TRUE, or a failure.
 fn rs_session_ready() -> Value {
     with_far(|far| match far {
@@ -310,6 +339,9 @@ entries! {
     rs_session_exec_open(),
     rs_session_start(),
     rs_session_step_back(nice),
+    rs_remove_r_temp_dir(dir),
+    rs_session_uses_temp_dir(dir),
+    rs_session_make_temp_dir(),
     rs_session_ready(),
     rs_session_restore_output(),
     rs_session_failed(phase, message),

@@ -31,6 +31,11 @@ extern "C" fn tq_session_receive() -> c_int {
 }
 
 #[no_mangle]
+extern "C" fn tq_session_has_temp_dir() -> c_int {
+    with_session(1, |session| c_int::from(session.has_temp_dir()))
+}
+
+#[no_mangle]
 extern "C" fn tq_session_wait(ms: f64) -> c_int {
     with_session(1, |session| {
         c_int::from(session.wait(Duration::from_secs_f64(ms / 1e3)))

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use taskq_core::{Config as SchedulerConfig, TaskOptions};
 use taskq_engine::{Charset, Config};
+use taskq_sys::tempdir::Parent;
 
 use crate::external::bell;
 use crate::external::options::{duration, whole};
@@ -49,8 +50,8 @@ pub(super) fn read(config: Given<'_>) -> Result<Config, String> {
             .into_iter()
             .map(PathBuf::from)
             .collect(),
-        parent_dir: PathBuf::from(text("tempdir")?),
-        setup: <&[u8]>::read(item("setup")?).unwrap_or_default().to_vec(),
+        temp_dirs: temp_dirs(text("tmpdir")?.into(), text("tempdir")?.into()),
+        setup: setup(<&[u8]>::read(item("setup")?).unwrap_or_default())?,
         output_limit: Config::OUTPUT_LIMIT,
         stderr_tail: Config::STDERR_TAIL,
         charset: if number("is_latin1")? == 0.0 {
@@ -78,6 +79,27 @@ pub(super) fn read(config: Given<'_>) -> Result<Config, String> {
             ..SchedulerConfig::default()
         },
     })
+}
+
+/// `preload`, `init` and `globals`, which may be as large as anything: without memory for them it is an error.
+fn setup(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len())
+        .map_err(|_| format!("no memory for `globals`, {} bytes", bytes.len()))?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
+}
+
+/// Where a queue can have its directory: where its user says, or in R's temporary directory. R's may be gone one day,
+/// and what it was made in is there for longer.
+fn temp_dirs(users: PathBuf, of_r: PathBuf) -> Vec<Parent> {
+    let users = Parent::look(users);
+    let outer = of_r.parent().map(PathBuf::from);
+    users
+        .into_iter()
+        .chain(Parent::look_own(of_r))
+        .chain(outer.and_then(Parent::look))
+        .collect()
 }
 
 /// Variables of the host that would confuse another R: those of a running `R CMD check`, and which packages the host itself

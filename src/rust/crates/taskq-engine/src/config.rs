@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use taskq_core::{Config as SchedulerConfig, TaskOptions};
+use taskq_sys::tempdir::Parent;
 
 use crate::text::Charset;
 
@@ -25,8 +26,8 @@ pub struct Config {
     /// The files that it reads at its start, whether they are there or not. While none of them changes, and all of the
     /// above is equal, another queue's nursery may come from the same start of the program.
     pub startup_files: Vec<PathBuf>,
-    /// Where the queue's own directory is made; it is removed with the queue.
-    pub parent_dir: PathBuf,
+    /// Where the queue's own directory can be made, the first of these that is there; it is removed with the queue.
+    pub temp_dirs: Vec<Parent>,
     /// What the nursery is told of `preload`, `init` and so on: opaque here.
     pub setup: Vec<u8>,
     /// How many bytes of a task's standard output, and of its standard error, are kept: the first and the last half of it.

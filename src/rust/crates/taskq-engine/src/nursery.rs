@@ -6,15 +6,14 @@
 
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::RecvFlags;
 use taskq_core::id::WorkerId;
 use taskq_sys::process::{kill_tree, Mark, Tree};
-use taskq_sys::{memory, pipe, process, socket, tag, tempdir};
+use taskq_sys::tempdir::TempDir;
+use taskq_sys::{memory, pipe, process, socket, tag};
 use taskq_wire::message::{FromNursery, FromStem, ProcessEnd, Setup, StartPhase, ToNursery};
 use taskq_wire::{frame, packet, WireError};
 
@@ -47,7 +46,7 @@ pub(crate) struct Nursery {
     pub(crate) output: OwnedFd,
     capture: Capture,
     token: String,
-    dir: PathBuf,
+    dir: TempDir,
     /// Why it cannot come up, as far as it has said.
     pub(crate) refusal: Option<(Option<StartPhase>, String)>,
 }
@@ -116,7 +115,7 @@ impl Nursery {
             socket::set_nonblocking(fd, true)?;
         }
         let token = random_token()?;
-        let dir = config.parent_dir.join(tag::dir_name(&token));
+        let dir = TempDir::within(&config.temp_dirs, &tag::dir_name(&token));
         let setup = setup_file(config, &token, &dir)?;
         let stem = stem(far_output.as_fd())?;
         let ends = ForStem {
@@ -144,7 +143,7 @@ impl Nursery {
     }
 
     fn ask(self, ends: &ForStem) -> io::Result<Nursery> {
-        std::fs::DirBuilder::new().mode(0o700).create(&self.dir)?;
+        stem::make(&self.dir)?;
         let descriptors = [
             ends.control.as_fd(),
             ends.setup.as_fd(),
@@ -152,7 +151,7 @@ impl Nursery {
             ends.report.as_fd(),
         ];
         self.ends.stem.ask(&descriptors).inspect_err(|_| {
-            let _ = std::fs::remove_dir(&self.dir);
+            let _ = self.dir.remove();
         })?;
         Ok(self)
     }
@@ -270,12 +269,12 @@ impl Nursery {
 
     /// Removes what a dead nursery could not: processes that carry the queue's token, and its directory.
     pub(crate) fn bury(&self) {
-        tempdir::clear(&self.dir);
+        self.dir.clear();
         self.kill_strays();
-        if tempdir::remove(&self.dir).is_err() {
+        if self.dir.remove().is_err() {
             // A process that was just killed may have been writing; it is gone now.
             self.kill_strays();
-            let _ = tempdir::remove(&self.dir);
+            let _ = self.dir.remove();
         }
     }
 
@@ -353,17 +352,25 @@ impl NurseryIo for NearEnds {
 }
 
 /// What the nursery reads; see [`Setup`].
-fn setup_file(config: &Config, token: &str, dir: &Path) -> io::Result<std::fs::File> {
+fn setup_file(config: &Config, token: &str, dir: &TempDir) -> io::Result<std::fs::File> {
     let setup = Setup {
         host_pid: process::own_pid(),
         token: token.to_owned(),
-        dir: dir.to_string_lossy().into_owned(),
+        places: dir.places(),
     };
     let mut head = Vec::new();
     frame::encode_head(&setup, config.setup.len() as u64, 0, &mut head)?;
     let mut file = memory::file("taskq-setup")?;
-    file.write_all(&head)?;
-    file.write_all(&config.setup)?;
+    // The driver thread, which calls this, blocks all signals, that of a file too large among them.
+    file.write_all(&head)
+        .and_then(|()| file.write_all(&config.setup))
+        .map_err(|error| {
+            let size = config.setup.len();
+            let what = format!("cannot keep `preload`, `init` and `globals`, {size} bytes");
+            let is_limit = error.raw_os_error() == Some(libc::EFBIG);
+            let limit = if is_limit { ", see `ulimit -f`" } else { "" };
+            io::Error::new(error.kind(), format!("{what}: {error}{limit}"))
+        })?;
     file.seek(SeekFrom::Start(0))?;
     Ok(file)
 }

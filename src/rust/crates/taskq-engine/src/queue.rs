@@ -346,7 +346,7 @@ mod tests {
             working_dir: std::env::temp_dir(),
             late_variables: Vec::new(),
             startup_files: Vec::new(),
-            parent_dir: std::env::temp_dir(),
+            temp_dirs: Vec::new(),
             setup: Vec::new(),
             output_limit: Config::OUTPUT_LIMIT,
             stderr_tail: Config::STDERR_TAIL,

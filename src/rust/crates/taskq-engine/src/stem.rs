@@ -20,7 +20,6 @@ mod likeness;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -29,6 +28,7 @@ use std::time::Duration;
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_sys::process::{kill_tree, Mark, Process, Tree};
+use taskq_sys::tempdir::TempDir;
 use taskq_sys::{fds, process, signals, socket, tag, wait};
 use taskq_wire::message::{ProcessEnd, ToStem};
 use taskq_wire::packet;
@@ -60,7 +60,7 @@ pub(crate) struct Stem {
     control: OwnedFd,
     /// Its own token, which is that of no queue.
     name: String,
-    dir: PathBuf,
+    dir: TempDir,
     /// What it was started with; `None` when it cannot be compared with another.
     likeness: Option<Likeness>,
     /// How it ended. Who holds the lock may signal it: its number is its own until it was waited for.
@@ -109,10 +109,9 @@ impl Stem {
         output: BorrowedFd<'_>,
     ) -> io::Result<Stem> {
         let name = random_token()?;
-        let dir = config.parent_dir.join(tag::dir_name(&name));
-        std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
+        let dir = TempDir::within(&config.temp_dirs, &tag::dir_name(&name));
         let mut stem = Stem::start_in(config, output, name, dir.clone()).inspect_err(|_| {
-            let _ = std::fs::remove_dir(&dir);
+            let _ = dir.remove();
         })?;
         stem.likeness = likeness;
         Ok(stem)
@@ -122,7 +121,7 @@ impl Stem {
         config: &Config,
         output: BorrowedFd<'_>,
         name: String,
-        dir: PathBuf,
+        dir: TempDir,
     ) -> io::Result<Stem> {
         let (near, far) = socket::packet_pair()?;
         socket::set_nonblocking(near.as_fd(), true)?;
@@ -136,7 +135,7 @@ impl Stem {
             .env_clear()
             .envs(config.env.iter().map(|(name, value)| (name, value)))
             .envs(tag::stem_variables(&name))
-            .env("TMPDIR", &dir)
+            .env("TMPDIR", make(&dir)?)
             .current_dir(&config.working_dir)
             .stdin(Stdio::null())
             .stdout(output.try_clone_to_owned()?)
@@ -148,10 +147,16 @@ impl Stem {
             command.pre_exec(move || prepare_child(host, control));
         }
         let child = command.spawn().map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("cannot start {}: {error}", program.to_string_lossy()),
-            )
+            let wd = &config.working_dir;
+            let what = if wd.is_dir() {
+                format!("cannot start {}: {error}", program.to_string_lossy())
+            } else {
+                format!(
+                    "the working directory of the queue is gone: {}",
+                    wd.display()
+                )
+            };
+            io::Error::new(error.kind(), what)
         })?;
         let pid = i32::try_from(child.id()).unwrap_or(i32::MAX);
         let mut stem = Stem {
@@ -228,7 +233,7 @@ impl Drop for Stem {
         };
         let _ = kill_tree(&strays, STRAYS_LIMIT);
         // Only one that has not come up leaves it.
-        let _ = std::fs::remove_dir_all(&self.dir);
+        let _ = self.dir.remove();
     }
 }
 
@@ -238,6 +243,16 @@ pub(crate) fn wait_for(fd: BorrowedFd<'_>, limit: Duration) {
     let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
     // The driver thread, which calls this, blocks all signals.
     let _ = poll(&mut fds, limit.as_ref());
+}
+
+/// Makes a directory for temporary files. The error names the place.
+pub(crate) fn make(dir: &TempDir) -> io::Result<PathBuf> {
+    dir.make().map_err(|error| {
+        let places = dir.parents();
+        let places: Vec<_> = places.map(|parent| parent.to_string_lossy()).collect();
+        let what = format!("no place for temporary files in {}", places.join(", "));
+        io::Error::new(error.kind(), format!("{what}: {error}"))
+    })
 }
 
 /// A random name of a queue or a stem. All are equally long, so that one can be written over another.

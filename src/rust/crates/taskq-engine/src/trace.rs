@@ -20,7 +20,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use taskq_core::id::Time;
-use taskq_sys::process;
+use taskq_sys::{process, signals};
 
 use crate::history::{Bar, Life, LifeEnd};
 use crate::queue::Timeline;
@@ -37,9 +37,11 @@ const NO_WORKER: u32 = 0;
 /// # Errors
 /// As those of [`replace::write`].
 pub fn write(timeline: &Timeline, name: &str, is_inline: bool, path: &Path) -> io::Result<()> {
-    replace::write(path, |file| {
-        serde_json::to_writer(&mut *file, &document(timeline, name, is_inline))?;
-        file.write_all(b"\n")
+    signals::without_file_size_signal(|| {
+        replace::write(path, |file| {
+            serde_json::to_writer(&mut *file, &document(timeline, name, is_inline))?;
+            file.write_all(b"\n")
+        })
     })
 }
 

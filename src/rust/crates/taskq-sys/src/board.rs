@@ -12,7 +12,7 @@ use std::ptr::{self, NonNull};
 use rustix::fs::{fcntl_add_seals, fstat, SealFlags};
 use rustix::mm::{mmap, munmap, MapFlags, ProtFlags};
 
-use crate::memory;
+use crate::{memory, signals};
 
 const BYTES: usize = std::mem::size_of::<taskq_wire::board::Board>();
 
@@ -33,7 +33,7 @@ impl Board {
     /// No descriptor or no memory is left.
     pub fn create() -> io::Result<(Board, OwnedFd)> {
         let file = memory::file("taskq-board")?;
-        file.set_len(BYTES as u64)?;
+        signals::without_file_size_signal(|| file.set_len(BYTES as u64))?;
         let size = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
         match fcntl_add_seals(&file, size) {
             // Where it is no memory file there are no seals; nor is it found once its descriptors are closed.

@@ -9,7 +9,7 @@
 //! | [`payload`], [`parcel`] | what travels with a frame, and what of it does so in a memory file |
 //! | [`process`] | who descends from whom, who carries a queue's tag, killing exactly those, and what they use |
 //! | [`tag`] | the environment variables by which strays are found |
-//! | [`tempdir`] | removing a queue's files, whoever is killed meanwhile |
+//! | [`tempdir`] | where the directory of a queue is made, made again, and removed, whoever is killed meanwhile |
 //! | [`wait`], [`signals`], [`fds`], [`clock`] | children, masks and handlers, descriptor tables, time |
 //! | [`fault`] | faults on purpose, in builds that are made to have them |
 //! | [`snapshot`] | what a task can change of its process, to be put back |

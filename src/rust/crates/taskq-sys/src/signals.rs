@@ -155,6 +155,16 @@ pub fn settle(signal: i32) {
     }
 }
 
+/// Runs `body` in a thread that gets none of the `SIGXFSZ` that it causes: a file that would be larger than the limit
+/// is an error of the call alone, not the end of the process. What the process does about the signal stays as it is.
+pub fn without_file_size_signal<T>(body: impl FnOnce() -> T) -> T {
+    let mask = block(&[libc::SIGXFSZ]);
+    let value = body();
+    settle(libc::SIGXFSZ);
+    mask.restore();
+    value
+}
+
 /// Tells of children's ends through a descriptor, until it is dropped.
 ///
 /// There can be one at a time in a process, in the thread that waits for the children.

@@ -55,10 +55,13 @@ pub fn session_variable(tag: &str) -> String {
     joined(&std::env::var(SESSION).unwrap_or_default(), tag)
 }
 
+/// What the names of these directories begin with.
+pub const DIR_PREFIX: &str = "taskq-";
+
 /// The name of a stem's directory, or of a queue's, whose token it is.
 #[must_use]
 pub fn dir_name(token: &str) -> String {
-    format!("taskq-{token}")
+    format!("{DIR_PREFIX}{token}")
 }
 
 /// The last token in this process's [`QUEUE`]: the name of the stem, or the queue that this process belongs to.

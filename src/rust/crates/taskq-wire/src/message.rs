@@ -49,8 +49,18 @@ pub struct Setup {
     /// A random name of the queue. It stands in the environment (`TASKQ_QUEUE`) of all its processes, which is how strays
     /// are found.
     pub token: String,
-    /// The queue's own directory (mode 0700), under which every session gets a temporary directory.
-    pub dir: String,
+    /// Where the queue's own directory (mode 0700) can be, under which every session gets a temporary directory: the
+    /// first of these places that can be used.
+    pub places: Vec<Place>,
+}
+
+/// A place where a directory can be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The directory itself: bytes of a path.
+    pub dir: Vec<u8>,
+    /// The user who must own the directory that it is in.
+    pub parent_owner: u32,
 }
 
 /// Host to nursery.

@@ -7,8 +7,8 @@ mod harness;
 use taskq_core::id::{AttemptId, TaskId, WorkerId};
 use taskq_wire::frame::encode_head;
 use taskq_wire::message::{
-    Finished, FromControl, FromSession, FunctionRef, Part, Setup, StartPhase, ToControl, ToNursery,
-    ToSession, Verdict,
+    Finished, FromControl, FromSession, FunctionRef, Part, Place, Setup, StartPhase, ToControl,
+    ToNursery, ToSession, Verdict,
 };
 use taskq_wire::packet;
 
@@ -79,7 +79,10 @@ fn real_messages() -> Vec<Vec<u8>> {
     let setup = Setup {
         host_pid: 7,
         token: "token".into(),
-        dir: "/a/folder".into(),
+        places: vec![Place {
+            dir: b"/a/folder".to_vec(),
+            parent_owner: 0,
+        }],
     };
     let failed = FromSession::Failed {
         phase: StartPhase::Init,

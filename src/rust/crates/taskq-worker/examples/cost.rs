@@ -66,5 +66,5 @@ fn main() {
     host.kill_nursery();
     common::nothing_is_left(&host.token);
     say("kill -9 of the nursery", half, start.elapsed());
-    std::fs::remove_dir_all(&host.dir).expect("the queue's directory");
+    host.remove_dir();
 }

@@ -5,13 +5,14 @@
 
 use std::env;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use taskq_core::id::WorkerId;
 use taskq_sys::board::Board;
 use taskq_sys::process::{Mark, Process};
+use taskq_sys::tempdir::TempDir;
 use taskq_sys::{fds, signals, tag};
 
 use crate::error::StartError;
@@ -26,6 +27,8 @@ pub(crate) const BOARD: RawFd = 5;
 pub(crate) const SETUP: RawFd = 6;
 /// Tells an executed session its number.
 pub(crate) const WORKER_VARIABLE: &str = "TASKQ_WORKER";
+/// Tells an executed session its directory: a profile may have changed `TMPDIR`.
+pub(crate) const DIR_VARIABLE: &str = "TASKQ_DIR";
 
 /// A session's channels and names, to be handed to [`Session::start`](crate::Session::start).
 #[derive(Debug)]
@@ -51,7 +54,7 @@ pub(crate) struct Lineage {
     pub(crate) host: Option<Process>,
     /// All that descends from sessions of the same nursery.
     pub(crate) siblings: Mark,
-    pub(crate) queue_dir: PathBuf,
+    pub(crate) queue_dir: TempDir,
 }
 
 impl Lineage {
@@ -94,14 +97,15 @@ impl Seed {
         let file = SetupFile::read(&setup_fd)?;
         let nursery = Watch::parent(nursery)?;
         let board = Board::open(&board).map_err(StartError::system("map the status board"))?;
+        let dir = PathBuf::from(env::var_os(DIR_VARIABLE).unwrap_or_default());
+        env::remove_var(DIR_VARIABLE);
         let prefix = own_tag.len() - worker.0.to_string().len();
         let lineage = Lineage {
             nursery,
             host: Process::look(file.setup.host_pid),
             siblings: Mark::SessionOf(own_tag[..prefix].to_owned()),
-            queue_dir: PathBuf::from(&file.setup.dir),
+            queue_dir: TempDir::at(&file.setup.places),
         };
-        let dir = session_dir(&lineage.queue_dir, worker);
         Ok((
             Seed {
                 task,
@@ -117,9 +121,9 @@ impl Seed {
     }
 }
 
-/// Where a session has its temporary files.
-pub(crate) fn session_dir(queue_dir: &Path, worker: WorkerId) -> PathBuf {
-    queue_dir.join(worker.0.to_string())
+/// What the directory for a session's temporary files is called, in that of the queue.
+pub(crate) fn dir_name(worker: WorkerId) -> String {
+    worker.0.to_string()
 }
 
 /// Takes over an inherited descriptor.

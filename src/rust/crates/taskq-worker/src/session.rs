@@ -10,9 +10,11 @@ mod job;
 mod ledger;
 mod niceness;
 mod output;
+mod temp;
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +36,7 @@ use control::Shared;
 use functions::Functions;
 use job::{write_all, Stream};
 use output::{Identity, Output};
+use temp::Temp;
 
 pub use job::{Fun, Job};
 
@@ -59,6 +62,7 @@ pub struct Session {
     functions: Functions,
     head: Vec<u8>,
     output: Output,
+    temp: Temp,
     board: Board,
     shared: Arc<Shared>,
     wake: OwnedFd,
@@ -88,6 +92,7 @@ impl Session {
         let (wake_read, wake) = pipe::pair()?;
         set_nonblocking(&wake, true)?;
         set_nonblocking(&seed.control, true)?;
+        let temp = Temp::new(seed.lineage.queue_dir.clone(), seed.dir);
         let shared = Arc::new(Shared::new(hook, seed.lineage));
         control::start(Arc::clone(&shared), seed.control, wake_read)?;
         // A session is killed before its host when memory is short. Without that it runs just as well.
@@ -102,6 +107,7 @@ impl Session {
             functions: Functions::default(),
             head: Vec::new(),
             output,
+            temp,
             board: seed.board,
             shared,
             wake,
@@ -116,6 +122,26 @@ impl Session {
         if self.pid == process::own_pid() {
             niceness::step_back(more);
         }
+    }
+
+    /// Where the program has its temporary files from now on, see [`has_temp_dir`](Session::has_temp_dir).
+    pub fn uses_temp_dir(&mut self, dir: PathBuf) {
+        self.temp.uses(dir);
+    }
+
+    /// Whether the directory that the program uses is there. It may be gone whenever time has passed, or a task has run.
+    #[must_use]
+    pub fn has_temp_dir(&self) -> bool {
+        self.temp.is_there()
+    }
+
+    /// Makes the session's directory for temporary files, and in it that of the program, unless they are there. Returns
+    /// the session's, which is another one than before if it cannot be where it was.
+    ///
+    /// # Errors
+    /// What the operating system says: there is no place for it.
+    pub fn make_temp_dir(&mut self) -> io::Result<&Path> {
+        self.temp.make()
     }
 
     /// Tells the host that the session waits for tasks.

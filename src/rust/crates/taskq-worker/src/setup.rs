@@ -72,7 +72,7 @@ mod tests {
         let setup = Setup {
             host_pid: 1,
             token: "t".into(),
-            dir: "/d".into(),
+            places: Vec::new(),
         };
         let mut bytes = Vec::new();
         encode_head(&setup, 200_000, 0, &mut bytes).expect("small");

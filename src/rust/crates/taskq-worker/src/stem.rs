@@ -24,7 +24,7 @@
 //! | stem | nurseries in service go on; one that has not begun to serve is killed by the kernel, as there is nobody else who would see to it that it does not outlive its host |
 
 use std::env;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -32,7 +32,8 @@ use std::path::PathBuf;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_sys::feature::{available, Feature};
 use taskq_sys::socket::{recv_packet, send_packet, set_nonblocking, RecvFlags};
-use taskq_sys::{fds, pipe, process, signals, tag, threads, wait};
+use taskq_sys::tempdir::TempDir;
+use taskq_sys::{fds, pipe, process, signals, tag, tempdir, threads, wait};
 use taskq_wire::message::{FromStem, ToStem};
 use taskq_wire::packet::{self, MAX_PACKET};
 
@@ -94,7 +95,7 @@ impl Stem {
         set_nonblocking(&control, true).map_err(StartError::system("set up the socket"))?;
         if let Some(dir) = own_dir() {
             // What cannot be removed now, its host removes.
-            let _ = fs::remove_dir_all(dir);
+            let _ = tempdir::remove(&dir);
         }
         Ok(Stem {
             own: process::own_pid(),
@@ -311,7 +312,10 @@ fn settle(host: Watch, request: Request) -> Become {
     let (nursery, file) = Nursery::new(host, request.control, request.setup)?;
     // SAFETY: the process has one thread, or else threads of libraries that wait for work.
     unsafe { tag::write_queue(&file.setup.token) };
-    env::set_var("TMPDIR", &file.setup.dir);
+    // Its host has made it, and may have given up this nursery and removed it by now: it is not made again.
+    if let Some(dir) = TempDir::at(&file.setup.places).find() {
+        env::set_var("TMPDIR", dir);
+    }
     Ok((nursery, file))
 }
 

@@ -167,11 +167,11 @@ fn what_fails_at_the_start_is_told() {
         }
     );
     assert_eq!(host.nursery_end(), ProcessEnd::Exited { code: 0 });
-    std::fs::remove_dir_all(&host.dir).expect("directory");
+    host.remove_dir();
 
     let mut host = Host::start("die", &[]);
     assert_eq!(host.nursery_end(), ProcessEnd::Exited { code: 7 });
-    std::fs::remove_dir_all(&host.dir).expect("directory");
+    host.remove_dir();
 
     let mut host = Host::up("init-die");
     let worker = host.ask();
@@ -183,18 +183,33 @@ fn what_fails_at_the_start_is_told() {
 #[test]
 fn a_launch_that_cannot_be_is_told_and_the_nursery_lives_on() {
     let mut host = Host::up("");
-    std::fs::remove_dir_all(&host.dir).expect("directory");
+    host.remove_dir();
+    std::fs::write(&host.dir, "in the way").expect("a file");
     let worker = host.ask();
     let expected = FromNursery::LaunchFailed {
         worker: worker.id,
-        errno: libc::ENOENT,
+        errno: libc::EEXIST,
     };
     assert_eq!(host.next(), expected);
-    std::fs::create_dir(&host.dir).expect("directory");
+    std::fs::remove_file(&host.dir).expect("it is not ours to remove");
     let mut worker = host.launch();
     assert_eq!(worker.run(1, "ok x"), "x");
-    let mode = std::fs::metadata(host.dir.join(worker.id.0.to_string())).expect("directory");
-    assert_eq!(mode.permissions().mode() & 0o777, 0o700);
+    host.finish();
+}
+
+#[test]
+fn a_directory_that_a_cleaner_has_taken_is_made_again_for_the_next_session() {
+    let mut host = Host::up("");
+    let mut first = host.launch();
+    host.remove_dir();
+    assert_eq!(first.run(1, "ok x"), "x");
+    let mut second = host.launch();
+    assert_eq!(second.run(2, "ok y"), "y");
+    let own = host.dir.join(second.id.0.to_string());
+    for dir in [&host.dir, &own] {
+        let mode = std::fs::metadata(dir).expect("directory").permissions();
+        assert_eq!(mode.mode() & 0o7777, 0o700);
+    }
     host.finish();
 }
 

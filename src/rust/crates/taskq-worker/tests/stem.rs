@@ -54,14 +54,14 @@ fn the_stem_tells_how_each_nursery_ended_and_lives_on() {
     let mut worker = second.launch();
     let before = open_fds(stem.pid());
     first.kill_nursery();
-    std::fs::remove_dir_all(&first.dir).expect("directory");
+    first.remove_dir();
     eventually("the stem to forget the first", || {
         open_fds(stem.pid()) == before - 2
     });
     assert_eq!(worker.run(1, "ok x"), "x");
     let mut third = stem.ask("die");
     assert_eq!(third.nursery_end(), ProcessEnd::Exited { code: 7 });
-    std::fs::remove_dir_all(&third.dir).expect("directory");
+    third.remove_dir();
     second.finish();
     let mut fourth = stem.ask("").comes_up();
     assert_eq!(fourth.launch().run(1, "ok y"), "y");
@@ -80,7 +80,7 @@ fn nurseries_in_service_outlive_the_stem_and_others_do_not() {
         process::tagged(&unready.token).expect("a look").is_empty()
     });
     assert!(unready.hear_stem().is_none());
-    std::fs::remove_dir_all(&unready.dir).expect("directory");
+    unready.remove_dir();
     assert_eq!(worker.run(1, "ok x"), "x");
     assert_eq!(second.launch().run(1, "ok y"), "y");
     for mut host in [first, second] {

@@ -1,6 +1,6 @@
 //! A nursery with real processes, without a driver.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use taskq_core::TaskOptions;
 
@@ -25,7 +25,9 @@ fn config(dir: &Path) -> Config {
         working_dir: dir.to_owned(),
         late_variables: Vec::new(),
         startup_files: Vec::new(),
-        parent_dir: dir.to_owned(),
+        temp_dirs: taskq_sys::tempdir::Parent::look(dir.to_owned())
+            .into_iter()
+            .collect(),
         setup: Vec::new(),
         output_limit: Config::OUTPUT_LIMIT,
         stderr_tail: Config::STDERR_TAIL,

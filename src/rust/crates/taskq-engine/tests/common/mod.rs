@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use taskq_core::{Config as SchedulerConfig, LookAhead, Submission, TaskOptions};
 use taskq_engine::{Config, Detail, DoneTask, EventLoop, Queue, TaskPayload, WaitOutcome};
 use taskq_sys::process;
+use taskq_sys::tempdir::Parent;
 
 /// Nothing here takes nearly as long; a test that waits so long has failed.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -99,7 +100,7 @@ impl Fixture {
             working_dir: dir.clone(),
             late_variables: vec!["LATE".into()],
             startup_files: options.startup_file.into_iter().collect(),
-            parent_dir: dir.clone(),
+            temp_dirs: Parent::look(dir.clone()).into_iter().collect(),
             setup: options.setup.as_bytes().to_vec(),
             output_limit: options.output_limit,
             stderr_tail: Config::STDERR_TAIL,

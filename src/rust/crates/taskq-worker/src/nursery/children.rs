@@ -5,16 +5,18 @@
 //! costs time is the look at all processes.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use taskq_core::id::WorkerId;
 use taskq_sys::process::{self, kill_tree, Mark, Process, Tree};
-use taskq_sys::{fault, tag, tempdir, wait};
+use taskq_sys::tempdir::TempDir;
+use taskq_sys::{fault, tag, wait};
 use taskq_wire::message::{FromNursery, ProcessEnd};
 
 use super::Inherited;
-use crate::seed::session_dir;
+use crate::seed::dir_name;
 
 /// Time to kill what a session has left behind. It takes milliseconds; only what the kernel itself holds takes longer.
 const BURIAL: Duration = Duration::from_millis(500);
@@ -32,7 +34,7 @@ struct Child {
 /// All children that are sessions.
 pub(super) struct Children {
     token: String,
-    queue_dir: PathBuf,
+    queue_dir: TempDir,
     own: i32,
     /// Whether the nursery is the parent of what its sessions leave behind.
     adopts: bool,
@@ -43,7 +45,7 @@ impl Children {
     pub(super) fn new(inherited: &Inherited, adopts: bool) -> Children {
         Children {
             token: inherited.setup.token.clone(),
-            queue_dir: PathBuf::from(&inherited.setup.dir),
+            queue_dir: TempDir::at(&inherited.setup.places),
             own: process::own_pid(),
             adopts,
             sessions: HashMap::new(),
@@ -58,6 +60,16 @@ impl Children {
     /// What the tags of all sessions have in common.
     pub(super) fn mark_of_all(&self) -> Mark {
         Mark::SessionOf(tag::of_nursery(&self.token, self.own))
+    }
+
+    /// The queue's directory, which is made where it is gone.
+    pub(super) fn make_queue_dir(&self) -> io::Result<PathBuf> {
+        self.queue_dir.make()
+    }
+
+    /// Removes the directory of a session that is gone, or could not be made.
+    pub(super) fn forget_dir(&self, worker: WorkerId) {
+        self.queue_dir.remove_below(dir_name(worker));
     }
 
     /// Notes a new session.
@@ -164,7 +176,7 @@ impl Children {
         let worker = self.sessions.remove(&pid)?.worker;
         // What cannot be removed now, because of its permissions, the end of the queue cannot remove either.
         if !fault::is_on("leave-session-dir") {
-            let _ = std::fs::remove_dir_all(session_dir(&self.queue_dir, worker));
+            self.forget_dir(worker);
         }
         Some(FromNursery::Exited {
             worker,
@@ -183,13 +195,13 @@ impl Children {
             since: Process::look(self.own).map_or(0, |own| own.started),
             ..Tree::default()
         };
-        tempdir::clear(&self.queue_dir);
+        self.queue_dir.clear();
         // Sessions die after what they have started: should this process be killed meanwhile, they go on with it.
         let _ = kill_tree(&tree, END);
         while let Ok(Some(pid)) = wait::ended(None) {
             let _ = wait::reap(pid, false);
         }
         self.sessions.clear();
-        let _ = tempdir::remove(&self.queue_dir);
+        let _ = self.queue_dir.remove();
     }
 }

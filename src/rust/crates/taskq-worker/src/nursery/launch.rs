@@ -1,23 +1,23 @@
 //! Making a session: by a fork of the nursery, or by a program.
 
-use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use taskq_core::id::WorkerId;
 use taskq_sys::board::Board;
+use taskq_sys::tempdir::TempDir;
 use taskq_sys::{fds, process, signals, tag};
 use taskq_wire::message::FromNursery;
 
 use super::serve::Serving;
 use crate::error::StartError;
 use crate::random;
-use crate::seed::{self, session_dir, Lineage, Seed};
+use crate::seed::{self, dir_name, Lineage, Seed};
 use crate::watch::Watch;
 
 /// The exit status of a session that could not even begin.
@@ -29,15 +29,18 @@ impl Serving {
     /// `ends` are its task socket, control socket, stdout and stderr, and its status board.
     pub(super) fn launch(&mut self, worker: WorkerId, ends: [OwnedFd; 5]) -> Option<Seed> {
         self.check_forks();
-        let dir = session_dir(Path::new(&self.inherited.setup.dir), worker);
-        let launched = match DirBuilder::new().mode(0o700).create(&dir) {
+        if let Some(dir) = &self.working_dir {
+            // Where it is gone, a session still has the one that was.
+            let _ = std::env::set_current_dir(dir);
+        }
+        let launched = match self.make_dir(worker) {
             Err(error) => Err(error),
-            Ok(()) if self.forks => match self.fork(worker, &dir, ends) {
+            Ok(dir) if self.forks => match self.fork(worker, &dir, ends) {
                 Ok(Forked::Child(seed)) => return Some(*seed),
                 Ok(Forked::Parent(pid)) => Ok(pid),
                 Err(error) => Err(error),
             },
-            Ok(()) => self.execute(worker, &dir, &ends),
+            Ok(dir) => self.execute(worker, &dir, &ends),
         };
         match launched {
             Ok(pid) => {
@@ -45,13 +48,19 @@ impl Serving {
                 self.tell(&FromNursery::Launched { worker, pid });
             }
             Err(error) => {
-                // Only an empty directory is removed: it may be another's, if that is why it could not be made.
-                let _ = fs::remove_dir(&dir);
+                self.children.forget_dir(worker);
                 let errno = error.raw_os_error().unwrap_or(libc::EIO);
                 self.tell(&FromNursery::LaunchFailed { worker, errno });
             }
         }
         None
+    }
+
+    /// Makes the session's directory for temporary files, and that of the queue where it is gone.
+    fn make_dir(&self, worker: WorkerId) -> io::Result<PathBuf> {
+        let dir = self.children.make_queue_dir()?.join(dir_name(worker));
+        DirBuilder::new().mode(0o700).create(&dir)?;
+        Ok(dir)
     }
 
     fn fork(&mut self, worker: WorkerId, dir: &Path, ends: [OwnedFd; 5]) -> io::Result<Forked> {
@@ -104,7 +113,7 @@ impl Serving {
             nursery,
             host: self.inherited.host_process,
             siblings: self.children.mark_of_all(),
-            queue_dir: self.inherited.setup.dir.clone().into(),
+            queue_dir: TempDir::at(&self.inherited.setup.places),
         };
         let dir = dir.to_owned();
         let seed = Seed {
@@ -156,7 +165,8 @@ impl Serving {
                 tag::SESSION,
                 tag::session_variable(&self.children.tag(worker)),
             )
-            .env("TMPDIR", OsStr::new(dir))
+            .env("TMPDIR", dir)
+            .env(seed::DIR_VARIABLE, dir)
             .stdin(Stdio::null())
             .stdout(Stdio::from(above(stdout)?))
             .stderr(Stdio::from(above(stderr)?));

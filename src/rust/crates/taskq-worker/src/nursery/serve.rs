@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_sys::feature::{available, Feature};
@@ -25,6 +26,8 @@ pub(super) struct Serving {
     pub(super) children: Children,
     /// Whether sessions are forked.
     pub(super) forks: bool,
+    /// Where sessions are to start. It may be removed, and be made anew, while the nursery waits.
+    pub(super) working_dir: Option<PathBuf>,
     /// Packets for which the socket had no room.
     outbox: VecDeque<Vec<u8>>,
 }
@@ -48,6 +51,7 @@ pub(super) fn serve(inherited: Inherited, exec: ExecSession) -> Result<Role, Ser
         ends,
         children,
         forks: false,
+        working_dir: std::env::current_dir().ok(),
         outbox,
     };
     match serving.run() {

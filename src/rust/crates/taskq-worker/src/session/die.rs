@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{flock, FlockOperation};
 use taskq_sys::process::{self, kill_tree, Process, Tree};
-use taskq_sys::tempdir;
 
 use crate::seed::Lineage;
 
@@ -41,7 +40,7 @@ pub(super) fn die(lineage: &Lineage) -> ! {
 /// The lock on the queue's directory, which one session gets; `None` for the others.
 fn election(lineage: &Lineage) -> Option<Option<File>> {
     // Without a directory everybody is elected: that costs time, but leaves nobody behind.
-    let Ok(dir) = File::open(&lineage.queue_dir) else {
+    let Some(Ok(dir)) = lineage.queue_dir.find().map(File::open) else {
         return Some(None);
     };
     match flock(&dir, FlockOperation::NonBlockingLockExclusive) {
@@ -83,11 +82,11 @@ fn sweep(lineage: &Lineage) {
     // As long as the host lives the directory is its business. It may be stopped, and killed without having done it.
     let start = Instant::now();
     while lineage.host.as_ref().is_some_and(Process::still_lives) {
-        if !lineage.queue_dir.exists() {
+        if lineage.queue_dir.find().is_none() {
             return;
         }
         let is_well = start.elapsed() < WELL;
         thread::sleep(if is_well { PAUSE } else { LONG_PAUSE });
     }
-    let _ = tempdir::remove(&lineage.queue_dir);
+    let _ = lineage.queue_dir.remove();
 }

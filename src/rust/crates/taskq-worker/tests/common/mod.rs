@@ -19,7 +19,7 @@ use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_core::id::WorkerId;
 use taskq_sys::board::Board;
 use taskq_sys::socket::{packet_pair, recv_packet, send_packet, stream_pair, RecvFlags};
-use taskq_sys::{fds, memory, pipe, process, signals, tag};
+use taskq_sys::{fds, memory, pipe, process, signals, tag, tempdir};
 use taskq_wire::frame::encode_head;
 use taskq_wire::message::{FromNursery, FromStem, ProcessEnd, Setup, ToNursery, ToStem};
 use taskq_wire::packet::{self, MAX_PACKET};
@@ -124,15 +124,18 @@ impl StemProcess {
     pub(crate) fn ask(self: &Rc<StemProcess>, text: &str) -> Host {
         // As long as the stem's name.
         let token = format!("test-{}-{}", process::own_pid(), number());
-        let dir = std::env::temp_dir().join(&token);
+        let dir = std::env::temp_dir().join(tag::dir_name(&token));
         DirBuilder::new()
             .mode(0o700)
             .create(&dir)
             .expect("the queue's directory");
+        let parents: Vec<_> = tempdir::Parent::look(std::env::temp_dir())
+            .into_iter()
+            .collect();
         let setup = Setup {
             host_pid: process::own_pid(),
             token: token.clone(),
-            dir: dir.to_str().expect("a plain path").into(),
+            places: tempdir::TempDir::within(&parents, &tag::dir_name(&token)).places(),
         };
         let mut frame = Vec::new();
         encode_head(&setup, text.len() as u64, 0, &mut frame).expect("small");
@@ -326,9 +329,16 @@ impl Host {
         self.assert_nothing_is_left();
     }
 
+    /// Removes the queue's directory, and nothing that is not one.
+    pub(crate) fn remove_dir(&self) {
+        assert!(self.dir.exists());
+        tempdir::remove(&self.dir).expect("the queue's directory");
+        assert!(!self.dir.exists());
+    }
+
     /// Does what a host does when its nursery is dead, and asserts that nothing of it is left.
     pub(crate) fn bury_nursery(&mut self) {
-        std::fs::remove_dir_all(&self.dir).expect("the queue's directory");
+        self.remove_dir();
         self.assert_nothing_is_left();
     }
 
@@ -354,7 +364,8 @@ pub(crate) fn nothing_is_left(token: &str) {
 /// serve.
 pub(crate) fn remove_dir_of_unready(tokens: &[&str]) {
     for token in tokens {
-        std::fs::remove_dir(std::env::temp_dir().join(token)).expect("an empty directory");
+        std::fs::remove_dir(std::env::temp_dir().join(tag::dir_name(token)))
+            .expect("an empty directory");
     }
 }
 
