@@ -77,6 +77,8 @@ for package in $(absent $r_packages); do missing="$missing $(debian_name "$packa
 wanted=
 # shellcheck disable=SC2086
 for package in $(absent $optional); do wanted="$wanted $(debian_name "$package")"; done
+# A test makes itself a locale.
+if [ "$purpose" = test ] && [ ! -e /usr/share/i18n/charmaps/ISO-8859-1.gz ]; then wanted="$wanted locales"; fi
 if [ "$purpose" = browser ]; then
   for command in chromium nodejs npm; do
     command -v "${command%js}" >/dev/null 2>&1 || wanted="$wanted $command"
