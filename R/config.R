@@ -12,6 +12,8 @@ tq_limits <- list(
   max_trace = 100L,             # calls kept of one trace, half from each end
   max_call_chars = 200L,        # characters of one call in a trace
   max_call_depth = 50L,         # calls within calls in it
+  max_call_width = 100L,        # parts of one of these
+  max_call_parts = 1000L,       # parts of all of these
   max_message_chars = 4000L,    # characters of an error's message that is shown with another one
   max_constant = 10L,           # length of a vector that may stand in a call that is sent
   max_field_bytes = 10 * 2^20,  # size of one field of an error object that is sent

@@ -62,27 +62,40 @@ tq_call_text <- function(call) {
     trimws(deparse(tq_slim_call(call), width.cutoff = 500L, nlines = 2L)),
     error = function(cnd) "<call>"
   )
-  text <- tq_text(text)
   tq_shorten(if (length(text) > 1L) paste(text[1L], "...") else text, tq_limits$max_call_chars)
 }
 
-# A call without the data that do.call() and its like have put into it.
-tq_slim_call <- function(call, depth = 0L) {
-  if (depth > tq_limits$max_call_depth) return(quote(...))
-  if (is.call(call)) {
+# A call without the data that do.call() and its like have put into it, and not larger than one can read: what
+# is cut off stands as `...`.
+tq_slim_call <- function(call) {
+  left <- tq_limits$max_call_parts
+  slim <- function(call, depth) {
+    left <<- left - 1L
+    if (left < 0L || depth + is.call(call) > tq_limits$max_call_depth) return(quote(...))
+    if (is.call(call)) return(slim_parts(call, depth + 1L))
+    if (is.symbol(call) || is.pairlist(call) || tq_is_small_constant(call)) return(call)
+    if (inherits(call, "srcref")) return(NULL)
+    as.name(sprintf("<%s>", class(call)[1L]))
+  }
+  slim_parts <- function(call, depth) {
     # A function that do.call() or a task has called, see src/evaluate.c.
     if (is.function(call[[1L]])) return(quote(fun(...)))
-    for (source in c("srcref", "srcfile", "wholeSrcref")) attr(call, source) <- NULL
-    for (i in seq_along(call)) {
-      if (!identical(call[[i]], quote(expr = ))) { # nolint: spaces_inside_linter.
-        call[i] <- list(tq_slim_call(call[[i]], depth + 1L))
-      }
+    kept <- attributes(call)
+    # To reach part i of a call takes i steps, and that of a list one.
+    parts <- as.list(call)
+    if (length(parts) > tq_limits$max_call_width) {
+      parts <- c(parts[seq_len(tq_limits$max_call_width)], quote(...))
     }
-    return(call)
+    for (i in seq_along(parts)) {
+      if (!identical(parts[[i]], quote(expr = ))) parts[i] <- list(slim(parts[[i]], depth)) # nolint
+    }
+    call <- as.call(parts)
+    for (name in setdiff(names(kept), c("names", "srcref", "srcfile", "wholeSrcref"))) {
+      attr(call, name) <- kept[[name]]
+    }
+    call
   }
-  if (is.symbol(call) || is.pairlist(call) || tq_is_small_constant(call)) return(call)
-  if (inherits(call, "srcref")) return(NULL)
-  as.name(sprintf("<%s>", class(call)[1L]))
+  slim(call, 0L)
 }
 
 tq_is_small_constant <- function(x) {

@@ -19,6 +19,18 @@ test_that("a call that nests without end is cut", {
   expect_lt(nchar(tq_call_text(call)), 250)
 })
 
+test_that("a call of many parts is cut, and takes no longer than a short one", {
+  wide <- tq_slim_call(as.call(c(quote(f), as.list(1:1e5))))
+  expect_identical(wide[1:3], quote(f(1L, 2L)))
+  expect_lt(length(wide), 200L)
+  expect_identical(wide[[length(wide)]], quote(...))
+  # 2^40 parts, should each be looked at.
+  shared <- quote(x)
+  for (i in 1:40) shared <- call("f", shared, shared)
+  expect_lt(sum(nchar(deparse(tq_slim_call(shared)))), 1e5)
+  expect_lt(nchar(tq_call_text(shared)), 250)
+})
+
 test_that("a trace is numbered and its middle is left out when it is long", {
   calls <- c(rep(list(quote(f(n + 1))), 500), quote(handler()))
   trace <- tq_trace(calls, 1L)
