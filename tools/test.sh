@@ -67,10 +67,10 @@ tools/test/leftovers.sh before >"$logs/before"
 
 manifest=src/rust/Cargo.toml
 step format 60 cargo fmt --manifest-path "$manifest" --all --check
-step style 300 tools/test/style.sh
+step style 600 tools/test/style.sh
 step licences 60 tools/test/licences.sh
 step core-alone 60 tools/test/core-alone.sh
-step rust 900 tools/test/rust.sh
+step rust 1200 tools/test/rust.sh
 step lint 600 cargo clippy --manifest-path "$manifest" --workspace --all-targets -- -D warnings
 step install 600 tools/install.sh
 step symbols 60 tools/test/symbols.sh
