@@ -220,8 +220,8 @@ tq_task_error <- function(id, parent, trace, phase = "run", what = paste("task",
     fields = list(task_id = id, parent = parent, trace = trace, phase = phase, ...))
 }
 
-# Called natively: the outcome of a task whose own cannot be read. `cnd`: the error by which, or NULL for what is no
-# outcome at all.
+# Called natively: the outcome of a task whose own cannot be read. `cnd`: the error that reading it gave, or NULL
+# where it does not have the form of an outcome.
 tq_unreadable <- function(cnd = NULL) {
   reason <- if (is.null(cnd)) {
     "it is not what a worker sends"

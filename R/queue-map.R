@@ -19,7 +19,8 @@ tq_map <- function(private, x, fun, args, names, on_error, progress, chunk, call
   if (!is.null(private$inline)) tq_inline_start(private$inline, call)
 
   token <- paste0(Sys.getpid(), tempfile(""))
-  map <- .External(C_tq_map_begin, handle, x, c(portable, list(args = args), tq_far(private, fun, NULL)), token, keep, chunk)
+  work <- c(portable, list(args = args), tq_far(private, fun, NULL))
+  map <- .External(C_tq_map_begin, handle, x, work, token, keep, chunk)
   if (is.list(map)) tq_push_refused(handle, map, call)
   # What elements have written and signalled, until it is passed on.
   notes <- new.env(parent = emptyenv())
@@ -106,7 +107,7 @@ tq_map_collect <- function(map, done, keep, names, handle, call) {
   settled
 }
 
-# Whether this is what tq_batch_value() gives for a batch of `count` elements, whoever has sent it.
+# Whether this is what tq_batch_value() gives for a batch of `count` elements. What a session sends may be anything.
 tq_is_batch_value <- function(value, count) {
   is_number <- function(x) is.double(x) && length(x) == 1L && !is.na(x)
   is_failure <- function(x) {

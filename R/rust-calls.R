@@ -10,7 +10,7 @@ NULL
 # NULL)`: the host wants no more; or a failure.
 rs_stem_serve <- function() .External(C_tq_ask, "rs_stem_serve")
 
-# Has numerical libraries that are loaded use so many threads, as if the variable had told them at their start.
+# Has numerical libraries that are loaded use `count` threads, as if the variable had said so at their start.
 rs_limit_threads <- function(variable, count) .External(C_tq_ask, "rs_limit_threads", variable, count)
 
 # How many threads this process has.
@@ -71,10 +71,10 @@ rs_task_random <- function() .External(C_tq_ask, "rs_task_random")
 # The same for a try of a task of an inline queue, which `token` distinguishes from other queues: a seed.
 rs_inline_random <- function(token, serial, tries) .External(C_tq_ask, "rs_inline_random", token, serial, tries)
 
-# The state of L'Ecuyer's generator after `set.seed(seed)`, so many streams ahead.
+# The state of L'Ecuyer's generator after `set.seed(seed)`, `streams` streams ahead.
 rs_random_stream <- function(seed, streams) .External(C_tq_ask, "rs_random_stream", seed, streams)
 
-# The state of the same generator that is so many streams, and in the last of these so many substreams, ahead of `state`.
+# The state of the same generator `streams` streams and then `substreams` substreams ahead of `state`.
 rs_random_ahead <- function(state, streams, substreams) .External(C_tq_ask, "rs_random_ahead", state, streams, substreams)
 
 # Whether this process is a session of a queue.

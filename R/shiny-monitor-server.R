@@ -248,7 +248,7 @@ tq_monitor_reasons <- function(handle) {
   function(serial) {
     key <- format(serial, scientific = FALSE)
     if (is.null(known[[key]])) {
-      # Those of pages that nobody looks at any more are not kept for ever.
+      # The memory for them is bounded: those that are still shown are read again.
       if (length(known) >= tq_limits$monitor_reasons) rm(list = ls(known), envir = known)
       known[[key]] <- sub("\n.*", "", tq_monitor_error(handle, serial, brief = TRUE))
     }

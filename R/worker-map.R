@@ -15,7 +15,8 @@
 # The outcome's value: `values` (packed, of the elements from the first on), `failures` (list(place, error,
 # trace) of those that failed, counted from 0), `done` (elements), `all_ms`, `last_ms` (times).
 
-# What is left when the batch fails or is interrupted stands in `evaluator$batch`. `work`: list(fun, captured, args, globals, packages).
+# What is left when the batch fails or is interrupted stands in `evaluator$batch`. `work`: list(fun, captured, args,
+# globals, packages).
 tq_evaluate_batch <- function(evaluator, work, batch) {
   state <- new.env(parent = emptyenv())
   state$first <- batch$first

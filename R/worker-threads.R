@@ -27,7 +27,7 @@ tq_end_quiet <- function(quiet) {
 }
 
 # In a nursery, when cli has been loaded. Without its thread a progress bar would be drawn at each step, which is a line
-# where there is no terminal, and takes longer than most steps. There is nobody to see it: it is not drawn.
+# where there is no terminal, and takes longer than most steps. In a nursery it would not be seen: it is not drawn.
 tq_pause_cli <- function(quiet) if ("CLI_NO_THREAD" %in% quiet) tq_call_cli("cli_tick_pause", FALSE)
 
 # What cli's tests do with its thread; not exported. A progress bar is no reason for a session not to come up.

@@ -16,7 +16,7 @@ tq_table_owners <- c("base", "stats", "utils")
 # How an environment is watched, for src/state.c.
 tq_watching <- list(exactly = 0L, grows = 1L, large = 2L)
 
-# The places of what is watched, by name.
+# Where each watched environment is kept, by name.
 tq_watched <- new.env(parent = emptyenv())
 
 tq_watch_registries <- function() {

@@ -90,7 +90,7 @@ static SEXP make_task(const struct tq_done *done, SEXP outcome) {
   return task;
 }
 
-/* ---- outcomes, which a session has made, and nobody else may believe ---- */
+/* ---- outcomes: made by a session, and checked before they are used ---- */
 
 static int is_list_or_nothing(SEXP x) { return x == R_NilValue || TYPEOF(x) == VECSXP; }
 
@@ -113,7 +113,7 @@ SEXP tq_describe_done(void *data) {
   SEXP problem = PROTECT(Rf_allocVector(VECSXP, 1));
   SEXP outcome = tq_unserialize_with_care(done.outcome, problem);
   if (!outcome || !is_outcome(outcome, done.succeeded)) {
-    /* Whoever was cancelled, or has crashed, has no outcome. */
+    /* A task that was cancelled or has crashed has no outcome. */
     int counts = done.succeeded || strcmp(done.status, "error") == 0;
     outcome = counts ? tq_call_own("tq_unreadable", VECTOR_ELT(problem, 0)) : R_NilValue;
     if (counts) done.status = "error";

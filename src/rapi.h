@@ -41,7 +41,8 @@ int tq_has_attributes(SEXP x);
 
 /* Appends an object to a buffer. */
 void tq_serialize(void *buffer, SEXP object);
-/* The same for what a task is sent beside its function, `fun`, or NULL of R: what is of no use there is an error, or a warning. */
+/* The same for what a task is sent beside its function `fun` (or R's NULL): an object that cannot work in another
+ * process is an error, or a warning. */
 void tq_serialize_sent(void *buffer, SEXP object, SEXP fun);
 /* The same for the outcome of a task, with a warning if its value holds such an object. The buffer may be another one then. */
 void tq_serialize_outcome(void **buffer, SEXP outcome);

@@ -151,8 +151,8 @@ static SEXP read_with_r(const void *payload) {
   return R_Unserialize(&stream);
 }
 
-/* R tells by warnings what it thinks of strings from a session in another locale, which it has converted as far as they are valid there. To
- * whoever reads a result, or runs a task, that says nothing. */
+/* R warns of strings from a session in another locale, although it has converted them as far as they are valid. These
+ * warnings do not help the user who reads a result, or the task that runs. */
 static int is_read_quietly = 0;
 
 static int is_of_this_encoding(const void *payload) {

@@ -140,10 +140,13 @@ test_that("what R writes can be read, whatever it is", {
     for (i in 1:3) local(i)
     loop <- function(x) for (i in x) if (i > 2) print(quote(a + b)) else while (TRUE) switch(x, a = 1, 2)
     list(
-      packages = lapply(c("base", "stats", "utils", "methods"), function(name) as.list(asNamespace(name), all.names = TRUE)),
+      packages = lapply(c("base", "stats", "utils", "methods"), function(name) {
+        as.list(asNamespace(name), all.names = TRUE)
+      }),
       data = as.list(as.environment("package:datasets")),
       model = stats::lm(dist ~ speed, datasets::cars),
-      code = list(local, compiler::cmpfun(loop), quote(f(x, ...)), expression(a, b), as.name("a"), sum, `if`, formals(loop)),
+      code = list(local, compiler::cmpfun(loop), quote(f(x, ...)), expression(a, b), as.name("a"), sum, `if`,
+        formals(loop)),
       kept = parse(text = "f <- function(x) x # kept", keep.source = TRUE),
       classes = list(new("Hostile", x = 1), getClass("Hostile")),
       altrep = list(1:10, letters, as.character(1:1000)),

@@ -122,7 +122,9 @@ test_that("conditions are kept up to a limit of bytes, counted above, and none o
   expect_identical(outcome$dropped, 891L)
   expect_lt(length(serialize(outcome, NULL)), tq_limits$max_condition_bytes + 10000)
   # None of this one is kept: it is counted all the same, and in its own outcome.
-  outcome <- run(function() warning(structure(class = c("warning", "condition"), list(message = "w", data = raw(11e6)))))
+  outcome <- run(function() {
+    warning(structure(class = c("warning", "condition"), list(message = "w", data = raw(11e6))))
+  })
   expect_length(outcome$warnings, 0L)
   expect_identical(outcome$dropped, 1L)
   expect_identical(run(function() 1), list(value = 1))

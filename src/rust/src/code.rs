@@ -16,7 +16,7 @@ use extendr_ffi::{
 
 use crate::external::border;
 
-/// How a variable is used, as bits: its value; as a function that is called, for which R passes over what is none. The
+/// How a variable is used, as bits: its value; as a function that is called, for which R passes over other values. The
 /// others stand alone, and mean another variable: of `f` it is `f<-` that is called; of `..x`, as data.table has it, it
 /// is `x` that is meant.
 const VALUE: c_int = 1;

@@ -48,7 +48,7 @@ pub(crate) fn wrong_count(name: &str) -> Value {
 /// Calls the function of this name.
 ///
 /// # Safety
-/// A string, and so many objects that R holds, whose reading allocates nothing; on the R thread.
+/// A string, and `count` objects that R holds, whose reading allocates nothing; on the R thread.
 #[no_mangle]
 unsafe extern "C" fn tq_ask(name: *const c_char, given: *const SEXP, count: usize) -> *mut c_void {
     // SAFETY: see above.

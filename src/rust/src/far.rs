@@ -69,7 +69,7 @@ fn rs_write_title(title: Cow<'_, str>) {
     unsafe { taskq_sys::title::write("taskq", &title) };
 }
 
-/// Has numerical libraries that are loaded use so many threads, as if the variable had told them at their start.
+/// Has numerical libraries that are loaded use `count` threads, as if the variable had said so at their start.
 fn rs_limit_threads(variable: Cow<'_, str>, count: i32) {
     threads::limit(&variable, count);
 }
@@ -267,13 +267,13 @@ fn rs_inline_random(token: Cow<'_, str>, serial: f64, tries: f64) -> i32 {
     random::seed(random::salt(&token), attempt)
 }
 
-/// The state of L'Ecuyer's generator after `set.seed(seed)`, so many streams ahead.
+/// The state of L'Ecuyer's generator after `set.seed(seed)`, `streams` streams ahead.
 fn rs_random_stream(seed: i32, streams: f64) -> Vec<i32> {
     let state = random::stream(seed, streams as u64);
     state.map(|number| number as i32).to_vec()
 }
 
-/// The state of the same generator that is so many streams, and in the last of these so many substreams, ahead of `state`.
+/// The state of the same generator `streams` streams and then `substreams` substreams ahead of `state`.
 fn rs_random_ahead(state: &[i32], streams: f64, substreams: f64) -> Vec<i32> {
     let mut numbers = [0; 6];
     for (number, given) in numbers.iter_mut().zip(state) {

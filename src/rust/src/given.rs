@@ -93,7 +93,7 @@ impl<'a> Given<'a> {
         }
         let is_it = |other: &Vec<u8>| other == name.as_bytes();
         let place = self.names().iter().position(is_it)?;
-        // SAFETY: a list with so many elements, which hold as long as the list.
+        // SAFETY: `place` is below the length of the list, whose elements live as long as it.
         Some(unsafe { Given::new(VECTOR_ELT(self.object, place as isize)) })
     }
 
@@ -180,7 +180,7 @@ impl<'a> Argument<'a> for Vec<&'a CStr> {
             return None;
         }
         let text = |i: usize| {
-            // SAFETY: a character vector of so many strings, which hold as long as it, and end with NUL.
+            // SAFETY: `i` is below the length of the vector, whose strings live as long as it, and end with NUL.
             unsafe {
                 let string = STRING_ELT(given.object, i as isize);
                 (string != R_NaString).then(|| CStr::from_ptr(R_CHAR(string)))

@@ -83,7 +83,7 @@ pub(crate) fn refuse(address: *mut c_void) -> Option<Value> {
     ))
 }
 
-/// A handle of the same queue that does not end it, or a failure: for what is still to come of it.
+/// A handle of the same queue that does not end it, or a failure: for results that are still to come.
 pub(crate) fn holder(handle: Given<'_>) -> Value {
     if let Err(refusal) = <&Queue>::take(handle, "handle") {
         return refusal;

@@ -18,7 +18,7 @@ pub(crate) fn hold_all(objects: Vec<TaskObjects>) -> Value {
 }
 
 /// # Safety
-/// What a pointer of [`hold_all`]'s has, which lives as long as that.
+/// A pointer that [`hold_all`] has made, and that lives as long as the result is used.
 unsafe fn at<'a>(objects: *const c_void) -> &'a [TaskObjects] {
     // SAFETY: see above.
     unsafe { &*objects.cast::<Vec<TaskObjects>>() }

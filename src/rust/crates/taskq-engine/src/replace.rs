@@ -262,7 +262,7 @@ mod tests {
         lchown(shared.join("way"), Some(OTHER), None).expect("root may");
         assert!(put(&shared.join("way/victim")).is_err());
         assert_eq!(fs::read(&victim).expect("there"), b"old");
-        // Where nobody else may make files, links are to be trusted; so are one's own.
+        // Where only the user may make files, links are followed; so are the user's own.
         set_mode(&shared, 0o755);
         put(&link).expect("written");
         set_mode(&shared, 0o1777);

@@ -28,7 +28,7 @@ use crate::text::{shown, whole_start};
 
 /// So many reads of one session happen before others get their turn.
 const READS_PER_ROUND: usize = 64;
-/// In so many rounds everything is read that a socket can hold.
+/// After this number of rounds everything has been read that a socket can hold.
 const ROUNDS_OF_SOCKET: usize = 16;
 /// So much is read from a pipe at once: the capacity of a pipe.
 const PIPE_CHUNK: usize = 64 * 1024;

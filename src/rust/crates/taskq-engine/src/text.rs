@@ -24,7 +24,7 @@ impl Charset {
     }
 }
 
-/// Bytes as text: what is no UTF-8, and NUL, by its number, as `<e9>`, which is how R shows it.
+/// Bytes as text. A byte that is not part of UTF-8, and NUL, is shown by its number, as `<e9>`, as R does.
 #[must_use]
 pub fn shown(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());

@@ -1,7 +1,7 @@
 //! The status board of [`taskq_wire::board`], mapped from a memory file that the host shares with one session.
 //!
-//! The file is sealed: nobody can take the memory away from who reads there, also not by way of `/proc`. Its descriptors are
-//! closed as soon as it is mapped at both ends; no other process has it.
+//! The file is sealed: no process can make it shorter, which would be a SIGBUS for its reader, also not by way of
+//! `/proc`. Its descriptors are closed as soon as it is mapped at both ends; no other process has it.
 
 use std::fmt;
 use std::io;
@@ -66,8 +66,8 @@ impl Deref for Board {
     type Target = taskq_wire::board::Board;
 
     fn deref(&self) -> &taskq_wire::board::Board {
-        // SAFETY: so much is mapped, page-aligned, as long as `self` lives, in a file that cannot shrink; any bytes are a
-        // board, and all of it is atomics.
+        // SAFETY: a board is mapped, page-aligned, as long as `self` lives, in a file that cannot shrink; any bytes are
+        // a board, and all of it is atomics.
         unsafe { self.address.as_ref() }
     }
 }

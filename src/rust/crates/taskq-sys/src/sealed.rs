@@ -211,8 +211,8 @@ pub fn is_sealed(file: BorrowedFd<'_>) -> bool {
     fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS))
 }
 
-/// The size of a file that may come from anybody: nobody can change it, and it was written from end to end. Of a file with
-/// holes every look takes memory that its sender never had.
+/// The size of a file that may come from any process: it can no longer be changed, and was written from end to end.
+/// Reading a file with holes would take memory that its sender never had.
 ///
 /// # Errors
 /// `InvalidData` when it is not so.

@@ -224,8 +224,8 @@ fn remove_all(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether it is the directory of a queue or a stem, or that of a session in one: by its name, and because nobody else
-/// can have made it.
+/// Whether it is the directory of a queue or a stem, or that of a session in one: by its name, and because only this
+/// user can have made it.
 fn is_ours(dir: &Path) -> bool {
     let is_queues = |dir: &Path| name_of(dir).starts_with(tag::DIR_PREFIX) && is_own_dir(dir);
     let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());

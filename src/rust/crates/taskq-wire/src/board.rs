@@ -22,8 +22,8 @@
 //! | 64 | 64 | how much of the output was read |
 //! | 128 | 512 | progress |
 //!
-//! A task can write whatever it likes there, at any time. So the host takes it for what it is, the session's word, and looks
-//! again only so many times.
+//! A task can write whatever it likes there, at any time. So the host takes it as what the session says, and looks
+//! again a limited number of times.
 
 pub mod elements;
 pub mod progress;

@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(told.get().expect("told").message, "complete");
     }
 
-    /// Whoever writes without an end may be overtaken, or not: in either case the host goes on.
+    /// A look at a board that is written without end may find a note or none: in either case the host goes on.
     #[test]
     fn a_look_at_a_session_that_never_stops_ends() {
         let told = Told::default();

@@ -25,7 +25,7 @@ pub(super) fn fingerprint(value: &impl fmt::Debug) -> u64 {
 
 #[derive(Debug, Default)]
 pub(super) struct Choices {
-    /// The choices to be made, of so many at each point.
+    /// The choices to be made: which one, and of how many.
     path: Vec<(usize, usize)>,
     /// How many were made in this run.
     made: usize,
