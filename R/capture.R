@@ -178,13 +178,14 @@ tq_new_frame <- function(dots, parent) {
   do.call(frame_of, args, envir = baseenv())
 }
 
+# Source references are dropped here, where the serializer does not look: in environments.
 tq_fill_frame <- function(env, values, renew) {
   for (name in setdiff(names(values), "...")) {
     value <- values[[name]]
     if (!inherits(value, "tq_captured")) {
-      assign(name, tq_renew_value(value, renew), envir = env)
+      assign(name, .External(C_tq_without_sources, tq_renew_value(value, renew)), envir = env)
     } else if (value$what == "active") {
-      makeActiveBinding(name, tq_renew_value(value$value, renew), env)
+      makeActiveBinding(name, .External(C_tq_without_sources, tq_renew_value(value$value, renew)), env)
     } else {
       do.call(delayedAssign, list(name, tq_error_call(value), baseenv(), env))
     }
@@ -195,14 +196,7 @@ tq_error_call <- function(value) call("stop", value$value)
 
 tq_renew_value <- function(value, renew, depth = 8L) {
   if (tq_is_code_of_frame(value)) {
-    attributes <- attributes(value)
-    env <- environment(value)
-    if (!is.null(attributes$srcref)) {
-      value <- tq_without_source(value)
-      attributes$srcref <- NULL
-      attributes(value) <- attributes
-    }
-    environment(value) <- renew(env)
+    environment(value) <- renew(environment(value))
   } else if (is.list(value) && depth > 0L && length(tq_code_in(value, depth)$code)) {
     attributes <- attributes(value)
     value <- lapply(unclass(value), tq_renew_value, renew, depth - 1L)

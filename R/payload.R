@@ -42,19 +42,6 @@ tq_is_attached <- function(env) {
   any(vapply(search(), function(place) identical(as.environment(place), env), NA))
 }
 
-# A function of the same formals and code, without source references.
-tq_without_source <- function(fun) {
-  clean <- function(part) {
-    if (is.pairlist(part)) return(as.pairlist(lapply(part, clean)))
-    if (!is.call(part)) return(part)
-    for (source in c("srcref", "srcfile", "wholeSrcref")) attr(part, source) <- NULL
-    if (is.call(part) && identical(part[[1L]], quote(`function`))) part <- part[1:3]
-    for (i in seq_along(part)) part[i] <- list(clean(part[[i]]))
-    part
-  }
-  as.function(c(lapply(formals(fun), clean), list(clean(body(fun)))), envir = baseenv())
-}
-
 # How a function of a package is called, so that what looks at its call finds one that can be evaluated anywhere, as
 # update() does: "stats::lm", where `call`, of push(), names it so. Otherwise the function itself stands in its call.
 tq_name_of_function <- function(fun, call) {

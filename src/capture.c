@@ -23,9 +23,9 @@
 /* ---- what is known of functions -------------------------------------------------------------------------------- */
 
 /* A function is known again by its formals and its code, as objects, which are held as long as they are known. The
- * symbols that it uses stand in a list, how it uses them in integers (bits, see taskq.h); `plain` is the same function
+ * symbols that it uses stand in a list, how it uses them in integers (bits, see taskq.h); `clean` is the same function
  * without source references, or NULL before it was needed. */
-enum { KNOWN = 256, KNOWN_FORMALS = 0, KNOWN_CODE, KNOWN_SYMBOLS, KNOWN_KINDS, KNOWN_PLAIN, KNOWN_PARTS };
+enum { KNOWN = 256, KNOWN_FORMALS = 0, KNOWN_CODE, KNOWN_SYMBOLS, KNOWN_KINDS, KNOWN_CLEAN, KNOWN_PARTS };
 static SEXP known = NULL;
 
 static SEXP formals_of(SEXP code) { return TYPEOF(code) == CLOSXP ? FORMALS(code) : R_NilValue; }
@@ -103,14 +103,14 @@ static R_xlen_t place_of(SEXP fun) {
   SET_VECTOR_ELT(known, place + KNOWN_CODE, code);
   SET_VECTOR_ELT(known, place + KNOWN_SYMBOLS, VECTOR_ELT(both, 0));
   SET_VECTOR_ELT(known, place + KNOWN_KINDS, VECTOR_ELT(both, 1));
-  SET_VECTOR_ELT(known, place + KNOWN_PLAIN, R_NilValue);
+  SET_VECTOR_ELT(known, place + KNOWN_CLEAN, R_NilValue);
   UNPROTECT(1);
   return place;
 }
 
 /* ---- the function itself --------------------------------------------------------------------------------------- */
 
-static SEXP make_closure(SEXP formals, SEXP code, SEXP env) {
+SEXP tq_make_closure(SEXP formals, SEXP code, SEXP env) {
 #if R_VERSION >= R_Version(4, 5, 0)
   return R_mkClosure(formals, code, env);
 #else
@@ -123,36 +123,31 @@ static SEXP make_closure(SEXP formals, SEXP code, SEXP env) {
 }
 
 SEXP tq_with_environment(SEXP fun, SEXP env) {
-  SEXP closure = PROTECT(make_closure(FORMALS(fun), R_ClosureExpr(fun), env));
+  SEXP closure = PROTECT(tq_make_closure(FORMALS(fun), R_ClosureExpr(fun), env));
   SHALLOW_DUPLICATE_ATTRIB(closure, fun);
   UNPROTECT(1);
   return closure;
 }
 
-static SEXP source_symbol(void) { return Rf_install("srcref"); }
-
-/* A function of the same formals and code without source references, which hold the text of the whole file. */
-static SEXP without_source(SEXP fun) {
+/* tq_clean_function(), the same one each time. */
+static SEXP clean_function(SEXP fun) {
   R_xlen_t place = place_of(fun);
-  SEXP plain = VECTOR_ELT(known, place + KNOWN_PLAIN);
-  if (plain != R_NilValue) return plain;
-  plain = PROTECT(tq_call_own("tq_without_source", fun));
+  SEXP clean = VECTOR_ELT(known, place + KNOWN_CLEAN);
+  if (clean != R_NilValue) return clean;
+  clean = PROTECT(tq_clean_function(fun));
   place = place_of(fun);
-  SET_VECTOR_ELT(known, place + KNOWN_PLAIN, plain);
+  SET_VECTOR_ELT(known, place + KNOWN_CLEAN, clean);
   UNPROTECT(1);
-  return plain;
+  return clean;
 }
 
 /* `fun` in this environment and without source references: itself, where it is that already. */
 static SEXP bare(SEXP fun, SEXP env) {
-  int has_source = tq_has_attributes(fun) && Rf_getAttrib(fun, source_symbol()) != R_NilValue;
-  if (!has_source) return CLOENV(fun) == env ? fun : tq_with_environment(fun, env);
-  SEXP plain = PROTECT(without_source(fun));
-  SEXP closure = PROTECT(make_closure(FORMALS(plain), R_ClosureExpr(plain), env));
-  SHALLOW_DUPLICATE_ATTRIB(closure, fun);
-  Rf_setAttrib(closure, source_symbol(), R_NilValue);
-  UNPROTECT(2);
-  return closure;
+  if (!tq_has_source(fun)) return CLOENV(fun) == env ? fun : tq_with_environment(fun, env);
+  SEXP clean = PROTECT(clean_function(fun));
+  fun = tq_with_code_of(clean, fun, env);
+  UNPROTECT(1);
+  return fun;
 }
 
 /* ---- frames ---------------------------------------------------------------------------------------------------- */
@@ -259,7 +254,7 @@ static int take_used(struct capture *capture, SEXP symbol, int kind) {
     if (is_function(value)) kind = 0;
     int is_simple = !is_sought || (taken < 0 && is_data(value, MOST_DEPTH));
     if (is_sought && is_simple) {
-      take(capture, symbol, TYPEOF(value) == CLOSXP ? bare(value, CLOENV(value)) : value);
+      take(capture, symbol, value);
       taken = i;
     }
     UNPROTECT(1);
@@ -283,6 +278,7 @@ static SEXP captured_list(const struct capture *capture) {
     SET_STRING_ELT(names, i, STRING_ELT(VECTOR_ELT(capture->values, 1), i));
   }
   Rf_setAttrib(list, R_NamesSymbol, names);
+  list = tq_without_sources(list);
   UNPROTECT(2);
   return list;
 }

@@ -55,6 +55,7 @@ static const R_ExternalMethodDef external[] = {
   {"C_tq_state_restore", (DL_FUNC) &tq_state_restore, 1},
   {"C_tq_portable", (DL_FUNC) &tq_r_portable, 1},
   {"C_tq_with_captured", (DL_FUNC) &tq_r_with_captured, 2},
+  {"C_tq_without_sources", (DL_FUNC) &tq_r_without_sources, 1},
   {"C_tq_is_data", (DL_FUNC) &tq_r_is_data, 1},
   {"C_tq_is_empty_pointer", (DL_FUNC) &tq_r_is_empty_pointer, 1},
   {"C_tq_uses", (DL_FUNC) &tq_r_uses, 1},

@@ -100,6 +100,19 @@ SEXP tq_portable(SEXP fun, SEXP *captured);
 SEXP tq_with_captured(SEXP fun, SEXP captured);
 /* The same function in another environment, not compiled: what is compiled depends on that. */
 SEXP tq_with_environment(SEXP fun, SEXP env);
+SEXP tq_make_closure(SEXP formals, SEXP code, SEXP env);
+
+/* ---- sources.c ---- */
+
+/* Whether a function has source references. */
+int tq_has_source(SEXP fun);
+/* The formals and the code of a function without them, as a function in the environment of base, without attributes. */
+SEXP tq_clean_function(SEXP fun);
+/* `fun` with the formals and the code of `clean`, in this environment. */
+SEXP tq_with_code_of(SEXP clean, SEXP fun, SEXP env);
+/* `x`, where functions have source references the same without these: `x` itself, or what is in it if it is a list, at any depth.
+ * What is in environments and attributes stays as it is. */
+SEXP tq_without_sources(SEXP x);
 
 /* ---- host-wait.c ---- */
 
@@ -158,6 +171,7 @@ SEXP tq_r_batch_pack(SEXP args);
 SEXP tq_r_evaluate(SEXP args);
 SEXP tq_r_portable(SEXP args);
 SEXP tq_r_with_captured(SEXP args);
+SEXP tq_r_without_sources(SEXP args);
 SEXP tq_r_uses(SEXP args);
 SEXP tq_r_is_data(SEXP args);
 SEXP tq_r_is_empty_pointer(SEXP args);

@@ -59,13 +59,14 @@ static void write_object(void *buffer, SEXP object) {
   R_Serialize(object, &stream);
 }
 
-static void write_with_parcels(void *buffer, SEXP object) {
+static void write_whole(void *buffer, SEXP object) {
+  PROTECT(object = tq_without_sources(object));
   PROTECT(object = tq_with_parcels(buffer, object));
   if (tq_segments())
     tq_with_handles_written(buffer, object, write_object);
   else
     write_object(buffer, object);
-  UNPROTECT(1);
+  UNPROTECT(2);
 }
 
 /* A finalizer that serializes, too, finds what it needs, and leaves what it has found. After a jump the next one begins anew. */
@@ -73,7 +74,7 @@ void tq_serialize(void *buffer, SEXP object) {
   if (tq_write_plain(buffer, object)) return;
   SEXP outer = being_sent;
   being_sent = NULL;
-  write_with_parcels(buffer, object);
+  write_whole(buffer, object);
   being_sent = outer;
 }
 
@@ -83,7 +84,7 @@ void tq_serialize_sent(void *buffer, SEXP object, SEXP fun) {
   SET_VECTOR_ELT(sent, 0, fun);
   SET_VECTOR_ELT(sent, 1, object);
   being_sent = sent;
-  write_with_parcels(buffer, object);
+  write_whole(buffer, object);
   being_sent = outer;
   UNPROTECT(1);
 }

@@ -240,6 +240,48 @@ test_that("source references do not travel", {
   expect_identical(q$pop(60000)$result(), 2)
 })
 
+test_that("source references do not travel with functions in arguments, globals and what is captured, nor in results", {
+  read <- function(text, env = globalenv()) eval(parse(text = text, keep.source = TRUE), env)
+  lines <- rep("  # a line of the file in which they stand, which is long", 2000)
+  inner <- read(paste(c("structure(function(x) {", lines, "  function(y) { x + y }", "}, class = 'mine', note = 'n')"),
+    collapse = "\n"))
+  whole <- serialize(inner, NULL)
+  expect_gt(length(whole), 1e5)
+  # What of it there is in the worker: a name for each place that has something left of it.
+  look <- read("function(inner, ...) {
+    given <- list(inner = inner, ...)
+    has_source <- function(x) {
+      if (is.function(x)) return(!is.null(attr(x, 'srcref')) || !is.null(attr(body(x), 'srcref')))
+      is.list(x) && any(vapply(x, has_source, NA))
+    }
+    result <- c(vapply(given, has_source, NA), global = has_source(from_globals), of_queue = has_source(of_queue))
+    list(names(result)[result], inner(1)(2), class(inner), attr(inner, 'note'))
+  }")
+  q <- local_queue(1, globals = list(of_queue = list(inner)))
+  expected <- list(character(), 3, "mine", "n")
+  args <- list(inner, deep = list(1, list(a = list(inner))), none = NULL)
+  q$push(look, args, globals = list(from_globals = list(inner)))
+  expect_identical(q$pop(60000)$result, expected)
+  q$push_many(look, list(args), globals = list(from_globals = inner))
+  expect_identical(q$pop(60000)$result, expected)
+  has_source <- "function(x) { !is.null(attr(x, 'srcref')) }"
+  flat <- in_global(function(f, values, has) function() c(has(f), vapply(values, has, NA)))
+  deep <- in_global(function(f, values, has) {
+    twice <- function(x) c(has(f), vapply(values, has, NA))
+    function() twice()
+  })
+  for (make in list(flat, deep)) {
+    q$push(make(inner, list(inner, inner), read(has_source)))
+    expect_identical(q$pop(60000)$result, c(FALSE, FALSE, FALSE))
+  }
+  has <- read(has_source)
+  expect_identical(q$map(list(inner), function(f, g, has) c(has(f), has(g)), list(inner, has)), list(c(FALSE, FALSE)))
+  # It is the copy that has none.
+  expect_identical(serialize(inner, NULL), whole)
+  q$push(function(text) eval(parse(text = text, keep.source = TRUE), globalenv()), list(has_source))
+  expect_null(attr(q$pop(60000)$result, "srcref"))
+})
+
 test_that("code that is very deep or long is walked", {
   long <- parse(text = paste(c("x", rep("n", 3000)), collapse = " + "))[[1L]]
   f <- in_global(function(n) function(x) NULL)(1)
