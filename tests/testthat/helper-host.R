@@ -59,12 +59,13 @@ in_host <- function(fun, ..., deadline_s = 60, sh = NULL, env = character()) {
   readRDS(paths[[2L]])
 }
 
-# Code of bash for in_host(): the process goes on as a user without an entry or a home.
-as_nobody <- function(frame = parent.frame()) {
+# Code of bash for in_host(): the process goes on as a user without an entry or a home. A test that limits how many
+# processes a user has needs a `uid` of its own.
+as_nobody <- function(frame = parent.frame(), uid = 54321L) {
   skip_if_not(nzchar(Sys.which("setpriv")) && identical(system("id -u", intern = TRUE), "0"),
     "root and setpriv are needed")
   readable <- function(path) {
-    system2("setpriv", c("--reuid", "54321", "--clear-groups", "test", "-r", shQuote(path)), stderr = FALSE) == 0L
+    system2("setpriv", c("--reuid", uid, "--clear-groups", "test", "-r", shQuote(path)), stderr = FALSE) == 0L
   }
   skip_if_not(readable(file.path(.libPaths()[[1L]], "taskq", "DESCRIPTION")), "the library is private")
   # What the host is started by is in a folder of ours.
@@ -72,7 +73,7 @@ as_nobody <- function(frame = parent.frame()) {
   do.call(on.exit, list(quote(Sys.chmod(tempdir(), "0700")), add = TRUE), envir = frame)
   paste(sep = "\n",
     "chmod -R 777 \"$(dirname \"$0\")\"",
-    "as=\"--reuid 54321 --regid 54321 --clear-groups\"",
+    sprintf("as=\"--reuid %d --regid %d --clear-groups\"", uid, uid),
     "if [ \"$(id -u)\" = 0 ]; then exec setpriv $as env -u HOME \"$BASH\" \"$0\"; fi"
   )
 }
