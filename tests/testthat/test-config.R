@@ -1,5 +1,5 @@
 test_that("the command of a session has nothing that a shell would expand", {
-  command <- tq_session_command("nursery_main", tq_title("a name"))
+  command <- tq_session_command("nursery_main", tq_title("a name"), character())
   expect_true(file.exists(command[1L]))
   # What follows --args is passed on as it is.
   expanded <- command[seq_len(match("--args", command))][-1L]
