@@ -56,6 +56,9 @@ weeks <- function(remove_below) {
   clean()
   other <- task_q$new(1, packages = "tools", preload = function() writeLines("x", tempfile()),
     init = function() writeLines("x", tempfile()))
+  # Up before its files are removed.
+  other$push(function() NULL)
+  other$pop(30000)
   run("another queue", other)
   other$close()
   inline <- task_q$new(0)
