@@ -8,10 +8,10 @@ use std::os::raw::{c_int, c_void};
 use std::slice;
 use std::sync::Arc;
 
+use taskq_payload::payload::Payload;
+use taskq_payload::sealed::Growing;
+use taskq_payload::segment::Segment;
 use taskq_sys::feature::{available, Feature};
-use taskq_sys::payload::Payload;
-use taskq_sys::sealed::Growing;
-use taskq_sys::segment::Segment;
 
 use crate::external::border;
 use crate::parcels::Parcels;

@@ -8,7 +8,7 @@ use std::os::raw::{c_int, c_void};
 use std::sync::{Arc, Weak};
 
 use taskq_engine::Function;
-use taskq_sys::payload::Payload;
+use taskq_payload::payload::Payload;
 
 use crate::buffer;
 

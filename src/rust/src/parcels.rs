@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use taskq_sys::parcel::Parcel;
-use taskq_sys::sealed::{are_scarce, Growing};
+use taskq_payload::parcel::Parcel;
+use taskq_payload::sealed::{are_scarce, Growing};
 
 /// So many vectors of a buffer have files of their own.
 const ALONE: usize = 16;

@@ -68,7 +68,7 @@ pub(crate) fn unknown<T: AsRef<str>>(labels: &[T]) -> Value {
 pub(crate) fn start_failure(reason: &StartFailure) -> Value {
     let (exit_code, signal) = match reason.end {
         Some(ProcessEnd::Exited { code }) => (Some(code), None),
-        Some(ProcessEnd::Signaled { signal, .. }) => (None, Some(signal)),
+        Some(ProcessEnd::Signaled { signal }) => (None, Some(signal)),
         _ => (None, None),
     };
     let phase = reason.phase.unwrap_or(StartPhase::Boot);

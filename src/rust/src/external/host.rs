@@ -11,8 +11,8 @@ use taskq_core::id::TaskId;
 use taskq_core::GoneCause;
 use taskq_core::Outcome;
 use taskq_engine::{Awaited, DoneTask, TaskPayload, WaitOutcome};
+use taskq_payload::payload::Payload;
 use taskq_sys::fault;
-use taskq_sys::payload::Payload;
 use taskq_wire::serialized::{self, Soundness};
 
 use super::options;

@@ -6,7 +6,7 @@ use std::os::raw::{c_char, c_int, c_void};
 use std::ptr::null;
 use std::time::Duration;
 
-use taskq_sys::payload::Payload;
+use taskq_payload::payload::Payload;
 use taskq_wire::message::Verdict;
 use taskq_worker::Session;
 

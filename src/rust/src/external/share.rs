@@ -6,11 +6,11 @@
 use std::os::raw::{c_int, c_void};
 use std::sync::Arc;
 
-use taskq_sys::mapping::PrivateMapping;
-use taskq_sys::parcel::Parcel;
-use taskq_sys::payload::Payload;
-use taskq_sys::sealed::Growing;
-use taskq_sys::segment::{self, Segment};
+use taskq_payload::mapping::PrivateMapping;
+use taskq_payload::parcel::Parcel;
+use taskq_payload::payload::Payload;
+use taskq_payload::sealed::Growing;
+use taskq_payload::segment::{self, Segment};
 
 use super::{border, Bytes};
 use crate::buffer::Buffer;

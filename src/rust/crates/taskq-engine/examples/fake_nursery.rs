@@ -42,9 +42,9 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use taskq_sys::payload::Payload;
+use taskq_payload::payload::Payload;
+use taskq_payload::sealed::Growing;
 use taskq_sys::process;
-use taskq_sys::sealed::Growing;
 use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
 use taskq_wire::message::{FromStem, StartPhase, ThreadSource, Verdict};
 use taskq_wire::packet;

@@ -325,7 +325,7 @@ impl Driver {
             } => {
                 let cause = match end {
                     ProcessEnd::Exited { code } => GoneCause::Exited { code },
-                    ProcessEnd::Signaled { signal, .. } => GoneCause::Signaled { signal },
+                    ProcessEnd::Signaled { signal } => GoneCause::Signaled { signal },
                     ProcessEnd::Unknown => GoneCause::Unknown,
                 };
                 self.bury_session(worker, cause, Some(end), Some(max_rss));

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
-use taskq_sys::payload::Payload;
+use taskq_payload::payload::Payload;
 
 /// A serialized function.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use taskq_sys::board::Board;
+use taskq_payload::board::Board;
 
 /// The host's ends of the sockets of one session.
 #[derive(Debug)]

@@ -356,7 +356,7 @@ fn setup_file(config: &Config, token: &str, dir: &TempDir) -> io::Result<std::fs
     let setup = Setup {
         host_pid: process::own_pid(),
         token: token.to_owned(),
-        places: dir.places(),
+        places: dir.places().map(Into::into).collect(),
     };
     let mut head = Vec::new();
     frame::encode_head(&setup, config.setup.len() as u64, 0, &mut head)?;

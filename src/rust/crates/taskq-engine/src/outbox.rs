@@ -12,7 +12,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use serde::Serialize;
-use taskq_sys::payload::Payload;
+use taskq_payload::payload::Payload;
 use taskq_sys::socket;
 use taskq_wire::frame::encode_head;
 use taskq_wire::WireError;
@@ -167,8 +167,8 @@ mod tests {
     use super::*;
     use std::collections::VecDeque;
     use std::os::fd::{AsFd, OwnedFd};
-    use taskq_sys::payload::Arrived;
-    use taskq_sys::sealed::Growing;
+    use taskq_payload::payload::Arrived;
+    use taskq_payload::sealed::Growing;
     use taskq_wire::frame::{Decoder, Progress, Source};
     use taskq_wire::message::Part;
 

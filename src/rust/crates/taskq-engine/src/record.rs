@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use taskq_core::id::TaskId;
 use taskq_core::Outcome;
-use taskq_sys::payload::Payload;
+use taskq_payload::payload::Payload;
 use taskq_wire::board::progress::Progress;
 
 use crate::config::EventLoop;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use rustix::net::RecvFlags;
 use taskq_core::id::AttemptId;
-use taskq_sys::payload::{Arrived, Payload};
+use taskq_payload::payload::{Arrived, Payload};
 use taskq_sys::{pipe, socket};
 use taskq_wire::board::{progress, Positions};
 use taskq_wire::frame::{Decoder, Progress, Source};

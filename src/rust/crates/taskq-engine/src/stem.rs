@@ -206,7 +206,7 @@ impl Stem {
         let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
         if end.is_none() {
             *end = match wait::reap(self.pid, block) {
-                Ok(reaped) => reaped.map(|reaped| reaped.end),
+                Ok(reaped) => reaped.map(|reaped| reaped.end.into()),
                 // Somebody else in this process waited for it, or the host ignores SIGCHLD.
                 Err(_) => Some(ProcessEnd::Unknown),
             };

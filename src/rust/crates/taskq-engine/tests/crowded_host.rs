@@ -13,8 +13,8 @@ use std::time::Duration;
 use common::{text, Fixture, Options};
 use taskq_core::{GoneCause, Outcome, Submission};
 use taskq_engine::TaskPayload;
-use taskq_sys::payload::Payload;
-use taskq_sys::sealed::Growing;
+use taskq_payload::payload::Payload;
+use taskq_payload::sealed::Growing;
 use taskq_sys::socket;
 
 static ALONE: Mutex<()> = Mutex::new(());

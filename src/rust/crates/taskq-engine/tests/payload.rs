@@ -7,8 +7,8 @@ use std::sync::Arc;
 use common::{text, wait_for, Fixture, Options, DEADLINE};
 use taskq_core::{LookAhead, Outcome, Submission, TaskOptions};
 use taskq_engine::TaskPayload;
-use taskq_sys::payload::Payload;
-use taskq_sys::sealed::Growing;
+use taskq_payload::payload::Payload;
+use taskq_payload::sealed::Growing;
 
 /// More than the fake worker sends in memory.
 const LARGE: usize = 100_000;

@@ -1,12 +1,10 @@
-//! The Unix calls that both ends of a queue need, behind functions that are safe to call. No policy.
+//! The Unix calls that both ends of a queue need, behind functions that are safe to call. No policy, and no other crate of
+//! ours.
 //!
 //! | module | what |
 //! | --- | --- |
 //! | [`socket`], [`pipe`] | pairs without names, descriptors sent along, how much is unread |
-//! | [`memory`], [`board`] | nameless files in memory, and the status board mapped from one |
-//! | [`sealed`], [`segment`] | memory files that are handed over, and those that hold shared vectors |
-//! | [`mapping`] | what is in such a file, in the memory of this process |
-//! | [`payload`], [`parcel`] | what travels with a frame, and what of it does so in a memory file |
+//! | [`memory`] | nameless files in memory |
 //! | [`process`] | who descends from whom, who carries a queue's tag, killing exactly those, and what they use |
 //! | [`tag`] | the environment variables by which strays are found |
 //! | [`tempdir`] | where the directory of a queue is made, made again, and removed, whoever is killed meanwhile |
@@ -34,21 +32,15 @@
     )
 )]
 
-pub mod board;
 pub mod clock;
 pub mod fault;
 pub mod fds;
 pub mod feature;
-pub mod mapping;
 pub mod memory;
 pub mod niceness;
 pub mod oom;
-pub mod parcel;
-pub mod payload;
 pub mod pipe;
 pub mod process;
-pub mod sealed;
-pub mod segment;
 pub mod signals;
 pub mod snapshot;
 pub mod socket;

@@ -1,6 +1,6 @@
 //! Files without a name, in memory where the kernel can.
 //!
-//! Only makes them, empty. Sealing is [`sealed`](crate::sealed)'s, mapping [`mapping`](crate::mapping)'s.
+//! Only makes them, empty. Sealing and mapping are their users'.
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;

@@ -20,7 +20,7 @@ pub use rustix::net::RecvFlags;
 /// No packet carries more descriptors.
 pub const MAX_FDS: usize = 8;
 /// No part of a stream carries more descriptors: the kernel's limit.
-pub const MAX_STREAM_FDS: usize = taskq_wire::frame::MAX_DESCRIPTORS;
+pub const MAX_STREAM_FDS: usize = 253;
 
 /// What [`recv_packet`] has received.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //! A queue may live for weeks, and others remove what is old: `systemd-tmpfiles` does, a user who empties the temporary
 //! directory, or a fork of the host that ends as R does. So nothing in here relies on a directory that was there before:
 //! who needs it [makes](TempDir::make) it, which is a system call or two where it is there. There is more than one
-//! [place](Place) for it, because the directory in which it was made first may be gone, too.
+//! place for it, because the directory in which it was made first may be gone, too.
 //!
 //! A directory is used only if this user owns it, and is made only in a directory of the same owner as at the
 //! beginning: a name that was seen before may have been taken by another user. Links are not followed. What is removed
@@ -20,8 +20,6 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
-
-use taskq_wire::message::Place;
 
 use crate::tag;
 
@@ -75,24 +73,17 @@ impl TempDir {
 
     /// One that another process has told of.
     #[must_use]
-    pub fn at(places: &[Place]) -> TempDir {
-        let candidate = |place: &Place| Candidate {
-            dir: PathBuf::from(OsStr::from_bytes(&place.dir)),
-            parent_owner: place.parent_owner,
-        };
+    pub fn at(places: impl IntoIterator<Item = (PathBuf, u32)>) -> TempDir {
+        let candidate = |(dir, parent_owner)| Candidate { dir, parent_owner };
         TempDir {
-            candidates: places.iter().map(candidate).collect(),
+            candidates: places.into_iter().map(candidate).collect(),
         }
     }
 
-    /// What another process is told of it.
-    #[must_use]
-    pub fn places(&self) -> Vec<Place> {
-        let place = |candidate: &Candidate| Place {
-            dir: candidate.dir.as_os_str().as_bytes().to_vec(),
-            parent_owner: candidate.parent_owner,
-        };
-        self.candidates.iter().map(place).collect()
+    /// What another process is told of it: where it can be, and who must own the directory that it is in.
+    pub fn places(&self) -> impl Iterator<Item = (&Path, u32)> {
+        let candidates = self.candidates.iter();
+        candidates.map(|candidate| (candidate.dir.as_path(), candidate.parent_owner))
     }
 
     /// Makes the directory, mode 0700, unless it is there, and says where it is.
@@ -370,7 +361,7 @@ mod tests {
             scratch.0.join("first/taskq-own"),
             scratch.0.join("second/taskq-own"),
         );
-        let told = TempDir::at(&dir.places());
+        let told = TempDir::at(dir.places().map(|(place, owner)| (place.to_owned(), owner)));
         for made in [&dir, &told, &dir] {
             assert_eq!(made.make().expect("made"), first);
             let mode = fs::metadata(&first).expect("there").permissions().mode();

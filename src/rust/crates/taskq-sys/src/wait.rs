@@ -4,23 +4,21 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-
-use taskq_wire::message::ProcessEnd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 use crate::process::in_bytes;
 
 /// A reaped child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reaped {
-    /// How it ended.
-    pub end: ProcessEnd,
+    /// How it ended. `None` when somebody else in this process has taken its status, or `SIGCHLD` is ignored.
+    pub end: Option<ExitStatus>,
     /// Its largest resident set, in bytes.
     pub max_rss: u64,
 }
 
 /// Takes the exit status of the child `pid`. With `block` it waits for the end; otherwise `None` means that it still runs.
-///
-/// A child whose status somebody else has taken (or that `SIGCHLD` is ignored for) ended as [`ProcessEnd::Unknown`].
 ///
 /// # Errors
 /// `pid` is no process number.
@@ -45,7 +43,7 @@ pub fn reap(pid: i32, block: bool) -> io::Result<Option<Reaped>> {
             Some(libc::EINTR) => {}
             Some(libc::ECHILD) => {
                 return Ok(Some(Reaped {
-                    end: ProcessEnd::Unknown,
+                    end: None,
                     max_rss: 0,
                 }));
             }
@@ -55,7 +53,7 @@ pub fn reap(pid: i32, block: bool) -> io::Result<Option<Reaped>> {
     // SAFETY: all zero is a valid `rusage`, and the kernel has filled it in.
     let usage = unsafe { usage.assume_init() };
     Ok(Some(Reaped {
-        end: end_of(status),
+        end: Some(ExitStatus::from_raw(status)),
         max_rss: in_bytes(usage.ru_maxrss),
     }))
 }
@@ -87,17 +85,4 @@ pub fn ended(pid: Option<i32>) -> io::Result<Option<i32>> {
     // SAFETY: all zero is a valid `siginfo_t`; the kernel has filled in a child's, or left the number zero.
     let pid = unsafe { info.assume_init().si_pid() };
     Ok((pid != 0).then_some(pid))
-}
-
-fn end_of(status: i32) -> ProcessEnd {
-    if libc::WIFSIGNALED(status) {
-        ProcessEnd::Signaled {
-            signal: libc::WTERMSIG(status),
-            core: libc::WCOREDUMP(status),
-        }
-    } else {
-        ProcessEnd::Exited {
-            code: libc::WEXITSTATUS(status),
-        }
-    }
 }

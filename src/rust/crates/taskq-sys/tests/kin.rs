@@ -36,12 +36,6 @@ fn strays_are_found_by_the_mark_that_a_fork_wrote() {
 }
 
 #[test]
-fn a_fork_shares_the_board() {
-    run("board", "");
-    run("board", "memfd");
-}
-
-#[test]
 fn the_end_of_a_child_is_told_seen_and_reaped() {
     run("ends", "");
 }

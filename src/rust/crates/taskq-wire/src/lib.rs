@@ -43,4 +43,4 @@ pub use error::WireError;
 
 /// The version of everything in this crate. Both ends come from one installed package, so a difference means that the
 /// package was replaced under a running queue; it is reported, never bridged.
-pub const VERSION: u8 = 5;
+pub const VERSION: u8 = 6;

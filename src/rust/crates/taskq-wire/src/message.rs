@@ -3,6 +3,12 @@
 //! The messages are types of their own, not the scheduler's: what is sent changes only on purpose, and `tests/golden.rs`
 //! fails when bytes change without a new [`VERSION`](crate::VERSION).
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
 use serde::{Deserialize, Serialize};
 use taskq_core::id::{AttemptId, WorkerId};
 
@@ -61,6 +67,21 @@ pub struct Place {
     pub dir: Vec<u8>,
     /// The user who must own the directory that it is in.
     pub parent_owner: u32,
+}
+
+impl From<(&Path, u32)> for Place {
+    fn from((dir, parent_owner): (&Path, u32)) -> Place {
+        Place {
+            dir: dir.as_os_str().as_bytes().to_vec(),
+            parent_owner,
+        }
+    }
+}
+
+impl From<Place> for (PathBuf, u32) {
+    fn from(place: Place) -> (PathBuf, u32) {
+        (OsStr::from_bytes(&place.dir).into(), place.parent_owner)
+    }
 }
 
 /// Host to nursery.
@@ -160,11 +181,19 @@ pub enum ProcessEnd {
     Signaled {
         /// The signal's number.
         signal: i32,
-        /// Whether it left a core file.
-        core: bool,
     },
-    /// It is gone, and nobody could learn how: another part of the host's process took its exit status.
+    /// It is gone, and how could not be learnt: another part of the host's process took its exit status.
     Unknown,
+}
+
+impl From<Option<ExitStatus>> for ProcessEnd {
+    fn from(status: Option<ExitStatus>) -> ProcessEnd {
+        match status.map(|status| (status.code(), status.signal())) {
+            Some((Some(code), _)) => ProcessEnd::Exited { code },
+            Some((None, Some(signal))) => ProcessEnd::Signaled { signal },
+            _ => ProcessEnd::Unknown,
+        }
+    }
 }
 
 /// What a nursery or a session was doing when it could not come up.

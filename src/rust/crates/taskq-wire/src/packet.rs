@@ -48,10 +48,7 @@ mod tests {
     fn a_packet_survives_the_round_trip() {
         let message = FromNursery::Exited {
             worker: WorkerId(7),
-            end: ProcessEnd::Signaled {
-                signal: 11,
-                core: false,
-            },
+            end: ProcessEnd::Signaled { signal: 11 },
             max_rss: 1 << 33,
         };
         let packet = encode(&message).expect("small");

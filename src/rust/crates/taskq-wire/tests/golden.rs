@@ -38,14 +38,14 @@ fn frame_is<M: Serialize + DeserializeOwned + PartialEq + Debug>(message: &M, go
 }
 
 #[test]
-fn these_bytes_belong_to_version_5() {
-    assert_eq!(VERSION, 5);
+fn these_bytes_belong_to_version_6() {
+    assert_eq!(VERSION, 6);
 }
 
 #[test]
 fn every_phase_of_a_start_has_a_number_and_a_name() {
     for (number, phase) in StartPhase::ALL.into_iter().enumerate() {
-        packet_is(&phase, &format!("05{number:02x}"));
+        packet_is(&phase, &format!("06{number:02x}"));
         assert_eq!(StartPhase::from_name(phase.name()), Some(phase));
     }
     let one_more = [VERSION, StartPhase::ALL.len() as u8];
@@ -55,24 +55,24 @@ fn every_phase_of_a_start_has_a_number_and_a_name() {
 
 #[test]
 fn packets_to_and_from_the_stem() {
-    packet_is(&ToStem::Nursery { host_pid: 1000 }, "0500d00f");
-    packet_is(&FromStem::Forked { pid: 1000 }, "0500d00f");
-    packet_is(&FromStem::Became, "0501");
-    packet_is(&FromStem::Failed { errno: 11 }, "050216");
+    packet_is(&ToStem::Nursery { host_pid: 1000 }, "0600d00f");
+    packet_is(&FromStem::Forked { pid: 1000 }, "0600d00f");
+    packet_is(&FromStem::Became, "0601");
+    packet_is(&FromStem::Failed { errno: 11 }, "060216");
     let end = ProcessEnd::Exited { code: 3 };
-    packet_is(&FromStem::Ended { end }, "05030006");
+    packet_is(&FromStem::Ended { end }, "06030006");
 }
 
 #[test]
 fn packets_to_and_from_the_nursery() {
-    packet_is(&ToNursery::Launch { worker: WORKER }, "0500ac02");
-    packet_is(&ToNursery::Kill { worker: WORKER }, "0501ac02");
-    packet_is(&ToNursery::Shutdown, "0502");
+    packet_is(&ToNursery::Launch { worker: WORKER }, "0600ac02");
+    packet_is(&ToNursery::Kill { worker: WORKER }, "0601ac02");
+    packet_is(&ToNursery::Shutdown, "0602");
     packet_is(
         &FromNursery::Up {
             refusal: Some(NoFork::SwitchedOff),
         },
-        "05000100",
+        "06000100",
     );
     let source = ThreadSource {
         phase: StartPhase::Packages,
@@ -83,49 +83,46 @@ fn packets_to_and_from_the_nursery() {
         count: 2,
         sources: vec![source],
     };
-    packet_is(&FromNursery::Up { refusal: None }, "050000");
+    packet_is(&FromNursery::Up { refusal: None }, "060000");
     packet_is(
         &FromNursery::Up {
             refusal: Some(NoFork::Uncounted),
         },
-        "05000101",
+        "06000101",
     );
     packet_is(
         &FromNursery::Up {
             refusal: Some(threads),
         },
-        "0500010202010101017801",
+        "0600010202010101017801",
     );
     let failed = FromNursery::Failed {
         phase: StartPhase::Preload,
         message: "no".to_owned(),
     };
-    packet_is(&failed, "050103026e6f");
+    packet_is(&failed, "060103026e6f");
     packet_is(
         &FromNursery::Launched {
             worker: WORKER,
             pid: 1000,
         },
-        "0502ac02d00f",
+        "0602ac02d00f",
     );
     packet_is(
         &FromNursery::LaunchFailed {
             worker: WORKER,
             errno: 11,
         },
-        "0503ac0216",
+        "0603ac0216",
     );
-    let end = ProcessEnd::Signaled {
-        signal: 9,
-        core: true,
-    };
+    let end = ProcessEnd::Signaled { signal: 9 };
     packet_is(
         &FromNursery::Exited {
             worker: WORKER,
             end,
             max_rss: 4096,
         },
-        "0504ac020112018020",
+        "0604ac0201128020",
     );
     let end = ProcessEnd::Exited { code: 3 };
     packet_is(
@@ -134,7 +131,7 @@ fn packets_to_and_from_the_nursery() {
             end,
             max_rss: 1,
         },
-        "0504ac02000601",
+        "0604ac02000601",
     );
     let end = ProcessEnd::Unknown;
     packet_is(
@@ -143,7 +140,7 @@ fn packets_to_and_from_the_nursery() {
             end,
             max_rss: 1,
         },
-        "0504ac020201",
+        "0604ac020201",
     );
 }
 
@@ -153,14 +150,14 @@ fn packets_to_and_from_a_control_thread() {
         &ToControl::Recall {
             attempts: vec![ATTEMPT],
         },
-        "050001f0a20402",
+        "060001f0a20402",
     );
-    packet_is(&ToControl::Interrupt { attempt: ATTEMPT }, "0501f0a20402");
+    packet_is(&ToControl::Interrupt { attempt: ATTEMPT }, "0601f0a20402");
     packet_is(
         &FromControl::Returned {
             attempts: vec![ATTEMPT],
         },
-        "050001f0a20402",
+        "060001f0a20402",
     );
 }
 
@@ -168,7 +165,7 @@ fn packets_to_and_from_a_control_thread() {
 fn the_header_counts_the_descriptors() {
     let mut bytes = Vec::new();
     encode_head(&ToSession::Retire, 0, 253, &mut bytes).expect("as many as there may be");
-    assert_eq!(hex(&bytes), "747105fd01000000000000000000000001");
+    assert_eq!(hex(&bytes), "747106fd01000000000000000000000001");
 }
 
 #[test]
@@ -196,15 +193,15 @@ fn frames_to_and_from_a_session() {
     };
     frame_is(
         &run,
-        "7471050015000000030000000000000000f0a20402022e3101ac020102000000ac0201c814",
+        "7471060015000000030000000000000000f0a20402022e3101ac020102000000ac0201c814",
     );
-    frame_is(&ToSession::Retire, "7471050001000000030000000000000001");
-    frame_is(&FromSession::Ready, "7471050001000000030000000000000000");
+    frame_is(&ToSession::Retire, "7471060001000000030000000000000001");
+    frame_is(&FromSession::Ready, "7471060001000000030000000000000000");
     let failed = FromSession::Failed {
         phase: StartPhase::Init,
         message: "no".to_owned(),
     };
-    frame_is(&failed, "747105000500000003000000000000000104026e6f");
+    frame_is(&failed, "747106000500000003000000000000000104026e6f");
     let finished = Finished {
         attempt: ATTEMPT,
         verdict: Verdict::Interrupted,
@@ -223,6 +220,6 @@ fn frames_to_and_from_a_session() {
     };
     frame_is(
         &FromSession::Finished(finished),
-        "7471050010000000030000000000000002f0a204020201020304050607010102",
+        "7471060010000000030000000000000002f0a204020201020304050607010102",
     );
 }

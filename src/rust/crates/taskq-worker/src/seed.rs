@@ -10,14 +10,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use taskq_core::id::WorkerId;
-use taskq_sys::board::Board;
+use taskq_payload::board::Board;
 use taskq_sys::process::{Mark, Process};
 use taskq_sys::tempdir::TempDir;
 use taskq_sys::{fds, signals, tag};
 
 use crate::error::StartError;
 use crate::random;
-use crate::setup::SetupFile;
+use crate::setup::{queue_dir, SetupFile};
 use crate::watch::Watch;
 
 /// Where an executed session finds what it inherits.
@@ -104,7 +104,7 @@ impl Seed {
             nursery,
             host: Process::look(file.setup.host_pid),
             siblings: Mark::SessionOf(own_tag[..prefix].to_owned()),
-            queue_dir: TempDir::at(&file.setup.places),
+            queue_dir: queue_dir(&file.setup),
         };
         Ok((
             Seed {

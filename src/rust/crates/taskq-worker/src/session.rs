@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_core::id::AttemptId;
-use taskq_sys::board::Board;
-use taskq_sys::payload::{Arrived, Payload};
+use taskq_payload::board::Board;
+use taskq_payload::payload::{Arrived, Payload};
 use taskq_sys::process::{own_usage, Usage};
 use taskq_sys::socket::{is_too_many_under_way, set_nonblocking};
 use taskq_sys::{clock, fault, oom, pipe, process, signals};

@@ -5,6 +5,7 @@
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use taskq_sys::tempdir::TempDir;
 use taskq_wire::frame::{Decoder, Progress};
 use taskq_wire::message::Setup;
 
@@ -40,6 +41,11 @@ impl SetupFile {
             }
         }
     }
+}
+
+/// The directory of the queue.
+pub(crate) fn queue_dir(setup: &Setup) -> TempDir {
+    TempDir::at(setup.places.iter().cloned().map(Into::into))
 }
 
 struct FromStart<'a> {

@@ -32,7 +32,6 @@ use std::path::PathBuf;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_sys::feature::{available, Feature};
 use taskq_sys::socket::{recv_packet, send_packet, set_nonblocking, RecvFlags};
-use taskq_sys::tempdir::TempDir;
 use taskq_sys::{fds, pipe, process, signals, tag, tempdir, threads, wait};
 use taskq_wire::message::{FromStem, ToStem};
 use taskq_wire::packet::{self, MAX_PACKET};
@@ -40,7 +39,7 @@ use taskq_wire::packet::{self, MAX_PACKET};
 use crate::error::StartError;
 use crate::nursery::Nursery;
 use crate::seed::adopt;
-use crate::setup::SetupFile;
+use crate::setup::{queue_dir, SetupFile};
 use crate::watch::Watch;
 
 /// Where a stem finds the socket from which its requests come.
@@ -166,7 +165,8 @@ impl Stem {
             match wait::reap(nursery.pid, false) {
                 Ok(None) => true,
                 Ok(Some(reaped)) => {
-                    tell(&nursery.report, &FromStem::Ended { end: reaped.end }, None);
+                    let end = reaped.end.into();
+                    tell(&nursery.report, &FromStem::Ended { end }, None);
                     false
                 }
                 Err(_) => false,
@@ -313,7 +313,7 @@ fn settle(host: Watch, request: Request) -> Become {
     // SAFETY: the process has one thread, or else threads of libraries that wait for work.
     unsafe { tag::write_queue(&file.setup.token) };
     // Its host has made it, and may have given up this nursery and removed it by now: it is not made again.
-    if let Some(dir) = TempDir::at(&file.setup.places).find() {
+    if let Some(dir) = queue_dir(&file.setup).find() {
         env::set_var("TMPDIR", dir);
     }
     Ok((nursery, file))

@@ -34,7 +34,7 @@ fn a_crash_is_told_with_its_signal_and_takes_the_strays_along() {
         leave_stray(&host, &mut worker, 1);
         worker.send(2, &format!("signal {signal}"));
         let end = host.expect_exit(&worker);
-        assert!(matches!(end, ProcessEnd::Signaled { signal: found, .. } if found == signal));
+        assert!(matches!(end, ProcessEnd::Signaled { signal: found } if found == signal));
         // The nursery, the other session and its stray live on.
         assert_eq!(count(&host), 3);
     }
@@ -58,8 +58,7 @@ fn a_killed_session_is_gone_with_everything_even_if_stopped() {
     assert_eq!(
         end,
         ProcessEnd::Signaled {
-            signal: libc::SIGKILL,
-            core: false
+            signal: libc::SIGKILL
         }
     );
     assert_eq!(count(&host), 1);

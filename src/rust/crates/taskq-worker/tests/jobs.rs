@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common::{attempt, eventually, in_memory, open_fds, run, Host};
 use rustix::fs::{fcntl_add_seals, memfd_create, MemfdFlags, SealFlags};
 use rustix::io::pwrite;
-use taskq_sys::sealed::is_sealed;
+use taskq_payload::sealed::is_sealed;
 use taskq_wire::message::{Part, ProcessEnd, ToControl, Verdict};
 
 #[test]

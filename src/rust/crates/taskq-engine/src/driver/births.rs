@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mio::{Interest, Token};
 use taskq_core::id::WorkerId;
 use taskq_core::{GoneCause, Input};
-use taskq_sys::board::Board;
+use taskq_payload::board::Board;
 use taskq_sys::{pipe, socket};
 use taskq_wire::memory::Memory;
 

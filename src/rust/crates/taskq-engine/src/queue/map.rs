@@ -13,7 +13,7 @@ use std::time::Duration;
 use taskq_core::batches::{relief, Batch, Batches, Progress, Relief, Took};
 use taskq_core::id::{AttemptId, TaskId, Time};
 use taskq_core::{Submission, TaskPhase};
-use taskq_sys::payload::Payload;
+use taskq_payload::payload::Payload;
 use taskq_wire::board::Board;
 
 use super::claims::{ClaimOutcome, Claims};

@@ -17,6 +17,7 @@ use taskq_wire::message::{FromNursery, ProcessEnd};
 
 use super::Inherited;
 use crate::seed::dir_name;
+use crate::setup::queue_dir;
 
 /// Time to kill what a session has left behind. It takes milliseconds; only what the kernel itself holds takes longer.
 const BURIAL: Duration = Duration::from_millis(500);
@@ -45,7 +46,7 @@ impl Children {
     pub(super) fn new(inherited: &Inherited, adopts: bool) -> Children {
         Children {
             token: inherited.setup.token.clone(),
-            queue_dir: TempDir::at(&inherited.setup.places),
+            queue_dir: queue_dir(&inherited.setup),
             own: process::own_pid(),
             adopts,
             sessions: HashMap::new(),
@@ -130,7 +131,7 @@ impl Children {
         for pid in pids {
             // `None` is a session that the kernel holds back; its end will be told like any other.
             if let Ok(Some(reaped)) = wait::reap(*pid, false) {
-                messages.extend(self.bury_one(*pid, reaped.end, reaped.max_rss));
+                messages.extend(self.bury_one(*pid, reaped.end.into(), reaped.max_rss));
             }
         }
         messages

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use taskq_core::id::WorkerId;
-use taskq_sys::board::Board;
-use taskq_sys::tempdir::TempDir;
+use taskq_payload::board::Board;
 use taskq_sys::{fds, process, signals, tag};
 use taskq_wire::message::FromNursery;
 
@@ -18,6 +17,7 @@ use super::serve::Serving;
 use crate::error::StartError;
 use crate::random;
 use crate::seed::{self, dir_name, Lineage, Seed};
+use crate::setup::queue_dir;
 use crate::watch::Watch;
 
 /// The exit status of a session that could not even begin.
@@ -113,7 +113,7 @@ impl Serving {
             nursery,
             host: self.inherited.host_process,
             siblings: self.children.mark_of_all(),
-            queue_dir: TempDir::at(&self.inherited.setup.places),
+            queue_dir: queue_dir(&self.inherited.setup),
         };
         let dir = dir.to_owned();
         let seed = Seed {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use taskq_sys::payload::{Arrived, Payload};
+use taskq_payload::payload::{Arrived, Payload};
 use taskq_wire::memory::{Memory, Place};
 use taskq_wire::message::FunctionRef;
 

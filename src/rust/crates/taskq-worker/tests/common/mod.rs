@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_core::id::WorkerId;
-use taskq_sys::board::Board;
+use taskq_payload::board::Board;
 use taskq_sys::socket::{packet_pair, recv_packet, send_packet, stream_pair, RecvFlags};
 use taskq_sys::{fds, memory, pipe, process, signals, tag, tempdir};
 use taskq_wire::frame::encode_head;
@@ -135,7 +135,10 @@ impl StemProcess {
         let setup = Setup {
             host_pid: process::own_pid(),
             token: token.clone(),
-            places: tempdir::TempDir::within(&parents, &tag::dir_name(&token)).places(),
+            places: tempdir::TempDir::within(&parents, &tag::dir_name(&token))
+                .places()
+                .map(Into::into)
+                .collect(),
         };
         let mut frame = Vec::new();
         encode_head(&setup, text.len() as u64, 0, &mut frame).expect("small");
@@ -229,7 +232,7 @@ impl Host {
         let pid = self.nursery_pid();
         if pid == self.stem.pid() {
             let reaped = taskq_sys::wait::reap(pid, true).expect("a child");
-            return reaped.expect("waited for").end;
+            return reaped.expect("waited for").end.into();
         }
         match self.hear_stem() {
             Some(FromStem::Ended { end }) => end,
@@ -241,7 +244,7 @@ impl Host {
     pub(crate) fn kill_nursery(&mut self) {
         process::kill(self.nursery_pid(), libc::SIGKILL).expect("kill");
         let end = self.nursery_end();
-        assert!(matches!(end, ProcessEnd::Signaled { signal: 9, .. }));
+        assert!(matches!(end, ProcessEnd::Signaled { signal: 9 }));
     }
 
     /// The nursery's next message.

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use taskq_core::id::{AttemptId, TaskId, WorkerId};
-use taskq_sys::board::Board;
-use taskq_sys::payload::Arrived;
+use taskq_payload::board::Board;
+use taskq_payload::payload::Arrived;
 use taskq_sys::socket::{recv_packet, recv_stream_with, send_packet, send_stream_with, RecvFlags};
 use taskq_wire::frame::{encode_head, Decoder, Frame, Progress, Source};
 use taskq_wire::message::{

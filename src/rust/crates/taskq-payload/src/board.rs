@@ -7,24 +7,15 @@ use std::fmt;
 use std::io;
 use std::ops::Deref;
 use std::os::fd::{AsFd, OwnedFd};
-use std::ptr::{self, NonNull};
 
+use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{fcntl_add_seals, fstat, SealFlags};
-use rustix::mm::{mmap, munmap, MapFlags, ProtFlags};
-
-use crate::{memory, signals};
+use taskq_sys::{memory, signals};
 
 const BYTES: usize = std::mem::size_of::<taskq_wire::board::Board>();
 
 /// A mapped board. Processes that were forked share it without doing anything.
-pub struct Board {
-    address: NonNull<taskq_wire::board::Board>,
-}
-
-// SAFETY: the mapping belongs to no thread, and a board is made of atomics.
-unsafe impl Send for Board {}
-// SAFETY: as above.
-unsafe impl Sync for Board {}
+pub struct Board(MmapRaw);
 
 impl Board {
     /// A new board, all zero, and the file by which another process opens it.
@@ -54,11 +45,8 @@ impl Board {
             let message = format!("the status board has {size} bytes instead of {BYTES}");
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
-        let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: the kernel chooses a free place, so no other memory is touched.
-        let address = unsafe { mmap(ptr::null_mut(), BYTES, access, MapFlags::SHARED, fd, 0)? };
-        let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Board { address })
+        let mapped = MmapOptions::new().len(BYTES).map_raw(&fd.as_fd());
+        Ok(Board(mapped?))
     }
 }
 
@@ -68,15 +56,7 @@ impl Deref for Board {
     fn deref(&self) -> &taskq_wire::board::Board {
         // SAFETY: a board is mapped, page-aligned, as long as `self` lives, in a file that cannot shrink; any bytes are
         // a board, and all of it is atomics.
-        unsafe { self.address.as_ref() }
-    }
-}
-
-impl Drop for Board {
-    fn drop(&mut self) {
-        // SAFETY: the mapping was made by `open` with this length, and what was borrowed of it is gone. Failure would mean
-        // that it is not mapped any more, which is what we want.
-        let _ = unsafe { munmap(self.address.as_ptr().cast(), BYTES) };
+        unsafe { &*self.0.as_ptr().cast() }
     }
 }
 

@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_file_that_may_change_is_refused() {
-        let file = crate::memory::file("test").expect("memory");
+        let file = taskq_sys::memory::file("test").expect("memory");
         assert!(Segment::receive(file.into()).is_err());
     }
 

@@ -15,12 +15,17 @@ use std::ops::Range;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
+use taskq_sys::socket::MAX_STREAM_FDS;
+use taskq_wire::frame::MAX_DESCRIPTORS;
 use taskq_wire::message::Part;
 
 use crate::mapping::Content;
 use crate::parcel::Parcel;
 use crate::sealed::Sealed;
 use crate::segment::Segment;
+
+/// What a frame may carry, a socket does.
+const _: () = assert!(MAX_DESCRIPTORS <= MAX_STREAM_FDS);
 
 /// See the module.
 #[derive(Debug)]
@@ -103,7 +108,7 @@ impl Payload {
     }
 
     /// The same with what its bytes refer to, each with a descriptor. All payloads of a frame have to fit into it
-    /// ([`MAX_STREAM_FDS`](crate::socket::MAX_STREAM_FDS)) with their own files.
+    /// ([`MAX_DESCRIPTORS`]) with their own files.
     #[must_use]
     pub fn with_attached(mut self, attached: Vec<Arc<Segment>>) -> Payload {
         self.attached = attached;
@@ -411,7 +416,7 @@ mod tests {
             in_file,
             ..Part::default()
         };
-        let fd = || OwnedFd::from(crate::memory::file("test").expect("memory"));
+        let fd = || OwnedFd::from(taskq_sys::memory::file("test").expect("memory"));
         let mut arrived = Arrived::new(vec![0; 3], vec![]);
         assert!(arrived.take(&part(4, false)).is_err());
         assert!(arrived.take(&part(u64::MAX, false)).is_err());

@@ -15,7 +15,8 @@ use rustix::fs::{fcntl_add_seals, fcntl_get_seals, fstat, memfd_create, MemfdFla
 use rustix::io::{pread, pwrite, retry_on_intr, Errno};
 use rustix::process::{getrlimit, Resource};
 
-use crate::feature::{available, Feature};
+use taskq_sys::feature::{available, Feature};
+
 use crate::mapping::Content;
 
 /// Writes are put together up to this size. Larger ones go to the file as they are.
@@ -381,8 +382,8 @@ mod tests {
 
     #[test]
     fn what_is_no_memory_file_is_refused() {
-        let (read, write) = crate::pipe::pair().expect("a pipe");
-        let (near, far) = crate::socket::stream_pair().expect("sockets");
+        let (read, write) = taskq_sys::pipe::pair().expect("a pipe");
+        let (near, far) = taskq_sys::socket::stream_pair().expect("sockets");
         let directory = std::fs::File::open("/").expect("a directory");
         let file = std::fs::File::open("/proc/self/exe").expect("a file");
         let device = std::fs::File::open("/dev/zero").expect("a device");

@@ -10,14 +10,13 @@
 //! mappings are private: before Linux 6.7 nothing else could be mapped of a file that is sealed against writing, not
 //! even to be read.
 
-use std::fmt;
 use std::io;
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr::{self, NonNull};
 
+use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
 use rustix::io::{pread, retry_on_intr};
-use rustix::mm::{mmap, mprotect, munmap, MapFlags, MprotectFlags, ProtFlags};
+use rustix::mm::{mprotect, MprotectFlags};
 
 use crate::sealed::{read_all, written_size};
 
@@ -76,65 +75,34 @@ impl Deref for Content {
 }
 
 /// The start of a sealed file in the memory of this process.
-pub struct Mapping {
-    address: NonNull<u8>,
-    len: usize,
-}
-
-// SAFETY: the mapping belongs to no thread, and nothing of it is written through a shared reference.
-unsafe impl Send for Mapping {}
-// SAFETY: as above.
-unsafe impl Sync for Mapping {}
+#[derive(Debug)]
+pub struct Mapping(Mmap);
 
 impl Mapping {
     /// The pages of the file themselves. The caller has looked for the seals and at the size.
     pub(crate) fn new(file: BorrowedFd<'_>, len: u64) -> io::Result<Mapping> {
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        if len == 0 {
-            return Ok(Mapping {
-                address: NonNull::dangling(),
-                len,
-            });
-        }
-        // SAFETY: the kernel chooses a free place, so no other memory is touched.
-        let address = unsafe {
-            mmap(
-                ptr::null_mut(),
-                len,
-                ProtFlags::READ,
-                MapFlags::PRIVATE,
-                file,
-                0,
-            )?
-        };
-        let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Mapping { address, len })
+        // SAFETY: the file can neither shrink nor change.
+        let mapped = unsafe { MmapOptions::new().len(len).map_copy_read_only(&file)? };
+        Ok(Mapping(mapped))
     }
 
-    /// The pages to be written: those that are become copies, this mapping's own.
+    /// The pages to be written: those that are become copies, this mapping's own. (`Mmap::make_mut` would lose the
+    /// mapping where there is no memory for copies.)
     fn writable(&mut self) -> io::Result<&mut [u8]> {
-        if self.len > 0 {
-            let access = MprotectFlags::READ | MprotectFlags::WRITE;
-            // SAFETY: the range was mapped by us, and is borrowed by nobody else.
-            unsafe { mprotect(self.address.as_ptr().cast(), self.len, access)? };
-        }
+        let (address, len) = (self.0.as_ptr().cast_mut(), self.0.len());
+        let access = MprotectFlags::READ | MprotectFlags::WRITE;
+        // SAFETY: the range was mapped by us, and is borrowed by nobody else.
+        unsafe { mprotect(address.cast(), len, access)? };
         // SAFETY: so many bytes are mapped as long as `self` lives, which is borrowed as long as the slice.
-        Ok(unsafe { std::slice::from_raw_parts_mut(self.address.as_ptr(), self.len) })
+        Ok(unsafe { std::slice::from_raw_parts_mut(address, len) })
     }
 
     /// Has all pages of a large mapping at hand: it is about to be read from end to end.
     pub fn populate(&self) {
-        if self.len < POPULATE_FROM {
-            return;
-        }
-        // SAFETY: the range is mapped, and the call changes nothing in it. Kernels that do not know the advice say
-        // so; the pages come one by one then.
-        unsafe {
-            libc::madvise(
-                self.address.as_ptr().cast(),
-                self.len,
-                libc::MADV_POPULATE_READ,
-            );
+        if self.0.len() >= POPULATE_FROM {
+            // Kernels that do not know the advice say so; the pages come one by one then.
+            let _ = self.0.advise(Advice::PopulateRead);
         }
     }
 }
@@ -143,38 +111,14 @@ impl Deref for Mapping {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: so many bytes are mapped as long as `self` lives, in a file that can neither shrink nor change.
-        unsafe { std::slice::from_raw_parts(self.address.as_ptr(), self.len) }
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        if self.len > 0 {
-            // SAFETY: it was mapped by us, and what was borrowed of it is gone.
-            let _ = unsafe { munmap(self.address.as_ptr().cast(), self.len) };
-        }
-    }
-}
-
-impl fmt::Debug for Mapping {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mapping({} bytes)", self.len)
+        &self.0
     }
 }
 
 /// A part of a sealed file in memory, to be written: what is written is this mapping's alone, everything else the
 /// file's.
 #[derive(Debug)]
-pub struct PrivateMapping {
-    start: NonNull<u8>,
-    len: usize,
-    /// How far behind the start the part begins.
-    skipped: usize,
-}
-
-// SAFETY: the mapping belongs to no thread; who uses the address has to see to the rest.
-unsafe impl Send for PrivateMapping {}
+pub struct PrivateMapping(MmapMut);
 
 impl PrivateMapping {
     /// The caller has looked for the seals and at the size.
@@ -183,26 +127,24 @@ impl PrivateMapping {
         offset: usize,
         size: usize,
     ) -> io::Result<PrivateMapping> {
-        let skipped = offset % rustix::param::page_size();
-        let len = size + skipped;
-        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let mut options = MmapOptions::new();
         // Memory is only needed for what is written, and mostly nothing is.
-        let kind = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        let from = (offset - skipped) as u64;
-        // SAFETY: the kernel chooses a free place, so no other memory is touched.
-        let start = unsafe { mmap(ptr::null_mut(), len, access, kind, file, from)? };
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(PrivateMapping {
-            start,
-            len,
-            skipped,
-        })
+        options.offset(offset as u64).len(size).no_reserve_swap();
+        // SAFETY: the file can neither shrink nor change.
+        Ok(PrivateMapping(unsafe { options.map_copy(&file)? }))
     }
 
     /// Where the part begins.
     #[must_use]
     pub fn address(&self) -> *mut u8 {
-        self.start.as_ptr().wrapping_add(self.skipped)
+        self.0.as_ptr().cast_mut()
+    }
+
+    /// The pages that it is in: where they begin, and how many bytes they are.
+    fn pages(&self) -> (usize, usize) {
+        let (page, start) = (rustix::param::page_size(), self.0.as_ptr() as usize);
+        let first = start / page * page;
+        (first, (start + self.0.len() - first).next_multiple_of(page))
     }
 
     /// Whether any of its pages was written: then it is no page of the file any more.
@@ -224,8 +166,9 @@ impl PrivateMapping {
         const OF_FILE: u64 = 1 << 61;
         const ENTRY: usize = std::mem::size_of::<u64>();
         let page = rustix::param::page_size();
-        let mut at = (self.start.as_ptr() as usize / page * ENTRY) as u64;
-        let mut left = self.len.div_ceil(page) * ENTRY;
+        let (start, len) = self.pages();
+        let mut at = (start / page * ENTRY) as u64;
+        let mut left = len / page * ENTRY;
         let mut buffer = vec![0; left.min(STATES)];
         while left > 0 {
             let wanted = left.min(buffer.len());
@@ -247,9 +190,7 @@ impl PrivateMapping {
         }
         Ok(false)
     }
-}
 
-impl PrivateMapping {
     /// The same by one call, which Linux has since 6.7.
     pub(crate) fn scan(&self, pagemap: &std::fs::File) -> Option<bool> {
         /// `PAGEMAP_SCAN`, and its categories of pages.
@@ -274,13 +215,12 @@ impl PrivateMapping {
             any_of: u64,
             wanted: u64,
         }
-        let page = rustix::param::page_size();
         let mut found = [0u64; 3];
-        let start = self.start.as_ptr() as u64;
+        let (start, len) = self.pages();
         let mut scan = Scan {
             size: std::mem::size_of::<Scan>() as u64,
-            start,
-            end: start + (self.len.div_ceil(page) * page) as u64,
+            start: start as u64,
+            end: (start + len) as u64,
             found: found.as_mut_ptr() as u64,
             found_len: 1,
             max_pages: 1,
@@ -294,13 +234,6 @@ impl PrivateMapping {
         // SAFETY: the argument is the structure of this call, which names room for one range.
         let count = unsafe { libc::ioctl(pagemap.as_raw_fd(), SCAN as _, &mut scan) };
         (count >= 0).then_some(count > 0)
-    }
-}
-
-impl Drop for PrivateMapping {
-    fn drop(&mut self) {
-        // SAFETY: it was mapped by us, and whoever had the address has let go of it.
-        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
     }
 }
 

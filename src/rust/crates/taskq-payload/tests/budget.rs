@@ -1,8 +1,8 @@
 //! How many memory files a process may hold. One test in a process of its own: the limit and the count are the process's.
 
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
-use taskq_sys::sealed::{budget, Growing};
-use taskq_sys::segment::Segment;
+use taskq_payload::sealed::{budget, Growing};
+use taskq_payload::segment::Segment;
 
 #[test]
 fn a_quarter_of_the_descriptors_and_what_is_dropped_makes_room() {
