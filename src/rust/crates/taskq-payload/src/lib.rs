@@ -4,6 +4,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`payload`], [`parcel`] | what travels with a frame, and what of it does so in a memory file |
+//! | [`portable`] | the same as one string of bytes, for a file, a database or another machine |
 //! | [`sealed`], [`segment`] | memory files that are handed over, and those that hold shared vectors |
 //! | [`mapping`] | what is in such a file, in the memory of this process |
 //! | [`board`] | the status board of one session, which the host and the session have mapped |
@@ -28,5 +29,6 @@ pub mod board;
 pub mod mapping;
 pub mod parcel;
 pub mod payload;
+pub mod portable;
 pub mod sealed;
 pub mod segment;

@@ -101,6 +101,12 @@ impl Payload {
         }
     }
 
+    /// Whether its own bytes are in a file, or came in one.
+    #[must_use]
+    pub fn is_in_file(&self) -> bool {
+        matches!(self.body, Body::Parcel(_))
+    }
+
     /// Whether it has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
