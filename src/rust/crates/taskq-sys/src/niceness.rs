@@ -47,13 +47,12 @@ fn raised(niceness: i32, more: i32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::stat::Stat;
 
     /// Of the calling thread, which has a number of its own under `/proc`.
     fn own_niceness() -> i32 {
-        let stat = fs::read_to_string("/proc/thread-self/stat").expect("proc");
-        let (_, fields) = stat.rsplit_once(") ").expect("a name");
-        let niceness = fields.split(' ').nth(16).expect("proc(5): field 19");
-        niceness.parse().expect("a number")
+        let stat = Stat::read("/proc/thread-self/stat").expect("proc");
+        stat.number(19).expect("proc(5)")
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod census;
 mod heritage;
 mod mark;
 mod own;
+pub(crate) mod stat;
 mod tree;
 mod usage;
 

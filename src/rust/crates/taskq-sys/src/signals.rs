@@ -38,31 +38,37 @@ impl Mask {
 /// it starts inherit the new one.
 #[must_use]
 pub fn block_async() -> Mask {
-    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: the pointers are to a place of the right type, which sigfillset initialises.
-    let set = unsafe {
-        libc::sigfillset(set.as_mut_ptr());
-        for signal in FAULTS {
-            libc::sigdelset(set.as_mut_ptr(), signal);
-        }
-        set.assume_init()
-    };
+    // SAFETY: the C library's function, on a place of the right type.
+    let mut set = set_of(|set| unsafe { libc::sigfillset(set) });
+    for signal in FAULTS {
+        // SAFETY: as above; the set is whole.
+        unsafe { libc::sigdelset(&mut set, signal) };
+    }
     Mask(set_mask(libc::SIG_BLOCK, &set))
 }
 
 /// Blocks these signals in the calling thread, and returns the mask it had.
 #[must_use]
 pub fn block(signals: &[i32]) -> Mask {
-    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: the pointers are to a place of the right type, which sigemptyset initialises.
-    let set = unsafe {
-        libc::sigemptyset(set.as_mut_ptr());
-        for &signal in signals {
-            libc::sigaddset(set.as_mut_ptr(), signal);
-        }
-        set.assume_init()
-    };
-    Mask(set_mask(libc::SIG_BLOCK, &set))
+    Mask(set_mask(libc::SIG_BLOCK, &only(signals)))
+}
+
+/// The set of these signals.
+fn only(signals: &[i32]) -> libc::sigset_t {
+    // SAFETY: the C library's function, on a place of the right type.
+    let mut set = set_of(|set| unsafe { libc::sigemptyset(set) });
+    for &signal in signals {
+        // SAFETY: as above; the set is whole.
+        unsafe { libc::sigaddset(&mut set, signal) };
+    }
+    set
+}
+
+fn set_of(fill: impl FnOnce(*mut libc::sigset_t) -> i32) -> libc::sigset_t {
+    let mut set = MaybeUninit::zeroed();
+    fill(set.as_mut_ptr());
+    // SAFETY: all zero is a set of signals, should the call fail, which it cannot.
+    unsafe { set.assume_init() }
 }
 
 fn set_mask(how: i32, set: &libc::sigset_t) -> libc::sigset_t {
@@ -83,13 +89,7 @@ pub fn reset_all() {
         // SAFETY: the default disposition runs no code of ours. The C library refuses the signals it needs for itself.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
-    let mut none = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: the pointer is to a place of the right type, which sigemptyset initialises.
-    let none = unsafe {
-        libc::sigemptyset(none.as_mut_ptr());
-        none.assume_init()
-    };
-    set_mask(libc::SIG_SETMASK, &none);
+    set_mask(libc::SIG_SETMASK, &only(&[]));
 }
 
 /// Lets `SIGUSR1` and `SIGUSR2` end the process without a word, as they would any other. R's own handlers save the workspace
@@ -141,18 +141,14 @@ impl Thread {
 /// Sees to it that no `signal` that was already sent to the calling thread arrives later: it is delivered before this
 /// returns, or taken away if it is blocked.
 pub fn settle(signal: i32) {
-    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+    let set = only(&[signal]);
     let now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     // SAFETY: the pointers are to places of the right types. The call takes away a pending signal, and on its return the
     // kernel delivers what is pending and not blocked.
-    unsafe {
-        libc::sigemptyset(set.as_mut_ptr());
-        libc::sigaddset(set.as_mut_ptr(), signal);
-        while libc::sigtimedwait(set.as_ptr(), ptr::null_mut(), &now) > 0 {}
-    }
+    unsafe { while libc::sigtimedwait(&set, ptr::null_mut(), &now) > 0 {} }
 }
 
 /// Runs `body` in a thread that gets none of the `SIGXFSZ` that it causes: a file that would be larger than the limit

@@ -8,6 +8,8 @@ use std::ffi::{c_int, c_void, CStr};
 use std::fs;
 use std::io;
 
+use crate::process::stat::Stat;
+
 /// The variables, and what else does what they do.
 const SETTERS: [(&str, &CStr); 4] = [
     ("OMP_NUM_THREADS", c"omp_set_num_threads"),
@@ -59,22 +61,17 @@ fn running() -> io::Result<usize> {
     };
     for entry in first.into_iter().chain([second]).map(Ok).chain(entries) {
         // One whose file is gone is gone as well.
-        let stat = fs::read_to_string(entry?.path().join("stat")).unwrap_or_default();
-        count += usize::from(!stat.is_empty() && !is_leaving(&stat));
+        let stat = Stat::read(entry?.path().join("stat"));
+        count += usize::from(stat.is_ok_and(|stat| !is_leaving(&stat)));
     }
     Ok(count)
 }
 
-/// By the kernel's flags of a task, proc(5): the ninth field, the seventh after the name.
-fn is_leaving(stat: &str) -> bool {
+/// By the kernel's flags of a task, field 9 of proc(5).
+fn is_leaving(stat: &Stat) -> bool {
     const PF_EXITING: u32 = 0x4;
-    let flags = stat
-        .rsplit(')')
-        .next()
-        .and_then(|rest| rest.split_whitespace().nth(6));
-    flags
-        .and_then(|flags| flags.parse::<u32>().ok())
-        .is_some_and(|flags| flags & PF_EXITING != 0)
+    let flags = stat.number::<u32>(9);
+    flags.is_some_and(|flags| flags & PF_EXITING != 0)
 }
 
 /// OpenMP's standard function is in the runtimes of GCC, of LLVM, and of Intel; OpenBLAS does the same by itself at each
@@ -123,9 +120,11 @@ mod tests {
 
     #[test]
     fn a_thread_that_is_leaving_is_told_by_its_flags() {
-        let stat = |flags: u32| format!("7 (a) b) S 1 7 7 0 -1 {flags} 0 0");
-        assert!(is_leaving(&stat(0x0040_0044)));
-        assert!(!is_leaving(&stat(0x0040_0040)));
-        assert!(!is_leaving(""));
+        let is_leaving = |flags: u32| {
+            let line = format!("7 (a) S 1 7 7 0 -1 {flags} 0 0");
+            is_leaving(&Stat::parse(line.as_bytes()).expect("a line"))
+        };
+        assert!(is_leaving(0x0040_0044));
+        assert!(!is_leaving(0x0040_0040));
     }
 }

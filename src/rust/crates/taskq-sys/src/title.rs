@@ -1,11 +1,10 @@
 //! What others see of a process in the list of processes, where it was forked and not executed: its last argument,
 //! rewritten in place. Who starts the program leaves room there, by blanks.
 
-use std::fs;
+use crate::process::stat::Stat;
 
-/// Positions in `/proc/self/stat` after the name, of what proc(5) counts as fields 48 and 49: where the arguments
-/// begin and end.
-const ARGUMENTS: [usize; 2] = [45, 46];
+/// Where the arguments begin and end, by the numbers of proc(5).
+const ARGUMENTS: [usize; 2] = [48, 49];
 
 /// Writes `title` over the last argument of this process, as much of it as there is room for. Returns whether all of
 /// it was.
@@ -15,10 +14,8 @@ const ARGUMENTS: [usize; 2] = [45, 46];
 /// # Safety
 /// No other thread may read the arguments meanwhile.
 pub unsafe fn write(start: &str, title: &str) -> bool {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-    let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
-    let address = |place: usize| fields.get(place)?.parse::<usize>().ok();
+    let stat = Stat::read("/proc/self/stat").ok();
+    let address = |number: usize| stat.as_ref()?.number::<usize>(number);
     let [Some(first), Some(end)] = ARGUMENTS.map(address) else {
         return false;
     };
@@ -71,9 +68,9 @@ mod tests {
 
     #[test]
     fn a_process_that_was_started_for_something_else_keeps_its_arguments() {
-        let before = fs::read("/proc/self/cmdline").expect("proc");
+        let before = std::fs::read("/proc/self/cmdline").expect("proc");
         // SAFETY: nothing is written, because no test is started with such an argument.
         assert!(!unsafe { write("no such argument", "x") });
-        assert_eq!(fs::read("/proc/self/cmdline").expect("proc"), before);
+        assert_eq!(std::fs::read("/proc/self/cmdline").expect("proc"), before);
     }
 }

@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 
 use super::mark::Mark;
+use super::stat::Stat;
 
 /// A process, as it was when it was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +30,25 @@ impl Process {
     /// The process with this number, or `None` when there is none.
     #[must_use]
     pub fn look(pid: i32) -> Option<Process> {
-        let mut line = [0u8; 1024];
-        let mut file = File::open(format!("/proc/{pid}/stat")).ok()?;
-        let len = file.read(&mut line).ok()?;
-        parse(pid, &line[..len])
+        Process::of(pid, &Stat::of(pid).ok()?)
+    }
+
+    /// By the numbers of proc(5).
+    fn of(pid: i32, stat: &Stat) -> Option<Process> {
+        const STATE: usize = 3;
+        const PARENT: usize = 4;
+        const SESSION: usize = 6;
+        const THREADS: usize = 20;
+        const STARTED: usize = 22;
+        // The first thread can be over while others run on.
+        let over = matches!(stat.field(STATE)?, "Z" | "X" | "x");
+        Some(Process {
+            pid,
+            parent: stat.number(PARENT)?,
+            session: stat.number(SESSION)?,
+            started: stat.number(STARTED)?,
+            alive: !over || stat.number::<u32>(THREADS)? > 1,
+        })
     }
 
     /// Whether the number still means this process, which was looked at before.
@@ -192,44 +208,16 @@ pub fn children(pid: i32) -> io::Result<Vec<i32>> {
     Ok(children)
 }
 
-/// Reads `/proc/<pid>/stat`: the name in parentheses may contain anything, so counting starts after the last `)`.
-fn parse(pid: i32, line: &[u8]) -> Option<Process> {
-    /// Positions after the name, of what proc(5) counts as fields 3, 4, 6, 20 and 22.
-    const STATE: usize = 0;
-    const PARENT: usize = 1;
-    const SESSION: usize = 3;
-    const THREADS: usize = 17;
-    const STARTED: usize = 19;
-    let name_end = line.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(&line[name_end + 1..]).ok()?;
-    let mut fields = [""; STARTED + 1];
-    let mut count = 0;
-    for (place, field) in fields.iter_mut().zip(rest.split_ascii_whitespace()) {
-        *place = field;
-        count += 1;
-    }
-    if count <= STARTED {
-        return None;
-    }
-    // The first thread can be over while others run on.
-    let over = matches!(fields[STATE], "Z" | "X" | "x");
-    Some(Process {
-        pid,
-        parent: fields[PARENT].parse().ok()?,
-        session: fields[SESSION].parse().ok()?,
-        started: fields[STARTED].parse().ok()?,
-        alive: !over || fields[THREADS].parse::<u32>().ok()? > 1,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_parentheses_and_blanks_does_not_confuse() {
-        let line = b"12 (a) R (x 1) Z 7 12 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
-        let process = parse(12, line).expect("a process");
+    fn a_first_thread_that_is_over_makes_a_process_dead_only_when_it_is_the_only_one() {
+        let with = |threads: &str| {
+            let line = format!("12 (a) Z 7 12 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 4711 0 0");
+            Process::of(12, &Stat::parse(line.as_bytes())?)
+        };
         let expected = Process {
             pid: 12,
             parent: 7,
@@ -237,14 +225,10 @@ mod tests {
             started: 4711,
             alive: false,
         };
-        assert_eq!(process, expected);
-        assert!(parse(12, b"12 (a) R 1 2").is_none());
-    }
-
-    #[test]
-    fn a_first_thread_that_is_over_does_not_make_a_process_dead() {
-        let line = b"12 (a) Z 7 12 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 4711 0 0";
-        assert!(parse(12, line).expect("a process").alive);
+        assert_eq!(with("1"), Some(expected));
+        assert!(with("2").expect("a process").alive);
+        let short = Stat::parse(b"12 (a) R 1 2").expect("a line");
+        assert_eq!(Process::of(12, &short), None);
     }
 
     #[test]

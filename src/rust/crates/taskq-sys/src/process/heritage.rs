@@ -7,6 +7,8 @@
 use std::fs;
 use std::io;
 
+use super::stat::Stat;
+
 /// The lines of `/proc/thread-self/status` that are passed on: who one is, and what one may do, where.
 const PASSED_ON: [&str; 8] = [
     "Umask:",
@@ -26,9 +28,9 @@ const FILES: [&str; 5] = [
     "coredump_filter",
     "personality",
 ];
-/// Positions in `/proc/thread-self/stat` after the name, of what proc(5) counts as fields 19, 40 and 41: the nice
-/// value, the real-time priority and the policy.
-const SCHEDULING: [usize; 3] = [16, 37, 38];
+/// What is passed on of `/proc/thread-self/stat`, by the numbers of proc(5): the nice value, the real-time priority and
+/// the policy.
+const SCHEDULING: [usize; 3] = [19, 40, 41];
 
 /// The heritage of the calling thread: limits, mask of new files, processors, priority, identity, groups, name spaces.
 ///
@@ -50,11 +52,9 @@ pub fn heritage() -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
-    let stat = fs::read_to_string("/proc/thread-self/stat")?;
-    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-    let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
-    for place in SCHEDULING {
-        text.push_str(fields.get(place).ok_or(io::ErrorKind::InvalidData)?);
+    let stat = Stat::read("/proc/thread-self/stat")?;
+    for number in SCHEDULING {
+        text.push_str(stat.field(number).ok_or(io::ErrorKind::InvalidData)?);
         text.push(' ');
     }
     let mut spaces = Vec::new();

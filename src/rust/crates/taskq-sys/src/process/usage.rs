@@ -1,7 +1,8 @@
 //! What this process has used, as the kernel tells, and what another one uses, as `/proc` does.
 
-use std::fs;
 use std::mem::MaybeUninit;
+
+use super::stat::Stat;
 
 /// A process's use of memory and processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,14 +16,14 @@ pub struct LiveUsage {
 /// What the process uses now; `None` when there is none of this number.
 #[must_use]
 pub fn usage(pid: i32) -> Option<LiveUsage> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything; what follows its end is numbers (proc(5)).
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    let ticks = number(11)? + number(12)?;
-    let pages = number(21)?;
+    /// By the numbers of proc(5).
+    const USER: usize = 14;
+    const SYSTEM: usize = 15;
+    const PAGES: usize = 24;
+    let stat = Stat::of(pid).ok()?;
+    let ticks = stat.number::<u64>(USER)? + stat.number::<u64>(SYSTEM)?;
     Some(LiveUsage {
-        rss: pages * rustix::param::page_size() as u64,
+        rss: stat.number::<u64>(PAGES)? * rustix::param::page_size() as u64,
         cpu_us: ticks * 1_000_000 / rustix::param::clock_ticks_per_second(),
     })
 }
