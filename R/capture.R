@@ -1,4 +1,4 @@
-# What a function captures, where it is more than data (src/capture.c): other functions that were made in a frame, which
+# What a function captures, where it is more than data (src/rust/src/capture.rs): other functions that were made in a frame, which
 # capture something themselves, formulas, environments, `...`, active bindings, and variables that have no value.
 #
 # Two passes. The first finds which variables of which frames are used, by the function and by the code among their
@@ -52,7 +52,7 @@ tq_used_frames <- function(fun, failed) {
   while (length(todo)) {
     code <- todo[[1L]]
     todo <- todo[-1L]
-    uses <- .External(C_tq_uses, code)
+    uses <- rs_uses(code)
     chain <- tq_frames_from(environment(code))
     for (i in seq_along(uses[[1L]])) tq_take_used(uses[[1L]][[i]], uses[[2L]][[i]], chain, take)
   }
@@ -126,7 +126,7 @@ tq_code_in <- function(value, depth = 8L) {
     found$environments <- c(value, get0(".__enclos_env__", value, "environment", inherits = FALSE))
   } else if (tq_is_code_of_frame(value)) {
     if (is.function(value) || depth == 8L) found$code <- list(value) else found$environments <- list(environment(value))
-  } else if (is.list(value) && depth > 0L && !.External(C_tq_is_data, value)) {
+  } else if (is.list(value) && depth > 0L && !rs_is_data(value)) {
     for (element in unclass(value)) {
       inside <- tq_code_in(element, depth - 1L)
       found <- list(code = c(found$code, inside$code), environments = c(found$environments, inside$environments))

@@ -32,7 +32,7 @@ tq_used_globals <- function(fun, given) {
     chain <- tq_frames_from(environment(code))
     end <- if (length(chain)) parent.env(chain[[length(chain)]]) else environment(code)
     if (!identical(end, globalenv())) next
-    uses <- .External(C_tq_uses, code)
+    uses <- rs_uses(code)
     for (i in seq_along(uses[[1L]])) {
       name <- uses[[1L]][[i]]
       if (name %in% c(given, names(globals), "...", ".Random.seed")) next

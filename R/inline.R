@@ -69,7 +69,7 @@ tq_inline_start <- function(inline, call) {
 
 # Runs what waits. What a task pushes into the queue that it is in runs after it.
 tq_inline_run <- function(inline, handle, call) {
-  while (!is.null(task <- tq_checked(.External(C_tq_inline_next, handle), call))) {
+  while (!is.null(task <- tq_checked(rs_inline_next(handle), call))) {
     # A number: so many milliseconds later a task is to be tried again. Nothing else happens in a queue without workers
     # meanwhile, and an interrupt ends the sleep.
     if (is.list(task)) tq_inline_one(inline, handle, task) else Sys.sleep(task / 1000)
@@ -80,7 +80,7 @@ tq_inline_one <- function(inline, handle, task) {
   evaluator <- tq_evaluator(globals = inline$frame)
   # Read by the evaluator: that is a part of the task.
   sent <- NULL
-  delayedAssign("payload", sent <- tq_inline_payload(.External(C_tq_payload, handle, task$serial), inline$frame))
+  delayedAssign("payload", sent <- tq_inline_payload(rs_payload(handle, task$serial), inline$frame))
   undo <- tq_undo()
   output <- new.env(parent = emptyenv())
   clock <- proc.time()
@@ -91,9 +91,8 @@ tq_inline_one <- function(inline, handle, task) {
     if (is.finite(task$timeout)) setTimeLimit()
     spent <- proc.time() - clock
     undo$run()
-    .External(
-      C_tq_inline_done, handle, task$serial, verdict, outcome, output$stdout %||% "", output$stderr %||% "",
-      spent[["user.self"]] + spent[["sys.self"]], spent[["elapsed"]]
+    rs_inline_done(handle, task$serial, verdict, outcome, output$stdout %||% "", output$stderr %||% "",
+      c(spent[["user.self"]] + spent[["sys.self"]], spent[["elapsed"]])
     )
   }))
   ended <- tq_guarded(evaluator, {

@@ -1,7 +1,7 @@
 # What becomes of a function on its way to a worker. Serialization itself is native.
 #
 # A function sees in the worker what it can see there anyway: the global environment, or its package. Of the frames in
-# which it was made, those of functions and of local(), it takes along what it uses (src/capture.c, R/capture.R).
+# which it was made, those of functions and of local(), it takes along what it uses (src/rust/src/capture.rs, R/capture.R).
 
 # | environment of the function                  | in the worker                                            |
 # | -------------------------------------------- | -------------------------------------------------------- |
@@ -13,11 +13,7 @@
 #
 # list(fun, captured): the function that is sent, which is the same at each push, and what it captures: a list, an
 # environment, or NULL.
-tq_portable <- function(fun) {
-  portable <- .External(C_tq_portable, fun)
-  names(portable) <- c("fun", "captured")
-  portable
-}
+tq_portable <- function(fun) rs_portable(fun)
 
 # Both in one, for what is sent once.
 tq_portable_function <- function(fun) {
@@ -25,7 +21,7 @@ tq_portable_function <- function(fun) {
   tq_with_captured(portable$fun, portable$captured)
 }
 
-tq_with_captured <- function(fun, captured) .External(C_tq_with_captured, fun, captured)
+tq_with_captured <- function(fun, captured) rs_with_captured(fun, captured)
 
 # A frame of a function, of local() or the like: an environment that other processes do not have.
 tq_is_frame <- function(env) {
@@ -68,4 +64,12 @@ tq_head_of_call <- function(request) {
 }
 
 # Called natively, for bytes that were written in another locale.
-tq_read_quietly <- function(payload) suppressWarnings(.External(C_tq_read, payload))
+tq_read_quietly <- function(payload) suppressWarnings(rs_read(payload))
+
+# The same for bytes that may be none of an object: in a list; or why it cannot be read, a condition.
+tq_read_with_care <- function(payload) {
+  tryCatch(list(rs_read(payload)), error = function(cnd) {
+    tq_check_problem(cnd)
+    cnd
+  })
+}

@@ -130,12 +130,12 @@ tq_settle <- function(loop) {
 
 tq_settle_one <- function(desk, task) {
   result <- tryCatch(
-    tq_result(.External(C_tq_outcome, desk$handle, task), rs_queue_failure(desk$handle)),
+    tq_result(rs_outcome(desk$handle, task), rs_queue_failure(desk$handle)),
     error = function(cnd) list(status = "error", error = cnd)
   )
   promise <- tq_desk_remove(desk, task)
   progress <- if (promise$whole) tq_progress_of(rs_queue_progress(desk$handle, task))
-  .External(C_tq_commit, desk$handle, task, NULL, function() NULL)
+  .External(C_tq_call, "rs_commit", desk$handle, task, NULL, function() NULL)
   if (!identical(result$status, "success")) {
     result$error <- tq_visible_error(result$error)
     if (promise$in_app) tq_log_error(result$error)

@@ -4,7 +4,7 @@
 tq_poll <- function(private, timeout, call) {
   timeout_ms <- tq_check_pop_timeout(timeout, call)
   handle <- tq_handle(private, call)
-  tq_checked(.External(C_tq_wait, handle, timeout_ms), call)
+  tq_checked(rs_wait(handle, timeout_ms), call)
   tq_checked(rs_queue_done(handle), call)
 }
 
@@ -14,11 +14,11 @@ tq_poll <- function(private, timeout, call) {
 tq_pop <- function(private, timeout, call) {
   timeout_ms <- tq_check_pop_timeout(timeout, call)
   handle <- private$handle
-  task <- .External(C_tq_peek, handle, timeout_ms)
+  task <- rs_peek(handle, timeout_ms)
   if (is.null(task)) return(NULL)
   if (is.null(task$serial)) tq_checked(task, call)
   result <- tq_result(task, rs_queue_failure(handle))
-  .External(C_tq_commit, handle, task$serial, result, function() tq_pop(private, timeout, call))
+  .External(C_tq_call, "rs_commit", handle, task$serial, result, function() tq_pop(private, timeout, call))
 }
 
 # Elsewhere one pops by id.

@@ -119,7 +119,7 @@ tq_close <- function(private, grace, call) {
   if (tq_is_dormant(private)) private$inline$end(call)
   handle <- tq_handle(private, call)
   tq_checked(rs_queue_close(handle, grace_ms), call)
-  gone <- tq_checked(.External(C_tq_wait_closed, handle, grace_ms + tq_limits$kill_wait_ms), call)
+  gone <- tq_checked(rs_wait_closed(handle, grace_ms + tq_limits$kill_wait_ms), call)
   invisible(isTRUE(gone))
 }
 
@@ -127,7 +127,7 @@ tq_kill <- function(private, call) {
   if (tq_is_dormant(private)) private$inline$end(call)
   handle <- tq_handle(private, call)
   tq_checked(rs_queue_kill(handle), call)
-  gone <- tq_checked(.External(C_tq_wait_closed, handle, tq_limits$kill_wait_ms), call)
+  gone <- tq_checked(rs_wait_closed(handle, tq_limits$kill_wait_ms), call)
   invisible(isTRUE(gone))
 }
 

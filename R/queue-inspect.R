@@ -21,11 +21,11 @@ tq_list_tasks <- function(private, idle, payload, call) {
 # Functions, arguments and results of `n` tasks, as a snapshot has them: a list of each. What was freed, or cannot be
 # read here, is NULL.
 tq_task_objects <- function(handle, snapshot, n) {
-  on.exit(.External(C_tq_objects_free, snapshot))
+  on.exit(rs_objects_free(snapshot))
   lists <- list(fun = vector("list", n), args = vector("list", n), done = vector("list", n), at = numeric(1L))
   # It fills these lists, and goes on behind what cannot be read.
   while (lists$at < n) {
-    tryCatch(.External(C_tq_objects, snapshot, lists), error = function(cnd) NULL)
+    tryCatch(rs_objects(snapshot, lists), error = function(cnd) NULL)
   }
   failure <- NULL
   delayedAssign("failure", rs_queue_failure(handle))

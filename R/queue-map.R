@@ -20,23 +20,23 @@ tq_map <- function(private, x, fun, args, names, on_error, progress, chunk, call
 
   token <- paste0(Sys.getpid(), tempfile(""))
   work <- c(portable, list(args = args), tq_far(private, fun, NULL))
-  map <- .External(C_tq_map_begin, handle, x, work, token, keep, chunk)
+  map <- rs_map_begin(handle, x, work, token, keep, chunk)
   if (is.list(map)) tq_push_refused(handle, map, call)
   # What elements have written and signalled, until it is passed on.
   notes <- new.env(parent = emptyenv())
   on.exit({
-    .External(C_tq_map_end, map)
+    rs_map_end(map)
     tq_relay(notes)
   })
   bar <- if (progress) tq_progress_bar(length(x), "Elements")
   if (progress) on.exit(bar$end(), add = TRUE, after = FALSE)
   collect <- function(task) {
-    done <- .External(C_tq_outcome, handle, task)
-    tq_note(notes, .External(C_tq_map_batch, map, task)[[1L]], done)
+    done <- rs_outcome(handle, task)
+    tq_note(notes, rs_map_batch(map, task)[[1L]], done)
     tq_map_collect(map, done, keep, names, handle, call)
   }
   tq_map_run(private, handle, map, collect, bar, length(x), call)
-  results <- .External(C_tq_map_results, map)
+  results <- rs_map_results(map)
   names(results) <- names
   results
 }
@@ -46,12 +46,12 @@ tq_map_run <- function(private, handle, map, collect, bar, total, call) {
   slice <- if (is.null(bar)) Inf else tq_limits$redraw_ms
   done <- 0
   repeat {
-    refusal <- .External(C_tq_map_feed, map)
+    refusal <- rs_map_feed(map)
     if (!is.null(refusal)) tq_push_refused(handle, refusal, call)
     if (!is.null(private$inline)) tq_inline_run(private$inline, handle, call)
     # What an inline queue does not run at once, it does when it is resumed.
     runs_inline <- !is.null(private$inline) && !identical(rs_queue_state(handle), "paused")
-    task <- .External(C_tq_map_wait, handle, map, if (runs_inline) 0 else slice)
+    task <- rs_map_wait(handle, map, if (runs_inline) 0 else slice)
     if (is.null(task)) return()
     if (is.list(task)) tq_checked(task, call)
     if (is.numeric(task)) {
@@ -72,7 +72,7 @@ tq_map_inside_task <- function(call) {
 
 # The results of a batch. Returns how many elements are settled by it.
 tq_map_collect <- function(map, done, keep, names, handle, call) {
-  range <- .External(C_tq_map_batch, map, done$serial)
+  range <- rs_map_batch(map, done$serial)
   begun <- min(range[[3L]], range[[2L]])
   value <- if (done$status == "success") done$outcome$value else if (keep) done$outcome$batch
   if (!is.null(value) && !tq_is_batch_value(value, range[[2L]])) {
@@ -86,11 +86,11 @@ tq_map_collect <- function(map, done, keep, names, handle, call) {
   }
   settled <- 0
   if (!is.null(value)) {
-    .External(C_tq_map_put, map, range[[1L]], value$values)
+    rs_map_put(map, range[[1L]], value$values)
     for (failure in value$failures) {
       place <- range[[1L]] + failure$place
       error <- tq_element_error(place + 1, names, done$id, failure$error, failure$trace)
-      .External(C_tq_map_put, map, place, list(error))
+      rs_map_put(map, place, list(error))
     }
     settled <- value$done
   }
@@ -99,11 +99,11 @@ tq_map_collect <- function(map, done, keep, names, handle, call) {
     lost <- if (!is.null(value)) min(settled + 1, range[[2L]]) else if (begun > 0) begun else range[[2L]]
     for (place in seq(settled, length.out = lost - settled)) {
       where <- c(range[[1L]] + place, 1)
-      .External(C_tq_map_put, map, where[[1L]], list(tq_map_error(done, where, names, handle, NULL)))
+      rs_map_put(map, where[[1L]], list(tq_map_error(done, where, names, handle, NULL)))
     }
     settled <- lost
   }
-  .External(C_tq_map_settle, map, done$serial, settled, value$all_ms %||% -1, value$last_ms %||% -1)
+  rs_map_settle(map, done$serial, settled, value$all_ms %||% -1, value$last_ms %||% -1)
   settled
 }
 

@@ -16,11 +16,11 @@ tq_push_many <- function(private, fun, args_list, ids, options, replace, call) {
   beside$captured <- portable$captured
   calls <- tq_many_calls(args_list, beside)
   repeat {
-    pushed <- .External(C_tq_push_many, handle, ids, portable$fun, calls, options$near, keys)
+    pushed <- rs_push_many(handle, ids, portable$fun, calls, options$near, keys)
     if (!is.list(pushed)) break
     tq_refuse_many(handle, pushed, args_list, call)
     if (!options$block) return(invisible(NULL))
-    tq_checked(.External(C_tq_wait_room, handle, as.double(length(calls)), Inf), call)
+    tq_checked(rs_wait_room(handle, as.double(length(calls)), Inf), call)
   }
   if (!is.null(private$inline)) tq_inline_run(private$inline, handle, call)
   invisible(pushed)

@@ -5,7 +5,7 @@ tq_push <- function(private, fun, args, id, options, call) {
   task <- tq_task(private, fun, args, id, options, call)
   while (is.list(pushed <- tq_push_task(private$handle, task, call))) {
     if (!task$block) return(invisible(NULL))
-    tq_checked(.External(C_tq_wait_room, private$handle, 1, Inf), call)
+    tq_checked(rs_wait_room(private$handle, 1, Inf), call)
   }
   if (!is.null(private$inline)) tq_inline_run(private$inline, private$handle, call)
   invisible(pushed)
@@ -31,7 +31,7 @@ tq_task <- function(private, fun, args, id, options, call) {
 
 # The id; or a list, the refusal of a queue that is full.
 tq_push_task <- function(handle, task, call) {
-  pushed <- .External(C_tq_push, handle, task$id, task$fun, task$rest, task$near)
+  pushed <- rs_push(handle, task$id, task$fun, task$rest, task$near)
   if (is.list(pushed) && !identical(pushed$code, "full")) tq_push_refused(handle, pushed, call)
   pushed
 }

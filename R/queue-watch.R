@@ -10,7 +10,7 @@ tq_wait <- function(private, ids, timeout, progress, call) {
 
 # `tasks`: serial numbers, NULL for all tasks. TRUE when all are done.
 tq_wait_for <- function(handle, tasks, timeout_ms, progress, call) {
-  if (!progress) return(tq_checked(.External(C_tq_wait_all, handle, tasks, timeout_ms), call))
+  if (!progress) return(tq_checked(rs_wait_all(handle, tasks, timeout_ms), call))
   state <- tq_progress_state(handle, tasks)
   bar <- tq_progress_bar(state$total)
   on.exit(bar$end())
@@ -18,7 +18,7 @@ tq_wait_for <- function(handle, tasks, timeout_ms, progress, call) {
   repeat {
     left <- deadline - proc.time()[["elapsed"]] * 1000
     slice <- max(0, min(left, tq_limits$redraw_ms))
-    finished <- tq_checked(.External(C_tq_wait_all, handle, tasks, slice), call)
+    finished <- tq_checked(rs_wait_all(handle, tasks, slice), call)
     state <- tq_progress_state(handle, tasks)
     bar$update(state$done, state$total)
     if (finished || left <= slice) return(finished)
@@ -65,11 +65,11 @@ tq_collect <- function(private, ids, timeout, progress, call) {
   }
   tq_wait_for(handle, tasks, timeout_ms, progress, call)
   if (is.null(tasks)) tasks <- tq_checked(rs_queue_done_serials(handle), call)
-  done <- lapply(tasks, function(task) .External(C_tq_outcome, handle, task))
+  done <- lapply(tasks, function(task) rs_outcome(handle, task))
   is_done <- !vapply(done, is.null, NA)
   failure <- rs_queue_failure(handle)
   frame <- tq_result_frame(lapply(done[is_done], tq_result, failure = failure))
-  .External(C_tq_commit_all, handle, tasks[is_done], frame, function() {
+  .External(C_tq_call, "rs_commit_all", handle, tasks[is_done], frame, function() {
     tq_collect(private, ids, 0, FALSE, call)
   })
 }

@@ -230,7 +230,7 @@ task_q <- R6Class("task_q",
       # Nearly all calls have a function, and perhaps arguments. What is not plain about these, or wrong, is
       # not for the native call.
       if (!missing(fun) && (nargs() == 1L || nargs() == 2L && !missing(args))) {
-        plain <- .External(C_tq_push_plain, private$plain, fun, args)
+        plain <- .External(C_tq_call, "rs_push_plain", private$plain, fun, args)
         if (!is.null(plain)) return(invisible(plain))
       }
       call <- sys.call()
@@ -368,7 +368,7 @@ task_q <- R6Class("task_q",
     # What has succeeded is popped by the native call alone, and nothing is evaluated after it: a Ctrl-C
     # must not find the result between queue and user.
     pop = function(timeout = 0) {
-      .External(C_tq_pop, private$handle, timeout, function() tq_pop(private, timeout, call = sys.call(-1L)))
+      .External(C_tq_call, "rs_pop", private$handle, timeout, function() tq_pop(private, timeout, call = sys.call(-1L)))
     },
 
     #' @description

@@ -8,187 +8,297 @@ NULL
 
 # Forks nurseries for as long as the host wants. `list(setup)`: this process is a nursery from now on; `list(setup =
 # NULL)`: the host wants no more; or a failure.
-rs_stem_serve <- function() .External(C_tq_ask, "rs_stem_serve")
+rs_stem_serve <- function() .External(C_tq_call, "rs_stem_serve")
 
 # Has numerical libraries that are loaded use `count` threads, as if the variable had said so at their start.
-rs_limit_threads <- function(variable, count) .External(C_tq_ask, "rs_limit_threads", variable, count)
+rs_limit_threads <- function(variable, count) .External(C_tq_call, "rs_limit_threads", variable, count)
 
 # How many threads this process has.
-rs_num_threads <- function() .External(C_tq_ask, "rs_num_threads")
+rs_num_threads <- function() .External(C_tq_call, "rs_num_threads")
 
 # Notes that a step of this phase has brought threads, and which packages it has loaded.
-rs_nursery_note_threads <- function(phase, packages, brought) .External(C_tq_ask, "rs_nursery_note_threads", phase, packages, brought)
+rs_nursery_note_threads <- function(phase, packages, brought) .External(C_tq_call, "rs_nursery_note_threads", phase, packages, brought)
 
 # Shows `title` in the list of processes, in place of the argument that the process was started with for this.
-rs_write_title <- function(title) .External(C_tq_ask, "rs_write_title", title)
+rs_write_title <- function(title) .External(C_tq_call, "rs_write_title", title)
 
 # Tells the host that the nursery cannot come up.
-rs_nursery_failed <- function(phase, message) .External(C_tq_ask, "rs_nursery_failed", phase, message)
+rs_nursery_failed <- function(phase, message) .External(C_tq_call, "rs_nursery_failed", phase, message)
 
 # Launches sessions until the queue is over. "session": this is a new process, forked to be one; "end": the queue is over.
-rs_nursery_serve <- function(command) .External(C_tq_ask, "rs_nursery_serve", command)
+rs_nursery_serve <- function(command) .External(C_tq_call, "rs_nursery_serve", command)
 
 # Takes over what the nursery left for a session that is not forked: `list(setup)`, or a failure.
-rs_session_exec_open <- function() .External(C_tq_ask, "rs_session_exec_open")
+rs_session_exec_open <- function() .External(C_tq_call, "rs_session_exec_open")
 
 # Starts the control thread. TRUE, or a failure.
-rs_session_start <- function() .External(C_tq_ask, "rs_session_start")
+rs_session_start <- function() .External(C_tq_call, "rs_session_start")
 
 # Leaves so much more of the processors to others from now on.
-rs_session_step_back <- function(nice) .External(C_tq_ask, "rs_session_step_back", nice)
+rs_session_step_back <- function(nice) .External(C_tq_call, "rs_session_step_back", nice)
 
 # Removes the temporary directory that R has made for itself, in one of ours with all that is in it, elsewhere only if it is
 # empty; R makes another one when it is asked to.
-rs_remove_r_temp_dir <- function(dir) .External(C_tq_ask, "rs_remove_r_temp_dir", dir)
+rs_remove_r_temp_dir <- function(dir) .External(C_tq_call, "rs_remove_r_temp_dir", dir)
 
 # Where R has its temporary files from now on.
-rs_session_uses_temp_dir <- function(dir) .External(C_tq_ask, "rs_session_uses_temp_dir", dir)
+rs_session_uses_temp_dir <- function(dir) .External(C_tq_call, "rs_session_uses_temp_dir", dir)
 
 # Makes the session's directory for temporary files, and R's in it, unless they are there. The session's, or a failure.
-rs_session_make_temp_dir <- function() .External(C_tq_ask, "rs_session_make_temp_dir")
+rs_session_make_temp_dir <- function() .External(C_tq_call, "rs_session_make_temp_dir")
 
 # Tells the host that the session waits for tasks. TRUE, or a failure.
-rs_session_ready <- function() .External(C_tq_ask, "rs_session_ready")
+rs_session_ready <- function() .External(C_tq_call, "rs_session_ready")
 
 # Puts the standard descriptors back where they belong. TRUE, or a failure.
-rs_session_restore_output <- function() .External(C_tq_ask, "rs_session_restore_output")
+rs_session_restore_output <- function() .External(C_tq_call, "rs_session_restore_output")
 
 # Tells the host that the session cannot come up.
-rs_session_failed <- function(phase, message) .External(C_tq_ask, "rs_session_failed", phase, message)
+rs_session_failed <- function(phase, message) .External(C_tq_call, "rs_session_failed", phase, message)
 
 # The id of the running task, or NULL.
-rs_task_id <- function() .External(C_tq_ask, "rs_task_id")
+rs_task_id <- function() .External(C_tq_call, "rs_task_id")
 
 # How often the running task has begun, or NULL.
-rs_task_attempt <- function() .External(C_tq_ask, "rs_task_attempt")
+rs_task_attempt <- function() .External(C_tq_call, "rs_task_attempt")
 
 # Notes how far the running task is. Outside a task it does nothing.
-rs_task_progress <- function(fraction, message) .External(C_tq_ask, "rs_task_progress", fraction, message)
+rs_task_progress <- function(fraction, message) .External(C_tq_call, "rs_task_progress", fraction, message)
 
 # What the random numbers of the running attempt start from: `list(serial, seed)`, or NULL.
-rs_task_random <- function() .External(C_tq_ask, "rs_task_random")
+rs_task_random <- function() .External(C_tq_call, "rs_task_random")
 
 # The same for a try of a task of an inline queue, which `token` distinguishes from other queues: a seed.
-rs_inline_random <- function(token, serial, tries) .External(C_tq_ask, "rs_inline_random", token, serial, tries)
+rs_inline_random <- function(token, serial, tries) .External(C_tq_call, "rs_inline_random", token, serial, tries)
 
 # The state of L'Ecuyer's generator after `set.seed(seed)`, `streams` streams ahead.
-rs_random_stream <- function(seed, streams) .External(C_tq_ask, "rs_random_stream", seed, streams)
+rs_random_stream <- function(seed, streams) .External(C_tq_call, "rs_random_stream", seed, streams)
 
 # The state of the same generator `streams` streams and then `substreams` substreams ahead of `state`.
-rs_random_ahead <- function(state, streams, substreams) .External(C_tq_ask, "rs_random_ahead", state, streams, substreams)
+rs_random_ahead <- function(state, streams, substreams) .External(C_tq_call, "rs_random_ahead", state, streams, substreams)
 
 # Whether this process is a session of a queue.
-rs_is_worker <- function() .External(C_tq_ask, "rs_is_worker")
+rs_is_worker <- function() .External(C_tq_call, "rs_is_worker")
+
+# Runs one task after another until the session is to leave. What a task has changed of the session is handed to
+# `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps out
+# of this; interrupts must be suspended, and are on only while a task runs.
+rs_serve <- function(evaluator, go_home, make_tempdir) .External(C_tq_call, "rs_serve", evaluator, go_home, make_tempdir)
+
+# Ends the current task with this verdict: "success", "error" or "interrupted".
+rs_reply <- function(verdict, outcome) .External(C_tq_call, "rs_reply", verdict, outcome)
+
+# Interrupts may not hit any more; one that is pending is forgotten.
+rs_disarm <- function() .External(C_tq_call, "rs_disarm")
+
+# The object of a payload. For `tq_read_quietly()` and `tq_read_with_care()` only.
+rs_read <- function(payload) .External(C_tq_call, "rs_read", payload)
+
+# For tests: the bytes of an object, or the object of bytes in a list; NULL when it is not plain.
+rs_plain <- function(object) .External(C_tq_call, "rs_plain", object)
+
+# `list(fun, captured)`: see [`portable`].
+rs_portable <- function(fun) .External(C_tq_call, "rs_portable", fun)
+
+# A function with what it captures.
+rs_with_captured <- function(fun, captured) .External(C_tq_call, "rs_with_captured", fun, captured)
+
+# Whether a value travels as it is.
+rs_is_data <- function(value) .External(C_tq_call, "rs_is_data", value)
+
+# What the code of a function or formula uses: `list(names, kinds)`.
+rs_uses <- function(fun) .External(C_tq_call, "rs_uses", fun)
 
 # Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs inline.
-rs_queue_open <- function(config) .External(C_tq_ask, "rs_queue_open", config)
+rs_queue_open <- function(config) .External(C_tq_call, "rs_queue_open", config)
 
 # "open", "paused", "failed", "closing" or "closed".
-rs_queue_state <- function(queue) .External(C_tq_ask, "rs_queue_state", queue)
+rs_queue_state <- function(queue) .External(C_tq_call, "rs_queue_state", queue)
 
 # Why the pool has failed: a failure with `phase`, `stderr`, `exit_code`, `signal`; NULL when it has not.
-rs_queue_failure <- function(queue) .External(C_tq_ask, "rs_queue_failure", queue)
+rs_queue_failure <- function(queue) .External(C_tq_call, "rs_queue_failure", queue)
 
 # Refuses new tasks, lets the others finish for `grace_ms`, then ends what is left. Does not wait.
-rs_queue_close <- function(queue, grace_ms) .External(C_tq_ask, "rs_queue_close", queue, grace_ms)
+rs_queue_close <- function(queue, grace_ms) .External(C_tq_call, "rs_queue_close", queue, grace_ms)
 
 # Ends everything now. Does not wait.
-rs_queue_kill <- function(queue) .External(C_tq_ask, "rs_queue_kill", queue)
+rs_queue_kill <- function(queue) .External(C_tq_call, "rs_queue_kill", queue)
 
 # Ends all queues of this process: the R session ends, or the package is unloaded. Waits for a second at most.
-rs_exit <- function() .External(C_tq_ask, "rs_exit")
+rs_exit <- function() .External(C_tq_call, "rs_exit")
 
 # How many processors this process may use.
-rs_num_cores <- function() .External(C_tq_ask, "rs_num_cores")
+rs_num_cores <- function() .External(C_tq_call, "rs_num_cores")
 
 # Why the sessions of a queue are not forked: `list(reason, threads, phases, packages, brought)`, of which the last three
 # belong together: a step of the start, the packages that it has loaded, with commas between them, and the threads that
 # it has brought. NULL where sessions are forked.
-rs_queue_no_fork <- function(queue) .External(C_tq_ask, "rs_queue_no_fork", queue)
+rs_queue_no_fork <- function(queue) .External(C_tq_call, "rs_queue_no_fork", queue)
 
-# How many answers are held that R was not given, or that are on their way to it: none, where nothing is lost.
-rs_num_answers <- function() .External(C_tq_ask, "rs_num_answers")
+# The next task that the caller is to run itself as a list; or how many milliseconds later there will be one, because it
+# waits for its next try; or NULL.
+rs_inline_next <- function(queue) .External(C_tq_call, "rs_inline_next", queue)
+
+# `list(fun, call)` of a task, or NULL when it is gone or was freed.
+rs_payload <- function(queue, task) .External(C_tq_call, "rs_payload", queue, task)
+
+# What came of a task: "success" or another word, its outcome, what it has written, seconds of the processor and of the
+# clock.
+rs_inline_done <- function(queue, task, verdict, outcome, stdout, stderr, times) .External(C_tq_call, "rs_inline_done", queue, task, verdict, outcome, stdout, stderr, times)
+
+# A map, or a failure. `chunk`: so many elements in each batch, or 0.
+rs_map_begin <- function(handle, elements, work, token, keep, chunk) .External(C_tq_call, "rs_map_begin", handle, elements, work, token, keep, chunk)
+
+# Pushes as many batches as the workers need now. NULL, or a failure.
+rs_map_feed <- function(map) .External(C_tq_call, "rs_map_feed", map)
+
+# The number of a batch that is done; FALSE when the time is over, or there is something to push; NULL when nothing is under
+# way; a failure when the pool has failed and nobody was told yet.
+rs_map_wait <- function(handle, map, ms) .External(C_tq_call, "rs_map_wait", handle, map, ms)
+
+# First and number of the elements of a batch, counted from 0, and how many had begun if its session died.
+rs_map_batch <- function(map, task) .External(C_tq_call, "rs_map_batch", map, task)
+
+# Puts results of elements, packed or not, in their places, from this one on, counted from 0.
+rs_map_put <- function(map, first, values) .External(C_tq_call, "rs_map_put", map, first, values)
+
+# Takes a batch that is done, the first so many of whose elements have their results. The others are sent again. Times,
+# in milliseconds, of all of them and of the last one, are below zero where they are not known.
+rs_map_settle <- function(map, task, settled, all_ms, last_ms) .External(C_tq_call, "rs_map_settle", map, task, settled, all_ms, last_ms)
+
+# The results of a map.
+rs_map_results <- function(map) .External(C_tq_call, "rs_map_results", map)
+
+# Ends a map; what is under way is cancelled.
+rs_map_end <- function(map) .External(C_tq_call, "rs_map_end", map)
+
+# Fills `lists`, `list(fun, args, done, at)`, from the place in `at` on. Where something cannot be read it jumps, and `at`
+# is behind that: calling it again goes on there. What was freed stays NULL.
+rs_objects <- function(snapshot, lists) .External(C_tq_call, "rs_objects", snapshot, lists)
+
+# Lets go of a snapshot, which would else wait for R to collect garbage.
+rs_objects_free <- function(snapshot) .External(C_tq_call, "rs_objects_free", snapshot)
 
 # A handle of the same queue that does not end it.
-rs_queue_holder <- function(handle) .External(C_tq_ask, "rs_queue_holder", handle)
+rs_queue_holder <- function(handle) .External(C_tq_call, "rs_queue_holder", handle)
 
 # The result of a task is for this event loop from now on. FALSE when it is somebody's already, or the task is gone.
-rs_queue_promise <- function(queue, task, event_loop) .External(C_tq_ask, "rs_queue_promise", queue, task, event_loop)
+rs_queue_promise <- function(queue, task, event_loop) .External(C_tq_call, "rs_queue_promise", queue, task, event_loop)
 
 # Which of these tasks have a promise.
-rs_queue_promised <- function(queue, tasks) .External(C_tq_ask, "rs_queue_promised", queue, tasks)
+rs_queue_promised <- function(queue, tasks) .External(C_tq_call, "rs_queue_promised", queue, tasks)
 
 # The oldest done task that was promised to this event loop, or NULL. It stays in the queue.
-rs_queue_kept <- function(queue, event_loop) .External(C_tq_ask, "rs_queue_kept", queue, event_loop)
+rs_queue_kept <- function(queue, event_loop) .External(C_tq_call, "rs_queue_kept", queue, event_loop)
 
 # Has an event loop look again, when it comes to it.
-rs_ring <- function(event_loop) .External(C_tq_ask, "rs_ring", event_loop)
+rs_ring <- function(event_loop) .External(C_tq_call, "rs_ring", event_loop)
 
 # Whether an event loop may be about to call into this library.
-rs_was_rung <- function() .External(C_tq_ask, "rs_was_rung")
+rs_was_rung <- function() .External(C_tq_call, "rs_was_rung")
+
+# A task that needs no closer look: the id; or NULL, when anything about the call needs one, and nothing was queued.
+rs_push_plain <- function(handle, fun, args) .External(C_tq_call, "rs_push_plain", handle, fun, args)
+
+# A task: its id, or a failure. `id`, `call` and `options` may be NULL. Nothing is queued when an object cannot be
+# serialized.
+rs_push <- function(handle, id, fun, call, options) .External(C_tq_call, "rs_push", handle, id, fun, call, options)
+
+# Many tasks of one function: their ids, or a failure. `ids` and `keys` may be NULL, `options`, too, and each of `calls`.
+# All of them are queued, or none.
+rs_push_many <- function(handle, ids, fun, calls, options, keys) .External(C_tq_call, "rs_push_many", handle, ids, fun, calls, options, keys)
 
 # Ends tasks. A logical vector named by their ids: whether each was not done before.
-rs_queue_cancel <- function(queue, tasks, grace_ms) .External(C_tq_ask, "rs_queue_cancel", queue, tasks, grace_ms)
+rs_queue_cancel <- function(queue, tasks, grace_ms) .External(C_tq_call, "rs_queue_cancel", queue, tasks, grace_ms)
 
 # Changes the number of workers. A failure when there will be none any more; so do the next two.
-rs_queue_resize <- function(queue, workers, max_workers) .External(C_tq_ask, "rs_queue_resize", queue, workers, max_workers)
+rs_queue_resize <- function(queue, workers, max_workers) .External(C_tq_call, "rs_queue_resize", queue, workers, max_workers)
 
 # Stops handing out tasks.
-rs_queue_pause <- function(queue) .External(C_tq_ask, "rs_queue_pause", queue)
+rs_queue_pause <- function(queue) .External(C_tq_call, "rs_queue_pause", queue)
 
 # Hands out tasks again.
-rs_queue_resume <- function(queue) .External(C_tq_ask, "rs_queue_resume", queue)
+rs_queue_resume <- function(queue) .External(C_tq_call, "rs_queue_resume", queue)
 
 # `list(tasks, seats, state)`: the columns of the table of tasks, oldest push first; those of the table of workers, by
 # number; and the word for the queue's state.
-rs_queue_tasks <- function(queue) .External(C_tq_ask, "rs_queue_tasks", queue)
+rs_queue_tasks <- function(queue) .External(C_tq_call, "rs_queue_tasks", queue)
 
 # The same with `objects`: what these tasks are made of, for C_tq_objects.
-rs_queue_objects <- function(queue) .External(C_tq_ask, "rs_queue_objects", queue)
+rs_queue_objects <- function(queue) .External(C_tq_call, "rs_queue_objects", queue)
 
 # `list(state, failure, counts, seats)`: the word for the queue's state; why the pool has failed, if it has; how many tasks
 # wait, run and are done; and the columns of the table of workers, by number.
-rs_queue_seats <- function(queue) .External(C_tq_ask, "rs_queue_seats", queue)
+rs_queue_seats <- function(queue) .External(C_tq_call, "rs_queue_seats", queue)
 
 # `list(state, counts, totals)`: what the queue is now, and what it has done in all its life.
-rs_queue_totals <- function(queue) .External(C_tq_ask, "rs_queue_totals", queue)
+rs_queue_totals <- function(queue) .External(C_tq_call, "rs_queue_totals", queue)
+
+# Waits as `rs_wait()` does: the result of the oldest done task, which is then out of the queue, or NULL. When it has not
+# succeeded, or anything else needs a closer look, nothing has happened, and it is what `look()` gives.
+rs_pop <- function(handle, timeout, look) .External(C_tq_call, "rs_pop", handle, timeout, look)
+
+# Waits as `rs_wait()` does; the oldest done task as a list, or NULL. It stays in the queue.
+rs_peek <- function(handle, ms) .External(C_tq_call, "rs_peek", handle, ms)
+
+# That done task as a list, or NULL.
+rs_outcome <- function(queue, task) .External(C_tq_call, "rs_outcome", queue, task)
+
+# Removes the done task and gives `value` back. When somebody else was faster (a finalizer that pops, for instance): what
+# `again()` gives.
+rs_commit <- function(queue, task, value, again) .External(C_tq_call, "rs_commit", queue, task, value, again)
+
+# The same for many done tasks, of which all are removed or none.
+rs_commit_all <- function(queue, tasks, value, again) .External(C_tq_call, "rs_commit_all", queue, tasks, value, again)
 
 # The columns of `tq_timeline()` in R/queue-timeline.R, which describes them.
-rs_queue_timeline <- function(queue) .External(C_tq_ask, "rs_queue_timeline", queue)
+rs_queue_timeline <- function(queue) .External(C_tq_call, "rs_queue_timeline", queue)
 
 # Writes the same as a trace to the file with these bytes as its path; NULL, or a failure.
-rs_queue_trace <- function(queue, name, path) .External(C_tq_ask, "rs_queue_trace", queue, name, path)
+rs_queue_trace <- function(queue, name, path) .External(C_tq_call, "rs_queue_trace", queue, name, path)
+
+# TRUE when there is a done task; FALSE when none can come, or the time is over.
+rs_wait <- function(handle, ms) .External(C_tq_call, "rs_wait", handle, ms)
+
+# TRUE when all of these tasks (NULL: of all) are done; FALSE when the time is over.
+rs_wait_all <- function(handle, tasks, ms) .External(C_tq_call, "rs_wait_all", handle, tasks, ms)
+
+# TRUE when the queue takes so many tasks more, or refuses for another reason; FALSE when the time is over.
+rs_wait_room <- function(handle, count, ms) .External(C_tq_call, "rs_wait_room", handle, count, ms)
+
+# TRUE when no process of the queue is left.
+rs_wait_closed <- function(queue, ms) .External(C_tq_call, "rs_wait_closed", queue, ms)
 
 # The ids of the done tasks, oldest push first.
-rs_queue_done <- function(queue) .External(C_tq_ask, "rs_queue_done", queue)
+rs_queue_done <- function(queue) .External(C_tq_call, "rs_queue_done", queue)
 
 # How many tasks wait, run, and are done.
-rs_queue_counts <- function(queue) .External(C_tq_ask, "rs_queue_counts", queue)
+rs_queue_counts <- function(queue) .External(C_tq_call, "rs_queue_counts", queue)
 
 # The serial numbers of the tasks with these ids, or a failure with those that are not there.
-rs_queue_find <- function(queue, ids) .External(C_tq_ask, "rs_queue_find", queue, ids)
+rs_queue_find <- function(queue, ids) .External(C_tq_call, "rs_queue_find", queue, ids)
 
 # The serial numbers of the tasks with this tag that are not done.
-rs_queue_tagged <- function(queue, tag) .External(C_tq_ask, "rs_queue_tagged", queue, tag)
+rs_queue_tagged <- function(queue, tag) .External(C_tq_call, "rs_queue_tagged", queue, tag)
 
 # The serial numbers of the done tasks, oldest push first.
-rs_queue_done_serials <- function(queue) .External(C_tq_ask, "rs_queue_done_serials", queue)
+rs_queue_done_serials <- function(queue) .External(C_tq_call, "rs_queue_done_serials", queue)
 
 # How many of these tasks are done or gone.
-rs_queue_num_done <- function(queue, tasks) .External(C_tq_ask, "rs_queue_num_done", queue, tasks)
+rs_queue_num_done <- function(queue, tasks) .External(C_tq_call, "rs_queue_num_done", queue, tasks)
 
 # What a task has written so far: `list(stdout, stderr)`.
-rs_queue_output <- function(queue, task) .External(C_tq_ask, "rs_queue_output", queue, task)
+rs_queue_output <- function(queue, task) .External(C_tq_call, "rs_queue_output", queue, task)
 
 # What a task has written since the last look: `list(tries, done, stdout, stderr)`, each stream a `list(text, to, skipped)`.
 # `tries` and `seen` are those of that look, `to` of both streams. NULL when there is no such task.
-rs_queue_output_since <- function(queue, task, tries, seen, limit) .External(C_tq_ask, "rs_queue_output_since", queue, task, tries, seen, limit)
+rs_queue_output_since <- function(queue, task, tries, seen, limit) .External(C_tq_call, "rs_queue_output_since", queue, task, tries, seen, limit)
 
 # What a task has last told of its progress: `list(fraction, message, at)`, or NULL.
-rs_queue_progress <- function(queue, task) .External(C_tq_ask, "rs_queue_progress", queue, task)
+rs_queue_progress <- function(queue, task) .External(C_tq_call, "rs_queue_progress", queue, task)
 
 # When a task will be begun: `list(position, wait)`, in milliseconds. Both are NA when it is done, and `wait`
 # when no task has run yet.
-rs_queue_position <- function(queue, task) .External(C_tq_ask, "rs_queue_position", queue, task)
+rs_queue_position <- function(queue, task) .External(C_tq_call, "rs_queue_position", queue, task)
 
 # nolint end

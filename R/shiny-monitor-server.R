@@ -258,7 +258,7 @@ tq_monitor_reasons <- function(handle) {
 
 # What went wrong with a task that is done. `brief`: without saying of which task.
 tq_monitor_error <- function(handle, serial, brief = FALSE) {
-  done <- tryCatch(.External(C_tq_outcome, handle, serial), error = function(cnd) NULL)
+  done <- tryCatch(rs_outcome(handle, serial), error = function(cnd) NULL)
   if (!is.list(done)) return("")
   error <- tq_result(done, rs_queue_failure(handle))$error
   if (!inherits(error, "condition")) return("")

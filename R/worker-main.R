@@ -183,7 +183,7 @@ tq_serve_tasks <- function(home) {
   suspendInterrupts(repeat {
     outcome <- tq_guarded(evaluator, tq_serve_until_failure(evaluator, go_home))
     if (is.null(outcome)) break
-    .External(C_tq_disarm)
+    rs_disarm()
     tq_reply_failure(evaluator, outcome)
     outcome <- NULL
     if (!is.null(changed <- .External(C_tq_state_changed))) go_home(changed)
@@ -193,7 +193,7 @@ tq_serve_tasks <- function(home) {
 # In a frame of its own, so that the evaluator knows where the task begins.
 tq_serve_until_failure <- function(evaluator, go_home) {
   evaluator$begin_below(sys.nframe())
-  .External(C_tq_serve, evaluator, go_home, tq_make_tempdir)
+  .External(C_tq_call, "rs_serve", evaluator, go_home, tq_make_tempdir)
 }
 
 # Before a task, when R's temporary directory is gone: a cleaner has taken it, or the task before. It is made where it
@@ -221,11 +221,11 @@ tq_reply_failure <- function(evaluator, outcome) {
     quit("no", status = 1L, runLast = FALSE)
   }
   tryCatch(
-    .External(C_tq_reply, verdict, outcome),
+    rs_reply(verdict, outcome),
     error = function(cnd) {
       plain <- simpleError(tq_message_of(outcome$error))
       tryCatch(
-        .External(C_tq_reply, verdict, list(error = plain, phase = outcome$phase)),
+        rs_reply(verdict, list(error = plain, phase = outcome$phase)),
         error = function(cnd) tq_leave_unheard(outcome$error, cnd)
       )
     }

@@ -5,30 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-/* The place of the token in a batch (describe_batch() in host-map.c). */
-enum { TOKEN = 4 };
-
-static SEXP known_token = NULL, known_work = NULL;
-
-SEXP tq_batch_work(SEXP batch, const void *payload) {
-  SEXP token = STRING_ELT(VECTOR_ELT(batch, TOKEN), 0);
-  if (known_token && strcmp(CHAR(known_token), CHAR(token)) == 0) return known_work;
-  tq_batch_forget();
-  SEXP work = PROTECT(tq_unserialize(payload));
-  R_PreserveObject(work);
-  known_work = work;
-  R_PreserveObject(token);
-  known_token = token;
-  UNPROTECT(1);
-  return work;
-}
-
-void tq_batch_forget(void) {
-  if (known_token) R_ReleaseObject(known_token);
-  if (known_work) R_ReleaseObject(known_work);
-  known_token = known_work = NULL;
-}
-
 /* Where a batch stands, of which the R code reads the first three when an element has failed: its place in the batch, when the batch
  * began, how long the last element took; and whether the host may take back what has not begun. */
 enum { PLACE, STARTED, LAST, COUNTED };

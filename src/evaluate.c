@@ -123,6 +123,11 @@ SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded) {
   return outcome;
 }
 
+/* Called by Rust, on whichever thread: these only touch R's flag. */
+void tq_raise_interrupt(void) { R_interrupts_pending = 1; }
+
+void tq_clear_interrupt(void) { R_interrupts_pending = 0; }
+
 /* (evaluator, what the task has of args, packages, globals and seed): the outcome of the evaluator's function. */
 SEXP tq_r_evaluate(SEXP args) {
   SEXP evaluator = tq_argument(args, 1);

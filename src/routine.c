@@ -2,26 +2,11 @@
 
 #include "rapi.h"
 
-#include <Rversion.h>
 #include <string.h>
 
 SEXP tq_argument(SEXP args, int n) {
   while (n-- > 0) args = CDR(args);
   return CAR(args);
-}
-
-/* The queue behind a handle, or NULL after an answer for R was put into `refusal`. */
-void *tq_queue_of(SEXP handle, SEXP *refusal) {
-  void *queue = TYPEOF(handle) == EXTPTRSXP ? R_ExternalPtrAddr(handle) : NULL;
-  void *failure = tq_refuse_handle(queue);
-  *refusal = tq_answer(failure);
-  return failure ? NULL : queue;
-}
-
-void *tq_queue_asked(SEXP handle, SEXP *refusal) {
-  void *queue = tq_queue_of(handle, refusal);
-  if (queue && tq_take_notice(queue)) tq_call_own("tq_notice", handle);
-  return queue;
 }
 
 SEXP tq_call_own(const char *name, SEXP argument) {
@@ -41,12 +26,4 @@ SEXP tq_element(SEXP list, const char *name) {
   for (R_xlen_t i = 0; i < Rf_xlength(names); i++)
     if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0) return VECTOR_ELT(list, i);
   return R_NilValue;
-}
-
-int tq_has_attributes(SEXP x) {
-#if R_VERSION >= R_Version(4, 5, 0)
-  return ANY_ATTRIB(x);
-#else
-  return ATTRIB(x) != R_NilValue;
-#endif
 }

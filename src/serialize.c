@@ -1,16 +1,13 @@
-/* R objects to bytes and back, in R's own format: version 3, in the byte order of the machine. */
+/* R's serializer at work: what it calls back. The rest is in src/rust/src/serialize.rs. */
 
 #include "rapi.h"
 
 #include <string.h>
 
-void tq_no_memory(void) {
-  tq_call_own("tq_throw_no_memory", R_NilValue);
-  Rf_error("out of memory while serializing: the object is too large");
-}
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 static void out_bytes(R_outpstream_t stream, void *bytes, int length) {
-  if (!tq_buffer_write(stream->data, bytes, (size_t) length)) tq_no_memory();
+  if (!tq_buffer_write(stream->data, bytes, (size_t) length)) tq_call_own("tq_throw_no_memory", R_NilValue);
 }
 
 static void out_char(R_outpstream_t stream, int c) {
@@ -27,6 +24,10 @@ static unsigned long references_written;
  * list(function of the task or NULL, object), until that was looked at; NULL where nothing is looked at. */
 static unsigned long doubts;
 static SEXP being_sent = NULL;
+
+unsigned long tq_references_written(void) { return references_written; }
+
+unsigned long tq_doubts(void) { return doubts; }
 
 /* Packages make pointers to R's own NULL, too. */
 static int is_empty_pointer(SEXP object) {
@@ -59,60 +60,27 @@ static void write_object(void *buffer, SEXP object) {
   R_Serialize(object, &stream);
 }
 
-static void write_whole(void *buffer, SEXP object) {
+/* A finalizer that serializes, too, finds what it needs, and leaves what it has found. After a jump the next one begins anew. */
+void tq_write(void *buffer, SEXP object, SEXP fun) {
+  SEXP outer = being_sent, sent = NULL;
+  if (fun) {
+    sent = Rf_allocVector(VECSXP, 2);
+    PROTECT(sent);
+    SET_VECTOR_ELT(sent, 0, fun);
+    SET_VECTOR_ELT(sent, 1, object);
+  }
+  being_sent = sent;
   PROTECT(object = tq_without_sources(object));
   PROTECT(object = tq_with_parcels(buffer, object));
   if (tq_segments())
     tq_with_handles_written(buffer, object, write_object);
   else
     write_object(buffer, object);
-  UNPROTECT(2);
-}
-
-/* A finalizer that serializes, too, finds what it needs, and leaves what it has found. After a jump the next one begins anew. */
-void tq_serialize(void *buffer, SEXP object) {
-  if (tq_write_plain(buffer, object)) return;
-  SEXP outer = being_sent;
-  being_sent = NULL;
-  write_whole(buffer, object);
   being_sent = outer;
+  UNPROTECT(fun ? 3 : 2);
 }
 
-void tq_serialize_sent(void *buffer, SEXP object, SEXP fun) {
-  if (tq_write_plain(buffer, object)) return;
-  SEXP outer = being_sent, sent = PROTECT(Rf_allocVector(VECSXP, 2));
-  SET_VECTOR_ELT(sent, 0, fun);
-  SET_VECTOR_ELT(sent, 1, object);
-  being_sent = sent;
-  write_whole(buffer, object);
-  being_sent = outer;
-  UNPROTECT(1);
-}
-
-void tq_serialize_outcome(void **buffer, SEXP outcome) {
-  unsigned long before = doubts;
-  tq_serialize(*buffer, outcome);
-  if (doubts == before) return;
-  SEXP warned = PROTECT(tq_call_own("tq_warn_of_references", outcome));
-  if (warned != outcome) {
-    tq_buffer_free(*buffer);
-    *buffer = NULL;
-    *buffer = tq_buffer_new(TQ_SEGMENTS, 0);
-    tq_serialize(*buffer, warned);
-  }
-  UNPROTECT(1);
-}
-
-void *tq_serialize_function(SEXP fun, void **buffer, int *is_pure) {
-  unsigned long before = references_written;
-  *buffer = tq_buffer_new(TQ_SEGMENTS_OF_FUNCTION, 1);
-  tq_serialize_sent(*buffer, fun, R_NilValue);
-  *is_pure = references_written == before;
-  void *function = tq_function(*buffer, *is_pure);
-  *buffer = NULL;
-  if (!function) tq_no_memory();
-  return function;
-}
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 struct source {
   const unsigned char *bytes;
@@ -136,14 +104,7 @@ static int in_char(R_inpstream_t stream) {
   return byte;
 }
 
-/* NULL when the object is not plain. */
-static SEXP read_plain(const void *payload) {
-  struct tq_bytes from;
-  if (!tq_payload_bytes(payload, &from)) Rf_error("out of memory while reading a serialized object");
-  return from.length == 0 ? R_NilValue : tq_read_plain(from.bytes, from.length);
-}
-
-static SEXP read_with_r(const void *payload) {
+static SEXP read_object(const void *payload) {
   struct tq_bytes from;
   if (!tq_payload_bytes(payload, &from)) Rf_error("out of memory while reading a serialized object");
   struct source source = {(const unsigned char *) from.bytes, from.length};
@@ -152,71 +113,7 @@ static SEXP read_with_r(const void *payload) {
   return R_Unserialize(&stream);
 }
 
-/* R warns of strings from a session in another locale, although it has converted them as far as they are valid. These
- * warnings do not help the user who reads a result, or the task that runs. */
-static int is_read_quietly = 0;
-
-static int is_of_this_encoding(const void *payload) {
-  struct tq_bytes from;
-  if (!tq_payload_bytes(payload, &from)) Rf_error("out of memory while reading a serialized object");
-  return tq_is_of_this_encoding(from.bytes, from.length);
-}
-
-static SEXP read_quietly(const void *payload) {
-  SEXP pointer = PROTECT(R_MakeExternalPtr((void *) payload, R_NilValue, R_NilValue));
-  SEXP object = tq_call_own("tq_read_quietly", pointer);
-  R_ClearExternalPtr(pointer);
-  UNPROTECT(1);
-  return object;
-}
-
-static SEXP read_any(const void *payload) {
-  if (!is_read_quietly && !is_of_this_encoding(payload)) return read_quietly(payload);
+SEXP tq_read(const void *payload) {
   int refers = tq_payload_segments(payload) || tq_payload_parcels(payload);
-  return refers ? tq_with_handles_read(payload, read_with_r) : read_with_r(payload);
-}
-
-static SEXP read_now(void *payload) {
-  is_read_quietly = 1;
-  return read_any(payload);
-}
-
-static void reading_is_over(void *data) {
-  (void) data;
-  is_read_quietly = 0;
-}
-
-/* (payload): for tq_read_quietly() only. */
-SEXP tq_r_read(SEXP args) {
-  void *payload = R_ExternalPtrAddr(tq_argument(args, 1));
-  if (!payload) Rf_error("there is nothing to read");
-  return R_ExecWithCleanup(read_now, payload, reading_is_over, NULL);
-}
-
-SEXP tq_unserialize(const void *payload) {
-  SEXP plain = payload ? read_plain(payload) : R_NilValue;
-  return plain ? plain : read_any(payload);
-}
-
-/* ---- what comes from a session ---- */
-
-SEXP tq_unserialize_if_sound(const void *payload) {
-  SEXP plain = payload ? read_plain(payload) : R_NilValue;
-  if (plain) return plain;
-  return tq_payload_look(payload) == TQ_SOUND ? read_any(payload) : NULL;
-}
-
-static SEXP read_body(void *payload) { return read_any(payload); }
-
-static SEXP note_problem(SEXP cnd, void *problem) {
-  tq_call_own("tq_check_problem", cnd);
-  SET_VECTOR_ELT(problem, 0, cnd);
-  return R_NilValue;
-}
-
-SEXP tq_unserialize_with_care(const void *payload, SEXP problem) {
-  SEXP object = tq_unserialize_if_sound(payload);
-  if (object || tq_payload_look(payload) == TQ_BROKEN) return object;
-  object = R_tryCatchError(read_body, (void *) payload, note_problem, problem);
-  return VECTOR_ELT(problem, 0) == R_NilValue ? object : NULL;
+  return refers ? tq_with_handles_read(payload, read_object) : read_object(payload);
 }

@@ -2,8 +2,8 @@
 # is as it was.
 
 # In an R of its own: `make()` gives a queue, and `calls` is a list of functions of it and its handle. Each is called
-# where R has only so many bytes left to allocate, the sizes in `rooms`. What came of the calls, how many answers of
-# Rust's are left, by how many MB this R has grown, and whether the queue works on.
+# where R has only so many bytes left to allocate, the sizes in `rooms`. What came of the calls, by how many MB this R
+# has grown, and whether the queue works on.
 squeeze <- function(make, calls, rooms, rounds = 1L) {
   squeezed <- function(call, room) {
     gc()
@@ -43,12 +43,11 @@ squeeze <- function(make, calls, rooms, rounds = 1L) {
   queue$wait(id, timeout = 3e4)
   usable <- identical(queue$collect(id)$result[[1L]], 2)
   queue$kill()
-  list(seen = lapply(seen, unique), grown = grown, left = taskq:::rs_num_answers(), usable = usable)
+  list(seen = lapply(seen, unique), grown = grown, usable = usable)
 }
 
 expect_clean <- function(found, calls, may_grow_mb) {
   expect_true(found$usable)
-  expect_identical(found$left, 0)
   for (name in names(calls)) {
     messages <- setdiff(found$seen[[name]], "fine")
     expect_true(length(messages) > 0L, label = paste(name, "met want of memory"))
@@ -58,7 +57,7 @@ expect_clean <- function(found, calls, may_grow_mb) {
   expect_lt(found$grown, may_grow_mb)
 }
 
-test_that("O10: no answer of Rust's is left or lost where R has no memory for it", {
+test_that("O10: nothing is left or lost where R has no memory for it", {
   skip_on_cran()
   make <- function() {
     q <- taskq::task_q$new(1)
@@ -106,8 +105,8 @@ test_that("O10: what R has no memory for stays in the queue, and none of it is l
     q
   }
   calls <- list(
-    outcome = function(q, handle) .External(taskq:::C_tq_outcome, handle, 1),
-    peek = function(q, handle) .External(taskq:::C_tq_peek, handle, 0),
+    outcome = function(q, handle) taskq:::rs_outcome(handle, 1),
+    peek = function(q, handle) taskq:::rs_peek(handle, 0),
     push_many = function(q, handle) q$cancel(q$push_many(function() 1, rep(list(list()), 5e3))),
     map = function(q, handle) q$map(1:1e4, function(i) as.character(i))
   )
@@ -127,9 +126,8 @@ test_that("O10: Rust says what it was not given as it should be", {
   handle <- q$.__enclos_env__$private$handle
   expect_error(rs_queue_output(handle, "1"), "the argument `task` is of another type", fixed = TRUE)
   expect_error(rs_queue_find(handle, NA_character_), "the argument `ids` is of another type", fixed = TRUE)
-  expect_error(.External(C_tq_ask, "rs_queue_find", handle), "another number of arguments", fixed = TRUE)
-  expect_error(.External(C_tq_ask, "rs_no_such", handle), "there is no such function", fixed = TRUE)
-  expect_identical(rs_num_answers(), 0)
+  expect_error(.External(C_tq_call, "rs_queue_find", handle), "another number of arguments", fixed = TRUE)
+  expect_error(.External(C_tq_call, "rs_no_such", handle), "there is no such function", fixed = TRUE)
 })
 
 test_that("O10: vectors that R has yet to make are read as any others", {

@@ -101,11 +101,11 @@ test_that("what R could read at another time is thrown, and stays in the queue",
 test_that("an outcome that is none, or no R object, is its task's error", {
   hostile <- local_hostile()
   q <- local_queue(1)
-  q$push(function() .External(taskq:::C_tq_reply, "success", 7))
+  q$push(function() taskq:::rs_reply("success", 7))
   expect_unreadable(q$pop(20000), "it is not what a worker sends")
-  q$push(function() .External(taskq:::C_tq_reply, "error", list(error = 7)))
+  q$push(function() taskq:::rs_reply("error", list(error = 7)))
   expect_unreadable(q$pop(20000), "it is not what a worker sends")
-  q$push(function() .External(taskq:::C_tq_reply, "success", list(value = 7)))
+  q$push(function() taskq:::rs_reply("success", list(value = 7)))
   expect_identical(q$pop(20000)$result, 7)
 
   cut_off <- utils::head(serialize(1, NULL, xdr = FALSE), -1L)
@@ -124,7 +124,7 @@ test_that("an outcome that is none, or no R object, is its task's error", {
 
 test_that("a map does not believe what it is told of its elements", {
   q <- local_queue(1)
-  lie <- function(value) .External(taskq:::C_tq_reply, "success", list(value = value))
+  lie <- function(value) taskq:::rs_reply("success", list(value = value))
   for (value in list(7, list(values = 1:5, failures = list(), done = 5, all_ms = 1, last_ms = 1),
     list(values = list(), failures = list(), done = -3, all_ms = 1, last_ms = 1))) {
     expect_error(q$map(list(value), lie, progress = FALSE), "not what a worker sends", class = "taskq_error_task")

@@ -1,6 +1,6 @@
 # The bytes of small values, which are written and read without R's serializer.
 
-plain <- function(x) .External(taskq:::C_tq_plain, x)
+plain <- function(x) taskq:::rs_plain(x)
 native <- function(x) serialize(x, NULL, xdr = FALSE, version = 3)
 
 values <- list(

@@ -137,7 +137,7 @@ test_that("a finalizer that pushes while push() serializes does no harm", {
     litter(rounds)
     inside <- TRUE
     gctorture2(1000000L, (rounds - 1L) %% 50L + 1L)
-    .External(C_tq_push, handle, id, outer, NULL, NULL)
+    taskq:::rs_push(handle, id, outer, NULL, NULL)
     gctorture2(0L)
     inside <- FALSE
   }

@@ -50,7 +50,28 @@ impl Default for Body {
     }
 }
 
+/// So many files of vectors may go with what is serialized: those of a task's function and of its call share a frame.
+const MOST_FILES: usize = 200;
+const MOST_FILES_OF_FUNCTION: usize = 50;
+
 impl Buffer {
+    /// For anything but a function.
+    pub(crate) fn of_call() -> Buffer {
+        Buffer {
+            limit: MOST_FILES,
+            large: LARGE,
+            ..Buffer::default()
+        }
+    }
+
+    pub(crate) fn of_function() -> Buffer {
+        Buffer {
+            limit: MOST_FILES_OF_FUNCTION,
+            large: LARGE_FUNCTION,
+            ..Buffer::default()
+        }
+    }
+
     /// The place of a segment among those that are attached; `None` when it cannot be sent along.
     pub(crate) fn attach(&mut self, segment: &Arc<Segment>) -> Option<usize> {
         let same = |known: &Arc<Segment>| Arc::ptr_eq(known, segment);
@@ -68,6 +89,11 @@ impl Buffer {
     pub(crate) fn finish(self) -> Option<Payload> {
         let payload = self.body.finish()?.with_attached(self.attached);
         Some(payload.with_parcels(self.parcels.finish()?))
+    }
+
+    /// Appends bytes; false when there is no memory for them.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> bool {
+        self.body.write(bytes, self.large)
     }
 
     /// Whether one more segment or parcel may go along.
@@ -146,26 +172,10 @@ fn append(held: &mut Vec<u8>, bytes: &[u8]) -> bool {
     true
 }
 
-/// A new buffer, for a function or for anything else, to which so many segments may be attached. It belongs to the caller until [`take`] or [`tq_buffer_free`].
-#[no_mangle]
-pub(crate) extern "C" fn tq_buffer_new(segments: usize, is_function: c_int) -> *mut c_void {
-    let large = if is_function == 0 {
-        LARGE
-    } else {
-        LARGE_FUNCTION
-    };
-    let buffer = Buffer {
-        limit: segments,
-        large,
-        ..Buffer::default()
-    };
-    Box::into_raw(Box::new(buffer)).cast()
-}
-
 /// Appends bytes; 0 when there is no memory for them.
 ///
 /// # Safety
-/// `buffer` is one of [`tq_buffer_new`]'s; `bytes` points to `length` readable bytes.
+/// `buffer` is a [`Buffer`] that is written; `bytes` points to `length` readable bytes.
 #[no_mangle]
 pub(crate) unsafe extern "C" fn tq_buffer_write(
     buffer: *mut c_void,
@@ -174,13 +184,13 @@ pub(crate) unsafe extern "C" fn tq_buffer_write(
 ) -> c_int {
     // SAFETY: see above; R serializes on one thread, so nobody else holds the buffer.
     let (buffer, bytes) = unsafe { (at(buffer), slice::from_raw_parts(bytes.cast(), length)) };
-    border(0, || c_int::from(buffer.body.write(bytes, buffer.large)))
+    border(0, || c_int::from(buffer.write(bytes)))
 }
 
 /// See `taskq.h`.
 ///
 /// # Safety
-/// `buffer` is one of [`tq_buffer_new`]'s.
+/// `buffer` is a [`Buffer`] that is written.
 #[no_mangle]
 pub(crate) unsafe extern "C" fn tq_buffer_parcels_from(buffer: *const c_void) -> usize {
     // SAFETY: see above.
@@ -235,29 +245,8 @@ pub(crate) unsafe extern "C" fn tq_parcel_end(buffer: *mut c_void, offset: *mut 
 }
 
 /// # Safety
-/// One of [`tq_buffer_new`]'s, that nobody else uses meanwhile: R serializes on one thread.
+/// A buffer that is written, that nobody else uses meanwhile: R serializes on one thread.
 unsafe fn at<'a>(buffer: *mut c_void) -> &'a mut Buffer {
     // SAFETY: see above.
     unsafe { &mut *buffer.cast::<Buffer>() }
-}
-
-/// Frees a buffer that nobody took.
-///
-/// # Safety
-/// `buffer` is null or one of [`tq_buffer_new`]'s, and not used again.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_buffer_free(buffer: *mut c_void) {
-    if !buffer.is_null() {
-        // SAFETY: see above.
-        drop(unsafe { take(buffer) });
-    }
-}
-
-/// The content of a buffer, which is gone then.
-///
-/// # Safety
-/// `buffer` is one of [`tq_buffer_new`]'s, and not used again.
-pub(crate) unsafe fn take(buffer: *mut c_void) -> Buffer {
-    // SAFETY: see above.
-    *unsafe { Box::from_raw(buffer.cast::<Buffer>()) }
 }

@@ -7,22 +7,22 @@
 //! Of R only accessors are called that neither allocate nor jump.
 
 use std::collections::HashMap;
-use std::ffi::{c_void, CStr};
+use std::ffi::CStr;
 use std::os::raw::c_int;
 
 use extendr_ffi::{
     R_MissingArg, R_NilValue, CAR, CDR, PRINTNAME, R_CHAR, SEXP, SEXPTYPE, TAG, TYPEOF,
 };
 
-use crate::external::border;
+use crate::r::Object;
 
 /// How a variable is used, as bits: its value; as a function that is called, for which R passes over other values. The
 /// others stand alone, and mean another variable: of `f` it is `f<-` that is called; of `..x`, as data.table has it, it
 /// is `x` that is meant.
-const VALUE: c_int = 1;
-const FUNCTION: c_int = 2;
-const REPLACEMENT: c_int = 4;
-const BEHIND_DOTS: c_int = 8;
+pub(crate) const VALUE: c_int = 1;
+pub(crate) const FUNCTION: c_int = 2;
+pub(crate) const REPLACEMENT: c_int = 4;
+pub(crate) const BEHIND_DOTS: c_int = 8;
 
 /// Calls within calls to this depth are walked in their order. Below, everything that is named counts as used.
 const DEEPEST: u32 = 400;
@@ -348,55 +348,13 @@ impl Walk {
     }
 }
 
-/// What a function uses, or a formula, which has no formals. The caller frees it; null after a fault.
-///
-/// # Safety
-/// The formals and the code of a function, or NULL and a call; on the R thread.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_uses_new(formals: SEXP, code: SEXP) -> *mut c_void {
-    border(std::ptr::null_mut(), || {
-        let mut walk = Walk {
-            scopes: Vec::new(),
-            uses: Uses::default(),
-            depth: 0,
-        };
-        walk.closure(formals, code);
-        Box::into_raw(Box::new(walk.uses)).cast()
-    })
-}
-
-/// # Safety
-/// `uses` is of [`tq_uses_new`] and not freed.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_uses_count(uses: *const c_void) -> usize {
-    // SAFETY: see above.
-    unsafe { &*uses.cast::<Uses>() }.found.len()
-}
-
-/// How the variable at this place is used, and its name; 0 where there is none.
-///
-/// # Safety
-/// `uses` is of [`tq_uses_new`] and not freed, `symbol` can be written.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_uses_at(
-    uses: *const c_void,
-    place: usize,
-    symbol: *mut SEXP,
-) -> c_int {
-    // SAFETY: see above.
-    let found = unsafe { &*uses.cast::<Uses>() }.found.get(place);
-    let Some(&(found, how)) = found else { return 0 };
-    // SAFETY: see above.
-    unsafe { *symbol = found };
-    how
-}
-
-/// # Safety
-/// `uses` is null or of [`tq_uses_new`], and not used again.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_uses_free(uses: *mut c_void) {
-    if !uses.is_null() {
-        // SAFETY: see above.
-        drop(unsafe { Box::from_raw(uses.cast::<Uses>()) });
-    }
+/// What a function uses, or a formula, which has no formals: symbols, each once, and how they are used.
+pub(crate) fn uses(formals: Object<'_>, code: Object<'_>) -> Vec<(SEXP, c_int)> {
+    let mut walk = Walk {
+        scopes: Vec::new(),
+        uses: Uses::default(),
+        depth: 0,
+    };
+    walk.closure(formals.get(), code.get());
+    walk.uses.found
 }

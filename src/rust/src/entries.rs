@@ -1,39 +1,64 @@
-//! The functions that R calls by their names, by way of `src/border.c`: it gives what R gave, and gets a [`Value`].
+//! The functions that R calls by their names, by way of `src/guard.c`.
 //!
 //! To add one: write the function beside its like, list it in the `entries!` at the end of that file, and run
 //! `make document`, which writes its wrapper in R.
 
-use std::ffi::CStr;
-use std::os::raw::{c_char, c_void};
+use std::collections::HashMap;
+use std::ffi::{c_char, CStr};
+use std::sync::OnceLock;
 
 use extendr_ffi::SEXP;
 
-use crate::external::border_with;
-use crate::given::Given;
+use crate::r::{self, Answer, Ending, Object, Scope, Stop};
 use crate::value::Value;
-use crate::{far, host};
+use crate::{capture, far, host, serialize};
 
 /// A function for R.
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
-    pub(crate) call: for<'a> fn(&[Given<'a>]) -> Result<Value, Value>,
+    pub(crate) call: for<'a> fn(&'a Scope, &[Object<'a>]) -> Answer<Object<'a>>,
 }
 
-/// Lists functions: their names, and those of their arguments.
+/// What a function for R may give: an object, or a value of which one is made; either may be an answer.
+pub(crate) trait Answered<'s> {
+    fn answer(self, scope: &'s Scope) -> Answer<Object<'s>>;
+}
+
+impl<'s, T: Into<Value>> Answered<'s> for T {
+    fn answer(self, scope: &'s Scope) -> Answer<Object<'s>> {
+        Ok(self.into().make(scope)?)
+    }
+}
+
+impl<'s, T: Into<Value>> Answered<'s> for Answer<T> {
+    fn answer(self, scope: &'s Scope) -> Answer<Object<'s>> {
+        self?.answer(scope)
+    }
+}
+
+impl<'s> Answered<'s> for Answer<Object<'s>> {
+    fn answer(self, _: &'s Scope) -> Answer<Object<'s>> {
+        self
+    }
+}
+
+/// Lists functions: their names, and those of their arguments. One that calls R has a scope
+/// before these, in brackets.
 macro_rules! entries {
-    ($($name:ident($($argument:ident),*)),* $(,)?) => {
+    ($($name:ident $([$scope:ident])? ($($argument:ident),*)),* $(,)?) => {
         pub(crate) const ENTRIES: &[$crate::entries::Entry] = &[$(
             $crate::entries::Entry {
                 name: stringify!($name),
-                call: |given| {
+                call: |scope, given| {
+                    $(let $scope = scope;)?
                     let [$($argument),*] = *given else {
                         return Err($crate::entries::wrong_count(stringify!($name)));
                     };
                     $(
                         let $argument =
-                            $crate::given::Argument::take($argument, stringify!($argument))?;
+                            $crate::r::Argument::take($argument, stringify!($argument))?;
                     )*
-                    Ok($name($($argument),*).into())
+                    $crate::entries::Answered::answer($name($($scope,)? $($argument),*), scope)
                 },
             },
         )*];
@@ -41,30 +66,45 @@ macro_rules! entries {
 }
 pub(crate) use entries;
 
-pub(crate) fn wrong_count(name: &str) -> Value {
-    Value::fault(format!("{name}() has another number of arguments"))
+pub(crate) fn wrong_count(name: &str) -> Stop {
+    Stop::Fault(format!("{name}() has another number of arguments"))
+}
+
+/// All of them, by their names.
+fn all() -> &'static HashMap<&'static [u8], &'static Entry> {
+    static ALL: OnceLock<HashMap<&[u8], &Entry>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let far = far::ENTRIES
+            .iter()
+            .chain(far::serve::ENTRIES)
+            .chain(serialize::ENTRIES)
+            .chain(capture::ENTRIES);
+        let named = |entry: &'static Entry| (entry.name.as_bytes(), entry);
+        far.chain(host::entries()).map(named).collect()
+    })
 }
 
 /// Calls the function of this name.
 ///
 /// # Safety
-/// A string, and `count` objects that R holds, whose reading allocates nothing; on the R thread.
+/// In a call from R: a string, and `count` objects that R holds; `value` is on the caller's stack.
 #[no_mangle]
-unsafe extern "C" fn tq_ask(name: *const c_char, given: *const SEXP, count: usize) -> *mut c_void {
+unsafe extern "C" fn tq_call(
+    name: *const c_char,
+    given: *const SEXP,
+    count: usize,
+    value: *mut SEXP,
+) -> Ending {
     // SAFETY: see above.
-    let (name, given) = unsafe {
-        let given = std::slice::from_raw_parts(given, count);
-        let given: Vec<Given<'_>> = given.iter().map(|&object| Given::new(object)).collect();
-        (CStr::from_ptr(name).to_bytes(), given)
-    };
-    border_with(|| {
-        let mut known = far::ENTRIES.iter().chain(host::entries());
-        let entry = known.find(|entry| entry.name.as_bytes() == name);
-        Some(entry.map_or_else(
-            || Value::fault("there is no such function".to_owned()),
-            |entry| (entry.call)(&given).unwrap_or_else(|failure| failure),
-        ))
-    })
+    unsafe {
+        r::answer(value, |scope| {
+            let name = CStr::from_ptr(name).to_bytes();
+            let given = scope.given(given, count);
+            let entry = all().get(name);
+            let entry = entry.ok_or_else(|| Stop::Fault("there is no such function".to_owned()))?;
+            (entry.call)(scope, &given)
+        })
+    }
 }
 
 /// What panics is caught at the border, and reported there: nothing is printed, unless somebody is looking for it.

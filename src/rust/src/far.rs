@@ -1,7 +1,7 @@
 //! What R calls in the far processes: stems, nurseries and sessions. Such a process has one role at a time, so its
 //! state is one value here, used on the R thread only.
 //!
-//! What receives, evaluates and replies is in `src/*.c` and [`external`](crate::external), on the same state.
+//! What receives, runs and replies is in [`serve`], on the same state.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -19,6 +19,8 @@ use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session, Ste
 use crate::entries::entries;
 use crate::reply::failure;
 use crate::value::Value;
+
+pub(crate) mod serve;
 
 /// What this process is to its queue.
 #[derive(Default)]

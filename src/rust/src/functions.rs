@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::os::raw::{c_int, c_void};
 use std::sync::{Arc, Weak};
 
 use taskq_engine::Function;
 use taskq_payload::payload::Payload;
 
-use crate::buffer;
+use crate::buffer::Buffer;
+use crate::r::{Answer, Object, Scope};
+use crate::serialize::serialize_sent;
 
 /// The functions that somebody holds, by a hash of their bytes.
 #[derive(Default)]
@@ -50,61 +51,14 @@ impl Known {
     }
 }
 
-/// A function, made of a buffer, which is gone then; null when there is no memory for it. `is_pure`: see [`Function::new`].
-///
-/// # Safety
-/// `buffer` is one of [`buffer::tq_buffer_new`]'s, and not used again.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_function(buffer: *mut c_void, is_pure: c_int) -> *mut c_void {
-    // SAFETY: see above.
-    let Some(payload) = unsafe { buffer::take(buffer) }.finish() else {
-        return std::ptr::null_mut();
-    };
-    let known = KNOWN.try_with(|known| known.borrow_mut().find_or_add(payload, is_pure == 1));
-    known.map_or(std::ptr::null_mut(), |function| {
-        Box::into_raw(Box::new(function)).cast()
-    })
-}
-
-/// Another hold on a function, for C.
-///
-/// # Safety
-/// `function` is one of [`tq_function`]'s and not freed.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_function_hold(function: *const c_void) -> *mut c_void {
-    // SAFETY: see above.
-    Box::into_raw(Box::new(unsafe { hold(function) })).cast()
-}
-
-/// Lets go of a function.
-///
-/// # Safety
-/// `function` is null or one of [`tq_function`]'s, and not used again.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_function_free(function: *mut c_void) {
-    if !function.is_null() {
-        // SAFETY: see above.
-        drop(unsafe { Box::from_raw(function.cast::<Arc<Function>>()) });
+/// What a function is serialized to; the one that is known already, where its bytes are the same.
+pub(crate) fn serialize(scope: &Scope, fun: Object<'_>) -> Answer<Arc<Function>> {
+    let mut buffer = Buffer::of_function();
+    let before = scope.references_written();
+    serialize_sent(scope, &mut buffer, fun, scope.null())?;
+    let is_pure = scope.references_written() == before;
+    match buffer.finish() {
+        Some(payload) => Ok(KNOWN.with_borrow_mut(|known| known.find_or_add(payload, is_pure))),
+        None => Err(scope.no_memory()),
     }
-}
-
-/// Another hold on a function.
-///
-/// # Safety
-/// `function` is one of [`tq_function`]'s and not freed.
-pub(crate) unsafe fn hold(function: *const c_void) -> Arc<Function> {
-    // SAFETY: see above.
-    Arc::clone(unsafe { &*function.cast::<Arc<Function>>() })
-}
-
-/// Whether a function holds files, its own or those that it refers to.
-///
-/// # Safety
-/// `function` is one of [`tq_function`]'s and not freed.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_function_has_files(function: *const c_void) -> c_int {
-    // SAFETY: see above.
-    let function = unsafe { hold(function) };
-    let has_files = function.payload().descriptors().next().is_some();
-    c_int::from(has_files)
 }

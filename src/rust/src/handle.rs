@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use extendr_ffi::{R_ClearExternalPtr, R_ExternalPtrAddr, SEXP};
 use taskq_engine::Queue;
 
-use crate::given::{Argument, Given};
+use crate::r::{Answer, Argument, Finalizer, Jump, Object, Stop};
 use crate::reply::{failure, failure_with};
 use crate::value::{Owned, Value};
 
@@ -34,11 +34,7 @@ pub(crate) fn make(queue: Queue) -> Value {
     pointer_to(queue, finalize, abandon)
 }
 
-fn pointer_to(
-    queue: Arc<Queue>,
-    finalizer: unsafe extern "C" fn(SEXP),
-    free: unsafe fn(*mut c_void),
-) -> Value {
+fn pointer_to(queue: Arc<Queue>, finalizer: Finalizer, free: unsafe fn(*mut c_void)) -> Value {
     let address = Box::into_raw(Box::new(queue)).cast::<c_void>();
     // SAFETY: all of ours take such an address, and each of them is its end.
     Value::pointer(unsafe { Owned::new(address, c"taskq_queue", finalizer, free) })
@@ -53,13 +49,13 @@ pub(crate) unsafe fn at<'a>(address: *mut c_void) -> &'a Queue {
     unsafe { &*address.cast::<Arc<Queue>>() }
 }
 
-/// Another hold on it.
-///
-/// # Safety
-/// As [`at`].
-pub(crate) unsafe fn hold(address: *mut c_void) -> Arc<Queue> {
-    // SAFETY: see above.
-    Arc::clone(unsafe { &*address.cast::<Arc<Queue>>() })
+/// Another hold on the queue of a handle, or why it must not be used.
+pub(crate) fn hold(handle: Object<'_>) -> Answer<Arc<Queue>> {
+    <&Queue>::take(handle, "handle")?;
+    // SAFETY: the handle is alive.
+    Ok(Arc::clone(unsafe {
+        &*handle.address().cast::<Arc<Queue>>()
+    }))
 }
 
 /// Why the queue at this address must not be used, if so.
@@ -84,13 +80,25 @@ pub(crate) fn refuse(address: *mut c_void) -> Option<Value> {
 }
 
 /// A handle of the same queue that does not end it, or a failure: for results that are still to come.
-pub(crate) fn holder(handle: Given<'_>) -> Value {
-    if let Err(refusal) = <&Queue>::take(handle, "handle") {
-        return refusal;
+pub(crate) fn holder(handle: Object<'_>) -> Answer<Value> {
+    let queue = hold(handle)?;
+    Ok(pointer_to(queue, let_go, drop_hold))
+}
+
+/// The queue of a handle, or why it must not be used.
+impl<'a> Argument<'a> for &'a Queue {
+    fn read(given: Object<'a>) -> Result<Option<Self>, Jump> {
+        Ok(Self::take(given, "").ok())
     }
-    // SAFETY: the handle is alive.
-    let queue = unsafe { hold(handle.address()) };
-    pointer_to(queue, let_go, drop_hold)
+
+    fn take(given: Object<'a>, _: &str) -> Answer<Self> {
+        let address = given.address();
+        match refuse(address) {
+            Some(refusal) => Err(Stop::Failure(refusal)),
+            // SAFETY: the address is not null, so it is a live handle's.
+            None => Ok(unsafe { at(address) }),
+        }
+    }
 }
 
 /// How long the end waits for the lock of a queue. Another thread holds it for microseconds; but R ends within its handler

@@ -11,35 +11,40 @@ use taskq_wire::message::NoFork;
 
 use crate::entries::{entries, Entry};
 use crate::external::bell;
-use crate::external::options::duration;
-use crate::given::Given;
 use crate::handle;
+use crate::r::{Answer, Argument, Object, Scope};
 use crate::reply::{failure, start_failure};
-use crate::value::{self, Value};
+use crate::value::Value;
+use options::duration;
 
 mod config;
+mod inline;
+mod map;
+mod objects;
+mod options;
 mod promises;
+mod push;
+mod result;
 mod steer;
 mod tables;
+mod take;
 mod timeline;
+mod wait;
 mod watch;
 
 /// Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs inline.
-fn rs_queue_open(config: Given<'_>) -> Value {
-    let config = match config::read(config) {
-        Ok(config) => config,
-        Err(problem) => return failure("input", &problem),
-    };
+fn rs_queue_open(config: Object<'_>) -> Answer<Value> {
+    let config = config::read(config)?;
     let limits = &config.scheduler;
     let started = if limits.workers.max(limits.max_workers) == 0 {
         Queue::start_inline(config)
     } else {
         Queue::start(config)
     };
-    match started {
+    Ok(match started {
         Ok(queue) => handle::make(queue),
         Err(error) => failure("system", &format!("cannot make a queue: {error}")),
-    }
+    })
 }
 
 /// "open", "paused", "failed", "closing" or "closed".
@@ -90,6 +95,16 @@ fn rs_queue_no_fork(queue: &Queue) -> Option<Value> {
     ]))
 }
 
+/// The queue of a handle, for a call by which nothing has changed yet, as the first thing it does: if the queue has something to
+/// tell the user, this warns, and a handler, or `options(warn = 2)`, may jump.
+fn asked<'s>(scope: &'s Scope, handle: Object<'s>) -> Answer<&'s Queue> {
+    let queue = <&Queue>::take(handle, "handle")?;
+    if queue.take_notice() {
+        scope.call_own(c"tq_notice", handle)?;
+    }
+    Ok(queue)
+}
+
 /// How many processors this process may use.
 fn rs_num_cores() -> i32 {
     std::thread::available_parallelism()
@@ -101,11 +116,6 @@ fn grace(ms: f64) -> Duration {
     duration(ms).unwrap_or(Duration::MAX)
 }
 
-/// How many answers are held that R was not given, or that are on their way to it: none, where nothing is lost.
-fn rs_num_answers() -> f64 {
-    value::held() as f64
-}
-
 entries! {
     rs_queue_open(config),
     rs_queue_state(queue),
@@ -115,7 +125,6 @@ entries! {
     rs_exit(),
     rs_num_cores(),
     rs_queue_no_fork(queue),
-    rs_num_answers(),
 }
 
 /// All that is called on the host's side.
@@ -127,4 +136,10 @@ pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
         .chain(tables::ENTRIES)
         .chain(timeline::ENTRIES)
         .chain(steer::ENTRIES)
+        .chain(push::ENTRIES)
+        .chain(wait::ENTRIES)
+        .chain(take::ENTRIES)
+        .chain(objects::ENTRIES)
+        .chain(inline::ENTRIES)
+        .chain(map::ENTRIES)
 }

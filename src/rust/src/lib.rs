@@ -29,14 +29,17 @@
 )]
 
 mod buffer;
+mod capture;
 mod code;
 mod entries;
 mod external;
 mod far;
 mod functions;
-mod given;
 mod handle;
 mod host;
 mod parcels;
+mod plain;
+mod r;
 mod reply;
+mod serialize;
 mod value;

@@ -1,18 +1,11 @@
-//! What Rust answers to R: plain data, of which C makes an object of R's (`src/border.c`).
-//!
-//! R may jump whenever it allocates, and no Rust frame may be jumped over. So Rust makes nothing of R's at all: it returns
-//! a [`Value`], C reads it with the functions below, and frees it when the object is made or R has jumped.
+//! What Rust answers to R: plain data, of which an object of R's is made when all of it is there.
 
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::CStr;
-use std::os::raw::{c_char, c_int, c_void};
-use std::ptr::null;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::os::raw::{c_int, c_void};
 
-use extendr_ffi::SEXP;
-
-use crate::external::Bytes;
+use crate::r::{self, na_int, na_real, Constant, Finalizer, Jump, Object, Parts, Scope, Tree};
 
 /// A string as R can hold it: UTF-8 without NUL, no longer than [`Text::LIMIT`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +15,8 @@ impl Text {
     /// So many bytes go into one string of R's.
     pub(crate) const LIMIT: usize = 1 << 30;
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+    pub(crate) fn seen(&self) -> r::Text<'_> {
+        (&*self.0).into()
     }
 }
 
@@ -62,7 +55,7 @@ impl From<&[u8]> for Text {
     }
 }
 
-/// What C makes an object of. Vectors hold R's own representation of what is missing: see [`na_int`] and [`na_real`].
+/// What an object is made of. Vectors hold R's own representation of what is missing: see [`na_int`] and [`na_real`].
 #[derive(Debug)]
 enum Content {
     Null,
@@ -73,9 +66,9 @@ enum Content {
     Raw(Vec<u8>),
     List(Vec<Value>),
     Pointer(Owned),
-    /// An error of ours that R code did not ask for: a fault of this package.
-    Fault(Text),
 }
+
+const FAILURE: Constant = Constant::new(&["tq_failure"]);
 
 /// See the module.
 #[derive(Debug)]
@@ -83,7 +76,7 @@ pub(crate) struct Value {
     content: Content,
     /// Of the elements, as many as there are.
     names: Option<Vec<Text>>,
-    class: Option<&'static CStr>,
+    class: Option<&'static Constant>,
 }
 
 /// What an external pointer of R's is to own.
@@ -92,7 +85,7 @@ pub(crate) struct Owned {
     /// Null once R owns it.
     address: Cell<*mut c_void>,
     tag: &'static CStr,
-    finalizer: unsafe extern "C" fn(SEXP),
+    finalizer: Finalizer,
     free: unsafe fn(*mut c_void),
 }
 
@@ -104,7 +97,7 @@ impl Owned {
     pub(crate) unsafe fn new(
         address: *mut c_void,
         tag: &'static CStr,
-        finalizer: unsafe extern "C" fn(SEXP),
+        finalizer: Finalizer,
         free: unsafe fn(*mut c_void),
     ) -> Owned {
         Owned {
@@ -116,6 +109,14 @@ impl Owned {
     }
 }
 
+impl Owned {
+    /// The pointer of R's, which owns it from then on.
+    fn make<'s>(&self, scope: &'s Scope) -> Result<Object<'s>, Jump> {
+        let give = || self.address.replace(std::ptr::null_mut());
+        scope.pointer(self.tag, self.finalizer, give)
+    }
+}
+
 impl Drop for Owned {
     fn drop(&mut self) {
         let address = self.address.get();
@@ -124,16 +125,6 @@ impl Drop for Owned {
             unsafe { (self.free)(address) };
         }
     }
-}
-
-/// R's NA, for logicals too.
-fn na_int() -> c_int {
-    c_int::MIN
-}
-
-/// R's NA: a NaN by its last bits.
-pub(crate) fn na_real() -> f64 {
-    f64::from_bits(0x7ff0_0000_0000_07a2)
 }
 
 impl From<Content> for Value {
@@ -163,13 +154,8 @@ impl Value {
     pub(crate) fn failure(fields: Vec<(&'static str, Value)>) -> Value {
         let (names, values): (Vec<&str>, Vec<Value>) = fields.into_iter().unzip();
         let mut list = Value::from(Content::List(values)).with_names(names);
-        list.class = Some(c"tq_failure");
+        list.class = Some(&FAILURE);
         list
-    }
-
-    /// A fault of this package, of which R makes an error.
-    pub(crate) fn fault(message: String) -> Value {
-        Content::Fault(message.into()).into()
     }
 
     /// An external pointer.
@@ -284,135 +270,40 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
-/// Either is an answer.
-impl<T: Into<Value>> From<Result<T, Value>> for Value {
-    fn from(value: Result<T, Value>) -> Value {
-        value.map_or_else(|failure| failure, Into::into)
+impl Value {
+    /// The object of R's that this tells of.
+    pub(crate) fn make<'s>(&self, scope: &'s Scope) -> Result<Object<'s>, Jump> {
+        let parts = Parts::default();
+        let tree = self.tree(scope, &parts)?;
+        scope.make(&tree)
     }
-}
 
-// What C sees of it.
-
-/// See `taskq.h`.
-#[repr(C)]
-struct Seen {
-    kind: c_int,
-    length: usize,
-    data: *const c_void,
-    class: *const c_char,
-    has_names: c_int,
-}
-
-/// How many values C holds.
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
-/// How many values C holds: none but the one that a call is answered with.
-pub(crate) fn held() -> usize {
-    HELD.load(Ordering::Relaxed)
-}
-
-/// A value for C, which frees it by [`tq_value_free`].
-pub(crate) fn to_c(value: Value) -> *mut c_void {
-    HELD.fetch_add(1, Ordering::Relaxed);
-    Box::into_raw(Box::new(value)).cast()
-}
-
-/// # Safety
-/// One of [`to_c`]'s, or an element of one, not freed.
-unsafe fn at<'a>(value: *const c_void) -> &'a Value {
-    // SAFETY: see above.
-    unsafe { &*value.cast::<Value>() }
-}
-
-#[no_mangle]
-unsafe extern "C" fn tq_value_see(value: *const c_void, seen: *mut Seen) {
-    // SAFETY: C holds the value.
-    let value = unsafe { at(value) };
-    let (kind, length, data): (c_int, usize, *const c_void) = match &value.content {
-        Content::Null => (0, 0, null()),
-        Content::Logicals(values) => (1, values.len(), values.as_ptr().cast()),
-        Content::Integers(values) => (2, values.len(), values.as_ptr().cast()),
-        Content::Doubles(values) => (3, values.len(), values.as_ptr().cast()),
-        Content::Strings(values) => (4, values.len(), null()),
-        Content::Raw(values) => (5, values.len(), values.as_ptr().cast()),
-        Content::List(values) => (6, values.len(), null()),
-        Content::Pointer(owned) => (7, 0, owned.tag.as_ptr().cast()),
-        Content::Fault(_) => (8, 0, null()),
-    };
-    let seen_now = Seen {
-        kind,
-        length,
-        data,
-        class: value.class.map_or(null(), CStr::as_ptr),
-        has_names: c_int::from(value.names.is_some()),
-    };
-    // SAFETY: on the caller's stack.
-    unsafe { seen.write(seen_now) };
-}
-
-/// The i-th string, or the message of a fault. 0: it is NA.
-#[no_mangle]
-unsafe extern "C" fn tq_value_text(value: *const c_void, i: usize, text: *mut Bytes) -> c_int {
-    // SAFETY: C holds the value.
-    let found = match unsafe { &at(value).content } {
-        Content::Strings(values) => values.get(i).and_then(Option::as_ref),
-        Content::Fault(message) => Some(message),
-        _ => None,
-    };
-    let Some(found) = found else { return 0 };
-    // SAFETY: on the caller's stack.
-    unsafe { text.write(found.as_bytes().into()) };
-    1
-}
-
-/// The name of the i-th element.
-#[no_mangle]
-unsafe extern "C" fn tq_value_name(value: *const c_void, i: usize) -> Bytes {
-    // SAFETY: C holds the value.
-    let name = unsafe { at(value).names.as_ref() }.and_then(|names| names.get(i));
-    name.map_or(&[][..], Text::as_bytes).into()
-}
-
-/// The i-th element of a list; null when there is none.
-#[no_mangle]
-unsafe extern "C" fn tq_value_element(value: *const c_void, i: usize) -> *const c_void {
-    // SAFETY: C holds the value.
-    match unsafe { &at(value).content } {
-        Content::List(values) => values
-            .get(i)
-            .map_or(null(), |value| std::ptr::from_ref(value).cast::<c_void>()),
-        _ => null(),
+    fn tree<'a>(&'a self, scope: &'a Scope, parts: &Parts<'a>) -> Result<Tree<'a>, Jump> {
+        let mut tree = match &self.content {
+            Content::Null => Tree::null(),
+            Content::Logicals(values) => Tree::logicals(values),
+            Content::Integers(values) => Tree::integers(values),
+            Content::Doubles(values) => Tree::reals(values),
+            Content::Raw(values) => Tree::bytes(values),
+            Content::Strings(values) => {
+                let texts = values.iter().map(Option::as_ref);
+                let seen = |text: Option<&'a Text>| text.map_or(r::Text::NA, |text| text.seen());
+                Tree::strings(parts.texts(texts.map(seen)))
+            }
+            Content::List(values) => {
+                let trees = values.iter().map(|value| value.tree(scope, parts));
+                Tree::list(parts.trees(trees.collect::<Result<_, _>>()?))
+            }
+            Content::Pointer(owned) => owned.make(scope)?.into(),
+        };
+        if let Some(names) = &self.names {
+            tree = tree.named(parts.texts(names.iter().map(Text::seen)));
+        }
+        if let Some(class) = self.class {
+            tree = tree.with_class(class.get(scope)?);
+        }
+        Ok(tree)
     }
-}
-
-/// The finalizer of a pointer; `None` when it is none.
-#[no_mangle]
-unsafe extern "C" fn tq_value_finalizer(
-    value: *const c_void,
-) -> Option<unsafe extern "C" fn(SEXP)> {
-    // SAFETY: C holds the value.
-    match unsafe { &at(value).content } {
-        Content::Pointer(owned) => Some(owned.finalizer),
-        _ => None,
-    }
-}
-
-/// What a pointer is to own, which is R's from now on; null when it is no pointer.
-#[no_mangle]
-unsafe extern "C" fn tq_value_give(value: *const c_void) -> *mut c_void {
-    // SAFETY: C holds the value.
-    match unsafe { &at(value).content } {
-        Content::Pointer(owned) => owned.address.replace(std::ptr::null_mut()),
-        _ => std::ptr::null_mut(),
-    }
-}
-
-#[no_mangle]
-unsafe extern "C" fn tq_value_free(value: *mut c_void) {
-    HELD.fetch_sub(1, Ordering::Relaxed);
-    // SAFETY: one of `to_c`'s, freed once.
-    let value = unsafe { Box::from_raw(value.cast::<Value>()) };
-    crate::external::border((), || drop(value));
 }
 
 #[cfg(test)]

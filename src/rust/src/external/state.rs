@@ -1,14 +1,16 @@
 //! The part of a session's state that is the process's, for `src/state.c`.
 
 use std::cell::RefCell;
+use std::ffi::CString;
 use std::os::raw::{c_char, c_int, c_uint};
 
 use taskq_sys::snapshot::{Changes, Snapshot};
 
 use super::border;
-use super::session::{note_problem, problem};
 
 thread_local! {
+    /// Why the last state could not be put back; valid until the next.
+    static PROBLEM: RefCell<CString> = RefCell::default();
     static HOME: RefCell<Option<Snapshot>> = const { RefCell::new(None) };
 }
 
@@ -34,8 +36,8 @@ extern "C" fn tq_process_restore(changes: c_uint) -> *const c_char {
             let changes = Changes::from_bits(changes);
             match home.as_ref().map(|home| home.restore(changes)) {
                 Some(Err(error)) => {
-                    note_problem(&error.to_string());
-                    problem()
+                    PROBLEM.set(CString::new(error.to_string()).unwrap_or_default());
+                    PROBLEM.with_borrow(|problem| problem.as_ptr())
                 }
                 _ => std::ptr::null(),
             }

@@ -1,7 +1,7 @@
 //! How a queue is to be: reads the list that `tq_open()` in R/queue-control.R makes.
 
 use std::ffi::{CStr, OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,18 +10,23 @@ use taskq_engine::{Charset, Config};
 use taskq_sys::tempdir::Parent;
 
 use crate::external::bell;
-use crate::external::options::{duration, whole};
-use crate::given::{Argument, Given};
+use crate::r::{Answer, Argument, Object, Stop};
+use crate::reply::failure;
+
+use super::options::{duration, whole};
 
 /// The configuration of a queue, or what is wrong with the list.
-pub(super) fn read(config: Given<'_>) -> Result<Config, String> {
+pub(super) fn read(config: Object<'_>) -> Answer<Config> {
+    let names = config.names()?;
     let item = |name: &str| {
-        config
-            .field(name)
-            .ok_or_else(|| format!("the configuration lacks `{name}`"))
+        let place = names
+            .iter()
+            .position(|other| other.to_bytes() == name.as_bytes());
+        let item = place.and_then(|place| config.element(place));
+        item.ok_or_else(|| wrong(format!("the configuration lacks `{name}`")))
     };
-    let strings = |name: &str| -> Result<Vec<OsString>, String> {
-        let values = Vec::<&CStr>::read(item(name)?).unwrap_or_default();
+    let strings = |name: &str| -> Answer<Vec<OsString>> {
+        let values = item(name)?.strings()?.unwrap_or_default();
         let bytes = values.into_iter().map(CStr::to_bytes);
         Ok(bytes
             .map(|bytes| OsStr::from_bytes(bytes).to_owned())
@@ -29,18 +34,18 @@ pub(super) fn read(config: Given<'_>) -> Result<Config, String> {
     };
     let text = |name: &str| {
         let text = strings(name)?.pop();
-        text.ok_or_else(|| format!("`{name}` is no string"))
+        text.ok_or_else(|| wrong(format!("`{name}` is no string")))
     };
+    let number = |name: &str| f64::take(item(name)?, name);
     let env = item("env")?;
-    let names = env.names().into_iter().map(OsString::from_vec);
+    let names = env.names()?.into_iter();
+    let names = names.map(|name| OsStr::from_bytes(name.to_bytes()).to_owned());
     let added: Vec<_> = names.zip(strings("env")?).collect();
     let mut environment: Vec<_> = std::env::vars_os()
         .filter(|(name, _)| !is_left_out(name))
         .collect();
     environment.retain(|(name, _)| !added.iter().any(|(other, _)| other == name));
     environment.extend(added);
-    let number =
-        |name: &str| f64::read(item(name)?).ok_or_else(|| format!("`{name}` is no number"));
     Ok(Config {
         command: strings("command")?,
         env: environment,
@@ -51,7 +56,7 @@ pub(super) fn read(config: Given<'_>) -> Result<Config, String> {
             .map(PathBuf::from)
             .collect(),
         temp_dirs: temp_dirs(text("tmpdir")?.into(), text("tempdir")?.into()),
-        setup: setup(<&[u8]>::read(item("setup")?).unwrap_or_default())?,
+        setup: setup(item("setup")?.bytes()?.unwrap_or_default())?,
         output_limit: Config::OUTPUT_LIMIT,
         stderr_tail: Config::STDERR_TAIL,
         charset: if number("is_latin1")? == 0.0 {
@@ -81,11 +86,15 @@ pub(super) fn read(config: Given<'_>) -> Result<Config, String> {
     })
 }
 
+fn wrong(problem: String) -> Stop {
+    Stop::Failure(failure("input", &problem))
+}
+
 /// `preload`, `init` and `globals`, which may be as large as anything: without memory for them it is an error.
-fn setup(bytes: &[u8]) -> Result<Vec<u8>, String> {
+fn setup(bytes: &[u8]) -> Answer<Vec<u8>> {
     let mut copy = Vec::new();
     copy.try_reserve_exact(bytes.len())
-        .map_err(|_| format!("no memory for `globals`, {} bytes", bytes.len()))?;
+        .map_err(|_| wrong(format!("no memory for `globals`, {} bytes", bytes.len())))?;
     copy.extend_from_slice(bytes);
     Ok(copy)
 }

@@ -6,12 +6,12 @@ use taskq_engine::Queue;
 use super::watch::task_ids;
 use crate::entries::entries;
 use crate::external::bell;
-use crate::given::Given;
 use crate::handle;
+use crate::r::{Answer, Object};
 use crate::value::Value;
 
 /// A handle of the same queue that does not end it.
-fn rs_queue_holder(handle: Given<'_>) -> Value {
+fn rs_queue_holder(handle: Object<'_>) -> Answer<Value> {
     handle::holder(handle)
 }
 

@@ -4,9 +4,9 @@
 use taskq_core::{Outcome, QueueState, SeatState, TaskPhase};
 use taskq_engine::{Detail, Queue, SeatRow, Snapshot, TaskRow};
 
+use super::objects;
 use super::watch::{fraction, message};
 use crate::entries::entries;
-use crate::external::objects;
 use crate::reply::start_failure;
 use crate::value::Value;
 
@@ -181,7 +181,7 @@ fn phase_word(phase: TaskPhase) -> &'static str {
     }
 }
 
-fn status_word(outcome: &Outcome) -> &'static str {
+pub(super) fn status_word(outcome: &Outcome) -> &'static str {
     outcome.word().to_str().unwrap_or_default()
 }
 

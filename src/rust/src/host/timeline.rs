@@ -9,6 +9,7 @@ use taskq_core::id::Time;
 use taskq_engine::{trace, Bar, Life, Queue, Timeline};
 
 use crate::entries::entries;
+use crate::r::{Answer, Stop};
 use crate::reply::failure_with;
 use crate::value::Value;
 
@@ -32,12 +33,13 @@ fn rs_queue_timeline(queue: &Queue) -> Value {
 }
 
 /// Writes the same as a trace to the file with these bytes as its path; NULL, or a failure.
-fn rs_queue_trace(queue: &Queue, name: Cow<'_, str>, path: &[u8]) -> Result<(), Value> {
+fn rs_queue_trace(queue: &Queue, name: Cow<'_, str>, path: &[u8]) -> Answer<()> {
     let path = Path::new(OsStr::from_bytes(path));
     trace::write(&queue.timeline(), &name, queue.is_inline(), path).map_err(|error| {
         let path = path.to_string_lossy();
         let message = format!("cannot write the trace to '{path}': {error}");
-        failure_with("system", &message, vec![("path", path.into_owned().into())])
+        let fields = vec![("path", path.into_owned().into())];
+        Stop::Failure(failure_with("system", &message, fields))
     })
 }
 

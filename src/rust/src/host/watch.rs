@@ -8,8 +8,9 @@ use taskq_core::Wait;
 use taskq_engine::{Queue, Stretch};
 
 use crate::entries::entries;
+use crate::r::{na_real, Answer, Stop};
 use crate::reply;
-use crate::value::{na_real, Text, Value};
+use crate::value::{Text, Value};
 
 /// The ids of the done tasks, oldest push first.
 fn rs_queue_done(queue: &Queue) -> Vec<String> {
@@ -26,11 +27,11 @@ fn rs_queue_counts(queue: &Queue) -> Vec<i32> {
 }
 
 /// The serial numbers of the tasks with these ids, or a failure with those that are not there.
-fn rs_queue_find(queue: &Queue, ids: Vec<Cow<'_, str>>) -> Result<Vec<f64>, Value> {
-    match queue.find(ids.iter().map(|id| &**id)) {
-        Ok(tasks) => Ok(serials(tasks)),
-        Err(unknown) => Err(reply::unknown(&unknown)),
-    }
+fn rs_queue_find(queue: &Queue, ids: Vec<Cow<'_, str>>) -> Answer<Vec<f64>> {
+    let found = queue.find(ids.iter().map(|id| &**id));
+    found
+        .map(serials)
+        .map_err(|ids| Stop::Failure(reply::unknown(&ids)))
 }
 
 /// The serial numbers of the tasks with this tag that are not done.

@@ -1,4 +1,5 @@
-/* Functions travel without their source references, which hold the text of the whole file in which a function stands. */
+/* Functions made anew: in another environment, with what they capture; and without their source references, which hold the
+ * text of the whole file in which a function stands. */
 
 #include "rapi.h"
 
@@ -8,6 +9,41 @@
 #define FORMALS R_ClosureFormals
 #define CLOENV R_ClosureEnv
 #endif
+
+/* ---- closures --------------------------------------------------------------------------------------------------- */
+
+SEXP tq_make_closure(SEXP formals, SEXP code, SEXP env) {
+#if R_VERSION >= R_Version(4, 5, 0)
+  return R_mkClosure(formals, code, env);
+#else
+  SEXP closure = Rf_allocSExp(CLOSXP);
+  SET_FORMALS(closure, formals);
+  SET_BODY(closure, code);
+  SET_CLOENV(closure, env);
+  return closure;
+#endif
+}
+
+SEXP tq_with_environment(SEXP fun, SEXP env) {
+  SEXP closure = PROTECT(tq_make_closure(FORMALS(fun), R_ClosureExpr(fun), env));
+  SHALLOW_DUPLICATE_ATTRIB(closure, fun);
+  UNPROTECT(1);
+  return closure;
+}
+
+SEXP tq_with_captured(SEXP fun, SEXP captured) {
+  if (captured == R_NilValue || TYPEOF(fun) != CLOSXP) return fun;
+  if (TYPEOF(captured) == ENVSXP) return tq_with_environment(fun, captured);
+  SEXP names = PROTECT(Rf_getAttrib(captured, R_NamesSymbol));
+  SEXP env = PROTECT(R_NewEnv(CLOENV(fun), 0, 0));
+  for (R_xlen_t i = 0; i < Rf_xlength(captured); i++)
+    Rf_defineVar(Rf_installTrChar(STRING_ELT(names, i)), VECTOR_ELT(captured, i), env);
+  fun = tq_with_environment(fun, env);
+  UNPROTECT(2);
+  return fun;
+}
+
+/* ---- source references ------------------------------------------------------------------------------------------ */
 
 static SEXP source_symbol(void) { return Rf_install("srcref"); }
 

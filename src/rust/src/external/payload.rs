@@ -1,0 +1,37 @@
+//! The part of `taskq.h` for the bytes of payloads.
+
+use std::os::raw::c_int;
+
+use taskq_payload::payload::Payload;
+use taskq_wire::serialized::{self, Soundness};
+
+use super::{border, Bytes, BROKEN, SOUND, UNSURE};
+
+#[no_mangle]
+unsafe extern "C" fn tq_payload_bytes(payload: *const Payload, bytes: *mut Bytes) -> c_int {
+    // SAFETY: a payload that the C side holds, or has from what it holds; the other is on its stack.
+    let (payload, bytes) = unsafe { (&*payload, &mut *bytes) };
+    border(0, || match payload.bytes_at_hand() {
+        Ok(found) => {
+            *bytes = found.into();
+            1
+        }
+        Err(_) => 0,
+    })
+}
+
+#[no_mangle]
+unsafe extern "C" fn tq_payload_look(payload: *const Payload) -> c_int {
+    // SAFETY: a payload that the C side holds, or has from what it holds.
+    let payload = unsafe { &*payload };
+    border(BROKEN, || match payload.bytes().map(serialized::look) {
+        Ok(Soundness::Sound) => SOUND,
+        Ok(Soundness::Unsure) | Err(_) => UNSURE,
+        Ok(Soundness::Broken) => BROKEN,
+    })
+}
+
+#[no_mangle]
+extern "C" fn tq_now_ms() -> f64 {
+    taskq_sys::clock::now_ns() as f64 / 1e6
+}

@@ -1,0 +1,229 @@
+//! What a session does: receive a task, have R run it, reply.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::time::Duration;
+
+use taskq_payload::payload::Payload;
+use taskq_payload::segment;
+use taskq_wire::message::Verdict;
+use taskq_worker::Session;
+
+use super::{describe, is_session, with_far, Far};
+use crate::entries::entries;
+use crate::r::{Answer, Kept, Object, Phase, Scope, Stop};
+use crate::serialize::{serialize_outcome, unserialize};
+
+/// What the last task has used of vectors over mapped memory is kept by garbage. When nothing comes for so long, R collects
+/// it.
+const LEISURE: Duration = Duration::from_millis(300);
+
+/// Runs one task after another until the session is to leave. What a task has changed of the session is handed to
+/// `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps out
+/// of this; interrupts must be suspended, and are on only while a task runs.
+fn rs_serve(
+    scope: &Scope,
+    evaluator: Object<'_>,
+    go_home: Object<'_>,
+    make_tempdir: Object<'_>,
+) -> Answer<()> {
+    loop {
+        let is_to_run = scope.within(|scope| {
+            if !receive(scope)? {
+                return Ok(false);
+            }
+            if !with_session(|session| session.has_temp_dir())? {
+                scope.call(make_tempdir)?;
+            }
+            // Nothing of the task is held when the session is looked at.
+            scope.within(|scope| run(scope, evaluator))?;
+            let changed = scope.state_changed()?;
+            if !changed.is_null() {
+                scope.call_with(go_home, changed)?;
+            }
+            Ok(true)
+        })?;
+        if !is_to_run {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits for a task; false when the session is to leave.
+fn receive(scope: &Scope) -> Answer<bool> {
+    let holds_memory = segment::count() > 0 || scope.parcels_held() > 0.0;
+    if holds_memory && !with_session(|session| session.wait(LEISURE))? {
+        scope.collect_garbage()?;
+    }
+    with_session(Session::receive)?.map_err(|error| Stop::Fault(describe(&error)))
+}
+
+/// Runs the current task and tells the host. Nothing holds its result then.
+fn run(scope: &Scope, evaluator: Object<'_>) -> Answer<()> {
+    scope.set_phase(evaluator, Phase::Receive)?;
+    let job = with_session(|session| {
+        let job = session.current()?;
+        let place = job.fun.place.filter(|_| job.fun.is_pure);
+        let fun = job.fun.payload.as_deref().map(std::ptr::from_ref);
+        Some((job.fun.id, place, fun, std::ptr::from_ref(&job.call)))
+    })?;
+    let (id, place, fun, call) = job.ok_or_else(|| Stop::Fault("no task is running".to_owned()))?;
+    // SAFETY: both live until they are spent, below, or the task ends.
+    let (fun, call) = unsafe { (fun.map(|fun| &*fun), &*call) };
+    let call = unserialize(scope, Some(call))?;
+    let fun = match call.field("batch")? {
+        Some(batch) => work_of(scope, batch, fun)?,
+        None => {
+            drop(WORK.take());
+            function_of(scope, id, place, fun)?
+        }
+    };
+    with_session(Session::spent)?;
+    let outcome = scope.evaluate(evaluator, fun, call)?;
+    reply(scope, Verdict::Success, outcome)?;
+    scope.set_phase(evaluator, Phase::Idle)?;
+    Ok(())
+}
+
+thread_local! {
+    /// Functions that were read, by their places, for the next tasks that have them. R compiles a function that is called
+    /// again.
+    static FUNCTIONS: RefCell<Vec<Option<(u64, Kept)>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The function of a task, whose number no other has, and which may be kept at this place.
+fn function_of<'s>(
+    scope: &'s Scope,
+    id: u64,
+    place: Option<usize>,
+    payload: Option<&Payload>,
+) -> Answer<Object<'s>> {
+    let Some(place) = place else {
+        return Ok(unserialize(scope, payload)?);
+    };
+    let known = FUNCTIONS.with_borrow(|functions| {
+        let (known, fun) = functions.get(place)?.as_ref()?;
+        (*known == id).then(|| scope.adopt(fun.object()))
+    });
+    if let Some(fun) = known {
+        return Ok(fun?);
+    }
+    let fun = unserialize(scope, payload)?;
+    let kept = scope.hold(fun)?;
+    let before = FUNCTIONS.with_borrow_mut(|functions| {
+        if functions.len() <= place {
+            functions.resize_with(place + 1, || None);
+        }
+        functions[place].replace((id, kept))
+    });
+    drop(before);
+    Ok(fun)
+}
+
+thread_local! {
+    /// What all batches of a map have in common, the function among it, and the map's token. It may be large, and R compiles a
+    /// function when it has been called twice.
+    static WORK: RefCell<Option<(String, Kept)>> = const { RefCell::new(None) };
+}
+
+/// What a batch has in common with the others of its map, read once.
+fn work_of<'s>(
+    scope: &'s Scope,
+    batch: Object<'s>,
+    payload: Option<&Payload>,
+) -> Answer<Object<'s>> {
+    let token = batch
+        .field("token")?
+        .map(|token| token.text(0))
+        .transpose()?
+        .flatten();
+    let token = token.unwrap_or_default();
+    let known = WORK.with_borrow(|work| {
+        let (known, work) = work.as_ref()?;
+        (*known == token).then(|| scope.adopt(work.object()))
+    });
+    if let Some(work) = known {
+        return Ok(work?);
+    }
+    drop(WORK.take());
+    let work = unserialize(scope, payload)?;
+    WORK.set(Some((token, scope.hold(work)?)));
+    Ok(work)
+}
+
+/// Ends the current task. Nothing is sent when the outcome cannot be serialized.
+fn reply(scope: &Scope, verdict: Verdict, outcome: Object<'_>) -> Answer<()> {
+    let outcome = serialize_outcome(scope, outcome)?.finish();
+    let no_memory = || Stop::Fault("there is no memory for the result".to_owned());
+    let outcome = outcome.ok_or_else(no_memory)?;
+    let sent = with_session(|session| session.finish(verdict, &outcome))?;
+    sent.map_err(|error| Stop::Fault(describe(&error)))
+}
+
+/// Ends the current task with this verdict: "success", "error" or "interrupted".
+fn rs_reply(scope: &Scope, verdict: Cow<'_, str>, outcome: Object<'_>) -> Answer<()> {
+    let verdict = match &*verdict {
+        "success" => Verdict::Success,
+        "error" => Verdict::Error,
+        _ => Verdict::Interrupted,
+    };
+    reply(scope, verdict, outcome)
+}
+
+/// Interrupts may not hit any more; one that is pending is forgotten.
+fn rs_disarm() -> Answer<()> {
+    with_session(Session::disarm)
+}
+
+/// Uses the session that this process is.
+pub(crate) fn with_session<T>(body: impl FnOnce(&mut Session) -> T) -> Answer<T> {
+    with_far(|far| match far {
+        Far::Session(session) => Ok(body(session)),
+        _ => Err(Stop::Fault(no_session().to_owned())),
+    })
+}
+
+/// Libraries that call R from threads of their own, as Java's does in `System.exit()`, have it jump there.
+fn no_session() -> &'static str {
+    if is_session() {
+        "R runs on a thread that is not its own; a library has called it there"
+    } else {
+        "this process is no session of a queue"
+    }
+}
+
+// What is still C calls these.
+
+/// See `taskq.h`.
+#[no_mangle]
+extern "C" fn tq_session_arm() {
+    quietly((), Session::arm);
+}
+
+/// See `taskq.h`.
+#[no_mangle]
+extern "C" fn tq_session_disarm() {
+    quietly((), Session::disarm);
+}
+
+/// See `taskq.h`.
+#[no_mangle]
+extern "C" fn tq_session_open_elements(count: f64) -> i32 {
+    quietly(0, |session| i32::from(session.open_elements(count as u64)))
+}
+
+/// See `taskq.h`.
+#[no_mangle]
+extern "C" fn tq_session_begin_element() -> i32 {
+    quietly(0, |session| i32::from(session.begin_element()))
+}
+
+fn quietly<T>(otherwise: T, body: impl FnOnce(&mut Session) -> T) -> T {
+    with_session(body).unwrap_or(otherwise)
+}
+
+entries! {
+    rs_serve[scope](evaluator, go_home, make_tempdir),
+    rs_reply[scope](verdict, outcome),
+    rs_disarm(),
+}

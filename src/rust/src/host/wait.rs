@@ -1,0 +1,96 @@
+//! Waiting, in slices in which R gets to see a Ctrl-C.
+
+use std::time::{Duration, Instant};
+
+use taskq_core::id::TaskId;
+use taskq_engine::{Awaited, Queue, WaitOutcome};
+
+use super::asked;
+use super::options::duration;
+use crate::entries::entries;
+use crate::r::{Answer, Object, Scope, Stop};
+use crate::reply::start_failure;
+
+/// How long is waited before R does.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// Calls `wait` again and again, until it answers something, or `ms` are over: then it is `None`. Infinite is for ever.
+pub(super) fn in_slices<T>(
+    scope: &Scope,
+    ms: f64,
+    mut wait: impl FnMut(Duration) -> Option<T>,
+) -> Answer<Option<T>> {
+    let deadline = duration(ms.max(0.0)).and_then(|time| Instant::now().checked_add(time));
+    loop {
+        let left = deadline.map_or(SLICE, |end| end.saturating_duration_since(Instant::now()));
+        let answer = wait(left.min(SLICE));
+        if answer.is_some() || left.is_zero() {
+            return Ok(answer);
+        }
+        scope.check_interrupt()?;
+    }
+}
+
+/// The same for what a queue answers: whether it is what was waited for. A failure when the pool has failed and nobody was
+/// told yet.
+pub(super) fn until(
+    scope: &Scope,
+    queue: &Queue,
+    ms: f64,
+    mut wait: impl FnMut(Duration) -> WaitOutcome,
+) -> Answer<bool> {
+    let answered = in_slices(scope, ms, |time| match wait(time) {
+        WaitOutcome::TimedOut => None,
+        outcome => Some(outcome),
+    });
+    match answered? {
+        Some(WaitOutcome::Done) => Ok(true),
+        Some(WaitOutcome::Failed) => match queue.tell_failure() {
+            Some(failure) => Err(Stop::Failure(start_failure(&failure))),
+            None => Ok(false),
+        },
+        _ => Ok(false),
+    }
+}
+
+/// TRUE when there is a done task; FALSE when none can come, or the time is over.
+fn rs_wait(scope: &Scope, handle: Object<'_>, ms: f64) -> Answer<bool> {
+    let queue = asked(scope, handle)?;
+    until(scope, queue, ms, |time| queue.wait_for_done(time))
+}
+
+/// TRUE when all of these tasks (NULL: of all) are done; FALSE when the time is over.
+fn rs_wait_all(scope: &Scope, handle: Object<'_>, tasks: Object<'_>, ms: f64) -> Answer<bool> {
+    let queue = asked(scope, handle)?;
+    let mut awaited = match tasks.doubles()? {
+        None => Awaited::All,
+        Some(tasks) => Awaited::These {
+            tasks: tasks.iter().map(|&task| TaskId(task as u64)).collect(),
+            done: 0,
+        },
+    };
+    until(scope, queue, ms, |time| {
+        queue.wait_for_all(&mut awaited, time)
+    })
+}
+
+/// TRUE when the queue takes so many tasks more, or refuses for another reason; FALSE when the time is over.
+fn rs_wait_room(scope: &Scope, handle: Object<'_>, count: f64, ms: f64) -> Answer<bool> {
+    let queue = asked(scope, handle)?;
+    until(scope, queue, ms, |time| {
+        queue.wait_for_room(count as usize, time)
+    })
+}
+
+/// TRUE when no process of the queue is left.
+fn rs_wait_closed(scope: &Scope, queue: &Queue, ms: f64) -> Answer<bool> {
+    let is_over = in_slices(scope, ms, |time| queue.wait_for_end(time).then_some(()));
+    Ok(is_over?.is_some())
+}
+
+entries! {
+    rs_wait[scope](handle, ms),
+    rs_wait_all[scope](handle, tasks, ms),
+    rs_wait_room[scope](handle, count, ms),
+    rs_wait_closed[scope](queue, ms),
+}

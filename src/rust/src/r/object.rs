@@ -1,0 +1,469 @@
+//! An object of R, to be read.
+
+use std::ffi::{c_char, c_int, c_void, CStr};
+use std::marker::PhantomData;
+
+use extendr_ffi::{
+    cetype_t, R_BaseEnv, R_BaseNamespace, R_EmptyEnv, R_ExternalPtrAddr, R_ExternalPtrProtected,
+    R_GlobalEnv, R_IsNamespaceEnv, R_IsPackageEnv, R_NaString, R_NamesSymbol, R_NilValue,
+    R_ReleaseObject, R_SetExternalPtrAddr, Rboolean, Rf_getAttrib, Rf_isObject, Rf_xlength, ALTREP,
+    DATAPTR_RO, R_CHAR, SET_REAL_ELT, SET_VECTOR_ELT, SEXP, SEXPTYPE, STRING_ELT, TYPEOF,
+    VECTOR_ELT,
+};
+
+use super::guard::{self, Jump};
+use super::{Answer, Stop, Symbol};
+
+// Of R's objects only addresses cross.
+#[allow(improper_ctypes)]
+extern "C" {
+    fn Rf_inherits(object: SEXP, class: *const c_char) -> Rboolean;
+    fn Rf_isS4(object: SEXP) -> Rboolean;
+    pub(super) fn Rf_getCharCE(string: SEXP) -> cetype_t;
+    fn R_ClosureExpr(fun: SEXP) -> SEXP;
+    fn R_existsVarInFrame(env: SEXP, symbol: SEXP) -> Rboolean;
+    fn tq_formals(fun: SEXP) -> SEXP;
+    fn tq_parent(env: SEXP) -> SEXP;
+    fn tq_has_source(fun: SEXP) -> c_int;
+    fn tq_only_names(list: SEXP) -> SEXP;
+    fn tq_enclosure(fun: SEXP) -> SEXP;
+    fn tq_has_attributes(object: SEXP) -> c_int;
+    fn tq_is_same_function(fun: SEXP, other: SEXP) -> c_int;
+}
+
+/// How a string is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Utf8,
+    /// The session's, latin1, or none.
+    Other,
+}
+
+/// An object that is kept until this is dropped, on the R thread.
+#[derive(Debug)]
+pub(crate) struct Kept(pub(super) SEXP);
+
+impl Kept {
+    /// The object, for as long as this is not dropped.
+    pub(crate) fn object(&self) -> Object<'_> {
+        // SAFETY: it is kept.
+        unsafe { Object::new(self.0) }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // SAFETY: on the R thread; this makes nothing.
+        unsafe { R_ReleaseObject(self.0) };
+    }
+}
+
+/// An object that R keeps for `'a`. It is equal to itself alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Object<'a> {
+    object: SEXP,
+    kept: PhantomData<&'a ()>,
+}
+
+impl<'a> Object<'a> {
+    /// # Safety
+    /// R keeps the object for `'a`, which is on the R thread.
+    pub(super) unsafe fn new(object: SEXP) -> Object<'a> {
+        Object {
+            object,
+            kept: PhantomData,
+        }
+    }
+
+    pub(crate) fn get(self) -> SEXP {
+        self.object
+    }
+
+    pub(crate) fn kind(self) -> SEXPTYPE {
+        // SAFETY: R keeps it, here and below.
+        unsafe { TYPEOF(self.object) }
+    }
+
+    pub(crate) fn length(self) -> usize {
+        // SAFETY: see `kind`.
+        usize::try_from(unsafe { Rf_xlength(self.object) }).unwrap_or(0)
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        self.kind() == SEXPTYPE::NILSXP
+    }
+
+    /// A list without a class.
+    pub(crate) fn is_plain_list(self) -> bool {
+        // SAFETY: see `kind`.
+        self.kind() == SEXPTYPE::VECSXP && unsafe { Rf_isObject(self.object) } == Rboolean::FALSE
+    }
+
+    /// A function of which nothing has to be known but what it captures; of one of a package, its name has to be.
+    pub(crate) fn is_plain_function(self) -> bool {
+        match self.kind() {
+            SEXPTYPE::BUILTINSXP | SEXPTYPE::SPECIALSXP => true,
+            SEXPTYPE::CLOSXP => {
+                // SAFETY: a closure.
+                let is_of_package = unsafe {
+                    let env = tq_enclosure(self.object);
+                    env != R_GlobalEnv && R_IsNamespaceEnv(env) == Rboolean::TRUE
+                };
+                !is_of_package
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn is_function(self) -> bool {
+        use SEXPTYPE::{BUILTINSXP, CLOSXP, SPECIALSXP};
+        matches!(self.kind(), CLOSXP | BUILTINSXP | SPECIALSXP)
+    }
+
+    pub(crate) fn is_s4(self) -> bool {
+        // SAFETY: see `kind`.
+        unsafe { Rf_isS4(self.object) == Rboolean::TRUE }
+    }
+
+    /// The environment of a closure.
+    pub(crate) fn enclosure(self) -> Object<'a> {
+        debug_assert_eq!(self.kind(), SEXPTYPE::CLOSXP);
+        // SAFETY: a closure keeps its environment.
+        unsafe { Object::new(tq_enclosure(self.object)) }
+    }
+
+    /// The formals of a closure; NULL of anything else.
+    pub(crate) fn formals(self) -> Object<'a> {
+        let is_closure = self.kind() == SEXPTYPE::CLOSXP;
+        // SAFETY: a closure keeps its formals.
+        unsafe {
+            Object::new(if is_closure {
+                tq_formals(self.object)
+            } else {
+                R_NilValue
+            })
+        }
+    }
+
+    /// The code of a closure, not compiled; anything else itself.
+    pub(crate) fn code(self) -> Object<'a> {
+        let is_closure = self.kind() == SEXPTYPE::CLOSXP;
+        // SAFETY: a closure keeps its code.
+        unsafe {
+            Object::new(if is_closure {
+                R_ClosureExpr(self.object)
+            } else {
+                self.object
+            })
+        }
+    }
+
+    /// Whether a closure has source references.
+    pub(crate) fn has_source(self) -> bool {
+        // SAFETY: a closure.
+        self.kind() == SEXPTYPE::CLOSXP && unsafe { tq_has_source(self.object) == 1 }
+    }
+
+    /// A number that is the same for the same object.
+    pub(crate) fn hash(self) -> usize {
+        (self.object as usize >> 4).wrapping_mul(2_654_435_761)
+    }
+
+    pub(crate) fn is_global(self) -> bool {
+        // SAFETY: a constant of R's, here and below.
+        unsafe { self.object == R_GlobalEnv }
+    }
+
+    /// Whether it is the environment or namespace of base, or the empty environment.
+    pub(crate) fn is_base(self) -> bool {
+        // SAFETY: see above.
+        unsafe { [R_BaseEnv, R_BaseNamespace, R_EmptyEnv].contains(&self.object) }
+    }
+
+    pub(crate) fn is_namespace(self) -> bool {
+        // SAFETY: see `kind`.
+        unsafe { R_IsNamespaceEnv(self.object) == Rboolean::TRUE }
+    }
+
+    /// Whether it is the environment of an attached package.
+    pub(crate) fn is_of_package(self) -> bool {
+        // SAFETY: see `kind`.
+        unsafe { R_IsPackageEnv(self.object) == Rboolean::TRUE }
+    }
+
+    /// Whether an environment is on the search path.
+    pub(crate) fn is_attached(self) -> bool {
+        // SAFETY: environments keep those around them, and the last one is the empty one.
+        unsafe {
+            let mut place = tq_parent(R_GlobalEnv);
+            while self.has_attributes() && place != R_EmptyEnv {
+                if place == self.object {
+                    return true;
+                }
+                place = tq_parent(place);
+            }
+        }
+        false
+    }
+
+    /// The environment around this one.
+    pub(crate) fn parent(self) -> Object<'a> {
+        // SAFETY: environments keep those around them.
+        unsafe { Object::new(tq_parent(self.object)) }
+    }
+
+    /// Whether an environment itself has this variable.
+    pub(crate) fn has_variable(self, symbol: Symbol) -> bool {
+        // SAFETY: see `kind`.
+        unsafe { R_existsVarInFrame(self.object, symbol.get()) == Rboolean::TRUE }
+    }
+
+    /// Whether it is the same function as this one in all that is sent of it.
+    pub(crate) fn is_same_function(self, other: &Kept) -> bool {
+        // SAFETY: R keeps both.
+        unsafe { tq_is_same_function(self.object, other.0) == 1 }
+    }
+
+    /// Whether R makes its elements only when somebody asks for them.
+    pub(crate) fn is_lazy(self) -> bool {
+        // SAFETY: see `kind`.
+        unsafe { ALTREP(self.object) != 0 }
+    }
+
+    /// Whether it has a class, of either kind.
+    pub(crate) fn has_class(self) -> bool {
+        // SAFETY: see `kind`.
+        unsafe {
+            Rf_isObject(self.object) == Rboolean::TRUE || Rf_isS4(self.object) == Rboolean::TRUE
+        }
+    }
+
+    /// The names of a list that has no other attribute, and they none.
+    pub(crate) fn only_names(self) -> Option<Object<'a>> {
+        // SAFETY: see `kind`; names live as long as what they name.
+        let names = unsafe { Object::new(tq_only_names(self.object)) };
+        (!names.is_null()).then_some(names)
+    }
+
+    /// The string at a place of a character vector that is not lazy, and `None` for NA; `None` where there is none.
+    pub(crate) fn string(self, place: usize) -> Option<Option<(&'a [u8], Encoding)>> {
+        if self.kind() != SEXPTYPE::STRSXP || self.is_lazy() || place >= self.length() {
+            return None;
+        }
+        // SAFETY: the place is there; strings live as long as the vector.
+        unsafe {
+            let string = STRING_ELT(self.object, place as isize);
+            if string == R_NaString {
+                return Some(None);
+            }
+            let encoding = match Rf_getCharCE(string) {
+                cetype_t::CE_UTF8 => Encoding::Utf8,
+                _ => Encoding::Other,
+            };
+            Some(Some((CStr::from_ptr(R_CHAR(string)).to_bytes(), encoding)))
+        }
+    }
+
+    /// The elements of a vector of numbers that is not lazy, as they lie there.
+    pub(crate) fn number_bytes(self) -> Option<&'a [u8]> {
+        let size = match self.kind() {
+            SEXPTYPE::LGLSXP | SEXPTYPE::INTSXP => size_of::<c_int>(),
+            SEXPTYPE::REALSXP => size_of::<f64>(),
+            _ => return None,
+        };
+        match self.length() {
+            _ if self.is_lazy() => None,
+            0 => Some(&[]),
+            // SAFETY: so many elements of this size.
+            length => Some(unsafe {
+                std::slice::from_raw_parts(DATAPTR_RO(self.object).cast(), length * size)
+            }),
+        }
+    }
+
+    pub(crate) fn has_attributes(self) -> bool {
+        // SAFETY: see `kind`.
+        unsafe { tq_has_attributes(self.object) == 1 }
+    }
+
+    /// The elements of a list; none where it is none.
+    pub(crate) fn elements_of_list(self) -> impl Iterator<Item = Object<'a>> {
+        (0..self.length()).map_while(move |place| self.element(place))
+    }
+
+    /// The element of a list with this name.
+    pub(crate) fn field(self, name: &str) -> Result<Option<Object<'a>>, Jump> {
+        // SAFETY: the names of a vector live as long as it; asking for them makes nothing. They are strings, which end with NUL.
+        let is_it = |names: SEXP, place: usize| unsafe {
+            CStr::from_ptr(R_CHAR(STRING_ELT(names, place as isize))).to_bytes() == name.as_bytes()
+        };
+        let names = self.names_object();
+        if names.kind() != SEXPTYPE::STRSXP {
+            return Ok(None);
+        }
+        names.make_real()?;
+        let place = (0..names.length()).find(|&place| is_it(names.object, place));
+        Ok(place.and_then(|place| self.element(place)))
+    }
+
+    /// Whether it inherits from this class.
+    pub(crate) fn inherits(self, class: &CStr) -> bool {
+        // SAFETY: see `kind`.
+        unsafe { Rf_inherits(self.object, class.as_ptr()) == Rboolean::TRUE }
+    }
+
+    /// The text, in UTF-8, at this place of a character vector; `None` where it is none, or NA.
+    pub(crate) fn text(self, place: usize) -> Result<Option<String>, Jump> {
+        if self.kind() != SEXPTYPE::STRSXP || place >= self.length() {
+            return Ok(None);
+        }
+        self.make_real()?;
+        // SAFETY: the place is there; the text lives until the call from R ends.
+        unsafe {
+            let string = STRING_ELT(self.object, place as isize);
+            if string == R_NaString {
+                return Ok(None);
+            }
+            let mut text = R_CHAR(string);
+            if !CStr::from_ptr(text).to_bytes().is_ascii() {
+                guard::translate(string, &mut text)?;
+            }
+            Ok(Some(CStr::from_ptr(text).to_string_lossy().into_owned()))
+        }
+    }
+
+    /// The elements of a vector of this kind; `None` when it is none. `T` is the type that goes with the kind.
+    ///
+    /// # Safety
+    /// See above.
+    unsafe fn elements<T>(self, kind: SEXPTYPE) -> Result<Option<&'a [T]>, Jump> {
+        if self.kind() != kind {
+            return Ok(None);
+        }
+        let length = self.length();
+        if length == 0 {
+            // R has no address for nothing.
+            return Ok(Some(&[]));
+        }
+        // SAFETY: a vector of this kind, whose elements are there.
+        unsafe {
+            self.make_real()?;
+            let elements = DATAPTR_RO(self.object).cast::<T>();
+            Ok(Some(std::slice::from_raw_parts(elements, length)))
+        }
+    }
+
+    /// Some vectors are made when somebody looks at them.
+    fn make_real(self) -> Result<(), Jump> {
+        // SAFETY: see `kind`; called for vectors only.
+        unsafe {
+            if ALTREP(self.object) == 0 {
+                return Ok(());
+            }
+            guard::make_real(self.object)
+        }
+    }
+
+    pub(crate) fn integers(self) -> Result<Option<&'a [i32]>, Jump> {
+        // SAFETY: R's integers.
+        unsafe { self.elements(SEXPTYPE::INTSXP) }
+    }
+
+    pub(crate) fn logicals(self) -> Result<Option<&'a [i32]>, Jump> {
+        // SAFETY: R's logicals.
+        unsafe { self.elements(SEXPTYPE::LGLSXP) }
+    }
+
+    pub(crate) fn doubles(self) -> Result<Option<&'a [f64]>, Jump> {
+        // SAFETY: R's doubles.
+        unsafe { self.elements(SEXPTYPE::REALSXP) }
+    }
+
+    pub(crate) fn bytes(self) -> Result<Option<&'a [u8]>, Jump> {
+        // SAFETY: R's bytes.
+        unsafe { self.elements(SEXPTYPE::RAWSXP) }
+    }
+
+    /// Strings as the bytes that they are; `None` when it is no character vector, or one of them is NA.
+    pub(crate) fn strings(self) -> Result<Option<Vec<&'a CStr>>, Jump> {
+        if self.kind() != SEXPTYPE::STRSXP {
+            return Ok(None);
+        }
+        self.make_real()?;
+        let text = |place: usize| {
+            // SAFETY: the place is below the length of the vector, whose strings live as long as it, and end with NUL.
+            unsafe {
+                let string = STRING_ELT(self.object, place as isize);
+                (string != R_NaString).then(|| CStr::from_ptr(R_CHAR(string)))
+            }
+        };
+        Ok((0..self.length()).map(text).collect())
+    }
+
+    /// The element of a list at this place, if there is one.
+    pub(crate) fn element(self, place: usize) -> Option<Object<'a>> {
+        let is_there = self.kind() == SEXPTYPE::VECSXP && place < self.length();
+        // SAFETY: elements live as long as their list.
+        is_there.then(|| unsafe { Object::new(VECTOR_ELT(self.object, place as isize)) })
+    }
+
+    /// Puts an element into a list at this place.
+    pub(crate) fn set(self, place: usize, element: Object<'_>) -> Answer<()> {
+        if self.kind() != SEXPTYPE::VECSXP || place >= self.length() {
+            return Err(Stop::Fault("a list is too short".to_owned()));
+        }
+        // SAFETY: the place is there.
+        unsafe { SET_VECTOR_ELT(self.object, place as isize, element.object) };
+        Ok(())
+    }
+
+    /// Writes an element of a vector of doubles that nobody else reads.
+    pub(crate) fn set_number(self, place: usize, number: f64) -> Answer<()> {
+        if self.kind() != SEXPTYPE::REALSXP || place >= self.length() {
+            return Err(Stop::Fault("a vector is too short".to_owned()));
+        }
+        // SAFETY: the place is there.
+        unsafe { SET_REAL_ELT(self.object, place as isize, number) };
+        Ok(())
+    }
+
+    /// The object that an external pointer keeps; NULL when it is none.
+    pub(crate) fn protected(self) -> Object<'a> {
+        // SAFETY: see `kind`; it lives as long as the pointer.
+        unsafe {
+            if self.kind() == SEXPTYPE::EXTPTRSXP {
+                Object::new(R_ExternalPtrProtected(self.object))
+            } else {
+                Object::new(R_NilValue)
+            }
+        }
+    }
+
+    /// Has a new external pointer point there.
+    pub(crate) fn set_address(self, address: *mut c_void) {
+        if self.kind() == SEXPTYPE::EXTPTRSXP {
+            // SAFETY: see `kind`.
+            unsafe { R_SetExternalPtrAddr(self.object, address) };
+        }
+    }
+
+    /// The names of its elements; none when it has none.
+    pub(crate) fn names(self) -> Result<Vec<&'a CStr>, Jump> {
+        Ok(self.names_object().strings()?.unwrap_or_default())
+    }
+
+    fn names_object(self) -> Object<'a> {
+        // SAFETY: the names of a vector live as long as it; asking for them makes nothing.
+        unsafe { Object::new(Rf_getAttrib(self.object, R_NamesSymbol)) }
+    }
+
+    /// The address of an external pointer; null when it is none.
+    pub(crate) fn address(self) -> *mut c_void {
+        if self.kind() == SEXPTYPE::EXTPTRSXP {
+            // SAFETY: see `kind`.
+            unsafe { R_ExternalPtrAddr(self.object) }
+        } else {
+            std::ptr::null_mut()
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Symbols: the names of variables. R keeps them for ever.
+
+use std::ffi::CStr;
+
+use extendr_ffi::{R_DotsSymbol, PRINTNAME, R_CHAR, SEXP};
+
+use super::object::Rf_getCharCE;
+use super::Text;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Symbol(SEXP);
+
+impl Symbol {
+    /// # Safety
+    /// A symbol.
+    pub(crate) unsafe fn new(symbol: SEXP) -> Symbol {
+        Symbol(symbol)
+    }
+
+    /// `...`
+    pub(crate) fn dots() -> Symbol {
+        // SAFETY: a constant of R's.
+        Symbol(unsafe { R_DotsSymbol })
+    }
+
+    pub(crate) fn is_dots(self) -> bool {
+        self == Symbol::dots()
+    }
+
+    pub(crate) fn get(self) -> SEXP {
+        self.0
+    }
+
+    /// The name, as the bytes that it is.
+    pub(crate) fn name(self) -> &'static [u8] {
+        // SAFETY: a symbol, which is never collected; neither is its name, which ends with NUL.
+        unsafe { CStr::from_ptr(R_CHAR(PRINTNAME(self.0))) }.to_bytes()
+    }
+
+    /// The name, for a string of R's.
+    pub(crate) fn text(self) -> Text<'static> {
+        // SAFETY: as above.
+        Text::new(self.name(), unsafe { Rf_getCharCE(PRINTNAME(self.0)) })
+    }
+}

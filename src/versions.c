@@ -1,0 +1,76 @@
+/* What the versions of R call differently. None of it jumps. */
+
+#include "rapi.h"
+
+#include <Rversion.h>
+
+#if R_VERSION >= R_Version(4, 5, 0)
+#define FORMALS R_ClosureFormals
+#define CLOENV R_ClosureEnv
+#endif
+
+SEXP tq_enclosure(SEXP fun) { return CLOENV(fun); }
+
+SEXP tq_formals(SEXP fun) { return FORMALS(fun); }
+
+SEXP tq_parent(SEXP env) {
+#if R_VERSION >= R_Version(4, 5, 0)
+  return R_ParentEnv(env);
+#else
+  return ENCLOS(env);
+#endif
+}
+
+SEXP tq_value_at_hand(SEXP frame, SEXP symbol) {
+#if R_VERSION < R_Version(4, 5, 0)
+  SEXP value = Rf_findVarInFrame(frame, symbol);
+  if (TYPEOF(value) == PROMSXP && PRVALUE(value) != R_UnboundValue) return PRVALUE(value);
+  if (TYPEOF(value) != PROMSXP && value != R_MissingArg) return value;
+#else
+  (void) frame, (void) symbol;
+#endif
+  return NULL;
+}
+
+int tq_has_attributes(SEXP x) {
+#if R_VERSION >= R_Version(4, 5, 0)
+  return ANY_ATTRIB(x);
+#else
+  return ATTRIB(x) != R_NilValue;
+#endif
+}
+
+SEXP tq_only_names(SEXP list) {
+#if R_VERSION >= R_Version(4, 6, 0)
+  int is_one = R_getAttribCount(list) == 1;
+#elif R_VERSION >= R_Version(4, 5, 0)
+  int is_one = 0;
+#else
+  int is_one = CDR(ATTRIB(list)) == R_NilValue;
+#endif
+  SEXP names = is_one ? Rf_getAttrib(list, R_NamesSymbol) : R_NilValue;
+  return TYPEOF(names) == STRSXP && !tq_has_attributes(names) ? names : R_NilValue;
+}
+
+#if R_VERSION >= R_Version(4, 5, 0)
+/* This R does not let us look at all of them: where there are any, they count as different. */
+static int has_same_attributes(SEXP x, SEXP y) { return !tq_has_attributes(x) && !tq_has_attributes(y); }
+#else
+static int has_same_attributes(SEXP x, SEXP y) {
+  SEXP mine = ATTRIB(x), theirs = ATTRIB(y);
+  for (; mine != R_NilValue && theirs != R_NilValue; mine = CDR(mine), theirs = CDR(theirs))
+    if (TAG(mine) != TAG(theirs) || CAR(mine) != CAR(theirs)) return 0;
+  return mine == theirs;
+}
+#endif
+
+int tq_is_same_function(SEXP fun, SEXP other) {
+  if (fun == other) return 1;
+  if (TYPEOF(fun) != CLOSXP || TYPEOF(other) != CLOSXP || Rf_isS4(fun) != Rf_isS4(other)) return 0;
+#if R_VERSION >= R_Version(4, 5, 0)
+  if (R_ClosureBody(fun) != R_ClosureBody(other)) return 0;
+#else
+  if (BODY(fun) != BODY(other)) return 0;
+#endif
+  return FORMALS(fun) == FORMALS(other) && CLOENV(fun) == CLOENV(other) && has_same_attributes(fun, other);
+}
