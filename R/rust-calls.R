@@ -208,6 +208,9 @@ rs_push <- function(handle, id, fun, call, options) .External(C_tq_call, "rs_pus
 # All of them are queued, or none.
 rs_push_many <- function(handle, ids, fun, calls, options, keys) .External(C_tq_call, "rs_push_many", handle, ids, fun, calls, options, keys)
 
+# The fields of a result in their order, each with its type: a list of what `vector()` calls them.
+rs_result_types <- function() .External(C_tq_call, "rs_result_types")
+
 # Ends tasks. A logical vector named by their ids: whether each was not done before.
 rs_queue_cancel <- function(queue, tasks, grace_ms) .External(C_tq_call, "rs_queue_cancel", queue, tasks, grace_ms)
 

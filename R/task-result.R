@@ -1,4 +1,4 @@
-# What pop() returns. Its fields, their types and order are native (src/host-result.c).
+# What pop() returns. Its fields, their types and order stand in taskq-record/src/result.rs.
 
 # `task`: what the native side tells of a task that is done; `failure`: why the pool has failed, a
 # promise that is looked at only for a task that had no worker.
@@ -40,24 +40,11 @@ tq_no_worker_error <- function(task, failure) {
 
 # What collect() returns: one row a task, the fields of the results as columns.
 tq_result_frame <- function(results) {
-  column <- function(name, type) vapply(results, `[[`, type, name)
-  values <- function(name) lapply(results, `[[`, name)
-  tq_frame(list(
-    result = values("result"),
-    stdout = column("stdout", ""),
-    stderr = column("stderr", ""),
-    error = values("error"),
-    task_id = column("task_id", ""),
-    status = column("status", ""),
-    warnings = values("warnings"),
-    messages = values("messages"),
-    tries = column("tries", 0L),
-    worker = column("worker", 0L),
-    times = values("times"),
-    seconds = column("seconds", 0),
-    cpu = column("cpu", 0),
-    max_rss = column("max_rss", 0)
-  ), "taskq_results")
+  types <- rs_result_types()
+  column <- function(name, type) {
+    if (type == "list") lapply(results, `[[`, name) else vapply(results, `[[`, vector(type, 1L), name)
+  }
+  tq_frame(Map(column, names(types), types), "taskq_results")
 }
 
 #' @export

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use taskq_core::id::{AttemptId, TaskId};
+use taskq_record::StartPhase;
 use taskq_sys::{tempdir, threads};
-use taskq_wire::message::{StartPhase, ThreadSource};
+use taskq_wire::message::ThreadSource;
 use taskq_worker::random;
 use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session, Stem};
 
@@ -316,7 +317,7 @@ fn clear_interrupt() {
 
 /// What R does for a start without a phase of its own is part of the boot.
 fn phase_of(name: &str) -> StartPhase {
-    StartPhase::from_name(name).unwrap_or(StartPhase::Boot)
+    StartPhase::from_word(name).unwrap_or(StartPhase::Boot)
 }
 
 /// An error with its causes.

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use taskq_engine::{Detail, Queue};
+use taskq_record::options::duration;
 use taskq_wire::message::NoFork;
 
 use crate::entries::{entries, Entry};
@@ -15,7 +16,6 @@ use crate::handle;
 use crate::r::{Answer, Argument, Object, Scope};
 use crate::reply::{failure, start_failure};
 use crate::value::Value;
-use options::duration;
 
 mod config;
 mod inline;
@@ -83,7 +83,7 @@ fn rs_queue_no_fork(queue: &Queue) -> Option<Value> {
         NoFork::Uncounted => ("uncounted", None, &[][..]),
         NoFork::Threads { count, sources } => ("threads", Some(*count), &sources[..]),
     };
-    let phases = sources.iter().map(|source| Some(source.phase.name()));
+    let phases = sources.iter().map(|source| Some(source.phase.word()));
     let packages = sources.iter().map(|source| Some(source.packages.join(",")));
     let brought = sources.iter().map(|source| Some(source.threads));
     Some(Value::list([
@@ -139,6 +139,7 @@ pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
         .chain(push::ENTRIES)
         .chain(wait::ENTRIES)
         .chain(take::ENTRIES)
+        .chain(result::ENTRIES)
         .chain(objects::ENTRIES)
         .chain(inline::ENTRIES)
         .chain(map::ENTRIES)

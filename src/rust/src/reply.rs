@@ -3,7 +3,7 @@
 
 use taskq_core::SubmitError;
 use taskq_engine::{PushError, StartFailure};
-use taskq_wire::message::{ProcessEnd, StartPhase};
+use taskq_record::{ProcessEnd, StartPhase};
 
 use crate::value::{Text, Value};
 
@@ -73,8 +73,8 @@ pub(crate) fn start_failure(reason: &StartFailure) -> Value {
     };
     let phase = reason.phase.unwrap_or(StartPhase::Boot);
     let fields = vec![
-        ("cause", reason.cause.name().into()),
-        ("phase", phase.name().into()),
+        ("cause", reason.cause.word().into()),
+        ("phase", phase.word().into()),
         ("stderr", reason.stderr.clone().into()),
         ("exit_code", Value::integers([exit_code])),
         ("signal", Value::integers([signal])),

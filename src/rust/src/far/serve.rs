@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use taskq_payload::payload::Payload;
 use taskq_payload::segment;
-use taskq_wire::message::Verdict;
+use taskq_record::Verdict;
 use taskq_worker::Session;
 
 use super::{describe, is_session, with_far, Far};

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use taskq_core::{Config as SchedulerConfig, TaskOptions};
 use taskq_engine::{Charset, Config};
+use taskq_record::options::{duration, whole};
 use taskq_sys::tempdir::Parent;
 
 use crate::external::bell;
 use crate::r::{Answer, Argument, Object, Stop};
 use crate::reply::failure;
-
-use super::options::{duration, whole};
 
 /// The configuration of a queue, or what is wrong with the list.
 pub(super) fn read(config: Object<'_>) -> Answer<Config> {

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskq_core::id::TaskId;
-use taskq_core::Verdict;
 use taskq_engine::{Captured, Ending, InlineStep, Queue};
+use taskq_record::{Measured, TaskId, Verdict};
 
 use crate::entries::entries;
 use crate::r::{Answer, Constant, Object, Scope, Uninterrupted};
@@ -80,13 +79,12 @@ fn rs_inline_done(
         outcome: outcome.map(Arc::new),
         stdout: captured(stdout)?,
         stderr: captured(stderr)?,
-        stderr_tail: Vec::new(),
         pid: i32::try_from(std::process::id()).ok(),
-        cpu_us: Some((cpu * 1e6) as u64),
-        max_rss: Some(taskq_sys::process::own_usage().max_rss),
-        progress: None,
-        elements: 0,
-        oom: false,
+        measured: Measured {
+            cpu_us: Some((cpu * 1e6) as u64),
+            max_rss: Some(taskq_sys::process::own_usage().max_rss),
+        },
+        ..Ending::default()
     };
     let verdict = if is_whole {
         Verdict::Success

@@ -1,21 +1,20 @@
-//! What R gets of a done task: the one place that names the fields of a result, their types and order.
+//! What R gets of a done task. The fields of a result, their types and order are those of `taskq-record`.
+
+use std::sync::OnceLock;
 
 use extendr_ffi::SEXPTYPE;
-use taskq_core::{GoneCause, Outcome};
 use taskq_engine::DoneTask;
+use taskq_record::result::FIELDS;
+use taskq_record::{Cause, Field, Outcome, Status, TaskResult};
 
-use super::tables::status_word;
+use crate::entries::entries;
 use crate::r::{self, na_real, Answer, Constant, Object, Scope, Tree};
 use crate::reply::mended;
 use crate::serialize::unserialize_with_care;
-use crate::value::Text;
+use crate::value::{Text, Value};
 
-const RESULT: Constant = Constant::new(&[
-    "result", "stdout", "stderr", "error", "task_id", "status", "warnings", "messages", "tries",
-    "worker", "times", "seconds", "cpu", "max_rss",
-]);
 const RESULT_CLASS: Constant = Constant::new(&["taskq_result"]);
-const TIMES: Constant = Constant::new(&["queued", "started", "finished"]);
+const TIMES: Constant = Constant::new(&TaskResult::TIMES);
 const TIMES_CLASS: Constant = Constant::new(&["POSIXct", "POSIXt"]);
 const TASK: Constant = Constant::new(&[
     "serial",
@@ -30,7 +29,17 @@ const TASK: Constant = Constant::new(&[
     "cause",
     "after",
     "worker",
+    "max_rss",
 ]);
+
+/// The names of a result's fields.
+fn names() -> &'static Constant {
+    static NAMES: OnceLock<Constant> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        let names = TaskResult::default().fields().map(|(name, _)| name);
+        Constant::new(Box::leak(Box::new(names)))
+    })
+}
 
 /// Output as R can hold it.
 struct Shown<'a> {
@@ -56,40 +65,32 @@ pub(super) fn make<'s>(
     scope: &'s Scope,
     done: &DoneTask,
     outcome: Object<'s>,
-    status: &str,
 ) -> Answer<Object<'s>> {
-    let ending = &done.ending;
-    let (stdout, stderr) = (
-        Shown::new(&ending.stdout.bytes),
-        Shown::new(&ending.stderr.bytes),
-    );
-    let times = [
-        done.queued,
-        done.started.unwrap_or(na_real()),
-        done.finished,
-    ];
-    let times = Tree::reals(&times);
-    let times = times
-        .with_names(TIMES.get(scope)?)
-        .with_class(TIMES_CLASS.get(scope)?);
-    let fields = [
-        outcome.field("value")?.unwrap_or(scope.null()).into(),
-        stdout.text().into(),
-        stderr.text().into(),
-        Tree::null(),
-        done.label.as_str().into(),
-        status.into(),
-        conditions(outcome, "warnings")?,
-        conditions(outcome, "messages")?,
-        i32::try_from(done.tries).ok().into(),
-        ending.pid.into(),
-        times,
-        done.started.map(|started| done.finished - started).into(),
-        ending.cpu_us.map(|us| us as f64 / 1e6).into(),
-        ending.max_rss.map(|bytes| bytes as f64).into(),
-    ];
-    let fields = Tree::list(&fields).with_names(RESULT.get(scope)?);
-    Ok(scope.make(&fields.with_class(RESULT_CLASS.get(scope)?))?)
+    let stdout = Shown::new(&done.ending.stdout.bytes);
+    let stderr = Shown::new(&done.ending.stderr.bytes);
+    let fields = done.result.fields();
+    let times = fields.map(|(_, field)| match field {
+        Field::Times(times) => times.map(|time| time.unwrap_or(na_real())),
+        _ => [na_real(); 3],
+    });
+    let mut cells = [Tree::null(); FIELDS];
+    for ((cell, (_, field)), times) in cells.iter_mut().zip(fields).zip(&times) {
+        *cell = match field {
+            Field::Outcome(name) => outcome.field(name)?.unwrap_or(scope.null()).into(),
+            Field::Outcomes(name) => conditions(outcome, name)?,
+            Field::Error => Tree::null(),
+            Field::Stdout => stdout.text().into(),
+            Field::Stderr => stderr.text().into(),
+            Field::Text(text) => text.into(),
+            Field::Whole(number) => number.into(),
+            Field::Number(number) => number.into(),
+            Field::Times(_) => Tree::reals(times)
+                .with_names(TIMES.get(scope)?)
+                .with_class(TIMES_CLASS.get(scope)?),
+        };
+    }
+    let result = Tree::list(&cells).with_names(names().get(scope)?);
+    Ok(scope.make(&result.with_class(RESULT_CLASS.get(scope)?))?)
 }
 
 fn conditions<'s>(outcome: Object<'s>, name: &str) -> Answer<Tree<'s>> {
@@ -102,44 +103,63 @@ pub(super) fn describe<'s>(scope: &'s Scope, done: Option<&DoneTask>) -> Answer<
     let Some(done) = done else {
         return Ok(scope.null());
     };
-    let ending = &done.ending;
-    let succeeded = done.outcome == Outcome::Success;
-    let mut status = status_word(&done.outcome);
-    let read = unserialize_with_care(scope, ending.outcome.as_deref())?;
-    let outcome = match read {
-        Ok(outcome) if is_outcome(outcome, succeeded)? => outcome,
-        // A task that was cancelled or has crashed has no outcome.
-        _ if !succeeded && status != "error" => scope.null(),
-        unreadable => {
-            status = "error";
-            let why = unreadable.err().unwrap_or(scope.null());
-            scope.call_own(c"tq_unreadable", why)?
+    let read = unserialize_with_care(scope, done.ending.outcome.as_deref())?;
+    match read {
+        Ok(outcome) if is_outcome(outcome, done.result.outcome == Outcome::Success)? => {
+            describe_with(scope, done, outcome)
         }
-    };
-    let (cause, signal, exit_code) = cause_of(done);
+        // A task that was cancelled or has crashed has no outcome.
+        _ if done.result.status() != Status::Success && done.result.status() != Status::Error => {
+            describe_with(scope, done, scope.null())
+        }
+        unreadable => {
+            let mut done = done.clone();
+            if done.result.outcome == Outcome::Success {
+                done.result.outcome = Outcome::Error;
+            }
+            let why = unreadable.err().unwrap_or(scope.null());
+            describe_with(scope, &done, scope.call_own(c"tq_unreadable", why)?)
+        }
+    }
+}
+
+fn describe_with<'s>(scope: &'s Scope, done: &DoneTask, outcome: Object<'s>) -> Answer<Object<'s>> {
+    let (result, ending) = (&done.result, &done.ending);
     let tail = Shown::new(&ending.stderr_tail);
-    let after = match &done.skipped_after {
-        Some(after) => (&**after).into(),
-        None => Tree::null(),
+    let text = |text: Option<&'s str>| text.map_or(Tree::null(), Tree::from);
+    let after = result.skipped_after.as_deref();
+    let cells = [
+        (result.task.0 as f64).into(),
+        result.label.as_str().into(),
+        make(scope, done, outcome)?.into(),
+        result.status().word().into(),
+        outcome.into(),
+        tail.text().into(),
+        ((ending.stdout.dropped + ending.stderr.dropped) as f64).into(),
+        result.signal().into(),
+        result.exit_code().into(),
+        text(result.cause().map(Cause::word)),
+        after.map_or(Tree::null(), Tree::from),
+        result.pid.into(),
+        result.measured.max_rss.map(|bytes| bytes as f64).into(),
+    ];
+    Ok(scope.record(&TASK, &cells)?)
+}
+
+/// The fields of a result in their order, each with its type: a list of what `vector()` calls them.
+fn rs_result_types() -> Value {
+    let type_of = |field: Field<'_>| match field {
+        Field::Stdout | Field::Stderr | Field::Text(_) => "character",
+        Field::Whole(_) => "integer",
+        Field::Number(_) => "double",
+        Field::Outcome(_) | Field::Outcomes(_) | Field::Error | Field::Times(_) => "list",
     };
-    let task = scope.record(
-        &TASK,
-        &[
-            (done.id.0 as f64).into(),
-            done.label.as_str().into(),
-            make(scope, done, outcome, status)?.into(),
-            status.into(),
-            outcome.into(),
-            tail.text().into(),
-            ((ending.stdout.dropped + ending.stderr.dropped) as f64).into(),
-            signal.into(),
-            exit_code.into(),
-            cause.into(),
-            after,
-            ending.pid.into(),
-        ],
-    )?;
-    Ok(task)
+    let result = TaskResult::default();
+    Value::list(
+        result
+            .fields()
+            .map(|(name, field)| (name, type_of(field).into())),
+    )
 }
 
 /// Whether a session has sent what R/worker-eval.R makes.
@@ -154,34 +174,26 @@ pub(super) fn is_outcome(outcome: Object<'_>, succeeded: bool) -> Answer<bool> {
     }
     let is_list = |name| -> Answer<bool> {
         let list = outcome.field(name)?;
-        Ok(list.is_none_or(|list| list.is_null() || list.kind() == SEXPTYPE::VECSXP))
+        Ok(list.map_or(true, |list| {
+            list.is_null() || list.kind() == SEXPTYPE::VECSXP
+        }))
     };
     let is_one = |name, kind| -> Answer<bool> {
         let one = outcome.field(name)?;
-        Ok(one.is_none_or(|one| one.is_null() || (one.kind() == kind && one.length() == 1)))
+        Ok(one.map_or(true, |one| {
+            one.is_null() || (one.kind() == kind && one.length() == 1)
+        }))
     };
     let error = outcome.field("error")?.filter(|error| !error.is_null());
     let is_condition =
         |error: Object<'_>| error.kind() == SEXPTYPE::VECSXP && error.inherits(c"condition");
     Ok(is_list("warnings")?
         && is_list("messages")?
-        && error.is_none_or(is_condition)
+        && error.map_or(true, is_condition)
         && is_one("phase", SEXPTYPE::STRSXP)?
         && is_one("dropped", SEXPTYPE::INTSXP)?)
 }
 
-/// A word for why a session died, the signal, and the exit status.
-fn cause_of(done: &DoneTask) -> (&'static str, Option<i32>, Option<i32>) {
-    let (cause, signal, code) = match done.outcome {
-        Outcome::Crash { cause } => match cause {
-            GoneCause::Exited { code } => ("exit", None, Some(code)),
-            GoneCause::Signaled { signal } => ("signal", Some(signal), None),
-            GoneCause::LaunchFailed { .. } => ("launch", None, None),
-            GoneCause::NurseryLost => ("nursery", None, None),
-            GoneCause::Unknown => ("unknown", None, None),
-        },
-        Outcome::NoWorker => ("no-worker", None, None),
-        _ => ("", None, None),
-    };
-    (if done.ending.oom { "oom" } else { cause }, signal, code)
+entries! {
+    rs_result_types(),
 }

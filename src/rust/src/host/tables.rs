@@ -1,8 +1,8 @@
 //! A queue at one moment: the columns of the tables of tasks and of workers, and the sums of a queue's life. What one
 //! function answers was so at the same time.
 
-use taskq_core::{Outcome, QueueState, SeatState, TaskPhase};
 use taskq_engine::{Detail, Queue, SeatRow, Snapshot, TaskRow};
+use taskq_record::WorkerState;
 
 use super::objects;
 use super::watch::{fraction, message};
@@ -94,7 +94,7 @@ fn tasks(mut rows: Vec<TaskRow>) -> Value {
     Value::list([
         ("serial", doubles(|row| Some(row.id.0 as f64))),
         ("id", labels.into()),
-        ("state", words(|row| Some(phase_word(row.phase)))),
+        ("state", words(|row| Some(row.phase.state().word()))),
         ("worker", Value::integers(rows.iter().map(|row| row.pid))),
         ("tag", Value::strings(tags)),
         (
@@ -113,7 +113,10 @@ fn tasks(mut rows: Vec<TaskRow>) -> Value {
             "message",
             Value::strings(progress.map(|told| told.and_then(|told| message(&told.message)))),
         ),
-        ("status", words(|row| row.outcome.as_ref().map(status_word))),
+        (
+            "status",
+            words(|row| row.outcome.map(|outcome| outcome.status().word())),
+        ),
         (
             "tries",
             Value::integers(rows.iter().map(|row| Some(row.tries))),
@@ -131,15 +134,15 @@ fn seats(rows: &[SeatRow]) -> Value {
         .collect();
     let usage = usage.iter();
     let doubles = |cell: fn(&SeatRow) -> Option<f64>| Value::doubles(rows.iter().map(cell));
-    let words = |cell: fn(SeatState) -> &'static str| {
-        Value::strings(rows.iter().map(|row| Some(cell(row.state))))
+    let words = |cell: fn(WorkerState) -> &'static str| {
+        Value::strings(rows.iter().map(|row| Some(cell(row.state.state()))))
     };
     Value::list([
         (
             "seat",
             Value::integers(rows.iter().map(|row| Some(row.seat))),
         ),
-        ("state", words(idle_row_word)),
+        ("state", words(WorkerState::idle_row)),
         ("worker", Value::integers(rows.iter().map(|row| row.pid))),
         (
             "task",
@@ -159,48 +162,12 @@ fn seats(rows: &[SeatRow]) -> Value {
             "cpu",
             Value::doubles(usage.map(|usage| usage.map(|usage| usage.cpu_us as f64 / 1e6))),
         ),
-        ("activity", words(activity_word)),
+        ("activity", words(WorkerState::word)),
     ])
 }
 
 pub(super) fn state_word(now: &Snapshot) -> &'static str {
-    match now.state {
-        QueueState::Open if now.is_paused => "paused",
-        QueueState::Open => "open",
-        QueueState::Failed => "failed",
-        QueueState::Closing => "closing",
-        QueueState::Closed => "closed",
-    }
-}
-
-fn phase_word(phase: TaskPhase) -> &'static str {
-    match phase {
-        TaskPhase::Waiting => "waiting",
-        TaskPhase::Running { .. } => "running",
-        TaskPhase::Done => "done",
-    }
-}
-
-pub(super) fn status_word(outcome: &Outcome) -> &'static str {
-    outcome.word().to_str().unwrap_or_default()
-}
-
-/// What the idle row of a worker shows, in the article's words.
-fn idle_row_word(state: SeatState) -> &'static str {
-    match state {
-        SeatState::Starting => "running",
-        SeatState::Idle => "ready",
-        _ => "waiting",
-    }
-}
-
-fn activity_word(state: SeatState) -> &'static str {
-    match state {
-        SeatState::Starting => "starting",
-        SeatState::Idle => "idle",
-        SeatState::Leaving { .. } => "leaving",
-        _ => "busy",
-    }
+    now.state.word_when(now.is_paused)
 }
 
 entries! {

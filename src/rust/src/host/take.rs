@@ -3,13 +3,11 @@
 //! In two phases, as everything that takes tasks: what R gets is whole before a task leaves the queue, and nothing can jump
 //! or be interrupted between that and the return.
 
-use taskq_core::id::TaskId;
-use taskq_core::Outcome;
 use taskq_engine::{DoneTask, Queue};
+use taskq_record::{Outcome, TaskId};
 use taskq_sys::fault;
 
 use super::result::{self, is_outcome};
-use super::tables::status_word;
 use super::{asked, wait};
 use crate::entries::entries;
 use crate::r::{Answer, Object, Scope, Stop};
@@ -43,7 +41,7 @@ fn rs_pop<'s>(
         return Ok(scope.null());
     };
     match whole(scope, &done)? {
-        Some(result) if take(queue, done.id) => Ok(result),
+        Some(result) if take(queue, done.result.task) => Ok(result),
         _ => closer(),
     }
 }
@@ -51,7 +49,8 @@ fn rs_pop<'s>(
 /// The result of a task that has succeeded, of which nothing is lost.
 fn whole<'s>(scope: &'s Scope, done: &DoneTask) -> Answer<Option<Object<'s>>> {
     let ending = &done.ending;
-    if done.outcome != Outcome::Success || ending.stdout.dropped + ending.stderr.dropped > 0 {
+    if done.result.outcome != Outcome::Success || ending.stdout.dropped + ending.stderr.dropped > 0
+    {
         return Ok(None);
     }
     let Some(outcome) = unserialize_if_sound(scope, ending.outcome.as_deref())? else {
@@ -60,12 +59,7 @@ fn whole<'s>(scope: &'s Scope, done: &DoneTask) -> Answer<Option<Object<'s>>> {
     if !is_outcome(outcome, true)? || outcome.field("dropped")?.is_some() {
         return Ok(None);
     }
-    Ok(Some(result::make(
-        scope,
-        done,
-        outcome,
-        status_word(&done.outcome),
-    )?))
+    Ok(Some(result::make(scope, done, outcome)?))
 }
 
 /// Waits as `rs_wait()` does; the oldest done task as a list, or NULL. It stays in the queue.
@@ -113,7 +107,7 @@ fn rs_commit_all<'s>(
 fn oldest_done(queue: &Queue) -> Option<DoneTask> {
     let done = queue.oldest_done()?;
     if fault::is_on("one-phase-pop") {
-        queue.take(done.id);
+        queue.take(done.result.task);
     }
     Some(done)
 }

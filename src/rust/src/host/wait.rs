@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use taskq_core::id::TaskId;
 use taskq_engine::{Awaited, Queue, WaitOutcome};
+use taskq_record::options::duration;
 
 use super::asked;
-use super::options::duration;
 use crate::entries::entries;
 use crate::r::{Answer, Object, Scope, Stop};
 use crate::reply::start_failure;

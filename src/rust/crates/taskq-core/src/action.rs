@@ -3,7 +3,7 @@
 //! Actions are to be done in their order. None of them needs an answer at once: what comes of it is
 //! reported as an [`Input`](crate::Input), and timers watch over answers that do not come.
 
-use crate::id::{AttemptId, TaskId, WorkerId};
+use taskq_record::{AttemptId, TaskId, WorkerId};
 
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]

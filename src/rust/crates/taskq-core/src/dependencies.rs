@@ -5,8 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::id::TaskId;
-
+use taskq_record::TaskId;
 const FIRST: TaskId = TaskId(0);
 const LAST: TaskId = TaskId(u64::MAX);
 

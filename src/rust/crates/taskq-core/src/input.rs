@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use crate::id::{AttemptId, TaskId, Time, WorkerId};
-
+use taskq_record::{AttemptId, GoneCause, TaskId, Time, Verdict, WorkerId};
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -103,30 +102,6 @@ pub enum Input {
     Tick,
 }
 
-/// How the process of a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum GoneCause {
-    /// It exited with this status; 0 is no success for a session that had a task.
-    Exited {
-        /// The exit status.
-        code: i32,
-    },
-    /// A signal ended it.
-    Signaled {
-        /// The signal's number.
-        signal: i32,
-    },
-    /// No process could be made for it.
-    LaunchFailed {
-        /// The operating system's error number.
-        errno: i32,
-    },
-    /// The nursery died, and it with it. No session is launched until [`Input::NurseryGone`].
-    NurseryLost,
-    /// It is gone, and nobody could learn how.
-    Unknown,
-}
-
 /// A session's note that it began an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begun {
@@ -134,15 +109,4 @@ pub struct Begun {
     pub attempt: AttemptId,
     /// When.
     pub at: Time,
-}
-
-/// What came of an attempt that ended by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// The function returned.
-    Success,
-    /// The function, or reading its arguments, or writing its value, raised an R error.
-    Error,
-    /// The function was left because it was interrupted.
-    Interrupted,
 }

@@ -1,4 +1,5 @@
 //! The scheduler of taskq: a pure state machine. No I/O, clock, thread, environment, R or `unsafe`.
+//! What tasks, attempts and results are made of is `taskq-record`'s.
 //!
 //! A driver tells it what happened ([`Scheduler::handle`], [`Scheduler::submit`]), does what it asks
 //! for ([`Scheduler::next_action`], until there is none), may keep a record of what ended
@@ -54,15 +55,12 @@
 #![forbid(unsafe_code)]
 
 pub mod batches;
-pub mod id;
 
 mod action;
 mod config;
 mod dependencies;
-mod ended;
 mod error;
 mod input;
-mod outcome;
 mod pool;
 mod run_time;
 mod sched;
@@ -77,12 +75,14 @@ mod worker;
 
 pub use action::Action;
 pub use config::{Config, LookAhead};
-pub use ended::Ended;
 pub use error::SubmitError;
-pub use id::{AttemptId, TaskId, Time, WorkerId};
-pub use input::{Begun, GoneCause, Input, Verdict};
-pub use outcome::Outcome;
+pub use input::{Begun, Input};
 pub use sched::Scheduler;
-pub use submission::{RetryOn, Submission, TaskOptions};
+pub use submission::Submission;
+pub use taskq_record::id;
+pub use taskq_record::{
+    AttemptId, Ended, GoneCause, Outcome, QueueState, RetryOn, TaskId, TaskOptions, Time, Verdict,
+    WorkerId,
+};
 pub use totals::Totals;
-pub use view::{Counts, Outlook, QueueState, SeatState, SeatView, Stop, TaskPhase, TaskView, Wait};
+pub use view::{Counts, Outlook, SeatState, SeatView, Stop, TaskPhase, TaskView, Wait};

@@ -30,7 +30,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{AttemptId, Time, WorkerId};
+use taskq_record::{AttemptId, Time, WorkerId};
+
 use crate::worker::{Line, Stage, Worker};
 
 mod check;

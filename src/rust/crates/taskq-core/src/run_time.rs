@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use crate::id::Time;
-
+use taskq_record::Time;
 /// An attempt's run time, made plausible: within the life of its task, and not negative.
 pub(crate) fn plausible(began: Time, ended: Time, queued: Time, now: Time) -> (Time, Time) {
     let ended = ended.min(now).max(queued);

@@ -1,10 +1,10 @@
-//! A task as it is handed in, and how it is to be run.
+//! A task as it is handed in.
 //!
 //! Only data. What the options mean is decided in the `sched` module; no combination is an error.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use taskq_record::{TaskOptions, TaskRequest};
 /// A task as it is handed in.
 ///
 /// Make it with [`Submission::default`] or [`Submission::labelled`], and change what is to be
@@ -39,36 +39,6 @@ pub struct Submission {
     pub may_exceed: bool,
 }
 
-/// How a task is to be run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TaskOptions {
-    /// How long an attempt may run, counted from when it is the head of its line. Default: for ever.
-    pub timeout: Option<Duration>,
-    /// How often it may be begun. 0 means 1. Default 1.
-    pub tries: u32,
-    /// After which failures it is tried again. Default: after a crash.
-    pub retry_on: RetryOn,
-    /// How long it is held before the second try, at most; doubles with each try. Default: not at
-    /// all.
-    pub backoff: Duration,
-    /// Tasks of a higher priority are sent first. Default 0.
-    pub priority: i32,
-    /// It runs in a session that has never been sent anything, and will be sent nothing else.
-    /// Default: no.
-    pub isolate: bool,
-}
-
-/// After which failures a task is tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetryOn {
-    /// Its session died.
-    pub crash: bool,
-    /// It took too long.
-    pub timeout: bool,
-    /// It raised an R error.
-    pub error: bool,
-}
-
 impl Submission {
     /// A task with a name of the user's choice.
     pub fn labelled(label: impl Into<Box<str>>) -> Self {
@@ -78,31 +48,21 @@ impl Submission {
         }
     }
 
+    /// What is asked for a task, in a queue with these defaults.
+    #[must_use]
+    pub fn of(request: TaskRequest, defaults: &TaskOptions) -> Self {
+        Submission {
+            options: request.options(defaults),
+            after: request.after,
+            key: request.replace,
+            tag: request.tag.map(Arc::from),
+            may_exceed: request.may_exceed,
+            ..Submission::default()
+        }
+    }
+
     /// Whether it is taken only where there is room.
     pub(crate) fn needs_room(&self) -> bool {
         !(self.part || self.may_exceed)
-    }
-}
-
-impl Default for TaskOptions {
-    fn default() -> Self {
-        TaskOptions {
-            timeout: None,
-            tries: 1,
-            retry_on: RetryOn::default(),
-            backoff: Duration::ZERO,
-            priority: 0,
-            isolate: false,
-        }
-    }
-}
-
-impl Default for RetryOn {
-    fn default() -> Self {
-        RetryOn {
-            crash: true,
-            timeout: false,
-            error: false,
-        }
     }
 }

@@ -6,9 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::id::{Time, WorkerId};
-use crate::outcome::Outcome;
-use crate::submission::TaskOptions;
+use taskq_record::{Outcome, TaskOptions, Time, WorkerId};
+
 use crate::view::Stop;
 
 /// One task.

@@ -30,9 +30,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use taskq_record::{AttemptId, TaskId, Time, WorkerId};
+
 use crate::dependencies::Dependencies;
 use crate::error::SubmitError;
-use crate::id::{AttemptId, TaskId, Time, WorkerId};
 use crate::submission::Submission;
 use crate::task::{Claim, End, Extras, Hold, Phase, Stopping, Task};
 use crate::view::Counts;

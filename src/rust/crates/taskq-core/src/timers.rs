@@ -5,8 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{TaskId, Time, WorkerId};
-
+use taskq_record::{TaskId, Time, WorkerId};
 /// What may run out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {

@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use crate::outcome::Outcome;
-
+use taskq_record::Outcome;
 /// What a queue has done since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {

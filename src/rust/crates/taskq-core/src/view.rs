@@ -8,9 +8,7 @@
 
 use std::time::Duration;
 
-use crate::id::{AttemptId, TaskId, Time, WorkerId};
-use crate::outcome::Outcome;
-
+use taskq_record::{AttemptId, Outcome, TaskId, TaskState, Time, WorkerId, WorkerState};
 /// How many tasks there are, by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -20,19 +18,6 @@ pub struct Counts {
     pub running: usize,
     /// Tasks that are done and have not been taken; not those that are claimed.
     pub done: usize,
-}
-
-/// The state of the queue as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum QueueState {
-    /// Takes and runs tasks.
-    Open,
-    /// The workers cannot be started: takes no tasks; what is done can be taken.
-    Failed,
-    /// Takes no tasks, finishes those it has.
-    Closing,
-    /// All processes are gone; what is done can be taken.
-    Closed,
 }
 
 /// One task.
@@ -97,6 +82,18 @@ pub enum TaskPhase {
     Done,
 }
 
+impl TaskPhase {
+    /// Its word.
+    #[must_use]
+    pub fn state(&self) -> TaskState {
+        match self {
+            TaskPhase::Waiting => TaskState::Waiting,
+            TaskPhase::Running { .. } => TaskState::Running,
+            TaskPhase::Done => TaskState::Done,
+        }
+    }
+}
+
 /// When a task that is not done will be begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outlook {
@@ -143,4 +140,17 @@ pub enum SeatState {
     Busy(AttemptId),
     /// It runs this, and the seat goes when nothing is left on it.
     Leaving(AttemptId),
+}
+
+impl SeatState {
+    /// Its word.
+    #[must_use]
+    pub fn state(&self) -> WorkerState {
+        match self {
+            SeatState::Starting => WorkerState::Starting,
+            SeatState::Idle => WorkerState::Idle,
+            SeatState::Busy(_) => WorkerState::Busy,
+            SeatState::Leaving(_) => WorkerState::Leaving,
+        }
+    }
 }

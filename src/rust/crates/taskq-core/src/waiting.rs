@@ -19,7 +19,6 @@
 
 use std::cmp::Reverse;
 
-use crate::id::TaskId;
 use crate::task::Task;
 
 mod blocks;
@@ -28,6 +27,7 @@ mod by_turns;
 
 use by_age::ByAge;
 use by_turns::ByTurns;
+use taskq_record::TaskId;
 
 /// The place of a task among those that may be sent next; the least is sent first. In the middle
 /// stands the ticket of its tag, which is 0 for all when tags have no turns.

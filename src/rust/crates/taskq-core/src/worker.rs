@@ -5,8 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::id::{AttemptId, Time};
-
+use taskq_record::{AttemptId, Time};
 /// One session.
 #[derive(Clone, Debug)]
 pub(crate) struct Worker {

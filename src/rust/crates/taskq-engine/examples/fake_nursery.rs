@@ -44,9 +44,10 @@ use std::time::{Duration, Instant};
 
 use taskq_payload::payload::Payload;
 use taskq_payload::sealed::Growing;
+use taskq_record::{StartPhase, Verdict};
 use taskq_sys::process;
 use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
-use taskq_wire::message::{FromStem, StartPhase, ThreadSource, Verdict};
+use taskq_wire::message::{FromStem, ThreadSource};
 use taskq_wire::packet;
 use taskq_worker::{ExecSession, InterruptHook, Role, Seed, Session, SetupFile, Stem};
 
@@ -101,7 +102,7 @@ fn nursery() -> Outcome {
         match command.as_str() {
             "fail" => {
                 let (phase, message) = split(&rest);
-                let phase = StartPhase::from_name(&phase).ok_or("no such phase")?;
+                let phase = StartPhase::from_word(&phase).ok_or("no such phase")?;
                 nursery.failed(phase, &message);
                 return Ok(());
             }

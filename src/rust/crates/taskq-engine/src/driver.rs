@@ -15,10 +15,10 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use taskq_core::id::{Time, WorkerId};
 use taskq_core::Action;
+use taskq_core::Input;
 use taskq_core::QueueState;
-use taskq_core::{GoneCause, Input};
 use taskq_sys::{oom, process};
-use taskq_wire::message::{FromNursery, ProcessEnd};
+use taskq_wire::message::FromNursery;
 
 use crate::clock::now;
 use crate::nursery::{News as NurseryNews, Nursery};
@@ -323,12 +323,7 @@ impl Driver {
                 end,
                 max_rss,
             } => {
-                let cause = match end {
-                    ProcessEnd::Exited { code } => GoneCause::Exited { code },
-                    ProcessEnd::Signaled { signal } => GoneCause::Signaled { signal },
-                    ProcessEnd::Unknown => GoneCause::Unknown,
-                };
-                self.bury_session(worker, cause, Some(end), Some(max_rss));
+                self.bury_session(worker, end.into(), Some(end), Some(max_rss));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What can go wrong with a queue, cut by what its user can do about it.
 
 use taskq_core::SubmitError;
-use taskq_wire::message::{ProcessEnd, StartPhase};
+use taskq_record::{ProcessEnd, StartCause, StartPhase};
 
 /// A task was not taken. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
@@ -9,30 +9,6 @@ pub enum PushError {
     /// The scheduler refused it.
     #[error(transparent)]
     Refused(#[from] SubmitError),
-}
-
-/// What kept sessions from starting, cut by what its user can do about it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StartCause {
-    /// What runs at their start, or what it needs.
-    #[default]
-    Startup,
-    /// The operating system makes no more processes.
-    NoProcess,
-    /// A fault in this package.
-    Fault,
-}
-
-impl StartCause {
-    /// A word for it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            StartCause::Startup => "startup",
-            StartCause::NoProcess => "no-process",
-            StartCause::Fault => "fault",
-        }
-    }
 }
 
 /// Why sessions cannot start.

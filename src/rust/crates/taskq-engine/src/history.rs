@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use taskq_core::id::{Time, WorkerId};
 use taskq_core::{Ended, GoneCause, Outcome};
+use taskq_record::{words::Asked, words::AttemptState};
 
 /// So many attempts are kept, and so many sessions that are gone: a few for each pixel that a picture is wide, about
 /// 200 bytes each with its label, and so 2 MB at most that a queue keeps of what its user has popped.
@@ -87,26 +88,15 @@ pub enum LifeEnd {
     Died(GoneCause),
 }
 
-/// Why a session was to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// It is replaced, or not needed any more.
-    Retired,
-    /// It did not end its task, or is not needed and was not ready.
-    Killed,
-    /// The queue ends, or its pool has failed.
-    Closed,
-}
-
 impl BarState {
-    /// The word for it: "waiting", "running", "retried", or a result's `status`.
+    /// The word for it: that of an attempt which has not ended for good, or a result's `status`.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            BarState::Waiting => "waiting",
-            BarState::Running => "running",
-            BarState::Retried(_) => "retried",
-            BarState::Ended(outcome) => word_of(outcome),
+            BarState::Waiting => AttemptState::Waiting.word(),
+            BarState::Running => AttemptState::Running.word(),
+            BarState::Retried(_) => AttemptState::Retried.word(),
+            BarState::Ended(outcome) => outcome.status().word(),
         }
     }
 
@@ -115,7 +105,7 @@ impl BarState {
     pub fn outcome_word(&self) -> Option<&'static str> {
         match self {
             BarState::Waiting | BarState::Running => None,
-            BarState::Retried(outcome) | BarState::Ended(outcome) => Some(word_of(outcome)),
+            BarState::Retried(outcome) | BarState::Ended(outcome) => Some(outcome.status().word()),
         }
     }
 }
@@ -125,32 +115,19 @@ impl LifeEnd {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            LifeEnd::Asked(Asked::Retired) => "retired",
-            LifeEnd::Asked(Asked::Killed) => "killed",
-            LifeEnd::Asked(Asked::Closed) => "closed",
-            LifeEnd::Died(GoneCause::Exited { .. }) => "exit",
-            LifeEnd::Died(GoneCause::Signaled { .. }) => "signal",
-            LifeEnd::Died(GoneCause::LaunchFailed { .. }) => "launch",
-            LifeEnd::Died(GoneCause::NurseryLost) => "nursery",
-            LifeEnd::Died(GoneCause::Unknown) => "unknown",
+            LifeEnd::Asked(asked) => asked.word(),
+            LifeEnd::Died(cause) => cause.cause().word(),
         }
     }
 
     /// The exit status, the signal or the error that goes with it.
     #[must_use]
     pub fn code(&self) -> Option<i32> {
-        match *self {
-            LifeEnd::Died(GoneCause::Exited { code }) => Some(code),
-            LifeEnd::Died(GoneCause::Signaled { signal }) => Some(signal),
-            LifeEnd::Died(GoneCause::LaunchFailed { errno }) => Some(errno),
-            LifeEnd::Asked(_) | LifeEnd::Died(GoneCause::NurseryLost | GoneCause::Unknown) => None,
+        match self {
+            LifeEnd::Asked(_) => None,
+            LifeEnd::Died(cause) => cause.number(),
         }
     }
-}
-
-fn word_of(outcome: &Outcome) -> &'static str {
-    // All of them are plain words.
-    outcome.word().to_str().unwrap_or_default()
 }
 
 /// The record.

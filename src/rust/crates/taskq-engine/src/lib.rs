@@ -60,9 +60,9 @@ pub mod trace;
 mod wanted;
 
 pub use config::{Config, EventLoop};
-pub use error::{PushError, StartCause, StartFailure};
+pub use error::{PushError, StartFailure};
 pub use function::Function;
-pub use history::{Asked, Bar, BarState, Life, LifeEnd};
+pub use history::{Bar, BarState, Life, LifeEnd};
 pub use output::Captured;
 pub use queue::{
     Awaited, Detail, InlineStep, InlineTask, Map, MapOutcome, OutputNews, Queue, SeatRow, Snapshot,

@@ -14,7 +14,7 @@ use taskq_core::id::WorkerId;
 use taskq_sys::process::{kill_tree, Mark, Tree};
 use taskq_sys::tempdir::TempDir;
 use taskq_sys::{memory, pipe, process, socket, tag};
-use taskq_wire::message::{FromNursery, FromStem, ProcessEnd, Setup, StartPhase, ToNursery};
+use taskq_wire::message::{FromNursery, FromStem, Setup, ToNursery};
 use taskq_wire::{frame, packet, WireError};
 
 mod lifecycle;
@@ -25,6 +25,7 @@ mod tests;
 
 pub(crate) use lifecycle::News;
 use lifecycle::{Lifecycle, NurseryIo};
+use taskq_record::{ProcessEnd, StartPhase};
 
 use crate::config::Config;
 use crate::output::Capture;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use taskq_core::id::TaskId;
 use taskq_core::{Counts, Input, QueueState, Scheduler, Submission, TaskOptions};
+use taskq_record::TaskResult;
 use taskq_sys::{fds, process};
 use taskq_wire::message::NoFork;
 
@@ -305,16 +306,22 @@ impl Queue {
     fn describe_done(&self, state: &State, task: TaskId) -> Option<DoneTask> {
         let view = state.sched.task(task)?;
         let record = state.records.get(&task)?;
+        let ending = record.ending.clone().unwrap_or_default();
         Some(DoneTask {
-            id: task,
-            label: view.label.to_owned(),
-            outcome: *view.outcome?,
-            tries: view.tries,
-            ending: record.ending.clone().unwrap_or_default(),
-            skipped_after: record.skipped_after.clone(),
-            queued: self.shared.epoch.calendar(view.queued),
-            started: view.started.map(|at| self.shared.epoch.calendar(at)),
-            finished: self.shared.epoch.calendar(view.finished?),
+            result: TaskResult {
+                task,
+                label: view.label.to_owned(),
+                outcome: *view.outcome?,
+                oom: ending.oom,
+                skipped_after: record.skipped_after.clone(),
+                tries: view.tries,
+                pid: ending.pid,
+                queued: self.shared.epoch.calendar(view.queued),
+                started: view.started.map(|at| self.shared.epoch.calendar(at)),
+                finished: self.shared.epoch.calendar(view.finished?),
+                measured: ending.measured,
+            },
+            ending,
         })
     }
 }

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskq_core::id::TaskId;
-use taskq_core::Outcome;
 use taskq_payload::payload::Payload;
+use taskq_record::{Measured, TaskResult};
 use taskq_wire::board::progress::Progress;
 
 use crate::config::EventLoop;
@@ -56,10 +55,8 @@ pub struct Ending {
     pub stderr_tail: Vec<u8>,
     /// The session's process id.
     pub pid: Option<i32>,
-    /// Processor time, in microseconds.
-    pub cpu_us: Option<u64>,
-    /// The largest resident set the session ever had, in bytes.
-    pub max_rss: Option<u64>,
+    /// What was measured of the attempt.
+    pub measured: Measured,
     /// What it had last told of its progress.
     pub progress: Option<Progress>,
     /// How many elements of a batch had begun, where the session died.
@@ -71,24 +68,10 @@ pub struct Ending {
 /// A done task, whole.
 #[derive(Clone, Debug)]
 pub struct DoneTask {
-    /// Its number.
-    pub id: TaskId,
-    /// The user's name of it.
-    pub label: String,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// Attempts that had begun.
-    pub tries: u32,
+    /// What its user is told of its end.
+    pub result: TaskResult,
     /// What the last attempt left.
     pub ending: Arc<Ending>,
-    /// The user's name of the task without which this one was skipped.
-    pub skipped_after: Option<String>,
-    /// When it was pushed, in seconds since 1970.
-    pub queued: f64,
-    /// When it began, if it did.
-    pub started: Option<f64>,
-    /// When it was done.
-    pub finished: f64,
 }
 
 /// What the host keeps of a task.

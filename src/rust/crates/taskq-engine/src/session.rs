@@ -14,6 +14,7 @@ use std::sync::Arc;
 use rustix::net::RecvFlags;
 use taskq_core::id::AttemptId;
 use taskq_payload::payload::{Arrived, Payload};
+use taskq_record::StartCause;
 use taskq_sys::{pipe, socket};
 use taskq_wire::board::{progress, Positions};
 use taskq_wire::frame::{Decoder, Progress, Source};
@@ -21,7 +22,7 @@ use taskq_wire::message::{Finished, FromControl, FromSession};
 use taskq_wire::packet;
 
 use crate::config::Config;
-use crate::error::{StartCause, StartFailure};
+use crate::error::StartFailure;
 use crate::link::Link;
 use crate::output::{Captured, SharedCapture};
 use crate::text::{shown, whole_start};

@@ -13,14 +13,15 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 use taskq_core::id::{AttemptId, TaskId, Time, WorkerId};
 use taskq_core::Action;
-use taskq_core::{Begun, GoneCause, Input, Verdict};
+use taskq_core::{Begun, GoneCause, Input};
 use taskq_core::{Outcome, QueueState, Scheduler};
+use taskq_record::StartCause;
 use taskq_sys::process;
-use taskq_wire::message::{self as wire, NoFork, ToControl};
+use taskq_wire::message::{NoFork, ToControl};
 
 use crate::clock::{now, Epoch};
 use crate::config::{Config, EventLoop};
-use crate::error::{StartCause, StartFailure};
+use crate::error::StartFailure;
 use crate::history::History;
 use crate::record::{Ending, Record, TaskPayload};
 use crate::session::FinishedTask;
@@ -352,25 +353,18 @@ impl State {
             stderr: Arc::new(stderr),
             stderr_tail: Vec::new(),
             pid,
-            cpu_us: Some(finished.cpu_us),
-            max_rss: Some(finished.max_rss),
+            measured: finished.measured,
             progress,
             elements: 0,
             oom: false,
         };
-        let verdict = match finished.verdict {
-            wire::Verdict::Success => Verdict::Success,
-            wire::Verdict::Error => Verdict::Error,
-            wire::Verdict::Interrupted => Verdict::Interrupted,
-        };
-        let (began, ended) = (Time(finished.began_ns), Time(finished.ended_ns));
         let attempt = finished.attempt;
         let input = Input::Finished {
             worker,
             attempt,
-            verdict,
-            began,
-            ended,
+            verdict: finished.verdict,
+            began: finished.began,
+            ended: finished.ended,
             memory,
         };
         self.end_attempt(attempt.task, ending, input, now);

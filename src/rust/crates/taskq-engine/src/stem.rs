@@ -27,10 +27,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use taskq_record::ProcessEnd;
 use taskq_sys::process::{kill_tree, Mark, Process, Tree};
 use taskq_sys::tempdir::TempDir;
 use taskq_sys::{fds, process, signals, socket, tag, wait};
-use taskq_wire::message::{ProcessEnd, ToStem};
+use taskq_wire::message::ToStem;
 use taskq_wire::packet;
 
 pub(crate) use likeness::Likeness;

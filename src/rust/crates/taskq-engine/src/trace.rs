@@ -20,6 +20,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use taskq_core::id::Time;
+use taskq_record::words::Asked;
 use taskq_sys::{process, signals};
 
 use crate::history::{Bar, Life, LifeEnd};
@@ -241,7 +242,7 @@ impl<'a> Frame<'a> {
         let (at, end) = life.end?;
         let name = match end {
             LifeEnd::Died(_) => "session died",
-            LifeEnd::Asked(crate::history::Asked::Killed) => "session killed",
+            LifeEnd::Asked(Asked::Killed) => "session killed",
             LifeEnd::Asked(_) => return None,
         };
         Some(Event {

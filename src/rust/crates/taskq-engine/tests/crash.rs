@@ -8,8 +8,8 @@ use std::time::Duration;
 use common::{parent_of, stderr, text, wait_for, Fixture, Options, DEADLINE};
 use taskq_core::{GoneCause, Outcome, QueueState};
 use taskq_engine::{Detail, WaitOutcome};
+use taskq_record::{ProcessEnd, StartPhase};
 use taskq_sys::process::tagged;
-use taskq_wire::message::{ProcessEnd, StartPhase};
 
 #[test]
 fn a_signal_that_kills_a_session_is_named_and_the_next_task_runs() {
@@ -21,7 +21,7 @@ fn a_signal_that_kills_a_session_is_named_and_the_next_task_runs() {
         fixture.push(None, &format!("print-err last words; signal {signal}"));
         let task = fixture.pop();
         assert_eq!(
-            task.outcome,
+            task.result.outcome,
             Outcome::Crash {
                 cause: GoneCause::Signaled { signal }
             }
@@ -39,7 +39,7 @@ fn leaving_with_status_zero_is_no_success() {
     for code in [0, 3] {
         fixture.push(None, &format!("exit {code}"));
         assert_eq!(
-            fixture.pop().outcome,
+            fixture.pop().result.outcome,
             Outcome::Crash {
                 cause: GoneCause::Exited { code }
             }
@@ -59,7 +59,7 @@ fn an_idle_session_that_dies_costs_no_task() {
     fixture.push(None, "ok after");
     let task = fixture.pop();
     assert_eq!(
-        (task.outcome, text(&task)),
+        (task.result.outcome, text(&task)),
         (Outcome::Success, "after".to_owned())
     );
 }
@@ -68,7 +68,10 @@ fn an_idle_session_that_dies_costs_no_task() {
 fn a_session_that_closes_its_descriptors_is_killed() {
     let fixture = Fixture::new();
     fixture.push(None, "close-fds; stubborn 60000");
-    assert!(matches!(fixture.pop().outcome, Outcome::Crash { .. }));
+    assert!(matches!(
+        fixture.pop().result.outcome,
+        Outcome::Crash { .. }
+    ));
 }
 
 #[test]
@@ -81,7 +84,7 @@ fn it_ends_with_the_nursery_when_that_does_not_kill_it() {
     taskq_sys::process::kill(nursery, libc::SIGSTOP).expect("it lives");
     fixture.push(None, "close-fds; stubborn 60000");
     let cause = GoneCause::NurseryLost;
-    assert_eq!(fixture.pop().outcome, Outcome::Crash { cause });
+    assert_eq!(fixture.pop().result.outcome, Outcome::Crash { cause });
     assert_ne!(fixture.nursery(), nursery);
 }
 
@@ -95,7 +98,10 @@ fn a_stopped_session_can_be_killed() {
         stat.rsplit_once(") ")?.1.starts_with('T').then_some(())
     });
     taskq_sys::process::kill(pid, 9).expect("it is there");
-    assert!(matches!(fixture.pop().outcome, Outcome::Crash { .. }));
+    assert!(matches!(
+        fixture.pop().result.outcome,
+        Outcome::Crash { .. }
+    ));
 }
 
 #[test]
@@ -123,9 +129,9 @@ fn when_the_nursery_dies_running_tasks_crash_and_waiting_ones_run() {
         taskq_sys::process::kill(nursery, 9).expect("it lives");
         let crashed = fixture.pop_all(2);
         for (task, label) in crashed.iter().zip(["a", "b"]) {
-            assert_eq!(task.label, label);
+            assert_eq!(task.result.label, label);
             assert_eq!(
-                task.outcome,
+                task.result.outcome,
                 Outcome::Crash {
                     cause: GoneCause::NurseryLost
                 }
@@ -167,7 +173,7 @@ fn all_sessions_killed_at_once_are_replaced() {
     }
     for _ in 0..8 {
         let cause = GoneCause::Signaled { signal: 9 };
-        assert_eq!(fixture.pop().outcome, Outcome::Crash { cause });
+        assert_eq!(fixture.pop().result.outcome, Outcome::Crash { cause });
     }
     for i in 0..100 {
         fixture.push(None, &format!("ok {i}"));
@@ -190,7 +196,7 @@ fn a_preload_that_fails_is_told_once_and_not_tried_again() {
     let failure = fixture.queue().failure().expect("a reason");
     assert_eq!(failure.phase, Some(StartPhase::Preload));
     assert!(failure.message.contains("no such thing"), "{failure:?}");
-    assert_eq!(fixture.pop().outcome, Outcome::NoWorker);
+    assert_eq!(fixture.pop().result.outcome, Outcome::NoWorker);
 }
 
 #[test]
@@ -203,7 +209,7 @@ fn nurseries_that_die_at_their_start_are_given_up() {
     assert_eq!(fixture.queue().wait_for_done(DEADLINE), WaitOutcome::Failed);
     let failure = fixture.queue().tell_failure().expect("a reason");
     assert_eq!(failure.end, Some(ProcessEnd::Exited { code: 7 }));
-    assert_eq!(fixture.pop().outcome, Outcome::NoWorker);
+    assert_eq!(fixture.pop().result.outcome, Outcome::NoWorker);
     assert_eq!(fixture.queue().wait_for_done(DEADLINE), WaitOutcome::Empty);
 }
 
@@ -218,7 +224,7 @@ fn sessions_whose_init_fails_are_given_up_with_the_reason() {
             ..Options::default()
         });
         fixture.push(None, "ok");
-        assert_eq!(fixture.pop().outcome, Outcome::NoWorker);
+        assert_eq!(fixture.pop().result.outcome, Outcome::NoWorker);
         let failure = fixture.queue().failure().expect("a reason");
         assert_eq!(failure.phase, phase, "{failure:?}");
     }
@@ -232,7 +238,7 @@ fn a_program_that_is_not_there_is_named() {
         ..Options::default()
     });
     fixture.push(None, "ok");
-    assert_eq!(fixture.pop().outcome, Outcome::NoWorker);
+    assert_eq!(fixture.pop().result.outcome, Outcome::NoWorker);
     assert_eq!(
         fixture.queue().failure().expect("a reason").phase,
         Some(StartPhase::Boot)
@@ -256,9 +262,9 @@ fn a_nursery_that_dies_while_sessions_are_asked_of_it_is_one_failed_start_at_mos
         taskq_sys::process::kill(nursery, 9).expect("it lives");
         for task in fixture.pop_all(12) {
             assert!(
-                matches!(task.outcome, Outcome::Crash { .. }),
+                matches!(task.result.outcome, Outcome::Crash { .. }),
                 "round {round}: {:?}, {:?}",
-                task.outcome,
+                task.result.outcome,
                 fixture.queue().failure()
             );
         }

@@ -111,7 +111,7 @@ fn a_session_is_launched_when_its_descriptors_can_be_passed_on() {
     let crowd = crowd();
     fixture.push(None, "exit 3");
     let cause = GoneCause::Exited { code: 3 };
-    assert_eq!(fixture.pop().outcome, Outcome::Crash { cause });
+    assert_eq!(fixture.pop().result.outcome, Outcome::Crash { cause });
     fixture.push(None, "ok after");
     check_patience();
     assert_eq!(fixture.queue().counts().waiting, 1);

@@ -30,7 +30,7 @@ fn a_deadline_that_comes_while_the_r_thread_listens_is_kept() {
         ..Submission::default()
     };
     fixture.submit(task, "deaf; stubborn 60000");
-    assert_eq!(fixture.pop().outcome, Outcome::Timeout);
+    assert_eq!(fixture.pop().result.outcome, Outcome::Timeout);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_session_that_dies_while_the_r_thread_listens_is_replaced() {
         wait_briefly(&fixture);
         fixture.push(None, "signal 9");
         let cause = GoneCause::Signaled { signal: 9 };
-        assert_eq!(fixture.pop().outcome, Outcome::Crash { cause });
+        assert_eq!(fixture.pop().result.outcome, Outcome::Crash { cause });
     }
 }
 
@@ -60,7 +60,7 @@ fn a_nursery_that_dies_while_the_r_thread_listens_is_replaced() {
             taskq_sys::process::kill(nursery, 9)
         });
         let cause = GoneCause::NurseryLost;
-        assert_eq!(fixture.pop().outcome, Outcome::Crash { cause });
+        assert_eq!(fixture.pop().result.outcome, Outcome::Crash { cause });
         killer.join().expect("no panic").expect("it lived");
     }
 }

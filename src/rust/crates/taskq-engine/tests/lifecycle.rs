@@ -15,14 +15,14 @@ fn a_task_comes_back_with_what_it_gave() {
     assert_eq!(fixture.push(None, "ok hello"), ".1");
     let task = fixture.pop();
     assert_eq!(
-        (task.label.as_str(), task.outcome),
+        (task.result.label.as_str(), task.result.outcome),
         (".1", Outcome::Success)
     );
     assert_eq!(text(&task), "hello");
-    assert_eq!(task.tries, 1);
-    assert!(task.queued <= task.started.expect("it ran"));
-    assert!(task.started.expect("it ran") <= task.finished);
-    assert!(task.ending.pid.is_some() && task.ending.max_rss > Some(0));
+    assert_eq!(task.result.tries, 1);
+    assert!(task.result.queued <= task.result.started.expect("it ran"));
+    assert!(task.result.started.expect("it ran") <= task.result.finished);
+    assert!(task.ending.pid.is_some() && task.ending.measured.max_rss > Some(0));
 }
 
 #[test]
@@ -45,11 +45,11 @@ fn a_thousand_tasks_pushed_before_the_first_session_is_up_all_come_back_once() {
     let mut seen = BTreeMap::new();
     while seen.len() < 1000 {
         let task = fixture.pop();
-        assert_eq!(task.outcome, Outcome::Success);
+        assert_eq!(task.result.outcome, Outcome::Success);
         assert!(
-            seen.insert(task.id, text(&task)).is_none(),
+            seen.insert(task.result.task, text(&task)).is_none(),
             "{:?} came twice",
-            task.id
+            task.result.task
         );
     }
     assert!(seen
@@ -113,7 +113,7 @@ fn what_does_not_finish_in_the_grace_is_cancelled() {
     for label in ["a", "b", "c"] {
         let task = fixture.pop();
         assert_eq!(
-            (task.label.as_str(), task.outcome),
+            (task.result.label.as_str(), task.result.outcome),
             (label, Outcome::Cancelled)
         );
     }

@@ -25,7 +25,7 @@ fn feed(map: &mut Map, commands: impl Fn(u64) -> String) {
 
 fn number_of_begun(fixture: &Fixture, task: TaskId) -> u64 {
     let done = fixture.queue().done_task(task).expect("it is done");
-    assert_eq!(done.outcome, Outcome::Success);
+    assert_eq!(done.result.outcome, Outcome::Success);
     let payload = done.ending.outcome.as_ref().expect("a result");
     let bytes = payload.bytes().expect("in memory");
     String::from_utf8_lossy(bytes).parse().expect("a number")

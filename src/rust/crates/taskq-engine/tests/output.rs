@@ -73,7 +73,7 @@ fn what_a_crashed_task_wrote_is_there() {
     let fixture = Fixture::new();
     fixture.push(None, "flood 300000; print-err why; signal 11");
     let task = fixture.pop();
-    assert!(matches!(task.outcome, Outcome::Crash { .. }));
+    assert!(matches!(task.result.outcome, Outcome::Crash { .. }));
     assert_eq!(stdout(&task).len(), 300_000);
     assert_eq!(stderr(&task), "why");
 }

@@ -92,7 +92,10 @@ fn a_task_that_crashed_is_sent_again_from_the_same_file() {
     let commands = format!("crash-until 3; large {LARGE}");
     push(&fixture, "again", task, &commands);
     let task = fixture.pop();
-    assert_eq!((task.outcome, task.tries), (Outcome::Success, 3));
+    assert_eq!(
+        (task.result.outcome, task.result.tries),
+        (Outcome::Success, 3)
+    );
     assert_eq!(text(&task).len(), LARGE);
 }
 
@@ -114,10 +117,10 @@ fn what_was_sent_ahead_of_a_crash_runs_elsewhere() {
         push(&fixture, "ahead", Submission::default(), &commands);
     }
     let tasks = fixture.pop_all(21);
-    assert!(matches!(tasks[0].outcome, Outcome::Crash { .. }));
+    assert!(matches!(tasks[0].result.outcome, Outcome::Crash { .. }));
     for (i, task) in tasks[1..].iter().enumerate() {
         assert!(text(task).starts_with(&i.to_string()));
-        assert_eq!(task.tries, 1);
+        assert_eq!(task.result.tries, 1);
     }
 }
 

@@ -54,7 +54,7 @@ fn a_task_whose_result_the_host_cannot_take_runs_once() {
             fixture.push(None, &format!("mark {};{way};{LARGE}", mark.display()));
             fixture.pop()
         });
-        let outcome = done.outcome;
+        let outcome = done.result.outcome;
         assert!(matches!(outcome, Outcome::Crash { .. }), "{outcome:?}");
         assert_eq!(std::fs::read(&mark).expect("it ran").len(), 1);
         std::fs::remove_file(&mark).expect("there");

@@ -44,7 +44,7 @@ fn take(fixture: &Fixture, event_loop: EventLoop) -> (TaskId, Outcome) {
     });
     let done = fixture.queue().done_task(task).expect("it is done");
     assert!(fixture.queue().take(task));
-    (task, done.outcome)
+    (task, done.result.outcome)
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn what_can_be_interrupted_keeps_its_session() {
     let label = fixture.push(None, "sleep 60000");
     let pid = fixture.pid_of_running(&label);
     assert!(cancel(&fixture, &label));
-    assert_eq!(fixture.pop().outcome, Outcome::Cancelled);
+    assert_eq!(fixture.pop().result.outcome, Outcome::Cancelled);
     fixture.push(None, "pid");
     assert_eq!(text(&fixture.pop()), pid.to_string());
 }
@@ -66,7 +66,7 @@ fn what_cannot_be_interrupted_is_killed_with_all_it_has_started() {
         let before = fixture.processes();
         assert!(before.contains(&pid));
         assert!(cancel(&fixture, &label));
-        assert_eq!(fixture.pop().outcome, Outcome::Cancelled);
+        assert_eq!(fixture.pop().result.outcome, Outcome::Cancelled);
         assert!(!fixture.processes().contains(&pid));
         fixture.push(None, "ok fine");
         assert_eq!(text(&fixture.pop()), "fine");
@@ -86,10 +86,10 @@ fn a_task_that_runs_too_long_is_ended() {
     };
     for commands in ["sleep 60000", "stubborn 60000", "stop;sleep 60000"] {
         fixture.submit(with(timeout()), commands);
-        assert_eq!(fixture.pop().outcome, Outcome::Timeout, "{commands}");
+        assert_eq!(fixture.pop().result.outcome, Outcome::Timeout, "{commands}");
     }
     fixture.submit(with(timeout()), "ok in time");
-    assert_eq!(fixture.pop().outcome, Outcome::Success);
+    assert_eq!(fixture.pop().result.outcome, Outcome::Success);
 }
 
 #[test]
@@ -104,11 +104,14 @@ fn a_crash_leads_to_another_try_where_the_user_said_so() {
     fixture.submit(with(options), "crash-until 4;tries");
     fixture.push(None, "crash-until 2;tries");
     let tasks = fixture.pop_all(3);
-    assert_eq!((tasks[0].tries, text(&tasks[0])), (3, "3".to_owned()));
-    let ends: Vec<u32> = tasks[1..].iter().map(|task| task.tries).collect();
+    assert_eq!(
+        (tasks[0].result.tries, text(&tasks[0])),
+        (3, "3".to_owned())
+    );
+    let ends: Vec<u32> = tasks[1..].iter().map(|task| task.result.tries).collect();
     assert_eq!(ends, [3, 1]);
     for task in &tasks[1..] {
-        assert!(matches!(task.outcome, Outcome::Crash { .. }));
+        assert!(matches!(task.result.outcome, Outcome::Crash { .. }));
     }
 }
 
@@ -131,12 +134,12 @@ fn a_late_interrupt_hits_nobody() {
         fixture.push(None, "ok fine");
         let first = fixture.pop();
         assert!(matches!(
-            first.outcome,
+            first.result.outcome,
             Outcome::Success | Outcome::Cancelled
         ));
         let next = fixture.pop();
         assert_eq!(
-            (next.outcome, text(&next)),
+            (next.result.outcome, text(&next)),
             (Outcome::Success, "fine".to_owned())
         );
     }
@@ -156,9 +159,9 @@ fn a_task_that_depends_on_another_is_told_whose_failure_it_was() {
     };
     fixture.submit(task, "ok never");
     let tasks = fixture.pop_all(2);
-    assert!(matches!(tasks[1].outcome, Outcome::Skipped { .. }));
-    assert_eq!(tasks[1].skipped_after.as_deref(), Some("load"));
-    assert_eq!(tasks[1].tries, 0);
+    assert!(matches!(tasks[1].result.outcome, Outcome::Skipped { .. }));
+    assert_eq!(tasks[1].result.skipped_after.as_deref(), Some("load"));
+    assert_eq!(tasks[1].result.tries, 0);
 }
 
 #[test]
@@ -181,9 +184,9 @@ fn what_is_cancelled_together_is_cancelled_and_only_the_rest_is_skipped() {
     assert_eq!(told, [("load", true), ("plot", true), ("print", true)]);
     let tasks = fixture.pop_all(4);
     for task in &tasks[..3] {
-        assert_eq!(task.outcome, Outcome::Cancelled);
+        assert_eq!(task.result.outcome, Outcome::Cancelled);
     }
-    assert_eq!(tasks[3].skipped_after.as_deref(), Some("load"));
+    assert_eq!(tasks[3].result.skipped_after.as_deref(), Some("load"));
     cancel(&fixture, "busy");
     fixture.pop();
 }

@@ -8,8 +8,8 @@ use std::os::fd::FromRawFd;
 
 use common::{parent_of, text, wait_for, Fixture, Options, DEADLINE};
 use taskq_core::{Outcome, QueueState};
+use taskq_record::{ProcessEnd, StartPhase};
 use taskq_sys::process;
-use taskq_wire::message::{ProcessEnd, StartPhase};
 
 fn one_worker() -> Options<'static> {
     Options {
@@ -91,7 +91,7 @@ fn a_nursery_that_dies_is_replaced_by_another_from_the_same_stem() {
     let stems = first.stems();
     push_busy(&second);
     process::kill(nursery, libc::SIGKILL).expect("it lives");
-    assert!(matches!(second.pop().outcome, Outcome::Crash { .. }));
+    assert!(matches!(second.pop().result.outcome, Outcome::Crash { .. }));
     let other = second.nursery();
     assert_ne!(other, nursery);
     assert_eq!(parent_of(other), Some(stems[0]));
@@ -114,7 +114,10 @@ fn a_stem_that_is_killed_costs_no_queue_anything_and_the_next_starts_another() {
     assert_eq!([&first, &second].map(Fixture::nursery), nurseries);
     for fixture in [&first, &second] {
         fixture.push(None, "exit 3");
-        assert!(matches!(fixture.pop().outcome, Outcome::Crash { .. }));
+        assert!(matches!(
+            fixture.pop().result.outcome,
+            Outcome::Crash { .. }
+        ));
     }
     assert_eq!([&first, &second].map(Fixture::nursery), nurseries);
     let third = first.beside(one_worker());
@@ -123,7 +126,7 @@ fn a_stem_that_is_killed_costs_no_queue_anything_and_the_next_starts_another() {
     // An orphan's death is heard, too, and its successor comes from what there is.
     push_busy(&first);
     process::kill(nurseries[0], libc::SIGKILL).expect("it lives");
-    assert!(matches!(first.pop().outcome, Outcome::Crash { .. }));
+    assert!(matches!(first.pop().result.outcome, Outcome::Crash { .. }));
     assert_eq!(parent_of(first.nursery()), Some(stem));
 }
 
@@ -187,7 +190,7 @@ fn a_start_that_fails_is_told_alike_whatever_the_nursery_comes_from() {
         ..one_worker()
     });
     refused.push(None, "ok");
-    assert_eq!(refused.pop().outcome, Outcome::NoWorker);
+    assert_eq!(refused.pop().result.outcome, Outcome::NoWorker);
     let failure = refused.queue().failure().expect("a reason");
     assert_eq!(failure.phase, Some(StartPhase::Preload));
     assert!(failure.message.contains("no such thing"), "{failure:?}");
@@ -196,7 +199,7 @@ fn a_start_that_fails_is_told_alike_whatever_the_nursery_comes_from() {
         ..one_worker()
     });
     dead.push(None, "ok");
-    assert_eq!(dead.pop().outcome, Outcome::NoWorker);
+    assert_eq!(dead.pop().result.outcome, Outcome::NoWorker);
     assert_eq!(dead.queue().state(), QueueState::Failed);
     let failure = dead.queue().failure().expect("a reason");
     assert_eq!(failure.end, Some(ProcessEnd::Exited { code: 7 }));
@@ -210,7 +213,7 @@ fn when_no_nursery_can_be_made_the_reason_is_what_the_system_says() {
         ..one_worker()
     });
     fixture.push(None, "ok");
-    assert_eq!(fixture.pop().outcome, Outcome::NoWorker);
+    assert_eq!(fixture.pop().result.outcome, Outcome::NoWorker);
     let failure = fixture.queue().failure().expect("a reason");
     let system = std::io::Error::from_raw_os_error(libc::EMFILE).to_string();
     assert!(failure.message.ends_with(&system), "{failure:?}");

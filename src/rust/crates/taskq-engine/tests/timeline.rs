@@ -87,7 +87,7 @@ fn every_try_is_there_and_each_session_that_died() {
         ..Options::default()
     });
     fixture.submit(failing_at_first(), "crash-until 3");
-    assert_eq!(fixture.pop().outcome, Outcome::Success);
+    assert_eq!(fixture.pop().result.outcome, Outcome::Success);
     let timeline = fixture.queue().timeline();
     let words: Vec<_> = timeline
         .bars

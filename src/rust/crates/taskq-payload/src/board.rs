@@ -69,7 +69,7 @@ impl fmt::Debug for Board {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use taskq_core::id::{AttemptId, TaskId};
+    use taskq_record::id::{AttemptId, TaskId};
 
     #[test]
     fn two_mappings_show_the_same_board() {

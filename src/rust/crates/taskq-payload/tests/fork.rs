@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use taskq_core::id::{AttemptId, TaskId};
 use taskq_payload::board::Board;
+use taskq_record::{AttemptId, TaskId};
 use taskq_sys::wait;
 
 fn main() {

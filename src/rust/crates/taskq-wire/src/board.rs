@@ -32,10 +32,9 @@ use std::hint;
 use std::sync::atomic::{fence, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 
-use taskq_core::id::{AttemptId, TaskId};
-
 use elements::Elements;
 use progress::{Progress, Told};
+use taskq_record::{AttemptId, TaskId};
 
 /// So often a look that was overtaken is made again, before nothing is known.
 const LOOKS: usize = 64;

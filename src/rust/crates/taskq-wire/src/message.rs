@@ -1,16 +1,15 @@
 //! Every message there is, one enum per channel and direction.
 //!
-//! The messages are types of their own, not the scheduler's: what is sent changes only on purpose, and `tests/golden.rs`
-//! fails when bytes change without a new [`VERSION`](crate::VERSION).
+//! The messages are types of their own, not the scheduler's; what they tell of tasks and attempts is `taskq-record`'s. What
+//! is sent changes only on purpose: `tests/golden.rs` fails when bytes change without a new
+//! [`VERSION`](crate::VERSION).
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 
 use serde::{Deserialize, Serialize};
-use taskq_core::id::{AttemptId, WorkerId};
+use taskq_record::{AttemptId, Measured, ProcessEnd, StartPhase, Time, Verdict, WorkerId};
 
 /// Host to stem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,79 +168,6 @@ pub struct ThreadSource {
     pub threads: u32,
 }
 
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ProcessEnd {
-    /// It exited with this status.
-    Exited {
-        /// The exit status; 0 is no success for a session that had a task.
-        code: i32,
-    },
-    /// A signal ended it.
-    Signaled {
-        /// The signal's number.
-        signal: i32,
-    },
-    /// It is gone, and how could not be learnt: another part of the host's process took its exit status.
-    Unknown,
-}
-
-impl From<Option<ExitStatus>> for ProcessEnd {
-    fn from(status: Option<ExitStatus>) -> ProcessEnd {
-        match status.map(|status| (status.code(), status.signal())) {
-            Some((Some(code), _)) => ProcessEnd::Exited { code },
-            Some((None, Some(signal))) => ProcessEnd::Signaled { signal },
-            _ => ProcessEnd::Unknown,
-        }
-    }
-}
-
-/// What a nursery or a session was doing when it could not come up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum StartPhase {
-    /// R itself, its profiles, or loading taskq.
-    Boot,
-    /// Attaching `packages`.
-    Packages,
-    /// Making `globals`.
-    Globals,
-    /// Running `preload`.
-    Preload,
-    /// Running `init`.
-    Init,
-}
-
-impl StartPhase {
-    /// All there are, in their order.
-    pub const ALL: [StartPhase; 5] = [
-        StartPhase::Boot,
-        StartPhase::Packages,
-        StartPhase::Globals,
-        StartPhase::Preload,
-        StartPhase::Init,
-    ];
-
-    /// Its word in the language of users: the argument of `task_q$new()` that it is about, or "boot".
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            StartPhase::Boot => "boot",
-            StartPhase::Packages => "packages",
-            StartPhase::Globals => "globals",
-            StartPhase::Preload => "preload",
-            StartPhase::Init => "init",
-        }
-    }
-
-    /// The phase of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<StartPhase> {
-        StartPhase::ALL
-            .into_iter()
-            .find(|phase| phase.name() == name)
-    }
-}
-
 /// What a message says of one of the payloads that come with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
@@ -309,32 +235,18 @@ pub struct Finished {
     pub attempt: AttemptId,
     /// What came of it.
     pub verdict: Verdict,
-    /// When the function was called and when it was left, in nanoseconds of the monotonic clock, which all processes of
-    /// a machine share.
-    pub began_ns: u64,
-    /// See `began_ns`.
-    pub ended_ns: u64,
-    /// Processor time the session and its waited-for children used meanwhile, in microseconds.
-    pub cpu_us: u64,
-    /// The largest resident set the session ever had, in bytes.
-    pub max_rss: u64,
+    /// When the function was called, on the monotonic clock, which all processes of a machine share.
+    pub began: Time,
+    /// When it was left.
+    pub ended: Time,
+    /// What the session has measured.
+    pub measured: Measured,
     /// How many bytes the session had ever written to its standard output when the attempt ended.
     pub stdout_end: u64,
     /// The same for standard error.
     pub stderr_end: u64,
     /// The serialized outcome.
     pub outcome: Part,
-}
-
-/// What came of an attempt that ended by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Verdict {
-    /// The function returned.
-    Success,
-    /// The function, or reading its arguments, or writing its value, raised an R error.
-    Error,
-    /// The function was left because the host asked for it.
-    Interrupted,
 }
 
 /// Host to the control thread of a session.

@@ -41,8 +41,9 @@ pub fn decode<M: DeserializeOwned>(packet: &[u8]) -> Result<M, WireError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{FromNursery, ProcessEnd};
-    use taskq_core::id::WorkerId;
+    use crate::message::FromNursery;
+    use taskq_record::id::WorkerId;
+    use taskq_record::ProcessEnd;
 
     #[test]
     fn a_packet_survives_the_round_trip() {

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 use std::fmt::Debug;
-use taskq_core::id::{AttemptId, TaskId, WorkerId};
+use taskq_record::{AttemptId, Measured, ProcessEnd, StartPhase, TaskId, Time, Verdict, WorkerId};
 use taskq_wire::frame::{encode_head, Decoder};
 use taskq_wire::message::*;
 use taskq_wire::{packet, VERSION};
@@ -44,13 +44,13 @@ fn these_bytes_belong_to_version_6() {
 
 #[test]
 fn every_phase_of_a_start_has_a_number_and_a_name() {
-    for (number, phase) in StartPhase::ALL.into_iter().enumerate() {
-        packet_is(&phase, &format!("06{number:02x}"));
-        assert_eq!(StartPhase::from_name(phase.name()), Some(phase));
+    for (number, phase) in StartPhase::ALL.iter().enumerate() {
+        packet_is(phase, &format!("06{number:02x}"));
+        assert_eq!(StartPhase::from_word(phase.word()), Some(*phase));
     }
     let one_more = [VERSION, StartPhase::ALL.len() as u8];
     assert!(packet::decode::<StartPhase>(&one_more).is_err());
-    assert_eq!(StartPhase::from_name("Boot"), None);
+    assert_eq!(StartPhase::from_word("Boot"), None);
 }
 
 #[test]
@@ -205,10 +205,12 @@ fn frames_to_and_from_a_session() {
     let finished = Finished {
         attempt: ATTEMPT,
         verdict: Verdict::Interrupted,
-        began_ns: 1,
-        ended_ns: 2,
-        cpu_us: 3,
-        max_rss: 4,
+        began: Time(1),
+        ended: Time(2),
+        measured: Measured {
+            cpu_us: Some(3),
+            max_rss: None,
+        },
         stdout_end: 5,
         stderr_end: 6,
         outcome: Part {
@@ -220,6 +222,6 @@ fn frames_to_and_from_a_session() {
     };
     frame_is(
         &FromSession::Finished(finished),
-        "7471060010000000030000000000000002f0a204020201020304050607010102",
+        "7471060011000000030000000000000002f0a20402020102010300050607010102",
     );
 }

@@ -4,11 +4,11 @@
 #[path = "hostile/harness.rs"]
 mod harness;
 
-use taskq_core::id::{AttemptId, TaskId, WorkerId};
+use taskq_record::{AttemptId, Measured, StartPhase, TaskId, Time, Verdict, WorkerId};
 use taskq_wire::frame::encode_head;
 use taskq_wire::message::{
-    Finished, FromControl, FromSession, FunctionRef, Part, Place, Setup, StartPhase, ToControl,
-    ToNursery, ToSession, Verdict,
+    Finished, FromControl, FromSession, FunctionRef, Part, Place, Setup, ToControl, ToNursery,
+    ToSession,
 };
 use taskq_wire::packet;
 
@@ -42,10 +42,12 @@ fn real_messages() -> Vec<Vec<u8>> {
     let finished = Finished {
         attempt,
         verdict: Verdict::Success,
-        began_ns: 1,
-        ended_ns: u64::MAX,
-        cpu_us: 5,
-        max_rss: 1 << 40,
+        began: Time(1),
+        ended: Time(u64::MAX),
+        measured: Measured {
+            cpu_us: Some(5),
+            max_rss: None,
+        },
         stdout_end: 7,
         stderr_end: 0,
         outcome: Part {

@@ -13,9 +13,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use taskq_record::StartPhase;
 use taskq_sys::process::Process;
 use taskq_sys::socket;
-use taskq_wire::message::{FromNursery, Setup, StartPhase, ThreadSource};
+use taskq_wire::message::{FromNursery, Setup, ThreadSource};
 use taskq_wire::packet;
 
 use crate::error::{ServeError, StartError};

@@ -7,7 +7,7 @@
 //!
 //! A queue without a seed: each attempt has a seed of its own for whatever generator its user prefers.
 
-use taskq_core::id::AttemptId;
+use taskq_record::AttemptId;
 
 /// A state of MRG32k3a: two times three numbers below the two primes.
 pub type Stream = [u32; 6];
@@ -141,7 +141,7 @@ fn mixed(mut number: u32) -> u32 {
 mod tests {
     use super::*;
     use std::collections::HashSet;
-    use taskq_core::id::TaskId;
+    use taskq_record::id::TaskId;
 
     /// `set.seed(42, "L'Ecuyer-CMRG")` and `nextRNGStream()` of R 4.2.2.
     #[test]

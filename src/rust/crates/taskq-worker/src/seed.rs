@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use taskq_core::id::WorkerId;
 use taskq_payload::board::Board;
+use taskq_record::WorkerId;
 use taskq_sys::process::{Mark, Process};
 use taskq_sys::tempdir::TempDir;
 use taskq_sys::{fds, signals, tag};

@@ -19,14 +19,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use taskq_core::id::AttemptId;
 use taskq_payload::board::Board;
 use taskq_payload::payload::{Arrived, Payload};
 use taskq_sys::process::{own_usage, Usage};
 use taskq_sys::socket::{is_too_many_under_way, set_nonblocking};
 use taskq_sys::{clock, fault, oom, pipe, process, signals};
 use taskq_wire::frame::{encode_head, Decoder, Progress};
-use taskq_wire::message::{Finished, FromSession, StartPhase, ToSession, Verdict};
+use taskq_wire::message::{Finished, FromSession, ToSession};
 
 use crate::error::SessionError;
 use crate::nursery::shortened;
@@ -36,6 +35,7 @@ use control::Shared;
 use functions::Functions;
 use job::{write_all, Stream};
 use output::{Identity, Output};
+use taskq_record::{AttemptId, Measured, StartPhase, Time, Verdict};
 use temp::Temp;
 
 pub use job::{Fun, Job};
@@ -307,10 +307,12 @@ impl Session {
         let finished = Finished {
             attempt: current.job.attempt,
             verdict,
-            began_ns: current.began_ns,
-            ended_ns: current.ended_ns.unwrap_or_else(clock::now_ns),
-            cpu_us: usage.cpu_us.saturating_sub(current.usage.cpu_us),
-            max_rss: usage.max_rss,
+            began: Time(current.began_ns),
+            ended: Time(current.ended_ns.unwrap_or_else(clock::now_ns)),
+            measured: Measured {
+                cpu_us: Some(usage.cpu_us.saturating_sub(current.usage.cpu_us)),
+                max_rss: Some(usage.max_rss),
+            },
             stdout_end: written.stdout,
             stderr_end: written.stderr,
             outcome: outcome.part(),

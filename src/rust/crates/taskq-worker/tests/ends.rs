@@ -8,8 +8,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{eventually, example, nothing_is_left, Host, Worker};
+use taskq_record::{ProcessEnd, StartPhase};
 use taskq_sys::process::{self, Process};
-use taskq_wire::message::{FromNursery, NoFork, ProcessEnd, StartPhase, ThreadSource, ToNursery};
+use taskq_wire::message::{FromNursery, NoFork, ThreadSource, ToNursery};
 
 /// Has the session leave a process behind, and waits until it is there.
 fn leave_stray(host: &Host, worker: &mut Worker, task: u64) {

@@ -9,7 +9,8 @@ use common::{attempt, eventually, in_memory, open_fds, run, Host};
 use rustix::fs::{fcntl_add_seals, memfd_create, MemfdFlags, SealFlags};
 use rustix::io::pwrite;
 use taskq_payload::sealed::is_sealed;
-use taskq_wire::message::{Part, ProcessEnd, ToControl, Verdict};
+use taskq_record::{ProcessEnd, Verdict};
+use taskq_wire::message::{Part, ToControl};
 
 #[test]
 fn three_sessions_run_tasks_and_retire() {
@@ -20,7 +21,7 @@ fn three_sessions_run_tasks_and_retire() {
         worker.send(10 + task, "error no");
         let (finished, said) = worker.result();
         assert_eq!((finished.verdict, &*said), (Verdict::Error, "no"));
-        assert!(finished.began_ns <= finished.ended_ns && finished.max_rss > 0);
+        assert!(finished.began <= finished.ended && finished.measured.max_rss > Some(0));
         assert_eq!(worker.run(20, "pid"), worker.pid.to_string());
         let dir = worker.run(21, "env TMPDIR");
         assert_eq!(
@@ -31,7 +32,7 @@ fn three_sessions_run_tasks_and_retire() {
     for worker in &workers {
         worker.retire();
         let end = host.expect_exit(worker);
-        assert_eq!(end, taskq_wire::message::ProcessEnd::Exited { code: 0 });
+        assert_eq!(end, taskq_record::ProcessEnd::Exited { code: 0 });
     }
     host.finish();
 }

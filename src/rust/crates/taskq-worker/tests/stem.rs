@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use common::{eventually, example, is_stopped, nothing_is_left, open_fds, Host, StemProcess};
+use taskq_record::ProcessEnd;
 use taskq_sys::process::{self, Process};
-use taskq_wire::message::ProcessEnd;
 
 fn two() -> [Host; 2] {
     let stem = StemProcess::start(&[]);

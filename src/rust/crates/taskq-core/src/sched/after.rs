@@ -6,10 +6,9 @@
 
 use std::sync::Arc;
 
+use taskq_record::{Ended, Outcome, TaskId};
+
 use crate::action::Action;
-use crate::ended::Ended;
-use crate::id::TaskId;
-use crate::outcome::Outcome;
 use crate::task::{Claim, End, Hold, Phase, Task};
 use crate::timers::Timer;
 

@@ -4,9 +4,8 @@
 //! line of the worker that speaks of it is over: the message is stale. Answers come on two channels,
 //! so they need not come in the order of the line.
 
-use crate::id::{AttemptId, TaskId, Time, WorkerId};
-use crate::input::{GoneCause, Verdict};
-use crate::outcome::Outcome;
+use taskq_record::{AttemptId, GoneCause, Outcome, TaskId, Time, Verdict, WorkerId};
+
 use crate::run_time::plausible;
 use crate::task::{End, Stopping};
 use crate::timers::Timer;

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use taskq_record::{AttemptId, Outcome, TaskId, Time, WorkerId};
+
 use crate::action::Action;
-use crate::id::{AttemptId, TaskId, Time, WorkerId};
-use crate::outcome::Outcome;
 use crate::task::{Phase, Stopping};
 use crate::timers::Timer;
 use crate::view::Stop;

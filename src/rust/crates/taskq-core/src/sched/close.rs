@@ -3,9 +3,9 @@
 //! A queue is Closed when its nursery, and so every process of it, is gone. Nothing gets an outcome
 //! after that, because everything has one; what is done can be seen and taken for ever.
 
+use taskq_record::{Outcome, TaskId, Time, WorkerId};
+
 use crate::action::Action;
-use crate::id::{TaskId, Time, WorkerId};
-use crate::outcome::Outcome;
 use crate::task::{End, Phase};
 use crate::timers::Timer;
 

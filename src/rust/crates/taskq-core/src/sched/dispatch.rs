@@ -14,8 +14,9 @@
 //! may share a session waits while a worker is idle; none that may not waits while a fresh worker is
 //! idle; and no more of the latter wait, while a worker is idle, than sessions are starting.
 
+use taskq_record::{TaskId, Time, WorkerId};
+
 use crate::action::Action;
-use crate::id::{TaskId, Time, WorkerId};
 use crate::task::Phase;
 use crate::timers::Timer;
 use crate::waiting::Rank;

@@ -4,10 +4,11 @@
 
 #![allow(clippy::panic)] // Tests call it, nobody else.
 
-use crate::id::TaskId;
+use taskq_record::{QueueState, TaskId};
+
 use crate::task::{Hold, Phase};
 use crate::timers::Timer;
-use crate::view::{QueueState, SeatState};
+use crate::view::SeatState;
 use crate::worker::Stage;
 
 use super::machine::{Mode, Nursery, Scheduler};

@@ -6,10 +6,10 @@
 
 use std::collections::VecDeque;
 
+use taskq_record::{Ended, Time};
+
 use crate::action::Action;
 use crate::config::Config;
-use crate::ended::Ended;
-use crate::id::Time;
 use crate::input::Input;
 use crate::pool::Pool;
 use crate::run_time::MeanRunTime;

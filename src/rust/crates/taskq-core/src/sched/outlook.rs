@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use crate::id::{TaskId, Time, WorkerId};
+use taskq_record::{TaskId, Time, WorkerId};
+
 use crate::task::Phase;
 use crate::timers::Timer;
 use crate::view::{Outlook, Wait};

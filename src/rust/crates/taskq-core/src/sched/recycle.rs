@@ -4,7 +4,7 @@
 //! large, its task was one that shares a session with no other, or such a task waits for a seat. It
 //! is told to leave when its line is empty, and its seat gets a new one.
 
-use crate::id::WorkerId;
+use taskq_record::WorkerId;
 
 use super::machine::Scheduler;
 

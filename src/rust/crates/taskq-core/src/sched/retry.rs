@@ -6,9 +6,8 @@
 
 use std::time::Duration;
 
-use crate::id::{TaskId, Time, WorkerId};
-use crate::outcome::Outcome;
-use crate::submission::TaskOptions;
+use taskq_record::{Outcome, TaskId, TaskOptions, Time, WorkerId};
+
 use crate::timers::Timer;
 use crate::view::Stop;
 

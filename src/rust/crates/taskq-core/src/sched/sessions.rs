@@ -8,10 +8,10 @@
 
 use std::time::Duration;
 
+use taskq_record::{AttemptId, GoneCause, Outcome, TaskId, WorkerId};
+
 use crate::action::Action;
-use crate::id::{AttemptId, TaskId, WorkerId};
-use crate::input::{Begun, GoneCause};
-use crate::outcome::Outcome;
+use crate::input::Begun;
 use crate::timers::Timer;
 use crate::worker::{Stage, Worker};
 

@@ -5,10 +5,10 @@
 
 use std::collections::HashSet;
 
+use taskq_record::{Outcome, TaskId, Time};
+
 use crate::action::Action;
 use crate::error::SubmitError;
-use crate::id::{TaskId, Time};
-use crate::outcome::Outcome;
 use crate::submission::Submission;
 use crate::task::Phase;
 

@@ -5,11 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::id::{AttemptId, TaskId, WorkerId};
+use taskq_record::{AttemptId, QueueState, TaskId, WorkerId};
+
 use crate::pool::Seat;
 use crate::task::{Claim, Phase, Task};
 use crate::totals::Totals;
-use crate::view::{Counts, QueueState, SeatState, SeatView, TaskPhase, TaskView};
+use crate::view::{Counts, SeatState, SeatView, TaskPhase, TaskView};
 use crate::worker::Stage;
 
 use super::machine::{Mode, Scheduler};

@@ -4,9 +4,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use taskq_record::TaskId;
+
 use super::blocks::Blocks;
 use super::{Order, Rank};
-use crate::id::TaskId;
 use crate::task::Task;
 
 /// The tasks that can be sent: those that may share a session, those that may not.

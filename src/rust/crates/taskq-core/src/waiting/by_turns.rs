@@ -24,9 +24,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
+use taskq_record::TaskId;
+
 use super::blocks::Blocks;
 use super::{Order, Rank};
-use crate::id::TaskId;
 use crate::task::Task;
 
 /// More are not looked at to say how many tasks come before one: it is done under the queue's lock.

@@ -139,7 +139,6 @@ impl Truth {
                 let failed = skipped.is_some() && skipped != Some(Outcome::Success);
                 failed && fact.after.contains(&after) && !fact.cancelled
             }
-            _ => false,
         };
         let minds = match outcome {
             Outcome::Error => fact.options.retry_on.error,

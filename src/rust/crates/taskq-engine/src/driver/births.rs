@@ -9,11 +9,12 @@ use mio::{Interest, Token};
 use taskq_core::id::WorkerId;
 use taskq_core::{GoneCause, Input};
 use taskq_payload::board::Board;
+use taskq_record::StartCause;
 use taskq_sys::{pipe, socket};
 use taskq_wire::memory::Memory;
 
 use super::{Driver, NURSERY_CONTROL, NURSERY_OUTPUT, NURSERY_PIDFD, NURSERY_REPORT, SESSIONS};
-use crate::error::{StartCause, StartFailure};
+use crate::error::StartFailure;
 use crate::link::Link;
 use crate::nursery::{FarEnds, Nursery};
 use crate::outbox::Outbox;

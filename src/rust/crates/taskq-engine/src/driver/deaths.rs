@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use taskq_core::id::{Time, WorkerId};
 use taskq_core::{Begun, GoneCause, Input};
-use taskq_wire::message::{ProcessEnd, ToNursery};
+use taskq_record::{Measured, ProcessEnd, StartCause};
+use taskq_wire::message::ToNursery;
 
 use super::births::no_process;
 use super::{now, Deadline, Driver, LOOK_AGAIN, LOOK_FOR_DEATH};
-use crate::error::{StartCause, StartFailure};
+use crate::error::StartFailure;
 use crate::nursery::Nursery;
 use crate::record::Ending;
 
@@ -89,8 +90,10 @@ impl Driver {
             stderr: Arc::new(stderr),
             stderr_tail,
             pid,
-            cpu_us: None,
-            max_rss,
+            measured: Measured {
+                max_rss,
+                ..Measured::default()
+            },
             progress: progress
                 .filter(|told| begun.is_some_and(|begun| begun.attempt == told.attempt)),
             elements: board.elements().begun(),

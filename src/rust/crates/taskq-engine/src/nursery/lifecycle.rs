@@ -12,7 +12,8 @@
 
 use std::time::Duration;
 
-use taskq_wire::message::{FromNursery, FromStem, ProcessEnd};
+use taskq_record::ProcessEnd;
+use taskq_wire::message::{FromNursery, FromStem};
 use taskq_wire::WireError;
 
 /// A stem that is up forks within a millisecond. One that has not done it by then is stopped, or worse.

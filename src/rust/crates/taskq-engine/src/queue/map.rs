@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskq_core::batches::{relief, Batch, Batches, Progress, Relief, Took};
+use taskq_core::batches::{relief, Batch, Batches, Progress, Relief, Took, MOST_ELEMENTS};
 use taskq_core::id::{AttemptId, TaskId, Time};
 use taskq_core::{Submission, TaskPhase};
 use taskq_payload::payload::Payload;
-use taskq_wire::board::Board;
+use taskq_wire::board::{elements, Board};
 
 use super::claims::{ClaimOutcome, Claims};
 use super::Queue;
@@ -229,6 +229,9 @@ fn running(state: &State, task: TaskId) -> Option<(Time, AttemptId, &Board)> {
     let board = &state.outgoing.get(&worker)?.link.board;
     Some((since, view.attempt?, board))
 }
+
+/// What the scheduler plans as one batch, a session can count.
+const _: () = assert!(MOST_ELEMENTS <= elements::MOST);
 
 /// Takes elements back from a batch, see [`elements`](taskq_wire::board::elements). How many are left to its session; none when
 /// there was nothing to take.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use taskq_core::id::{TaskId, Time};
 use taskq_core::{Action, QueueState, TaskPhase, TaskView};
+use taskq_record::words::Asked;
 
 use super::Queue;
 use crate::clock::{now, Epoch};
-use crate::history::{Asked, Bar, BarState, Life, ENTRIES};
+use crate::history::{Bar, BarState, Life, ENTRIES};
 use crate::state::State;
 
 /// What ran, runs and waits.

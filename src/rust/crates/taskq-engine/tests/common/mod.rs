@@ -154,16 +154,18 @@ impl Fixture {
         }
         assert_eq!(outcome, WaitOutcome::Done, "no task became done");
         let task = self.queue().oldest_done().expect("one is done");
-        assert!(self.queue().take(task.id), "nobody else takes");
+        assert!(self.queue().take(task.result.task), "nobody else takes");
         task
     }
 
     /// Takes so many tasks, in the order of their pushes.
     pub fn pop_all(&self, count: usize) -> Vec<DoneTask> {
         let mut tasks: Vec<DoneTask> = (0..count).map(|_| self.pop()).collect();
-        tasks.sort_by_key(|task| task.id);
+        tasks.sort_by_key(|task| task.result.task);
         assert!(
-            tasks.windows(2).all(|pair| pair[0].id < pair[1].id),
+            tasks
+                .windows(2)
+                .all(|pair| pair[0].result.task < pair[1].result.task),
             "a task came twice"
         );
         tasks
@@ -203,7 +205,11 @@ impl Fixture {
     pub fn nursery(&self) -> i32 {
         self.push(None, "pid");
         let task = self.pop();
-        assert_eq!(task.outcome, taskq_core::Outcome::Success, "{task:?}");
+        assert_eq!(
+            task.result.outcome,
+            taskq_core::Outcome::Success,
+            "{task:?}"
+        );
         let session = text(&task).parse().expect("a number");
         parent_of(session).expect("it waits for tasks")
     }

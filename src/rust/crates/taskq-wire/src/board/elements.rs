@@ -12,8 +12,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use taskq_core::batches::MOST_ELEMENTS;
-use taskq_core::id::AttemptId;
+use taskq_record::AttemptId;
 
 use super::LOOKS;
 
@@ -22,8 +21,6 @@ pub const MOST: u64 = MASK;
 
 const BITS: u32 = 24;
 const MASK: u64 = (1 << BITS) - 1;
-
-const _: () = assert!(MOST_ELEMENTS <= MOST, "a batch must fit into the number");
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -98,7 +95,7 @@ fn mark(attempt: AttemptId) -> u64 {
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicBool;
-    use taskq_core::id::TaskId;
+    use taskq_record::id::TaskId;
 
     fn attempt(task: u64) -> AttemptId {
         AttemptId {

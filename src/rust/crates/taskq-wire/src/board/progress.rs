@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{fence, AtomicU32, AtomicU64, Ordering};
 
-use taskq_core::id::{AttemptId, TaskId};
+use taskq_record::{AttemptId, TaskId};
 
 use super::LOOKS;
 

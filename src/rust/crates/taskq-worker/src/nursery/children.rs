@@ -9,11 +9,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use taskq_core::id::WorkerId;
+use taskq_record::{ProcessEnd, WorkerId};
 use taskq_sys::process::{self, kill_tree, Mark, Process, Tree};
 use taskq_sys::tempdir::TempDir;
 use taskq_sys::{fault, tag, wait};
-use taskq_wire::message::{FromNursery, ProcessEnd};
+use taskq_wire::message::FromNursery;
 
 use super::Inherited;
 use crate::seed::dir_name;

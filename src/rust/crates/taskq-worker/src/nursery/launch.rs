@@ -8,8 +8,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use taskq_core::id::WorkerId;
 use taskq_payload::board::Board;
+use taskq_record::WorkerId;
 use taskq_sys::{fds, process, signals, tag};
 use taskq_wire::message::FromNursery;
 

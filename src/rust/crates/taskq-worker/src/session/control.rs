@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use taskq_core::id::AttemptId;
+use taskq_record::AttemptId;
 use taskq_sys::signals::{self, Thread};
 use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
 use taskq_wire::message::{FromControl, ToControl};

@@ -5,8 +5,8 @@ use std::io::{self, IoSlice};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use taskq_core::id::AttemptId;
 use taskq_payload::payload::Payload;
+use taskq_record::AttemptId;
 use taskq_sys::socket::{recv_stream_with, send_stream_with, set_nonblocking};
 use taskq_wire::frame::Source;
 

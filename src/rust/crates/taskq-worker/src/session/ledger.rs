@@ -6,8 +6,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use taskq_core::id::AttemptId;
-
+use taskq_record::AttemptId;
 /// How many attempts are remembered as over.
 const REMEMBERED: usize = 16 * 1024;
 
@@ -136,7 +135,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use taskq_core::id::TaskId;
+    use taskq_record::id::TaskId;
 
     fn attempt(task: u64) -> AttemptId {
         AttemptId {

@@ -16,12 +16,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use taskq_core::id::WorkerId;
 use taskq_payload::board::Board;
+use taskq_record::{ProcessEnd, WorkerId};
 use taskq_sys::socket::{packet_pair, recv_packet, send_packet, stream_pair, RecvFlags};
 use taskq_sys::{fds, memory, pipe, process, signals, tag, tempdir};
 use taskq_wire::frame::encode_head;
-use taskq_wire::message::{FromNursery, FromStem, ProcessEnd, Setup, ToNursery, ToStem};
+use taskq_wire::message::{FromNursery, FromStem, Setup, ToNursery, ToStem};
 use taskq_wire::packet::{self, MAX_PACKET};
 
 pub(crate) use worker::{attempt, in_memory, run, Worker};

@@ -7,13 +7,13 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use taskq_core::id::{AttemptId, TaskId, WorkerId};
 use taskq_payload::board::Board;
 use taskq_payload::payload::Arrived;
+use taskq_record::{AttemptId, TaskId, Verdict, WorkerId};
 use taskq_sys::socket::{recv_packet, recv_stream_with, send_packet, send_stream_with, RecvFlags};
 use taskq_wire::frame::{encode_head, Decoder, Frame, Progress, Source};
 use taskq_wire::message::{
-    Finished, FromControl, FromSession, FunctionRef, Part, ToControl, ToSession, Verdict,
+    Finished, FromControl, FromSession, FunctionRef, Part, ToControl, ToSession,
 };
 use taskq_wire::packet::{self, MAX_PACKET};
 

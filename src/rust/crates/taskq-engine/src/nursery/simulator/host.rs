@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use taskq_core::{Action, GoneCause, Input, QueueState, WorkerId};
-use taskq_wire::message::{FromNursery, FromStem, ProcessEnd, ToNursery};
+use taskq_record::ProcessEnd;
+use taskq_wire::message::{FromNursery, FromStem, ToNursery};
 use taskq_wire::WireError;
 
 use super::choices::Choices;

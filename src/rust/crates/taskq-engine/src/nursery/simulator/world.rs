@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 
 use taskq_core::{Action, AttemptId, Input, Submission, Time, WorkerId};
-use taskq_wire::message::{FromNursery, FromStem, ProcessEnd, ToNursery};
+use taskq_record::ProcessEnd;
+use taskq_wire::message::{FromNursery, FromStem, ToNursery};
 
 use super::machine::Machine;
 
@@ -339,7 +340,7 @@ impl World {
             }
             Move::Refuses => {
                 self.climate.faults -= 1;
-                let phase = taskq_wire::message::StartPhase::Preload;
+                let phase = taskq_record::StartPhase::Preload;
                 let message = String::new();
                 self.say(number, FromNursery::Failed { phase, message });
                 self.die(number);

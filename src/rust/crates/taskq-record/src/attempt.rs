@@ -1,14 +1,24 @@
-//! The ends of attempts, for a driver that keeps a record of what ran.
-//!
-//! Only data. Nothing in the scheduler depends on it. There is one for each attempt that had begun, whether its task is
-//! done or is tried again, and one for each task that ended while nothing of it had begun, or had begun again.
+//! What was measured of an attempt, and the record of its end.
 
 use std::sync::Arc;
 
-use crate::id::{TaskId, Time, WorkerId};
-use crate::outcome::Outcome;
+use serde::{Deserialize, Serialize};
 
-/// The end of an attempt, or of a task that nobody had begun.
+use crate::end::Outcome;
+use crate::id::{TaskId, Time, WorkerId};
+
+/// What the process that ran an attempt has measured of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Measured {
+    /// Processor time that the session and its waited-for children used meanwhile, in microseconds.
+    pub cpu_us: Option<u64>,
+    /// The largest resident set that the session ever had, in bytes.
+    pub max_rss: Option<u64>,
+}
+
+/// The end of an attempt, or of a task that was not begun. There is one for each attempt that had begun, whether its
+/// task is done or is tried again, and one for each task that ended while nothing of it had begun, or had begun again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// The task.
