@@ -3,7 +3,7 @@
 //! In two phases, as everything that takes tasks: what R gets is whole before a task leaves the queue, and nothing can jump
 //! or be interrupted between that and the return.
 
-use taskq_engine::{DoneTask, Queue};
+use taskq_engine::{DoneTask, Queue, WaitOutcome};
 use taskq_record::{Outcome, TaskId};
 use taskq_sys::fault;
 
@@ -32,11 +32,11 @@ fn rs_pop<'s>(
         Err(Stop::Failure(_)) => return closer(),
         queue => queue?,
     };
-    match wait::until(scope, queue, ms, |time| queue.wait_for_done(time)) {
-        // It is told of by whoever looks closer.
-        Err(Stop::Failure(_)) => return closer(),
-        is_done => is_done?,
-    };
+    let answered = wait::answer(scope, ms, |time| queue.wait_for_done(time))?;
+    if answered == Some(WaitOutcome::Failed) {
+        // It is told of once, by whoever looks closer.
+        return closer();
+    }
     let Some(done) = oldest_done(queue) else {
         return Ok(scope.null());
     };

@@ -31,19 +31,26 @@ pub(super) fn in_slices<T>(
     }
 }
 
-/// The same for what a queue answers: whether it is what was waited for. A failure when the pool has failed and nobody was
-/// told yet.
+/// The same for what a queue answers; `None` when the time is over.
+pub(super) fn answer(
+    scope: &Scope,
+    ms: f64,
+    mut wait: impl FnMut(Duration) -> WaitOutcome,
+) -> Answer<Option<WaitOutcome>> {
+    in_slices(scope, ms, |time| match wait(time) {
+        WaitOutcome::TimedOut => None,
+        outcome => Some(outcome),
+    })
+}
+
+/// Whether what a queue answers is what was waited for. A failure when the pool has failed and R was not told yet.
 pub(super) fn until(
     scope: &Scope,
     queue: &Queue,
     ms: f64,
-    mut wait: impl FnMut(Duration) -> WaitOutcome,
+    wait: impl FnMut(Duration) -> WaitOutcome,
 ) -> Answer<bool> {
-    let answered = in_slices(scope, ms, |time| match wait(time) {
-        WaitOutcome::TimedOut => None,
-        outcome => Some(outcome),
-    });
-    match answered? {
+    match answer(scope, ms, wait)? {
         Some(WaitOutcome::Done) => Ok(true),
         Some(WaitOutcome::Failed) => match queue.tell_failure() {
             Some(failure) => Err(Stop::Failure(start_failure(&failure))),
