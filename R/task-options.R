@@ -2,7 +2,7 @@
 #
 # | part    | holds                             | goes to                                        |
 # | ------- | --------------------------------- | ---------------------------------------------- |
-# | `near`  | numbers, after, tag, replace      | the scheduler; an NA is the queue's default    |
+# | `near`  | what follows, by name             | the scheduler; NULL is the queue's default     |
 # | `far`   | packages, globals, seed           | the worker, beside the arguments               |
 # | `auto`  | TRUE or FALSE                     | push() itself: `globals` with "auto"           |
 # | `block` | TRUE or FALSE                     | push() itself, when the queue is full          |
@@ -22,18 +22,16 @@ tq_task_options <- function(timeout, tries, retry_on, backoff, priority, after, 
   if (!is.null(seed)) far$seed <- seed
   list(
     near = list(
-      c(
-        if (is.null(timeout)) NA_real_ else tq_check_duration(timeout, "timeout", call),
-        if (is.null(tries)) NA_real_ else tq_check_count(tries, "tries", call),
-        tq_check_retry_on(retry_on, call),
-        tq_check_backoff(backoff, call),
-        tq_check_priority(priority, call),
-        if (is.null(isolate)) NA_real_ else tq_check_flag(isolate, "isolate", call),
-        may_exceed && block
-      ),
-      tq_check_after(after, call),
-      tq_check_label(tag, "tag", call),
-      tq_check_label(replace, "replace", call)
+      timeout = if (!is.null(timeout)) tq_check_duration(timeout, "timeout", call),
+      tries = if (!is.null(tries)) tq_check_count(tries, "tries", call),
+      retry_on = tq_check_retry_on(retry_on, call),
+      backoff = tq_check_backoff(backoff, call),
+      priority = tq_check_priority(priority, call),
+      isolate = if (!is.null(isolate)) tq_check_flag(isolate, "isolate", call),
+      after = tq_check_after(after, call),
+      tag = tq_check_label(tag, "tag", call),
+      replace = tq_check_label(replace, "replace", call),
+      may_exceed = may_exceed && block
     ),
     far = far,
     auto = checked$auto,
@@ -41,13 +39,10 @@ tq_task_options <- function(timeout, tries, retry_on, backoff, priority, after, 
   )
 }
 
-# In this order they are the bits of a number, the first the lowest.
 tq_retry_reasons <- c("crash", "timeout", "error")
 
 tq_check_retry_on <- function(x, call) {
-  if (is.character(x) && all(x %in% tq_retry_reasons)) {
-    return(sum(2^(which(tq_retry_reasons %in% x) - 1)))
-  }
+  if (is.character(x) && all(x %in% tq_retry_reasons)) return(x)
   remedy <- paste("some of", tq_enumerate(dQuote(tq_retry_reasons, FALSE)))
   tq_input_error("retry_on", x, remedy, call, tq_meant_hint(x, tq_retry_reasons))
 }
