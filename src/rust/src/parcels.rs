@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
+use taskq_payload::budget::are_scarce;
 use taskq_payload::parcel::Parcel;
-use taskq_payload::sealed::{are_scarce, Growing};
+use taskq_payload::sealed::Growing;
 
 /// So many vectors of a buffer have files of their own.
 const ALONE: usize = 16;

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use std::collections::VecDeque;
     use std::os::fd::{AsFd, OwnedFd};
-    use taskq_payload::payload::Arrived;
+    use taskq_payload::arrived::Arrived;
     use taskq_payload::sealed::Growing;
     use taskq_wire::frame::{Decoder, Progress, Source};
     use taskq_wire::message::Part;

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use rustix::net::RecvFlags;
 use taskq_core::id::AttemptId;
-use taskq_payload::payload::{Arrived, Payload};
+use taskq_payload::arrived::Arrived;
+use taskq_payload::payload::Payload;
 use taskq_record::StartCause;
 use taskq_sys::{pipe, socket};
 use taskq_wire::board::{progress, Positions};

@@ -36,7 +36,7 @@ const NO_WORKER: u32 = 0;
 /// Writes `timeline` of the queue of this name to `path`, of which nothing is changed until all of it is there.
 ///
 /// # Errors
-/// As those of [`replace::write`].
+/// The file cannot be written or replaced; the one that was there is whole then.
 pub fn write(timeline: &Timeline, name: &str, is_inline: bool, path: &Path) -> io::Result<()> {
     signals::without_file_size_signal(|| {
         replace::write(path, |file| {

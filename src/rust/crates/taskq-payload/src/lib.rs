@@ -4,8 +4,10 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`payload`], [`parcel`] | what travels with a frame, and what of it does so in a memory file |
+//! | [`arrived`] | what came with a frame |
 //! | [`portable`] | the same as one string of bytes, for a file, a database or another machine |
 //! | [`sealed`], [`segment`] | memory files that are handed over, and those that hold shared vectors |
+//! | [`budget`] | how many of these a process may hold |
 //! | [`mapping`] | what is in such a file, in the memory of this process |
 //! | [`board`] | the status board of one session, which the host and the session have mapped |
 //!
@@ -25,7 +27,9 @@
     )
 )]
 
+pub mod arrived;
 pub mod board;
+pub mod budget;
 pub mod mapping;
 pub mod parcel;
 pub mod payload;

@@ -12,7 +12,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use taskq_sys::socket::MAX_STREAM_FDS;
@@ -67,11 +67,22 @@ impl From<Vec<u8>> for Payload {
 
 impl From<Sealed> for Payload {
     fn from(file: Sealed) -> Payload {
-        Body::Parcel(Box::new(file.into())).into()
+        Parcel::from(file).into()
+    }
+}
+
+impl From<Parcel> for Payload {
+    fn from(parcel: Parcel) -> Payload {
+        Body::Parcel(Box::new(parcel)).into()
     }
 }
 
 impl Payload {
+    /// A part of the bytes that came with a frame.
+    pub(crate) fn slice(all: &Arc<Vec<u8>>, range: Range<usize>) -> Payload {
+        Body::Slice(Arc::clone(all), range).into()
+    }
+
     /// How many bytes it has.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -229,219 +240,5 @@ impl Payload {
                 parcel.retire();
             }
         }
-    }
-}
-
-/// The bytes and descriptors of a frame that came, from which its payloads are taken in the order of its message.
-#[derive(Debug)]
-pub struct Arrived {
-    bytes: Arc<Vec<u8>>,
-    taken: usize,
-    descriptors: std::vec::IntoIter<OwnedFd>,
-}
-
-impl Arrived {
-    /// What came.
-    #[must_use]
-    pub fn new(bytes: Vec<u8>, descriptors: Vec<OwnedFd>) -> Arrived {
-        Arrived {
-            bytes: Arc::new(bytes),
-            taken: 0,
-            descriptors: descriptors.into_iter(),
-        }
-    }
-
-    /// The next payload, of which the message says this.
-    ///
-    /// # Errors
-    /// `InvalidData` when there is less than was said; or there is no memory for it.
-    pub fn take(&mut self, part: &Part) -> io::Result<Payload> {
-        let body = if part.in_file {
-            let file = self
-                .descriptors
-                .next()
-                .ok_or_else(|| invalid("a payload came without its file"))?;
-            Body::Parcel(Box::new(Parcel::receive(&file, part.len)?))
-        } else {
-            let end = usize::try_from(part.len)
-                .ok()
-                .and_then(|len| self.taken.checked_add(len))
-                .filter(|end| *end <= self.bytes.len())
-                .ok_or_else(|| invalid("a payload is longer than what came"))?;
-            let range = self.taken..end;
-            self.taken = end;
-            Body::Slice(Arc::clone(&self.bytes), range)
-        };
-        let files = self.descriptors.by_ref().take(usize::from(part.attached));
-        let attached = files
-            .map(Segment::receive)
-            .collect::<io::Result<Vec<_>>>()?;
-        let files = self.descriptors.by_ref().take(usize::from(part.parcels));
-        let parcels = files
-            .map(|file| Parcel::receive_all(&file).map(Arc::new))
-            .collect::<io::Result<Vec<_>>>()?;
-        let wanted = [part.attached, part.parcels].map(usize::from);
-        if [attached.len(), parcels.len()] != wanted {
-            return Err(invalid("a payload came without what it refers to"));
-        }
-        Ok(Payload {
-            body,
-            attached,
-            parcels,
-        })
-    }
-
-    /// Everything was taken.
-    ///
-    /// # Errors
-    /// `InvalidData` when something is left.
-    pub fn finish(mut self) -> io::Result<()> {
-        if self.taken < self.bytes.len() || self.descriptors.next().is_some() {
-            return Err(invalid("more came than the message says"));
-        }
-        Ok(())
-    }
-}
-
-fn invalid(message: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, message)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sealed::Growing;
-
-    fn file(bytes: &[u8]) -> Payload {
-        let mut file = Growing::create("test").expect("memory files");
-        file.write(bytes).expect("memory");
-        file.seal().expect("sealed").into()
-    }
-
-    /// As if it had been sent and received.
-    fn sent(payloads: &[&Payload]) -> io::Result<Vec<Payload>> {
-        let bytes = payloads.iter().flat_map(|p| p.stream().to_vec()).collect();
-        let copy = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().expect("a descriptor");
-        let descriptors = payloads.iter().flat_map(|p| p.descriptors().map(copy));
-        let mut arrived = Arrived::new(bytes, descriptors.collect());
-        let taken = payloads.iter().map(|p| arrived.take(&p.part())).collect();
-        arrived.finish()?;
-        taken
-    }
-
-    #[test]
-    fn payloads_of_both_kinds_arrive_beside_each_other() {
-        let (memory, large) = (Payload::from(b"abc".to_vec()), file(&[7; 300_000]));
-        for order in [[&memory, &large], [&large, &memory]] {
-            for (came, original) in sent(&order).expect("arrives").iter().zip(order) {
-                assert_eq!(
-                    came.bytes().expect("bytes"),
-                    original.bytes().expect("bytes")
-                );
-                assert_eq!(came.descriptors().count(), 0);
-            }
-        }
-        assert!(sent(&[&Payload::default()]).expect("arrives")[0].is_empty());
-    }
-
-    #[test]
-    fn what_a_payload_refers_to_comes_with_it() {
-        let mut large = Growing::create("test").expect("memory files");
-        large.write(b"xyz").expect("memory");
-        let segment = Segment::new(large.seal().expect("sealed")).expect("mapped");
-        let memory = Payload::from(b"abc".to_vec()).with_attached(vec![Arc::clone(&segment)]);
-        let large = file(&[7; 300_000]).with_attached(vec![Arc::clone(&segment), segment]);
-        assert_eq!(large.descriptors().count(), 3);
-        assert_eq!((memory.weight(), large.weight()), (6, 300_006));
-        for (came, count) in sent(&[&large, &memory])
-            .expect("arrives")
-            .iter()
-            .zip([2, 1])
-        {
-            assert_eq!(came.attached().len(), count);
-            assert_eq!(came.attached()[count - 1].bytes(), b"xyz");
-        }
-        let part = Part {
-            attached: 2,
-            ..memory.part()
-        };
-        let fds = memory
-            .descriptors()
-            .map(|fd| fd.try_clone_to_owned().expect("fd"));
-        let mut arrived = Arrived::new(b"abc".to_vec(), fds.collect());
-        assert!(arrived.take(&part).is_err());
-    }
-
-    #[test]
-    fn parcels_come_behind_segments_and_hold_no_descriptor() {
-        let sealed = |bytes: &[u8]| {
-            let mut file = Growing::create("test").expect("memory files");
-            file.write(bytes).expect("memory");
-            file.seal().expect("sealed")
-        };
-        let segment = Segment::new(sealed(b"xyz")).expect("mapped");
-        let parcels = [&b"one"[..], b"second"].map(|bytes| Arc::new(sealed(bytes).into()));
-        let mut payload = file(&[7; 300_000])
-            .with_attached(vec![segment])
-            .with_parcels(parcels.to_vec());
-        assert_eq!(payload.descriptors().count(), 4);
-        assert_eq!((payload.size(), payload.weight()), (300_009, 300_012));
-        let came = &sent(&[&payload, &Payload::from(b"abc".to_vec())]).expect("arrives")[0];
-        let bytes = |payload: &Payload, place: usize| {
-            let content = payload.parcels()[place].content();
-            content.expect("content").to_vec()
-        };
-        assert_eq!(
-            (bytes(came, 0), bytes(came, 1)),
-            (b"one".to_vec(), b"second".to_vec())
-        );
-        assert_eq!(
-            (came.attached()[0].bytes(), came.refers()),
-            (&b"xyz"[..], true)
-        );
-        assert!(came
-            .parcels()
-            .iter()
-            .all(|parcel| parcel.descriptor().is_none()));
-
-        // What somebody else holds may still be sent by him.
-        let kept = Arc::clone(&parcels[1]);
-        drop(parcels);
-        payload.retire();
-        assert_eq!(payload.descriptors().count(), 2);
-        drop(kept);
-        payload.retire();
-        assert_eq!(payload.descriptors().count(), 1);
-        assert_eq!(bytes(&payload, 1), b"second");
-    }
-
-    #[test]
-    fn a_false_description_is_an_error() {
-        let part = |len, in_file| Part {
-            len,
-            in_file,
-            ..Part::default()
-        };
-        let fd = || OwnedFd::from(taskq_sys::memory::file("test").expect("memory"));
-        let mut arrived = Arrived::new(vec![0; 3], vec![]);
-        assert!(arrived.take(&part(4, false)).is_err());
-        assert!(arrived.take(&part(u64::MAX, false)).is_err());
-        assert!(arrived.take(&part(0, true)).is_err());
-        arrived.take(&part(2, false)).expect("there");
-        assert!(arrived.finish().is_err());
-        assert!(Arrived::new(vec![], vec![fd()]).finish().is_err());
-        assert!(Arrived::new(vec![], vec![fd()])
-            .take(&part(1, true))
-            .is_err());
-    }
-
-    #[test]
-    fn a_payload_that_was_sent_keeps_its_bytes_without_its_descriptor() {
-        let mut payload = file(b"abc");
-        assert_eq!(payload.descriptors().count(), 1);
-        payload.retire();
-        assert_eq!(payload.descriptors().count(), 0);
-        assert_eq!(payload.bytes().expect("bytes"), b"abc");
-        assert!(!payload.part().in_file);
     }
 }

@@ -5,11 +5,10 @@
 //! does not believe that: it looks ([`Content::of`]).
 //!
 //! Descriptors are scarce, so files that wait in this process are counted: beyond a [share of what the process may have
-//! open](budget) there is none, and the caller keeps its bytes in memory.
+//! open](crate::budget) there is none, and the caller keeps its bytes in memory.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{fcntl_add_seals, fcntl_get_seals, fstat, memfd_create, MemfdFlags, SealFlags};
 use rustix::io::{pread, pwrite, retry_on_intr, Errno};
@@ -17,6 +16,7 @@ use rustix::process::{getrlimit, Resource};
 
 use taskq_sys::feature::{available, Feature};
 
+use crate::budget::Permit;
 use crate::mapping::Content;
 
 /// Writes are put together up to this size. Larger ones go to the file as they are.
@@ -230,39 +230,6 @@ pub(crate) fn written_size(file: BorrowedFd<'_>) -> io::Result<u64> {
         return refuse("a memory file that came was not written from end to end");
     }
     Ok(size)
-}
-
-/// How many memory files this process may hold for others: a quarter of the descriptors that it may have open.
-#[must_use]
-pub fn budget() -> usize {
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX) / 4;
-    usize::try_from(limit).unwrap_or(usize::MAX)
-}
-
-/// Whether half of these are taken: who has a choice does with fewer.
-#[must_use]
-pub fn are_scarce() -> bool {
-    HELD.load(Ordering::Relaxed) >= budget() / 2
-}
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
-/// The right to hold one more file. Giving it back is dropping it.
-#[derive(Debug)]
-pub(crate) struct Permit(());
-
-impl Permit {
-    pub(crate) fn take() -> Option<Permit> {
-        // Made at once, so that one too many is given back.
-        let permit = (HELD.fetch_add(1, Ordering::Relaxed), Permit(()));
-        (permit.0 < budget()).then_some(permit.1)
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        HELD.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// The first `len` bytes of a file, in memory.

@@ -14,8 +14,9 @@ use std::sync::{Arc, Mutex, Weak};
 
 use rustix::fs::fstat;
 
+use crate::budget::Permit;
 use crate::mapping::{Mapping, PrivateMapping};
-use crate::sealed::{written_size, Permit, Sealed};
+use crate::sealed::{written_size, Sealed};
 
 /// A file in the kernel that holds memory files, and its number there.
 type Name = (u64, u64);

@@ -1,7 +1,8 @@
 //! How many memory files a process may hold. One test in a process of its own: the limit and the count are the process's.
 
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
-use taskq_payload::sealed::{budget, Growing};
+use taskq_payload::budget::budget;
+use taskq_payload::sealed::Growing;
 use taskq_payload::segment::Segment;
 
 #[test]

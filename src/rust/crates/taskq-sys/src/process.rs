@@ -115,7 +115,7 @@ pub fn set_subreaper() -> io::Result<bool> {
 /// Has `signal` sent to the calling process when the thread that forked it is gone; 0 for none. Returns whether that is
 /// possible. The caller checks [`parent_pid`] afterwards: the parent may have died before.
 ///
-/// Async-signal-safe once [`available`](crate::feature::available) has been called in this process.
+/// Async-signal-safe once [`available`] has been called in this process.
 ///
 /// # Errors
 /// `signal` is none.

@@ -19,8 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use taskq_payload::arrived::Arrived;
 use taskq_payload::board::Board;
-use taskq_payload::payload::{Arrived, Payload};
+use taskq_payload::payload::Payload;
 use taskq_sys::process::{own_usage, Usage};
 use taskq_sys::socket::{is_too_many_under_way, set_nonblocking};
 use taskq_sys::{clock, fault, oom, pipe, process, signals};

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use taskq_payload::payload::{Arrived, Payload};
+use taskq_payload::arrived::Arrived;
+use taskq_payload::payload::Payload;
 use taskq_wire::memory::{Memory, Place};
 use taskq_wire::message::FunctionRef;
 

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use taskq_payload::arrived::Arrived;
 use taskq_payload::board::Board;
-use taskq_payload::payload::Arrived;
 use taskq_record::{AttemptId, TaskId, Verdict, WorkerId};
 use taskq_sys::socket::{recv_packet, recv_stream_with, send_packet, send_stream_with, RecvFlags};
 use taskq_wire::frame::{encode_head, Decoder, Frame, Progress, Source};
