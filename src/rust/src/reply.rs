@@ -3,7 +3,7 @@
 
 use taskq_core::SubmitError;
 use taskq_engine::{PushError, StartFailure};
-use taskq_record::{ProcessEnd, StartPhase};
+use taskq_record::{GoneCause, StartPhase};
 
 use crate::value::{Text, Value};
 
@@ -66,18 +66,17 @@ pub(crate) fn unknown<T: AsRef<str>>(labels: &[T]) -> Value {
 
 /// Why sessions cannot start.
 pub(crate) fn start_failure(reason: &StartFailure) -> Value {
-    let (exit_code, signal) = match reason.end {
-        Some(ProcessEnd::Exited { code }) => (Some(code), None),
-        Some(ProcessEnd::Signaled { signal }) => (None, Some(signal)),
-        _ => (None, None),
-    };
+    let end = reason.end.map(GoneCause::from);
     let phase = reason.phase.unwrap_or(StartPhase::Boot);
     let fields = vec![
         ("cause", reason.cause.word().into()),
         ("phase", phase.word().into()),
         ("stderr", reason.stderr.clone().into()),
-        ("exit_code", Value::integers([exit_code])),
-        ("signal", Value::integers([signal])),
+        (
+            "exit_code",
+            Value::integers([end.and_then(GoneCause::exit_code)]),
+        ),
+        ("signal", Value::integers([end.and_then(GoneCause::signal)])),
     ];
     failure_with("start", &reason.message, fields)
 }

@@ -162,12 +162,8 @@ fn reply(scope: &Scope, verdict: Verdict, outcome: Object<'_>) -> Answer<()> {
 
 /// Ends the current task with this verdict: "success", "error" or "interrupted".
 fn rs_reply(scope: &Scope, verdict: Cow<'_, str>, outcome: Object<'_>) -> Answer<()> {
-    let verdict = match &*verdict {
-        "success" => Verdict::Success,
-        "error" => Verdict::Error,
-        _ => Verdict::Interrupted,
-    };
-    reply(scope, verdict, outcome)
+    let verdict = Verdict::from_word(&verdict);
+    reply(scope, verdict.unwrap_or(Verdict::Interrupted), outcome)
 }
 
 /// Interrupts may not hit any more; one that is pending is forgotten.

@@ -10,17 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::id::TaskId;
 use crate::words::{Cause, Status};
 
-/// What came of an attempt that ended by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Verdict {
-    /// The function returned.
-    Success,
-    /// The function, or reading its arguments, or writing its value, raised an R error.
-    Error,
-    /// The function was left because the host asked for it.
-    Interrupted,
-}
-
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ProcessEnd {
@@ -131,6 +120,24 @@ impl GoneCause {
             GoneCause::NurseryLost | GoneCause::Unknown => None,
         }
     }
+
+    /// The status with which it exited.
+    #[must_use]
+    pub const fn exit_code(self) -> Option<i32> {
+        match self {
+            GoneCause::Exited { code } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// The signal that ended it.
+    #[must_use]
+    pub const fn signal(self) -> Option<i32> {
+        match self {
+            GoneCause::Signaled { signal } => Some(signal),
+            _ => None,
+        }
+    }
 }
 
 impl Outcome {
@@ -144,6 +151,15 @@ impl Outcome {
             Outcome::Timeout => Status::Timeout,
             Outcome::Cancelled => Status::Cancelled,
             Outcome::Skipped { .. } => Status::Skipped,
+        }
+    }
+
+    /// How its session ended, when that has ended the task.
+    #[must_use]
+    pub const fn gone(&self) -> Option<GoneCause> {
+        match self {
+            Outcome::Crash { cause } => Some(*cause),
+            _ => None,
         }
     }
 

@@ -48,9 +48,11 @@ pub mod schema;
 pub mod words;
 
 pub use attempt::{Ended, Measured};
-pub use end::{GoneCause, Outcome, ProcessEnd, Verdict};
+pub use end::{GoneCause, Outcome, ProcessEnd};
 pub use id::{AttemptId, TaskId, Time, WorkerId};
 pub use options::{RetryOn, TaskOptions, TaskRequest};
 pub use result::{Field, TaskResult};
 pub use schema::{Kept, SCHEMA};
-pub use words::{Cause, QueueState, StartCause, StartPhase, Status, TaskState, WorkerState};
+pub use words::{
+    Cause, QueueState, StartCause, StartPhase, Status, TaskState, Verdict, WorkerState,
+};

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::Measured;
-use crate::end::{GoneCause, Outcome};
+use crate::end::Outcome;
 use crate::id::TaskId;
 use crate::words::{Cause, Status};
 
@@ -110,23 +110,13 @@ impl TaskResult {
 
     /// The signal that ended its session.
     #[must_use]
-    pub const fn signal(&self) -> Option<i32> {
-        match self.outcome {
-            Outcome::Crash {
-                cause: GoneCause::Signaled { signal },
-            } => Some(signal),
-            _ => None,
-        }
+    pub fn signal(&self) -> Option<i32> {
+        self.outcome.gone()?.signal()
     }
 
     /// The status with which its session exited.
     #[must_use]
-    pub const fn exit_code(&self) -> Option<i32> {
-        match self.outcome {
-            Outcome::Crash {
-                cause: GoneCause::Exited { code },
-            } => Some(code),
-            _ => None,
-        }
+    pub fn exit_code(&self) -> Option<i32> {
+        self.outcome.gone()?.exit_code()
     }
 }

@@ -48,6 +48,16 @@ words! {
         Done = "done",
     }
 
+    /// What came of an attempt that ended by itself.
+    pub enum Verdict {
+        /// The function returned.
+        Success = "success",
+        /// The function, or reading its arguments, or writing its value, raised an R error.
+        Error = "error",
+        /// The function was left because the host asked for it.
+        Interrupted = "interrupted",
+    }
+
     /// How a task ended: a result's `status`.
     pub enum Status {
         /// Its function returned.

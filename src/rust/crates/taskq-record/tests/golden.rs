@@ -72,7 +72,6 @@ fn these_records_belong_to_schema_1() {
             r#""replace":null,"may_exceed":false}}"#
         ),
     );
-    json_is(&Verdict::Interrupted, r#""Interrupted""#);
     json_is(&ProcessEnd::Exited { code: 3 }, r#"{"Exited":{"code":3}}"#);
     let attempt = AttemptId {
         task: TaskId(7),
@@ -151,6 +150,7 @@ fn the_words_that_users_read() {
     }
     words_are! {
         TaskState: "waiting" "running" "done";
+        Verdict: "success" "error" "interrupted";
         Status: "success" "error" "crash" "timeout" "cancelled" "skipped";
         Cause: "exit" "signal" "launch" "nursery" "unknown" "oom" "no-worker";
         RetryReason: "crash" "timeout" "error";
