@@ -1,5 +1,6 @@
-# What a function captures, where it is more than data (src/rust/src/capture.rs): other functions that were made in a frame, which
-# capture something themselves, formulas, environments, `...`, active bindings, and variables that have no value.
+# What a function captures, where it is more than data (src/rust/src/capture.rs): other functions that were made in a
+# frame, which capture something themselves, formulas, environments, `...`, active bindings, and variables that have no
+# value.
 #
 # Two passes. The first finds which variables of which frames are used, by the function and by the code among their
 # values. The second makes a frame anew for each, with these variables only, so that functions which share a frame here

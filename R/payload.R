@@ -1,7 +1,8 @@
 # What becomes of a function on its way to a worker. Serialization itself is native.
 #
 # A function sees in the worker what it can see there anyway: the global environment, or its package. Of the frames in
-# which it was made, those of functions and of local(), it takes along what it uses (src/rust/src/capture.rs, R/capture.R).
+# which it was made, those of functions and of local(), it takes along what it uses (src/rust/src/capture.rs,
+# R/capture.R).
 
 # | environment of the function                  | in the worker                                            |
 # | -------------------------------------------- | -------------------------------------------------------- |
