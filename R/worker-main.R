@@ -166,7 +166,7 @@ tq_step_back <- function(nice) if (nice > 0L) rs_session_step_back(nice)
 tq_session_run <- function(init, seed, home = NULL) {
   if (!is.null(init)) tq_phase("init", init(), rs_session_failed)
   if (is.null(home)) home <- tq_home(seed)
-  .External(C_tq_state_process, home$bare)
+  rs_state_process(home$bare)
   tq_checked(rs_session_ready(), NULL)
   tq_serve_tasks(home)
 }
@@ -186,7 +186,7 @@ tq_serve_tasks <- function(home) {
     rs_disarm()
     tq_reply_failure(evaluator, outcome)
     outcome <- NULL
-    if (!is.null(changed <- .External(C_tq_state_changed))) go_home(changed)
+    if (!is.null(changed <- rs_state_changed())) go_home(changed)
   })
 }
 
@@ -205,7 +205,7 @@ tq_make_tempdir <- function() {
     dir <- tq_checked(rs_session_make_temp_dir(), NULL)
     if (!dir.exists(Sys.getenv("TMPDIR"))) {
       Sys.setenv(TMPDIR = dir)
-      .External(C_tq_state_save, tq_state_parts[["environment"]])
+      rs_state_save(tq_state_parts[["environment"]])
     }
     rs_session_uses_temp_dir(tempdir(check = TRUE))
   })

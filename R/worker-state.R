@@ -62,7 +62,7 @@
 #' @name taskq-state
 NULL
 
-# The bits of src/state.c.
+# The bits of src/rust/src/state.rs.
 tq_state_parts <- c(
   directory = 1L, environment = 2L, interrupt = 4L, limit = 8L, locale = 16L, options = 32L,
   objects = 64L, search = 128L, probe = 256L, devices = 512L, libpath = 1024L, random = 2048L,
@@ -87,10 +87,10 @@ tq_home <- function(seed) {
   home$namespaces <- tq_namespaces()
   home$definitions <- tq_definitions()
   home$bare <- tq_is_bare()
-  .External(C_tq_state_begin, as.call(list(home$probe)), as.call(list(tq_lift_time_limits)),
+  rs_state_begin(as.call(list(home$probe)), as.call(list(tq_lift_time_limits)),
     environment(.libPaths), tq_namespace_registry())
   tq_watch_registries()
-  .External(C_tq_state_save, sum(tq_state_parts))
+  rs_state_save(sum(tq_state_parts))
   tq_watch_opened(home)
   home
 }
@@ -151,10 +151,10 @@ tq_go_home_in_rounds <- function(home, changed) {
     if ("probe" %in% parts) tq_restore_sinks(home)
     if (length(loaded) && "tables" %in% parts) {
       # Packages register methods, and set hooks, when they are loaded.
-      .External(C_tq_state_save, tq_state_parts[["tables"]])
+      rs_state_save(tq_state_parts[["tables"]])
       changed <- changed - tq_state_parts[["tables"]]
     }
-    problem <- .External(C_tq_state_restore, changed)
+    problem <- rs_state_restore(changed)
     if (!is.null(problem)) return(problem)
     if ("search" %in% parts) tq_restore_search(home)
     if ("devices" %in% parts) tq_restore_devices(home)
@@ -162,14 +162,14 @@ tq_go_home_in_rounds <- function(home, changed) {
     if ("locale" %in% parts) tq_restore_locale(home)
     if ("options" %in% parts) tq_restore_options(home, loaded)
     if ("random" %in% parts) tq_random_renew()
-    .External(C_tq_state_save, sum(tq_state_parts[c("options", "search", "libpath")][
+    rs_state_save(sum(tq_state_parts[c("options", "search", "libpath")][
       c("options", "search", "libpath") %in% parts]))
     # When nothing of the task's is in the way any more.
     if ("probe" %in% parts) {
       problem <- tq_restore_connections(home)
       if (!is.null(problem)) return(problem)
     }
-    changed <- .External(C_tq_state_changed)
+    changed <- rs_state_changed()
     if (is.null(changed)) return(NULL)
   }
   paste(names(tq_state_parts)[bitwAnd(changed, tq_state_parts) != 0L], collapse = ", ")
@@ -221,7 +221,7 @@ tq_namespace_registry <- function() {
 tq_note_namespaces <- function(home) {
   loaded <- setdiff(loadedNamespaces(), names(home$namespaces))
   home$namespaces <- tq_namespaces()
-  .External(C_tq_state_save, tq_state_parts[["namespaces"]])
+  rs_state_save(tq_state_parts[["namespaces"]])
   loaded
 }
 
@@ -259,7 +259,7 @@ tq_restore_connections <- function(home) {
     # A connection may have had the number of a standard descriptor that the task had closed.
     tq_checked(rs_session_restore_output(), NULL)
   }
-  .External(C_tq_state_save, tq_state_parts[["probe"]])
+  rs_state_save(tq_state_parts[["probe"]])
   NULL
 }
 
@@ -306,7 +306,7 @@ tq_devices <- function() if (isNamespaceLoaded("grDevices")) grDevices::dev.list
 tq_restore_devices <- function(home) {
   for (device in rev(setdiff(tq_devices(), home$devices))) grDevices::dev.off(device)
   home$devices <- tq_devices()
-  .External(C_tq_state_save, tq_state_parts[["devices"]])
+  rs_state_save(tq_state_parts[["devices"]])
 }
 
 tq_locale_categories <- c("LC_COLLATE", "LC_CTYPE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME",

@@ -13,7 +13,7 @@ tq_registries <- list(
 # Packages with the generics for which most S3 methods are registered.
 tq_table_owners <- c("base", "stats", "utils")
 
-# How an environment is watched, for src/state.c.
+# How an environment is watched, for src/rust/src/state.rs.
 tq_watching <- list(exactly = 0L, grows = 1L, large = 2L)
 
 # Where each watched environment is kept, by name.
@@ -46,7 +46,7 @@ tq_watch_package <- function(package, ...) {
 
 tq_watch <- function(name, env, how) {
   if (!is.environment(env)) return()
-  assign(name, .External(C_tq_state_watch, env, how, tq_watched[[name]] %||% -1L), envir = tq_watched)
+  assign(name, rs_state_watch(env, how, tq_watched[[name]] %||% -1L), envir = tq_watched)
 }
 
 # Whether what `init` has opened is open. External pointers are looked at natively; the class of a connection, or of one
@@ -64,7 +64,7 @@ tq_watch_opened <- function(home) {
     if (is.environment(x)) for (name in ls(x, all.names = TRUE)) look(tq_value_in(name, x), depth - 1L)
     for (attribute in attributes(x)) look(attribute, depth - 1L)
   }
-  for (value in .External(C_tq_state_objects)) look(value, tq_limits$watch_depth)
+  for (value in rs_state_objects()) look(value, tq_limits$watch_depth)
   numbers <- setdiff(home$connections, 0:2)
   connection_ids <- lapply(numbers, tq_connection_id)
   is_valid <- if (length(databases)) DBI::dbIsValid
@@ -77,7 +77,7 @@ tq_watch_opened <- function(home) {
     TRUE
   }
   is_needed <- length(numbers) + length(databases) > 0L
-  .External(C_tq_state_opened, pointers, if (is_needed) as.call(list(is_open)))
+  rs_state_opened(pointers, if (is_needed) as.call(list(is_open)))
 }
 
 # The pointer by which R tells two connections with the same number apart.

@@ -197,17 +197,55 @@ SEXP tq_c_symbol_like(const union tq_slot *a) {
   return other;
 }
 
+/* The names of all variables of an environment, in no order, as a list of symbols. */
+SEXP tq_c_symbols_in(const union tq_slot *a) {
+  SEXP names = PROTECT(R_lsInternal3(a[0].object, TRUE, FALSE));
+  SEXP symbols = PROTECT(Rf_allocVector(VECSXP, XLENGTH(names)));
+  for (R_xlen_t i = 0; i < XLENGTH(names); i++) SET_VECTOR_ELT(symbols, i, Rf_installTrChar(STRING_ELT(names, i)));
+  UNPROTECT(2);
+  return symbols;
+}
+
+SEXP tq_c_set_variable(const union tq_slot *a) {
+  Rf_defineVar(a[1].object, a[2].object, a[0].object);
+  return R_NilValue;
+}
+
+SEXP tq_c_make_active(const union tq_slot *a) {
+  R_MakeActiveBinding(a[1].object, a[2].object, a[0].object);
+  return R_NilValue;
+}
+
+SEXP tq_c_remove_variable(const union tq_slot *a) {
+  R_removeVarFromFrame(a[1].object, a[0].object);
+  return R_NilValue;
+}
+
+SEXP tq_c_lock_variable(const union tq_slot *a) {
+  R_LockBinding(a[1].object, a[0].object);
+  return R_NilValue;
+}
+
+SEXP tq_c_unlock_variable(const union tq_slot *a) {
+  R_unLockBinding(a[1].object, a[0].object);
+  return R_NilValue;
+}
+
+SEXP tq_c_evaluate_call(const union tq_slot *a) { return Rf_eval(a[0].object, R_BaseEnv); }
+
+/* The same; NULL for an error. */
+SEXP tq_c_try_call(const union tq_slot *a) {
+  int has_failed = 0;
+  SEXP value = R_tryEvalSilent(a[0].object, R_BaseEnv, &has_failed);
+  return has_failed ? NULL : value;
+}
+
 SEXP tq_c_protect(const union tq_slot *a) { return a[0].object; }
 
 SEXP tq_c_collect_garbage(const union tq_slot *a) {
   (void) a;
   R_gc();
   return R_NilValue;
-}
-
-SEXP tq_c_state_changed(const union tq_slot *a) {
-  (void) a;
-  return tq_state_changed(R_NilValue);
 }
 
 SEXP tq_c_set_phase(const union tq_slot *a) {

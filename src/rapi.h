@@ -38,6 +38,10 @@ SEXP tq_element(SEXP list, const char *name);
 SEXP tq_enclosure(SEXP fun);
 SEXP tq_formals(SEXP fun);
 SEXP tq_parent(SEXP env);
+/* The value of a variable that is not active, or NULL. Before R 4.5 the value of a promise is the promise, unforced. */
+SEXP tq_value_of(SEXP symbol, SEXP env);
+/* Whether a function of base was used: it is a promise before. In an R that does not tell, it was. */
+int tq_base_function_was_used(SEXP symbol);
 /* The value of a variable that is not active; NULL where it was not evaluated yet, or this R does not tell. */
 SEXP tq_value_at_hand(SEXP frame, SEXP symbol);
 int tq_has_attributes(SEXP x);
@@ -118,14 +122,6 @@ SEXP tq_r_is_empty_pointer(SEXP args);
 SEXP tq_r_share(SEXP args);
 SEXP tq_r_is_shared(SEXP args);
 SEXP tq_r_segments(SEXP args);
-SEXP tq_state_begin(SEXP args);
-SEXP tq_state_watch(SEXP args);
-SEXP tq_state_objects(SEXP args);
-SEXP tq_state_opened(SEXP args);
-SEXP tq_state_process(SEXP args);
-SEXP tq_state_save(SEXP args);
-SEXP tq_state_changed(SEXP args);
-SEXP tq_state_restore(SEXP args);
 
 
 #endif

@@ -124,9 +124,4 @@ int tq_session_begin_element(void);
 void tq_session_arm(void);
 void tq_session_disarm(void);
 
-/* The state of the process: what differs from the saved one as bits, and NULL or why these could not be put back. */
-void tq_process_save(int bare);
-unsigned tq_process_changes(void);
-const char *tq_process_restore(unsigned changes);
-
 #endif

@@ -21,6 +21,25 @@ SEXP tq_parent(SEXP env) {
 #endif
 }
 
+SEXP tq_value_of(SEXP symbol, SEXP env) {
+#if R_VERSION >= R_Version(4, 5, 0)
+  return R_getVarEx(symbol, env, FALSE, NULL);
+#else
+  SEXP value = Rf_findVarInFrame(env, symbol);
+  return value == R_UnboundValue ? NULL : value;
+#endif
+}
+
+int tq_base_function_was_used(SEXP symbol) {
+#if R_VERSION >= R_Version(4, 5, 0)
+  (void) symbol;
+  return 1;
+#else
+  SEXP fun = Rf_findVarInFrame(R_BaseEnv, symbol);
+  return TYPEOF(fun) != PROMSXP || PRVALUE(fun) != R_UnboundValue;
+#endif
+}
+
 SEXP tq_value_at_hand(SEXP frame, SEXP symbol) {
 #if R_VERSION < R_Version(4, 5, 0)
   SEXP value = Rf_findVarInFrame(frame, symbol);

@@ -11,7 +11,7 @@ use extendr_ffi::SEXP;
 
 use crate::r::{self, Answer, Ending, Object, Scope, Stop};
 use crate::value::Value;
-use crate::{capture, far, host, serialize};
+use crate::{capture, far, host, serialize, state};
 
 /// A function for R.
 pub(crate) struct Entry {
@@ -78,7 +78,8 @@ fn all() -> &'static HashMap<&'static [u8], &'static Entry> {
             .iter()
             .chain(far::serve::ENTRIES)
             .chain(serialize::ENTRIES)
-            .chain(capture::ENTRIES);
+            .chain(capture::ENTRIES)
+            .chain(state::ENTRIES);
         let named = |entry: &'static Entry| (entry.name.as_bytes(), entry);
         far.chain(host::entries()).map(named).collect()
     })

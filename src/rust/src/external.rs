@@ -7,7 +7,6 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 pub(crate) mod bell;
 mod payload;
 mod share;
-mod state;
 
 /// Runs `body`; a panic in it becomes `fault`.
 pub(crate) fn border<T>(fault: T, body: impl FnOnce() -> T) -> T {

@@ -42,4 +42,5 @@ mod plain;
 mod r;
 mod reply;
 mod serialize;
+mod state;
 mod value;

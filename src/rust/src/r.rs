@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::ffi::{c_char, CStr, CString};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-use extendr_ffi::{Rboolean, SEXP};
+use extendr_ffi::{Rboolean, Rf_NumDevices, SEXP};
 
 use crate::value::Value;
 
@@ -73,6 +73,12 @@ impl Drop for Uninterrupted {
         // SAFETY: as above.
         unsafe { R_interrupts_suspended = self.before };
     }
+}
+
+/// How many graphics devices are open.
+pub(crate) fn num_devices() -> i32 {
+    // SAFETY: on the R thread; only reads a number.
+    unsafe { Rf_NumDevices() }
 }
 
 /// What a session does: `enum tq_phase` of `src/rapi.h`.

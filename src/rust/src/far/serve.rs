@@ -13,6 +13,7 @@ use super::{describe, is_session, with_far, Far};
 use crate::entries::entries;
 use crate::r::{Answer, Kept, Object, Phase, Scope, Stop};
 use crate::serialize::{serialize_outcome, unserialize};
+use crate::state;
 
 /// What the last task has used of vectors over mapped memory is kept by garbage. When nothing comes for so long, R collects
 /// it.
@@ -37,8 +38,8 @@ fn rs_serve(
             }
             // Nothing of the task is held when the session is looked at.
             scope.within(|scope| run(scope, evaluator))?;
-            let changed = scope.state_changed()?;
-            if !changed.is_null() {
+            if let Some(changed) = state::changed(scope)? {
+                let changed = scope.make(&Some(changed).into())?;
                 scope.call_with(go_home, changed)?;
             }
             Ok(true)

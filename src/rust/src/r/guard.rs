@@ -57,7 +57,14 @@ extern "C" {
     fn tq_c_symbol_like(args: *const Slot) -> SEXP;
     fn tq_c_protect(args: *const Slot) -> SEXP;
     fn tq_c_collect_garbage(args: *const Slot) -> SEXP;
-    fn tq_c_state_changed(args: *const Slot) -> SEXP;
+    fn tq_c_symbols_in(args: *const Slot) -> SEXP;
+    fn tq_c_set_variable(args: *const Slot) -> SEXP;
+    fn tq_c_make_active(args: *const Slot) -> SEXP;
+    fn tq_c_remove_variable(args: *const Slot) -> SEXP;
+    fn tq_c_lock_variable(args: *const Slot) -> SEXP;
+    fn tq_c_unlock_variable(args: *const Slot) -> SEXP;
+    fn tq_c_evaluate_call(args: *const Slot) -> SEXP;
+    fn tq_c_try_call(args: *const Slot) -> SEXP;
     fn tq_c_set_phase(args: *const Slot) -> SEXP;
     fn tq_c_evaluate(args: *const Slot) -> SEXP;
 }
@@ -151,8 +158,22 @@ calls! {
     object protect(object: SEXP) by tq_c_protect;
     /// Has R collect garbage.
     done collect_garbage() by tq_c_collect_garbage;
-    /// What a task has changed; NULL when nothing.
-    object state_changed() by tq_c_state_changed;
+    /// The symbols of all variables of an environment, as a list.
+    object symbols_in(env: SEXP) by tq_c_symbols_in;
+    /// Sets a variable of an environment.
+    done set_variable(env: SEXP, symbol: SEXP, value: SEXP) by tq_c_set_variable;
+    /// Makes it active.
+    done make_active(env: SEXP, symbol: SEXP, function: SEXP) by tq_c_make_active;
+    /// Removes it.
+    done remove_variable(env: SEXP, symbol: SEXP) by tq_c_remove_variable;
+    /// Locks it.
+    done lock_variable(env: SEXP, symbol: SEXP) by tq_c_lock_variable;
+    /// Unlocks it.
+    done unlock_variable(env: SEXP, symbol: SEXP) by tq_c_unlock_variable;
+    /// The value of a call.
+    object evaluate_call(call: SEXP) by tq_c_evaluate_call;
+    /// The same, or null for an error.
+    object try_call(call: SEXP) by tq_c_try_call;
     /// Notes what the session does: see [`super::Phase`].
     done set_phase(evaluator: SEXP, phase: usize) by tq_c_set_phase;
     /// The outcome of a task, that may be interrupted meanwhile.

@@ -6,9 +6,9 @@ use std::marker::PhantomData;
 use extendr_ffi::{
     cetype_t, R_BaseEnv, R_BaseNamespace, R_EmptyEnv, R_ExternalPtrAddr, R_ExternalPtrProtected,
     R_GlobalEnv, R_IsNamespaceEnv, R_IsPackageEnv, R_NaString, R_NamesSymbol, R_NilValue,
-    R_ReleaseObject, R_SetExternalPtrAddr, Rboolean, Rf_getAttrib, Rf_isObject, Rf_xlength, ALTREP,
-    DATAPTR_RO, R_CHAR, SET_REAL_ELT, SET_VECTOR_ELT, SEXP, SEXPTYPE, STRING_ELT, TYPEOF,
-    VECTOR_ELT,
+    R_ReleaseObject, R_SetExternalPtrAddr, Rboolean, Rf_getAttrib, Rf_install, Rf_isObject,
+    Rf_xlength, ALTREP, CAR, CDR, DATAPTR_RO, R_CHAR, SET_REAL_ELT, SET_VECTOR_ELT, SEXP, SEXPTYPE,
+    STRING_ELT, TAG, TYPEOF, VECTOR_ELT,
 };
 
 use super::guard::{self, Jump};
@@ -21,6 +21,12 @@ extern "C" {
     fn Rf_isS4(object: SEXP) -> Rboolean;
     pub(super) fn Rf_getCharCE(string: SEXP) -> cetype_t;
     fn R_ClosureExpr(fun: SEXP) -> SEXP;
+    fn R_BindingIsActive(symbol: SEXP, env: SEXP) -> Rboolean;
+    fn R_BindingIsLocked(symbol: SEXP, env: SEXP) -> Rboolean;
+    fn R_ActiveBindingFunction(symbol: SEXP, env: SEXP) -> SEXP;
+    fn R_EnvironmentIsLocked(env: SEXP) -> Rboolean;
+    fn tq_value_of(symbol: SEXP, env: SEXP) -> SEXP;
+    fn tq_base_function_was_used(symbol: SEXP) -> c_int;
     fn R_existsVarInFrame(env: SEXP, symbol: SEXP) -> Rboolean;
     fn tq_formals(fun: SEXP) -> SEXP;
     fn tq_parent(env: SEXP) -> SEXP;
@@ -167,6 +173,63 @@ impl<'a> Object<'a> {
     /// A number that is the same for the same object.
     pub(crate) fn hash(self) -> usize {
         (self.object as usize >> 4).wrapping_mul(2_654_435_761)
+    }
+
+    /// The global environment.
+    pub(crate) fn global() -> Object<'a> {
+        // SAFETY: a constant of R's.
+        unsafe { Object::new(R_GlobalEnv) }
+    }
+
+    /// Tags and values of R's options, in their order; none in an R that does not keep them in a pairlist.
+    pub(crate) fn options() -> impl Iterator<Item = (Object<'a>, Object<'a>)> {
+        // SAFETY: cells of a pairlist that R keeps, until the next call of R.
+        unsafe {
+            let options = tq_value_of(Rf_install(c".Options".as_ptr()), R_BaseEnv);
+            let is_list = !options.is_null() && TYPEOF(options) == SEXPTYPE::LISTSXP;
+            let first = if is_list { options } else { R_NilValue };
+            let cells = std::iter::successors(Some(first), |&cell| Some(CDR(cell)));
+            let cells = cells.take_while(|&cell| cell != R_NilValue);
+            cells.map(|cell| (Object::new(TAG(cell)), Object::new(CAR(cell))))
+        }
+    }
+
+    /// Whether a function of base was used; in an R that does not tell, it was.
+    pub(crate) fn base_function_was_used(name: &'static CStr) -> bool {
+        // SAFETY: a symbol.
+        unsafe { tq_base_function_was_used(Rf_install(name.as_ptr())) == 1 }
+    }
+
+    /// The value of a variable that is not active; before R 4.5 that of a promise is the promise.
+    pub(crate) fn value_of(self, symbol: Symbol) -> Option<Object<'a>> {
+        // SAFETY: see `kind`; the environment keeps it.
+        unsafe {
+            let value = tq_value_of(symbol.get(), self.object);
+            (!value.is_null()).then(|| Object::new(value))
+        }
+    }
+
+    /// Whether a function stands for the value of this variable.
+    pub(crate) fn is_active(self, symbol: Symbol) -> bool {
+        // SAFETY: see `kind`.
+        unsafe { R_BindingIsActive(symbol.get(), self.object) == Rboolean::TRUE }
+    }
+
+    /// The function that stands for the value of an active variable.
+    pub(crate) fn active_function(self, symbol: Symbol) -> Object<'a> {
+        // SAFETY: see `kind`; the environment keeps it.
+        unsafe { Object::new(R_ActiveBindingFunction(symbol.get(), self.object)) }
+    }
+
+    pub(crate) fn is_binding_locked(self, symbol: Symbol) -> bool {
+        // SAFETY: see `kind`.
+        unsafe { R_BindingIsLocked(symbol.get(), self.object) == Rboolean::TRUE }
+    }
+
+    /// Whether an environment is locked.
+    pub(crate) fn is_locked(self) -> bool {
+        // SAFETY: see `kind`.
+        unsafe { R_EnvironmentIsLocked(self.object) == Rboolean::TRUE }
     }
 
     pub(crate) fn is_global(self) -> bool {

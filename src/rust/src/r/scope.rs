@@ -9,8 +9,8 @@ use std::ffi::{c_int, c_ulong, c_void, CStr};
 use std::marker::PhantomData;
 
 use extendr_ffi::{
-    R_ClearExternalPtr, R_GlobalEnv, R_NilValue, R_SetExternalPtrAddr, R_SetExternalPtrProtected,
-    Rboolean, Rf_unprotect, MARK_NOT_MUTABLE, SEXP, SEXPTYPE,
+    R_ClearExternalPtr, R_NilValue, R_SetExternalPtrAddr, R_SetExternalPtrProtected, Rboolean,
+    Rf_unprotect, MARK_NOT_MUTABLE, SEXP, SEXPTYPE,
 };
 use taskq_payload::payload::Payload;
 
@@ -203,8 +203,7 @@ impl Scope {
 
     /// The global environment.
     pub(crate) fn global(&self) -> Object<'_> {
-        // SAFETY: a constant of R's.
-        unsafe { Object::new(R_GlobalEnv) }
+        Object::global()
     }
 
     /// So many places for objects.
@@ -305,10 +304,63 @@ impl Scope {
         unsafe { tq_parcels_held() }
     }
 
-    /// What the task has changed of the session, as R/worker-state.R has it; NULL when it is as it was.
-    pub(crate) fn state_changed(&self) -> Result<Object<'_>, Jump> {
-        // SAFETY: on the R thread.
-        Ok(self.keep(unsafe { guard::state_changed()? }))
+    /// The symbols of all variables of an environment.
+    pub(crate) fn symbols_in(&self, env: Object<'_>) -> Result<Vec<Symbol>, Jump> {
+        // SAFETY: on the R thread, here and below; R keeps symbols for ever.
+        unsafe {
+            let symbols = self.keep(guard::symbols_in(env.get())?);
+            let symbols = symbols.elements_of_list();
+            Ok(symbols.map(|symbol| Symbol::new(symbol.get())).collect())
+        }
+    }
+
+    /// Sets a variable of an environment.
+    pub(crate) fn set_variable(
+        &self,
+        env: Object<'_>,
+        symbol: Symbol,
+        value: Object<'_>,
+    ) -> Result<(), Jump> {
+        // SAFETY: see above.
+        unsafe { guard::set_variable(env.get(), symbol.get(), value.get()) }
+    }
+
+    /// Has a function stand for the value of a variable.
+    pub(crate) fn make_active(
+        &self,
+        env: Object<'_>,
+        symbol: Symbol,
+        function: Object<'_>,
+    ) -> Result<(), Jump> {
+        // SAFETY: see above.
+        unsafe { guard::make_active(env.get(), symbol.get(), function.get()) }
+    }
+
+    pub(crate) fn remove_variable(&self, env: Object<'_>, symbol: Symbol) -> Result<(), Jump> {
+        // SAFETY: see above.
+        unsafe { guard::remove_variable(env.get(), symbol.get()) }
+    }
+
+    pub(crate) fn lock_variable(&self, env: Object<'_>, symbol: Symbol) -> Result<(), Jump> {
+        // SAFETY: see above.
+        unsafe { guard::lock_variable(env.get(), symbol.get()) }
+    }
+
+    pub(crate) fn unlock_variable(&self, env: Object<'_>, symbol: Symbol) -> Result<(), Jump> {
+        // SAFETY: see above.
+        unsafe { guard::unlock_variable(env.get(), symbol.get()) }
+    }
+
+    /// The value of a call, in the environment of base.
+    pub(crate) fn evaluate_call(&self, call: Object<'_>) -> Result<Object<'_>, Jump> {
+        // SAFETY: see above.
+        Ok(self.keep(unsafe { guard::evaluate_call(call.get())? }))
+    }
+
+    /// The same, or `None` for an error.
+    pub(crate) fn try_call(&self, call: Object<'_>) -> Result<Option<Object<'_>>, Jump> {
+        // SAFETY: see above.
+        Ok(self.keep_some(unsafe { guard::try_call(call.get())? }))
     }
 
     /// Notes what the session does.

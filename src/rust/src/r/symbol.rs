@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use extendr_ffi::{R_DotsSymbol, PRINTNAME, R_CHAR, SEXP};
+use extendr_ffi::{R_DotsSymbol, Rf_install, PRINTNAME, R_CHAR, SEXP};
 
 use super::object::Rf_getCharCE;
 use super::Text;
@@ -21,6 +21,17 @@ impl Symbol {
     pub(crate) fn dots() -> Symbol {
         // SAFETY: a constant of R's.
         Symbol(unsafe { R_DotsSymbol })
+    }
+
+    /// `.Random.seed`
+    pub(crate) fn seed() -> Symbol {
+        Symbol::named(c".Random.seed")
+    }
+
+    /// The symbol of a name that R has among its own: nothing is made.
+    pub(crate) fn named(name: &'static CStr) -> Symbol {
+        // SAFETY: see above; a constant name.
+        Symbol(unsafe { Rf_install(name.as_ptr()) })
     }
 
     pub(crate) fn is_dots(self) -> bool {
