@@ -1,4 +1,4 @@
-# share(): vectors in memory that processes have in common. All of it is native (src/share.c, src/shared.c).
+# share(): vectors in memory that processes have in common. All of it is native (src/rust/src/share.rs, src/shared.c).
 
 #' Share a large object with the workers
 #'
@@ -41,7 +41,7 @@
 #' q$close()
 share <- function(x) {
   if (missing(x)) tq_missing_error("x", "made of atomic vectors, lists and data frames", sys.call())
-  shared <- .External(C_tq_share, x)
+  shared <- rs_share(x)
   if (length(shared) == 2L) tq_unshareable(x, shared[[1L]], shared[[2L]], sys.call())
   shared[[1L]]
 }

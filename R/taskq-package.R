@@ -29,7 +29,7 @@
   # Shared vectors that somebody still has are read by this code.
   gc()
   # Nor may what an event loop is about to call.
-  if (.External(C_tq_segments) == 0 && !rs_was_rung()) library.dynam.unload("taskq", libpath)
+  if (rs_num_segments() == 0 && !rs_was_rung()) library.dynam.unload("taskq", libpath)
 }
 
 # What marks the queues of this session. A queue that was saved and restored carries a copy, so

@@ -4,7 +4,6 @@
  * which nothing else refers to. */
 
 #include "rapi.h"
-#include "walk.h"
 
 #include <R_ext/Visibility.h>
 
@@ -18,16 +17,12 @@ static const R_ExternalMethodDef external[] = {
   {"C_tq_evaluate", (DL_FUNC) &tq_r_evaluate, 2},
   {"C_tq_without_sources", (DL_FUNC) &tq_r_without_sources, 1},
   {"C_tq_is_empty_pointer", (DL_FUNC) &tq_r_is_empty_pointer, 1},
-  {"C_tq_share", (DL_FUNC) &tq_r_share, 1},
-  {"C_tq_is_shared", (DL_FUNC) &tq_r_is_shared, 1},
-  {"C_tq_segments", (DL_FUNC) &tq_r_segments, 0},
   {NULL, NULL, 0}};
 
 void attribute_visible R_init_taskq(DllInfo *dll) {
   tq_panics_begin();
   tq_guard_begin();
   tq_shared_begin(dll);
-  tq_walk_begin();
   tq_parcels_begin(dll);
   tq_evaluate_begin();
   R_registerRoutines(dll, NULL, NULL, NULL, external);

@@ -240,6 +240,43 @@ SEXP tq_c_try_call(const union tq_slot *a) {
   return has_failed ? NULL : value;
 }
 
+SEXP tq_c_marker(const union tq_slot *a) { return tq_marker(a[0].address); }
+
+SEXP tq_c_segment_pointer(const union tq_slot *a) { return tq_segment_pointer(a[0].address); }
+
+/* A vector over a segment that is to stand for another one. */
+SEXP tq_c_shared_vector(const union tq_slot *a) {
+  return tq_make_shared(TYPEOF(a[0].object), a[1].object, a[2].count, XLENGTH(a[0].object), a[3].count);
+}
+
+SEXP tq_c_shallow_copy(const union tq_slot *a) { return Rf_shallow_duplicate(a[0].object); }
+
+SEXP tq_c_copy_attributes(const union tq_slot *a) {
+  SHALLOW_DUPLICATE_ATTRIB(a[0].object, a[1].object);
+  return R_NilValue;
+}
+
+SEXP tq_c_set_attribute(const union tq_slot *a) { return Rf_setAttrib(a[0].object, a[1].object, a[2].object); }
+
+/* Row names that are only counted come as a sequence. */
+SEXP tq_c_attribute(const union tq_slot *a) { return Rf_getAttrib(a[0].object, a[1].object); }
+
+SEXP tq_c_check_stack(const union tq_slot *a) {
+  (void) a;
+  R_CheckStack();
+  return R_NilValue;
+}
+
+/* Copies elements of a vector of integers or doubles from one on, as many as there are, or as may be. */
+SEXP tq_c_region(const union tq_slot *a) {
+  R_xlen_t from = (R_xlen_t) a[1].count, most = (R_xlen_t) a[2].count;
+  if (TYPEOF(a[0].object) == INTSXP)
+    INTEGER_GET_REGION(a[0].object, from, most, a[3].buffer);
+  else
+    REAL_GET_REGION(a[0].object, from, most, a[3].buffer);
+  return R_NilValue;
+}
+
 SEXP tq_c_protect(const union tq_slot *a) { return a[0].object; }
 
 SEXP tq_c_collect_garbage(const union tq_slot *a) {

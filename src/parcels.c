@@ -1,9 +1,9 @@
 /* Large vectors travel in parcels, memory files of their own, beside what is serialized, and arrive as vectors over
  * these: they are copied once, by who sends them, and not at all by who gets them.
  *
- * Sending: a copy of the object is serialized in which markers stand for its large vectors. A marker is an ALTREP
- * object that nobody but R's serializer ever sees; what this writes of it is the type of the vector, and where in
- * which parcel it lies. Attributes are those of the vector, and travel as always.
+ * Sending (src/rust/src/parcels.rs): a copy of the object is serialized in which markers stand for its large vectors. A
+ * marker is an ALTREP object that nobody but R's serializer ever sees; what this writes of it is the type of the vector,
+ * and where in which parcel it lies. Attributes are those of the vector, and travel as always.
  *
  * Getting: R asks the class of a marker to read it, and gets a vector (shared.c) over the parcel. What comes from
  * another process is looked at before it is used.
@@ -11,16 +11,11 @@
  * Only vectors that R would write out in any case go in parcels: not what R or a package has its own short form of. */
 
 #include "shared.h"
-#include "walk.h"
 
 #include <R_ext/Altrep.h>
 
-#include <stdint.h>
+#include <string.h>
 
-/* Lists are looked into so many levels deep. The first two are ours: what a task has, and its arguments. */
-enum { DEPTH = 8 };
-/* So many bytes are written between two looks for an interrupt. */
-static const size_t piece = 16 * 1024 * 1024;
 /* R does not count this memory when it decides to collect garbage. So we do: when there is twice as much as after the
  * last time, and at least so much. */
 static const double tolerated = 256.0 * 1024 * 1024;
@@ -36,8 +31,9 @@ static int is_wrapper(SEXP x) {
   return TYPEOF(inner) == TYPEOF(x) && TYPEOF(about) == INTSXP && XLENGTH(about) == 2 && XLENGTH(inner) == XLENGTH(x);
 }
 
-/* The elements of a vector that R would write one by one, or NULL. */
-static const void *elements_of(SEXP x) {
+int tq_is_plain_list(SEXP x) { return TYPEOF(x) == VECSXP && (!ALTREP(x) || is_wrapper(x)); }
+
+const void *tq_elements_of(SEXP x) {
   while (ALTREP(x) && !tq_is_mapped(x)) {
     if (!is_wrapper(x)) return NULL;
     x = R_altrep_data1(x);
@@ -45,49 +41,12 @@ static const void *elements_of(SEXP x) {
   return tq_is_shared(x) && tq_is_intact(x) ? NULL : DATAPTR_OR_NULL(x);
 }
 
-static int is_large(SEXP x, size_t from) {
-  int kind = tq_kind_of(TYPEOF(x));
-  return kind >= 0 && TYPEOF(x) != STRSXP && (size_t) XLENGTH(x) >= from / tq_element_size(TYPEOF(x)) && elements_of(x);
-}
-
-static int has_large(SEXP x, int depth, size_t from) {
-  if (TYPEOF(x) != VECSXP) return is_large(x, from);
-  if (depth == 0 || (ALTREP(x) && !is_wrapper(x))) return 0;
-  for (R_xlen_t i = 0; i < XLENGTH(x); i++)
-    if (has_large(VECTOR_ELT(x, i), depth - 1, from)) return 1;
-  return 0;
-}
-
-/* When there is no room for it, it stays. */
-static SEXP marker_for(SEXP x, void *buffer) {
-  size_t from = tq_buffer_parcels_from(buffer);
-  if (from == SIZE_MAX || !is_large(x, from) || !tq_parcel_begin(buffer)) return x;
-  const char *elements = elements_of(x);
-  size_t left = (size_t) XLENGTH(x) * tq_element_size(TYPEOF(x));
-  while (left > 0) {
-    size_t size = left < piece ? left : piece;
-    if (!tq_parcel_write(buffer, elements, size)) return x;
-    elements += size;
-    left -= size;
-    if (left > 0) R_CheckUserInterrupt();
-  }
-  double offset;
-  int place = tq_parcel_end(buffer, &offset);
-  if (place < 0) return x;
-  SEXP state = PROTECT(Rf_allocVector(REALSXP, 4));
-  REAL(state)[0] = TYPEOF(x);
-  REAL(state)[1] = place;
-  REAL(state)[2] = offset;
-  REAL(state)[3] = (double) XLENGTH(x);
-  SEXP marker = R_new_altrep(marker_class, state, R_NilValue);
+SEXP tq_marker(const double *state) {
+  SEXP numbers = PROTECT(Rf_allocVector(REALSXP, 4));
+  memcpy(REAL(numbers), state, 4 * sizeof(double));
+  SEXP marker = R_new_altrep(marker_class, numbers, R_NilValue);
   UNPROTECT(1);
   return marker;
-}
-
-SEXP tq_with_parcels(void *buffer, SEXP object) {
-  size_t from = tq_buffer_parcels_from(buffer);
-  if (from == SIZE_MAX || !has_large(object, DEPTH, from)) return object;
-  return tq_with_vectors(object, DEPTH, marker_for, buffer);
 }
 
 /* ---- getting ---- */

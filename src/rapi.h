@@ -74,9 +74,11 @@ void tq_shared_begin(DllInfo *dll);
 
 /* ---- parcels.c ---- */
 
-/* The object to serialize into a buffer instead of `object`: the same, with its large vectors in parcels that go
- * along, and the places of these instead; or `object` itself. */
-SEXP tq_with_parcels(void *buffer, SEXP object);
+/* Whether a list is one, or a wrapper of R's around one; and the elements of a vector that R would write one by one, or NULL. */
+int tq_is_plain_list(SEXP x);
+const void *tq_elements_of(SEXP x);
+/* What stands for a vector in a parcel: its type, the place of the parcel, where it begins there, its length. */
+SEXP tq_marker(const double *state);
 /* How many bytes this process has of vectors that came in parcels. */
 double tq_parcels_held(void);
 /* Makes what it needs; once. */
@@ -119,9 +121,6 @@ SEXP tq_r_batch_pack(SEXP args);
 SEXP tq_r_evaluate(SEXP args);
 SEXP tq_r_without_sources(SEXP args);
 SEXP tq_r_is_empty_pointer(SEXP args);
-SEXP tq_r_share(SEXP args);
-SEXP tq_r_is_shared(SEXP args);
-SEXP tq_r_segments(SEXP args);
 
 
 #endif

@@ -70,14 +70,12 @@ void tq_write(void *buffer, SEXP object, SEXP fun) {
     SET_VECTOR_ELT(sent, 1, object);
   }
   being_sent = sent;
-  PROTECT(object = tq_without_sources(object));
-  PROTECT(object = tq_with_parcels(buffer, object));
   if (tq_segments())
     tq_with_handles_written(buffer, object, write_object);
   else
     write_object(buffer, object);
   being_sent = outer;
-  UNPROTECT(fun ? 3 : 2);
+  if (fun) UNPROTECT(1);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */

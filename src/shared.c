@@ -379,18 +379,6 @@ SEXP tq_with_handles_read(const void *payload, SEXP (*read)(const void *)) {
   return R_ExecWithCleanup(read_body, &now, read_cleanup, &now);
 }
 
-/* (object): whether it is a shared vector that is what its segment holds. */
-SEXP tq_r_is_shared(SEXP args) {
-  SEXP x = tq_argument(args, 1);
-  return Rf_ScalarLogical(tq_is_shared(x) && tq_is_intact(x));
-}
-
-/* How many segments this process has. */
-SEXP tq_r_segments(SEXP args) {
-  (void) args;
-  return Rf_ScalarReal((double) tq_segments());
-}
-
 /* ---- the classes ---- */
 
 static void set_methods(int kind, SEXP (*read)(SEXP, SEXP)) {

@@ -20,14 +20,6 @@ struct tq_bytes {
 /* Appends to a growing buffer; 0 when there is no memory. */
 int tq_buffer_write(void *buffer, const void *bytes, size_t length);
 
-/* Vectors of so many bytes go along in parcels, memory files of their own, instead of being written into the buffer.
- * One is begun, and its bytes are written; 0 when there is no memory: it is gone then. Ended, it has a place among
- * the buffer's parcels, and `offset` says where it begins there; below zero as above. */
-size_t tq_buffer_parcels_from(const void *buffer);
-int tq_parcel_begin(void *buffer);
-int tq_parcel_write(void *buffer, const void *bytes, size_t length);
-int tq_parcel_end(void *buffer, double *offset);
-
 /* The bell by which an event loop hears of what was promised to it. It is hung once, with a function of the package later
  * that may be called on any thread, and what the loop is to call then, with the loop's number as its data. Ringing has
  * the loop answer soon, once for all rings until it does. */
@@ -54,12 +46,7 @@ int tq_parcel_bytes(const void *parcel, struct tq_bytes *bytes);
 int tq_parcel_own(void *parcel);
 void tq_parcel_free(void *parcel);
 
-/* A segment, memory that vectors are shared in: written, ended (NULL when there is no room), held by as many as want to. Writing
- * answers where the bytes are, at a multiple of `align` (at most 64), or below zero. Freeing NULL does nothing. */
-void *tq_segment_begin(void);
-double tq_segment_write(void *writer, const void *bytes, size_t length, size_t align);
-void *tq_segment_end(void *writer);
-void tq_segment_abandon(void *writer);
+/* A segment, memory that vectors are shared in, held by as many as want to. Freeing NULL does nothing. */
 void *tq_segment_hold(const void *segment);
 void tq_segment_free(void *segment);
 void tq_segment_bytes(const void *segment, struct tq_bytes *bytes);

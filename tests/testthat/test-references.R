@@ -100,7 +100,7 @@ test_that("what belongs to a session of Shiny is refused with what to send inste
 test_that("a compiled function is refused", {
   q <- local_queue(1)
   compiled <- global(function(x) NULL)
-  body(compiled) <- call(".Call", getNativeSymbolInfo("C_tq_segments", getLoadedDLLs()$taskq)$address, quote(x))
+  body(compiled) <- call(".Call", getNativeSymbolInfo("C_tq_call", getLoadedDLLs()$taskq)$address, quote(x))
   expect_match(refused(q$push(compiled, list(1)))$message, "the function `fun` is a compiled function", fixed = TRUE)
   expect_match(refused(q$push(function(f) f(1), list(compiled)))$message, "argument `f` is a compiled", fixed = TRUE)
 })

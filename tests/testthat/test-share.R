@@ -1,8 +1,8 @@
 # Shared vectors against R's own, on every type.
 
-is_shared <- function(x) .External(taskq:::C_tq_is_shared, x)
+is_shared <- function(x) taskq:::rs_is_shared(x)
 environment(is_shared) <- globalenv()
-segments <- function() .External(taskq:::C_tq_segments)
+segments <- function() taskq:::rs_num_segments()
 environment(segments) <- globalenv()
 
 skip_without_sharing <- function() skip_if_not(is_shared(share(numeric(1000))), "no memory files")

@@ -101,8 +101,14 @@ impl Buffer {
         self.attached.len() + self.parcels.count() < self.limit
     }
 
+    /// Its parcels, and whether one more may go along.
+    pub(crate) fn parcels(&mut self) -> (&mut Parcels, bool) {
+        let may_add = self.has_room();
+        (&mut self.parcels, may_add)
+    }
+
     /// Vectors of so many bytes are to go in parcels; none when there is no room for more.
-    fn parcels_from(&self) -> usize {
+    pub(crate) fn parcels_from(&self) -> usize {
         if self.parcels.is_full() || !available(Feature::Memfd) {
             return usize::MAX;
         }
@@ -185,63 +191,6 @@ pub(crate) unsafe extern "C" fn tq_buffer_write(
     // SAFETY: see above; R serializes on one thread, so nobody else holds the buffer.
     let (buffer, bytes) = unsafe { (at(buffer), slice::from_raw_parts(bytes.cast(), length)) };
     border(0, || c_int::from(buffer.write(bytes)))
-}
-
-/// See `taskq.h`.
-///
-/// # Safety
-/// `buffer` is a [`Buffer`] that is written.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_buffer_parcels_from(buffer: *const c_void) -> usize {
-    // SAFETY: see above.
-    unsafe { &*buffer.cast::<Buffer>() }.parcels_from()
-}
-
-/// Begins a vector that goes in a parcel; 0 when there is no room for it.
-///
-/// # Safety
-/// As above, and nobody else has it.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_parcel_begin(buffer: *mut c_void) -> c_int {
-    // SAFETY: see above.
-    let buffer = unsafe { at(buffer) };
-    border(0, || {
-        let may_add = buffer.has_room();
-        c_int::from(buffer.parcels.begin(may_add))
-    })
-}
-
-/// Appends to it; 0 when there is no memory: it is gone then.
-///
-/// # Safety
-/// As of [`tq_buffer_write`].
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_parcel_write(
-    buffer: *mut c_void,
-    bytes: *const c_void,
-    length: usize,
-) -> c_int {
-    // SAFETY: see above.
-    let (buffer, bytes) = unsafe { (at(buffer), slice::from_raw_parts(bytes.cast(), length)) };
-    border(0, || c_int::from(buffer.parcels.write(bytes)))
-}
-
-/// Ends it: its place among the parcels, and where it begins there; below zero when there is no memory for it.
-///
-/// # Safety
-/// As of [`tq_parcel_begin`]; `offset` is on the caller's stack.
-#[no_mangle]
-pub(crate) unsafe extern "C" fn tq_parcel_end(buffer: *mut c_void, offset: *mut f64) -> c_int {
-    // SAFETY: see above.
-    let buffer = unsafe { at(buffer) };
-    border(-1, || {
-        let Some((place, begins)) = buffer.parcels.end() else {
-            return -1;
-        };
-        // SAFETY: see above.
-        unsafe { offset.write(begins as f64) };
-        c_int::try_from(place).unwrap_or(-1)
-    })
 }
 
 /// # Safety

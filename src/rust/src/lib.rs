@@ -42,5 +42,7 @@ mod plain;
 mod r;
 mod reply;
 mod serialize;
+mod share;
 mod state;
 mod value;
+mod vectors;

@@ -6,14 +6,85 @@
 
 use std::sync::Arc;
 
+use extendr_ffi::SEXPTYPE;
 use taskq_payload::budget::are_scarce;
 use taskq_payload::parcel::Parcel;
 use taskq_payload::sealed::Growing;
+
+use crate::buffer::Buffer;
+use crate::r::{Answer, Object, Scope};
+use crate::vectors::with_vectors;
 
 /// So many vectors of a buffer have files of their own.
 const ALONE: usize = 16;
 /// A vector begins at a multiple of this.
 const ALIGN: u64 = 64;
+
+/// Lists are looked into so many levels deep. The first two are ours: what a task has, and its arguments.
+const DEPTH: usize = 8;
+/// So many bytes are written between two looks for an interrupt.
+const PIECE: usize = 16 << 20;
+
+/// The object to serialize into a buffer instead of `object`: the same, with its large vectors in parcels that go along, and
+/// markers instead (`src/parcels.c`); or the object itself.
+///
+/// Only vectors that R would write out in any case go in parcels: not what R or a package has its own short form of.
+pub(crate) fn with_parcels<'s>(
+    scope: &'s Scope,
+    buffer: &mut Buffer,
+    object: Object<'s>,
+) -> Answer<Object<'s>> {
+    let from = buffer.parcels_from();
+    if from == usize::MAX || !has_large(object, DEPTH, from) {
+        return Ok(object);
+    }
+    with_vectors(scope, object, DEPTH, &mut |scope, vector| {
+        marker_for(scope, buffer, vector)
+    })
+}
+
+fn is_large(object: Object<'_>, from: usize) -> bool {
+    let size = object.element_size().unwrap_or(0) * object.length();
+    object.kind() != SEXPTYPE::STRSXP && size >= from && object.elements_at_hand().is_some()
+}
+
+fn has_large(object: Object<'_>, depth: usize, from: usize) -> bool {
+    if !object.is_list() {
+        return object.is_atomic() && is_large(object, from);
+    }
+    let mut elements = object.elements_of_list();
+    let may_look = depth > 0 && object.is_ordinary_list();
+    may_look && elements.any(|element| has_large(element, depth - 1, from))
+}
+
+/// When there is no room for it, it stays.
+fn marker_for<'s>(scope: &'s Scope, buffer: &mut Buffer, vector: Object<'s>) -> Answer<Object<'s>> {
+    let from = buffer.parcels_from();
+    if from == usize::MAX || !is_large(vector, from) {
+        return Ok(vector);
+    }
+    let Some(elements) = vector.elements_at_hand() else {
+        return Ok(vector);
+    };
+    let (parcels, may_add) = buffer.parcels();
+    if !parcels.begin(may_add) {
+        return Ok(vector);
+    }
+    for (number, piece) in elements.chunks(PIECE).enumerate() {
+        if number > 0 {
+            scope.check_interrupt()?;
+        }
+        if !parcels.write(piece) {
+            return Ok(vector);
+        }
+    }
+    let Some((place, offset)) = parcels.end() else {
+        return Ok(vector);
+    };
+    let kind = f64::from(vector.kind() as u32);
+    let state = [kind, place as f64, offset as f64, vector.length() as f64];
+    Ok(scope.marker(&state)?)
+}
 
 /// See the module.
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@ use taskq_wire::serialized::{look, Soundness};
 
 use crate::buffer::Buffer;
 use crate::entries::entries;
+use crate::parcels::with_parcels;
 use crate::plain;
 use crate::r::{Answer, Object, Parts, Scope, Stop, Tree};
 
@@ -40,7 +41,7 @@ pub(crate) fn serialize(scope: &Scope, buffer: &mut Buffer, object: Object<'_>) 
     if write_plain(scope, buffer, object)? {
         return Ok(());
     }
-    Ok(scope.write(buffer, object, None)?)
+    write(scope, buffer, object, None)
 }
 
 /// The same for what a task is sent beside its function `fun`, or for that, where `fun` is NULL: an object that cannot work in
@@ -54,7 +55,21 @@ pub(crate) fn serialize_sent(
     if write_plain(scope, buffer, object)? {
         return Ok(());
     }
-    Ok(scope.write(buffer, object, Some(fun))?)
+    write(scope, buffer, object, Some(fun))
+}
+
+/// What is not plain: without source references, and with large vectors in parcels.
+fn write(
+    scope: &Scope,
+    buffer: &mut Buffer,
+    object: Object<'_>,
+    sent_with: Option<Object<'_>>,
+) -> Answer<()> {
+    scope.within(|scope| {
+        let object = scope.without_sources(object)?;
+        let object = with_parcels(scope, buffer, object)?;
+        Ok(scope.write(buffer, object, sent_with)?)
+    })
 }
 
 /// The outcome of a task. Where its value holds what cannot work in another process, with a warning of that.

@@ -9,66 +9,10 @@ use std::sync::Arc;
 use taskq_payload::mapping::PrivateMapping;
 use taskq_payload::parcel::Parcel;
 use taskq_payload::payload::Payload;
-use taskq_payload::sealed::Growing;
 use taskq_payload::segment::{self, Segment};
 
 use super::{border, Bytes};
 use crate::buffer::Buffer;
-
-/// A new segment to be written; null where there is none.
-#[no_mangle]
-extern "C" fn tq_segment_begin() -> *mut c_void {
-    border(std::ptr::null_mut(), || {
-        let file = Growing::create("taskq-share");
-        file.map_or(std::ptr::null_mut(), |file| {
-            Box::into_raw(Box::new(file)).cast()
-        })
-    })
-}
-
-/// Appends bytes at the next multiple of `align`, and says where that is; below zero when there is no memory for them.
-#[no_mangle]
-unsafe extern "C" fn tq_segment_write(
-    writer: *mut c_void,
-    bytes: *const c_void,
-    length: usize,
-    align: usize,
-) -> f64 {
-    // SAFETY: one of `tq_segment_begin`'s, and so many readable bytes.
-    let (file, bytes) = unsafe {
-        (
-            &mut *writer.cast::<Growing>(),
-            std::slice::from_raw_parts(bytes.cast::<u8>(), length),
-        )
-    };
-    border(-1.0, || {
-        let Ok(at) = file.align(align as u64) else {
-            return -1.0;
-        };
-        file.write(bytes).map_or(-1.0, |()| at as f64)
-    })
-}
-
-/// The segment, which is complete; null when there is no room for it. The writer is gone.
-#[no_mangle]
-unsafe extern "C" fn tq_segment_end(writer: *mut c_void) -> *mut c_void {
-    // SAFETY: one of `tq_segment_begin`'s, not used again.
-    let file = *unsafe { Box::from_raw(writer.cast::<Growing>()) };
-    border(std::ptr::null_mut(), || {
-        let sealed = file.seal().ok();
-        let segment = sealed.and_then(|sealed| Segment::new(sealed).ok());
-        segment.map_or(std::ptr::null_mut(), to_c)
-    })
-}
-
-/// Freeing NULL does nothing.
-#[no_mangle]
-unsafe extern "C" fn tq_segment_abandon(writer: *mut c_void) {
-    if !writer.is_null() {
-        // SAFETY: one of `tq_segment_begin`'s, not used again.
-        drop(unsafe { Box::from_raw(writer.cast::<Growing>()) });
-    }
-}
 
 #[no_mangle]
 unsafe extern "C" fn tq_segment_hold(segment: *const c_void) -> *mut c_void {

@@ -1,9 +1,11 @@
 //! The calls of R that may jump, each made by `src/guard.c` under a guard that ends the jump there.
 
 use std::ffi::{c_char, c_int, c_void, CStr};
+use std::sync::Arc;
 
 use extendr_ffi::{R_NilValue, SEXP, SEXPTYPE};
 use taskq_payload::payload::Payload;
+use taskq_payload::segment::Segment;
 
 use super::Tree;
 use crate::buffer::Buffer;
@@ -55,6 +57,15 @@ extern "C" {
     fn tq_c_without_sources(args: *const Slot) -> SEXP;
     fn tq_c_value_at_hand(args: *const Slot) -> SEXP;
     fn tq_c_symbol_like(args: *const Slot) -> SEXP;
+    fn tq_c_marker(args: *const Slot) -> SEXP;
+    fn tq_c_segment_pointer(args: *const Slot) -> SEXP;
+    fn tq_c_shared_vector(args: *const Slot) -> SEXP;
+    fn tq_c_shallow_copy(args: *const Slot) -> SEXP;
+    fn tq_c_copy_attributes(args: *const Slot) -> SEXP;
+    fn tq_c_set_attribute(args: *const Slot) -> SEXP;
+    fn tq_c_attribute(args: *const Slot) -> SEXP;
+    fn tq_c_check_stack(args: *const Slot) -> SEXP;
+    fn tq_c_region(args: *const Slot) -> SEXP;
     fn tq_c_protect(args: *const Slot) -> SEXP;
     fn tq_c_collect_garbage(args: *const Slot) -> SEXP;
     fn tq_c_symbols_in(args: *const Slot) -> SEXP;
@@ -85,6 +96,9 @@ slots! {
     &CStr: address = |text: &CStr| text.as_ptr().cast(),
     &Tree<'_>: address = |tree: &Tree<'_>| std::ptr::from_ref(tree).cast(),
     &mut *const c_char: address = |place: &mut *const c_char| std::ptr::from_mut(place).cast_const().cast(),
+    &[f64; 4]: address = |numbers: &[f64; 4]| numbers.as_ptr().cast(),
+    &mut [f64]: buffer = |numbers: &mut [f64]| numbers.as_mut_ptr().cast(),
+    &Arc<Segment>: address = |segment: &Arc<Segment>| std::ptr::from_ref(segment).cast(),
     &mut Buffer: buffer = |buffer: &mut Buffer| std::ptr::from_mut(buffer).cast(),
     &Payload: address = |payload: &Payload| std::ptr::from_ref(payload).cast(),
     Finalizer: finalizer = |finalizer| finalizer,
@@ -154,6 +168,24 @@ calls! {
     object value_at_hand(frame: SEXP, symbol: SEXP) by tq_c_value_at_hand;
     /// The symbol whose name is that of another one without its first characters, and with others behind it.
     object symbol_like(symbol: SEXP, without: usize, behind: &CStr) by tq_c_symbol_like;
+    /// What stands for a vector in a parcel.
+    object marker(state: &[f64; 4]) by tq_c_marker;
+    /// A pointer of R's that holds a segment.
+    object segment_pointer(segment: &Arc<Segment>) by tq_c_segment_pointer;
+    /// A vector over a segment, that is to stand for another one: where it begins, and its size.
+    object shared_vector(vector: SEXP, holder: SEXP, offset: usize, size: usize) by tq_c_shared_vector;
+    /// A copy of a list or vector, with the same elements.
+    object shallow_copy(object: SEXP) by tq_c_shallow_copy;
+    /// Gives an object the attributes of another one.
+    done copy_attributes(to: SEXP, from: SEXP) by tq_c_copy_attributes;
+    /// Sets an attribute of an object that nobody else has.
+    done set_attribute(object: SEXP, name: SEXP, value: SEXP) by tq_c_set_attribute;
+    /// An attribute, or NULL.
+    object attribute(object: SEXP, name: SEXP) by tq_c_attribute;
+    /// Jumps when there is not much left of the stack.
+    done check_stack() by tq_c_check_stack;
+    /// Copies elements from one on, as many as there are, or as have room.
+    done region(vector: SEXP, from: usize, most: usize, into: &mut [f64]) by tq_c_region;
     /// The object itself.
     object protect(object: SEXP) by tq_c_protect;
     /// Has R collect garbage.

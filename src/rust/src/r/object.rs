@@ -25,6 +25,12 @@ extern "C" {
     fn R_BindingIsLocked(symbol: SEXP, env: SEXP) -> Rboolean;
     fn R_ActiveBindingFunction(symbol: SEXP, env: SEXP) -> SEXP;
     fn R_EnvironmentIsLocked(env: SEXP) -> Rboolean;
+    fn DATAPTR_OR_NULL(vector: SEXP) -> *const c_void;
+    fn tq_is_plain_list(object: SEXP) -> c_int;
+    fn tq_elements_of(vector: SEXP) -> *const c_void;
+    fn tq_is_shared(object: SEXP) -> c_int;
+    fn tq_is_intact(object: SEXP) -> c_int;
+    fn tq_string_flags(string: SEXP) -> u64;
     fn tq_value_of(symbol: SEXP, env: SEXP) -> SEXP;
     fn tq_base_function_was_used(symbol: SEXP) -> c_int;
     fn R_existsVarInFrame(env: SEXP, symbol: SEXP) -> Rboolean;
@@ -173,6 +179,89 @@ impl<'a> Object<'a> {
     /// A number that is the same for the same object.
     pub(crate) fn hash(self) -> usize {
         (self.object as usize >> 4).wrapping_mul(2_654_435_761)
+    }
+
+    pub(crate) fn is_list(self) -> bool {
+        self.kind() == SEXPTYPE::VECSXP
+    }
+
+    /// Whether it is a list that R keeps as one, or a wrapper of R's around such a one.
+    pub(crate) fn is_ordinary_list(self) -> bool {
+        // SAFETY: see `kind`.
+        unsafe { tq_is_plain_list(self.object) == 1 }
+    }
+
+    /// Whether it is a vector of numbers, bytes or strings.
+    pub(crate) fn is_atomic(self) -> bool {
+        self.element_size().is_some()
+    }
+
+    /// How many bytes an element of an atomic vector has; of strings, those that a number has that stands for one.
+    pub(crate) fn element_size(self) -> Option<usize> {
+        match self.kind() {
+            SEXPTYPE::LGLSXP | SEXPTYPE::INTSXP => Some(size_of::<c_int>()),
+            SEXPTYPE::REALSXP | SEXPTYPE::STRSXP => Some(size_of::<f64>()),
+            SEXPTYPE::CPLXSXP => Some(2 * size_of::<f64>()),
+            SEXPTYPE::RAWSXP => Some(1),
+            _ => None,
+        }
+    }
+
+    /// The elements of an atomic vector, not of strings, that R would write one by one, as they lie there.
+    pub(crate) fn elements_at_hand(self) -> Option<&'a [u8]> {
+        let size = self.element_size()? * self.length();
+        // SAFETY: see `kind`; so many elements.
+        unsafe {
+            let elements = tq_elements_of(self.object);
+            (!elements.is_null()).then(|| std::slice::from_raw_parts(elements.cast(), size))
+        }
+    }
+
+    /// The elements of an atomic vector that is made, not of strings, as they lie there.
+    pub(crate) fn raw_bytes(self) -> &'a [u8] {
+        match self.element_size() {
+            Some(size) if self.length() > 0 && self.kind() != SEXPTYPE::STRSXP => {
+                // SAFETY: see `kind`; so many elements, and there are some.
+                unsafe {
+                    let elements = DATAPTR_RO(self.object).cast();
+                    std::slice::from_raw_parts(elements, size * self.length())
+                }
+            }
+            _ => &[],
+        }
+    }
+
+    /// Whether it is a sequence, say, of which R has not written out the elements.
+    pub(crate) fn is_compact(self) -> bool {
+        let is_number = matches!(self.kind(), SEXPTYPE::INTSXP | SEXPTYPE::REALSXP);
+        // SAFETY: see `kind`; a vector.
+        is_number && self.is_lazy() && unsafe { DATAPTR_OR_NULL(self.object).is_null() }
+    }
+
+    /// Whether it is a vector over a segment.
+    pub(crate) fn is_shared(self) -> bool {
+        // SAFETY: see `kind`.
+        unsafe { tq_is_shared(self.object) == 1 }
+    }
+
+    /// Whether a vector over a segment is what that holds.
+    pub(crate) fn is_intact(self) -> bool {
+        // SAFETY: callers have asked `is_shared`.
+        unsafe { tq_is_intact(self.object) == 1 }
+    }
+
+    /// The text of a string that is there, and what it is: see `src/shared.h`.
+    pub(crate) fn shared_string(self, place: usize) -> (&'a [u8], u64) {
+        // SAFETY: callers see to the place; strings live as long as the vector.
+        unsafe {
+            let string = STRING_ELT(self.object, place as isize);
+            let flags = tq_string_flags(string);
+            if string == R_NaString {
+                (&[], flags)
+            } else {
+                (CStr::from_ptr(R_CHAR(string)).to_bytes(), flags)
+            }
+        }
     }
 
     /// The global environment.
@@ -417,7 +506,7 @@ impl<'a> Object<'a> {
     }
 
     /// Some vectors are made when somebody looks at them.
-    fn make_real(self) -> Result<(), Jump> {
+    pub(crate) fn make_real(self) -> Result<(), Jump> {
         // SAFETY: see `kind`; called for vectors only.
         unsafe {
             if ALTREP(self.object) == 0 {

@@ -7,12 +7,14 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_ulong, c_void, CStr};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use extendr_ffi::{
     R_ClearExternalPtr, R_NilValue, R_SetExternalPtrAddr, R_SetExternalPtrProtected, Rboolean,
     Rf_unprotect, MARK_NOT_MUTABLE, SEXP, SEXPTYPE,
 };
 use taskq_payload::payload::Payload;
+use taskq_payload::segment::Segment;
 
 use super::guard::{self, Finalizer, Jump};
 use super::{Answer, Constant, Kept, Object, Phase, Shelf, Stop, Symbol, Tree};
@@ -198,6 +200,113 @@ impl Scope {
             Ok(self
                 .keep_some(value)
                 .map_or(Binding::Pending, Binding::Value))
+        }
+    }
+
+    /// What stands for a vector in a parcel, for R's serializer.
+    pub(crate) fn marker(&self, state: &[f64; 4]) -> Result<Object<'_>, Jump> {
+        // SAFETY: see above.
+        Ok(self.keep(unsafe { guard::marker(state)? }))
+    }
+
+    /// A pointer that holds a segment.
+    pub(crate) fn segment_pointer(&self, segment: &Arc<Segment>) -> Result<Object<'_>, Jump> {
+        // SAFETY: see above.
+        Ok(self.keep(unsafe { guard::segment_pointer(segment)? }))
+    }
+
+    /// A vector over the segment that `holder` holds, to stand for another one: where it begins there, and its size.
+    pub(crate) fn shared_vector(
+        &self,
+        vector: Object<'_>,
+        holder: Object<'_>,
+        offset: usize,
+        size: usize,
+    ) -> Result<Object<'_>, Jump> {
+        let (vector, holder) = (vector.get(), holder.get());
+        // SAFETY: see above; the caller has written it there.
+        Ok(self.keep(unsafe { guard::shared_vector(vector, holder, offset, size)? }))
+    }
+
+    /// A copy of a list or vector, with the same elements.
+    pub(crate) fn shallow_copy(&self, object: Object<'_>) -> Result<Object<'_>, Jump> {
+        // SAFETY: see above.
+        Ok(self.keep(unsafe { guard::shallow_copy(object.get())? }))
+    }
+
+    /// Gives a new object the attributes of another one.
+    pub(crate) fn copy_attributes(&self, to: Object<'_>, from: Object<'_>) -> Result<(), Jump> {
+        // SAFETY: see above.
+        unsafe { guard::copy_attributes(to.get(), from.get()) }
+    }
+
+    /// Sets an attribute of a new object.
+    pub(crate) fn set_attribute(
+        &self,
+        object: Object<'_>,
+        name: Symbol,
+        value: Object<'_>,
+    ) -> Result<(), Jump> {
+        // SAFETY: see above.
+        unsafe { guard::set_attribute(object.get(), name.get(), value.get()) }
+    }
+
+    /// The attributes of an object that may be large.
+    pub(crate) fn large_attributes<'s>(
+        &'s self,
+        object: Object<'_>,
+    ) -> Result<Vec<(Symbol, Object<'s>)>, Jump> {
+        let mut large = Vec::new();
+        if !object.has_attributes() {
+            return Ok(large);
+        }
+        for name in Symbol::of_large_attributes() {
+            // SAFETY: see above.
+            let value = self.keep(unsafe { guard::attribute(object.get(), name.get())? });
+            if matches!(value.kind(), SEXPTYPE::STRSXP | SEXPTYPE::VECSXP) {
+                large.push((name, value));
+            }
+        }
+        Ok(large)
+    }
+
+    /// Jumps when there is not much left of the stack.
+    pub(crate) fn check_stack(&self) -> Result<(), Jump> {
+        // SAFETY: see above.
+        unsafe { guard::check_stack() }
+    }
+
+    /// Elements of a vector of integers or doubles from one on, as bytes: as many as there are, or as `piece` has room for.
+    pub(crate) fn region<'p>(
+        &self,
+        vector: Object<'_>,
+        from: usize,
+        piece: &'p mut [f64],
+    ) -> Result<&'p [u8], Jump> {
+        let count = piece.len().min(vector.length().saturating_sub(from));
+        // SAFETY: see above; an element is no larger than those of `piece`.
+        unsafe {
+            guard::region(vector.get(), from, count, piece)?;
+            let size = vector.element_size().unwrap_or(0).min(size_of::<f64>());
+            Ok(std::slice::from_raw_parts(
+                piece.as_ptr().cast(),
+                count * size,
+            ))
+        }
+    }
+
+    /// Makes an object of another one in a scope of its own, and protects it in this one.
+    pub(crate) fn inner<'s>(
+        &'s self,
+        object: Object<'_>,
+        body: impl for<'i> FnOnce(&'i Scope, Object<'i>) -> Answer<Object<'i>>,
+    ) -> Answer<Object<'s>> {
+        // SAFETY: the inner scope ends before this one makes anything. Nothing is called between that and the protection.
+        unsafe {
+            let inner = Scope::new();
+            let made = body(&inner, Object::new(object.get()))?.get();
+            drop(inner);
+            Ok(self.keep(guard::protect(made)?))
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::ffi::CStr;
 
-use extendr_ffi::{R_DotsSymbol, Rf_install, PRINTNAME, R_CHAR, SEXP};
+use extendr_ffi::{
+    R_DimNamesSymbol, R_DotsSymbol, R_LevelsSymbol, R_NamesSymbol, R_RowNamesSymbol, Rf_install,
+    PRINTNAME, R_CHAR, SEXP,
+};
 
 use super::object::Rf_getCharCE;
 use super::Text;
@@ -32,6 +35,20 @@ impl Symbol {
     pub(crate) fn named(name: &'static CStr) -> Symbol {
         // SAFETY: see above; a constant name.
         Symbol(unsafe { Rf_install(name.as_ptr()) })
+    }
+
+    /// The names of attributes that may be large.
+    pub(crate) fn of_large_attributes() -> [Symbol; 4] {
+        // SAFETY: constants of R's.
+        unsafe {
+            [
+                R_NamesSymbol,
+                R_DimNamesSymbol,
+                R_LevelsSymbol,
+                R_RowNamesSymbol,
+            ]
+            .map(Symbol)
+        }
     }
 
     pub(crate) fn is_dots(self) -> bool {
