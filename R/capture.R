@@ -184,9 +184,9 @@ tq_fill_frame <- function(env, values, renew) {
   for (name in setdiff(names(values), "...")) {
     value <- values[[name]]
     if (!inherits(value, "tq_captured")) {
-      assign(name, .External(C_tq_without_sources, tq_renew_value(value, renew)), envir = env)
+      assign(name, rs_without_sources(tq_renew_value(value, renew)), envir = env)
     } else if (value$what == "active") {
-      makeActiveBinding(name, .External(C_tq_without_sources, tq_renew_value(value$value, renew)), env)
+      makeActiveBinding(name, rs_without_sources(tq_renew_value(value$value, renew)), env)
     } else {
       do.call(delayedAssign, list(name, tq_error_call(value), baseenv(), env))
     }

@@ -12,7 +12,7 @@ tq_promise <- function(private, id, call, whole = FALSE) {
   tq_need(c("later", "promises"), "promises", call)
   handle <- tq_handle(private, call)
   task <- tq_find_one(handle, id, call)
-  .External(C_tq_hang_bell, tq_settle)
+  rs_hang_bell(tq_settle)
   loop <- later::current_loop()$id
   in_app <- isNamespaceLoaded("shiny") && !is.null(shiny::getDefaultReactiveDomain())
   promise <- NULL

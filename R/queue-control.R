@@ -109,7 +109,7 @@ tq_setup <- function(session) {
     nice = session$nice,
     title = tq_title(session$name),
     command = tq_session_command("session_main", tq_title(session$name), session$r_args),
-    objects = serialize(.External(C_tq_without_sources, objects), NULL, xdr = FALSE)
+    objects = serialize(rs_without_sources(objects), NULL, xdr = FALSE)
   )
   serialize(setup, NULL, xdr = FALSE)
 }

@@ -170,7 +170,7 @@ tq_known_reference <- function(x, owner = NULL) {
         class(pointer)[1L]))
     }
   }
-  if (typeof(x) == "externalptr" && !.External(C_tq_is_empty_pointer, x)) {
+  if (typeof(x) == "externalptr" && !rs_is_empty_pointer(x)) {
     return(describe("an external pointer", "make it in the task, or once in each worker by `init` of the queue", FALSE,
       owner %||% ""))
   }

@@ -40,7 +40,7 @@ tq_evaluator <- function(globals = globalenv()) {
     fun <<- task_fun
     force(task_call)
     begin_below(sys.nframe())
-    .External(C_tq_evaluate, self, task_call)
+    .External(C_tq_call, "rs_evaluate", self, task_call)
   }
 
   # Called where a task's function would be, for a batch of a map. `work`: its function with its constant

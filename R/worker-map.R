@@ -34,7 +34,7 @@ tq_evaluate_batch <- function(evaluator, work, batch) {
   outer <- evaluator$first
   each <- function() {
     evaluator$begin_below(sys.nframe())
-    .External(C_tq_batch_run, frame, state$values, state$at, batch$budget, renew)
+    .External(C_tq_call, "rs_batch_run", frame, state$values, state$at, batch$budget, renew)
   }
   evaluator$batch <- state
   if (batch$keep) tq_batch_keep(evaluator, state, each, batch$budget) else each()
@@ -66,17 +66,17 @@ tq_batch_keep <- function(evaluator, state, each, budget) {
   repeat {
     failed <- tryCatch(withCallingHandlers(each(), error = evaluator$on_error), error = note)
     if (is.null(failed)) return()
-    if (.External(C_tq_batch_clock) - state$at[[2L]] >= budget) return()
+    if (rs_batch_clock() - state$at[[2L]] >= budget) return()
   }
 }
 
 tq_batch_value <- function(state) {
   done <- state$at[[1L]]
   list(
-    values = .External(C_tq_batch_pack, state$values, done),
+    values = rs_batch_pack(state$values, done),
     failures = state$failures,
     done = done,
-    all_ms = if (done > 0) .External(C_tq_batch_clock) - state$at[[2L]] else -1,
+    all_ms = if (done > 0) rs_batch_clock() - state$at[[2L]] else -1,
     last_ms = state$at[[3L]]
   )
 }

@@ -114,6 +114,3 @@ SEXP tq_without_sources(SEXP x) {
   UNPROTECT(1);
   return copy;
 }
-
-/* (object): the same without the source references of functions that it is, or that are in it if it is a list. */
-SEXP tq_r_without_sources(SEXP args) { return tq_without_sources(tq_argument(args, 1)); }

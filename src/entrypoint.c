@@ -10,13 +10,6 @@
 /* The routines in C, with their numbers of arguments. */
 static const R_ExternalMethodDef external[] = {
   {"C_tq_call", (DL_FUNC) &tq_r_call, -1},
-  {"C_tq_hang_bell", (DL_FUNC) &tq_r_hang_bell, 1},
-  {"C_tq_batch_run", (DL_FUNC) &tq_r_batch_run, 5},
-  {"C_tq_batch_clock", (DL_FUNC) &tq_r_batch_clock, 0},
-  {"C_tq_batch_pack", (DL_FUNC) &tq_r_batch_pack, 2},
-  {"C_tq_evaluate", (DL_FUNC) &tq_r_evaluate, 2},
-  {"C_tq_without_sources", (DL_FUNC) &tq_r_without_sources, 1},
-  {"C_tq_is_empty_pointer", (DL_FUNC) &tq_r_is_empty_pointer, 1},
   {NULL, NULL, 0}};
 
 void attribute_visible R_init_taskq(DllInfo *dll) {

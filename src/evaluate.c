@@ -128,11 +128,9 @@ void tq_raise_interrupt(void) { R_interrupts_pending = 1; }
 
 void tq_clear_interrupt(void) { R_interrupts_pending = 0; }
 
-/* (evaluator, what the task has of args, packages, globals and seed): the outcome of the evaluator's function. */
-SEXP tq_r_evaluate(SEXP args) {
-  SEXP evaluator = tq_argument(args, 1);
+SEXP tq_evaluate_own(SEXP evaluator, SEXP task_call) {
   SEXP fun = PROTECT(Rf_eval(fun_symbol, evaluator));
-  SEXP outcome = tq_evaluate(evaluator, fun, tq_argument(args, 2), 0);
+  SEXP outcome = tq_evaluate(evaluator, fun, task_call, 0);
   UNPROTECT(1);
   return outcome;
 }

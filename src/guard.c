@@ -277,6 +277,18 @@ SEXP tq_c_region(const union tq_slot *a) {
   return R_NilValue;
 }
 
+SEXP tq_c_call_elements(const union tq_slot *a) {
+  tq_call_elements(a[0].buffer);
+  return R_NilValue;
+}
+
+SEXP tq_c_evaluate_own(const union tq_slot *a) { return tq_evaluate_own(a[0].object, a[1].object); }
+
+SEXP tq_c_hang_bell(const union tq_slot *a) {
+  tq_hang_bell(a[0].object);
+  return R_NilValue;
+}
+
 SEXP tq_c_protect(const union tq_slot *a) { return a[0].object; }
 
 SEXP tq_c_collect_garbage(const union tq_slot *a) {
@@ -308,7 +320,6 @@ static SEXP settle(enum tq_ending ending, SEXP value) {
   }
 }
 
-/* (name, ...): what the function of this name answers to these arguments. */
 SEXP tq_r_call(SEXP args) {
   SEXP given[MOST_ARGUMENTS], value = R_NilValue;
   size_t count = 0;

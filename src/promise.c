@@ -25,12 +25,10 @@ static void answer(void *data) {
   R_interrupts_pending = 1;
 }
 
-/* (settle): hangs the bell. later must be loaded; looking its function up is for the R thread alone. */
-SEXP tq_r_hang_bell(SEXP args) {
+void tq_hang_bell(SEXP settle_with) {
   if (!settle_function) {
-    settle_function = tq_argument(args, 1);
+    settle_function = settle_with;
     R_PreserveObject(settle_function);
   }
   tq_bell_hang((tq_exec_later) R_GetCCallable("later", "execLaterNative2"), answer);
-  return R_NilValue;
 }

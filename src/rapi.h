@@ -19,6 +19,8 @@
 
 /* Makes what it needs; once. */
 void tq_guard_begin(void);
+/* (name, ...): what the function of this name in Rust answers to these arguments. The only routine. */
+SEXP tq_r_call(SEXP args);
 /* Makes a call of R under the guard: whether it has come to its end. `keeps`: its value is protected. */
 int tq_guarded(tq_call_of_r *call, const union tq_slot *args, int keeps, SEXP *value);
 
@@ -61,6 +63,8 @@ SEXP tq_read(const void *payload);
 /* How many references were written, and how many objects that may be of no use in another process. */
 unsigned long tq_references_written(void);
 unsigned long tq_doubts(void);
+/* Whether an external pointer refers to nothing. */
+int tq_is_empty_pointer(SEXP object);
 
 /* ---- shared.c ---- */
 
@@ -100,6 +104,18 @@ SEXP tq_with_code_of(SEXP clean, SEXP fun, SEXP env);
  * What is in environments and attributes stays as it is. */
 SEXP tq_without_sources(SEXP x);
 
+/* ---- batch.c ---- */
+
+/* Evaluates FUN(X[[i]], ...) in a frame, and puts the results into a list. The first number of `state` is the place of the next
+ * element, from 0 on, and is counted up. `renew`: NULL of R, or called before an element when the one before has used random
+ * numbers. Where they are counted each has to begin first, and the host may have taken back what is left. */
+struct tq_elements {
+  SEXP frame, values, state, renew;
+  size_t until;
+  int are_counted, are_taken_back;
+};
+void tq_call_elements(struct tq_elements *elements);
+
 /* ---- evaluate.c ---- */
 
 enum tq_phase { TQ_PHASE_IDLE = 0, TQ_PHASE_RECEIVE = 1, TQ_PHASE_RUN = 2, TQ_PHASE_REPLY = 3 };
@@ -107,20 +123,16 @@ void tq_set_phase(SEXP evaluator, enum tq_phase phase);
 /* Calls a task's function and gives its outcome. `task_call`: what the task has of args, packages, globals and seed; `guarded`: in a
  * session, where it may be interrupted meanwhile. */
 SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded);
+/* The same of the evaluator's function, outside a session. */
+SEXP tq_evaluate_own(SEXP evaluator, SEXP task_call);
 /* Makes what it needs; once. */
 void tq_evaluate_begin(void);
 
 
-/* ---- the routines, each described where it is written ---- */
+/* ---- promise.c ---- */
 
-SEXP tq_r_call(SEXP args);
-SEXP tq_r_hang_bell(SEXP args);
-SEXP tq_r_batch_run(SEXP args);
-SEXP tq_r_batch_clock(SEXP args);
-SEXP tq_r_batch_pack(SEXP args);
-SEXP tq_r_evaluate(SEXP args);
-SEXP tq_r_without_sources(SEXP args);
-SEXP tq_r_is_empty_pointer(SEXP args);
-
+/* Hangs the bell: settle(loop) of R/promise.R is what answers. later must be loaded; looking its function up is for the R thread
+ * alone. */
+void tq_hang_bell(SEXP settle_with);
 
 #endif

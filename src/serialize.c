@@ -30,13 +30,13 @@ unsigned long tq_references_written(void) { return references_written; }
 unsigned long tq_doubts(void) { return doubts; }
 
 /* Packages make pointers to R's own NULL, too. */
-static int is_empty_pointer(SEXP object) {
+int tq_is_empty_pointer(SEXP object) {
   void *address = R_ExternalPtrAddr(object);
   return address == NULL || address == (void *) R_NilValue;
 }
 
 static int is_doubtful(SEXP object) {
-  if (TYPEOF(object) == EXTPTRSXP) return !is_empty_pointer(object);
+  if (TYPEOF(object) == EXTPTRSXP) return !tq_is_empty_pointer(object);
   return TYPEOF(object) == ENVSXP && Rf_isObject(object) && Rf_inherits(object, "R6");
 }
 
@@ -50,9 +50,6 @@ static SEXP note_reference(SEXP object, SEXP data) {
   if (sent) tq_call_own("tq_refuse_references", sent);
   return R_NilValue;
 }
-
-/* (external pointer): whether it refers to nothing. */
-SEXP tq_r_is_empty_pointer(SEXP args) { return Rf_ScalarLogical(is_empty_pointer(tq_argument(args, 1))); }
 
 static void write_object(void *buffer, SEXP object) {
   struct R_outpstream_st stream;

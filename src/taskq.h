@@ -60,7 +60,6 @@ int tq_buffer_attach(void *buffer, const void *segment);
 /* How many segments this process has. */
 size_t tq_segments(void);
 
-double tq_now_ms(void);
 
 /* What a call of R is given, when Rust makes it under the guard (guard.c). */
 union tq_slot {
@@ -104,9 +103,7 @@ const char *tq_fault(void);
 /* Once: what panics says nothing on its own. */
 void tq_panics_begin(void);
 
-/* The current task is a batch of so many elements; 0 when nobody counts them: outside a session, and inside an element. Where they
- * are counted, each has to begin first; 0 when the host has taken back what is left. */
-int tq_session_open_elements(double count);
+/* Whether an element of the current task may begin: 0 when the host has taken back what is left. */
 int tq_session_begin_element(void);
 void tq_session_arm(void);
 void tq_session_disarm(void);

@@ -296,7 +296,19 @@ fn rs_uses<'s>(scope: &'s Scope, fun: Object<'s>) -> Answer<Object<'s>> {
     ]))?)
 }
 
+/// An object whose functions, in lists at any depth, have no source references.
+fn rs_without_sources<'s>(scope: &'s Scope, object: Object<'s>) -> Answer<Object<'s>> {
+    Ok(scope.without_sources(object)?)
+}
+
+/// Whether an external pointer refers to nothing.
+fn rs_is_empty_pointer(object: Object<'_>) -> bool {
+    object.is_empty_pointer()
+}
+
 entries! {
+    rs_without_sources[scope](object),
+    rs_is_empty_pointer(object),
     rs_portable[scope](fun),
     rs_with_captured[scope](fun, captured),
     rs_is_data(value),

@@ -77,6 +77,7 @@ fn all() -> &'static HashMap<&'static [u8], &'static Entry> {
         let far = far::ENTRIES
             .iter()
             .chain(far::serve::ENTRIES)
+            .chain(far::batch::ENTRIES)
             .chain(serialize::ENTRIES)
             .chain(capture::ENTRIES)
             .chain(state::ENTRIES)

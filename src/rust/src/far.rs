@@ -21,6 +21,7 @@ use crate::entries::entries;
 use crate::reply::failure;
 use crate::value::Value;
 
+pub(crate) mod batch;
 pub(crate) mod serve;
 
 /// What this process is to its queue.

@@ -7,7 +7,8 @@
 //! Owns: all calls of R. Must not: know of tasks and queues.
 
 use std::cell::RefCell;
-use std::ffi::{c_char, CStr, CString};
+use std::ffi::{c_char, c_int, CStr, CString};
+use std::marker::PhantomData;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use extendr_ffi::{Rboolean, Rf_NumDevices, SEXP};
@@ -72,6 +73,40 @@ impl Drop for Uninterrupted {
     fn drop(&mut self) {
         // SAFETY: as above.
         unsafe { R_interrupts_suspended = self.before };
+    }
+}
+
+/// Elements of a map that are to be called: see `src/rapi.h`.
+#[repr(C)]
+pub(crate) struct Elements<'a> {
+    frame: SEXP,
+    values: SEXP,
+    state: SEXP,
+    renew: SEXP,
+    until: usize,
+    are_counted: c_int,
+    are_taken_back: c_int,
+    objects: PhantomData<&'a ()>,
+}
+
+impl<'a> Elements<'a> {
+    /// The frame in which they are called, the list for their results, where the batch stands, a function or NULL.
+    pub(crate) fn new(
+        frame: Object<'a>,
+        values: Object<'a>,
+        state: Object<'a>,
+        renew: Object<'a>,
+    ) -> Elements<'a> {
+        Elements {
+            frame: frame.get(),
+            values: values.get(),
+            state: state.get(),
+            renew: renew.get(),
+            until: 0,
+            are_counted: 0,
+            are_taken_back: 0,
+            objects: PhantomData,
+        }
     }
 }
 

@@ -30,8 +30,3 @@ unsafe extern "C" fn tq_payload_look(payload: *const Payload) -> c_int {
         Ok(Soundness::Broken) => BROKEN,
     })
 }
-
-#[no_mangle]
-extern "C" fn tq_now_ms() -> f64 {
-    taskq_sys::clock::now_ns() as f64 / 1e6
-}

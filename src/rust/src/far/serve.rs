@@ -205,12 +205,6 @@ extern "C" fn tq_session_disarm() {
 
 /// See `taskq.h`.
 #[no_mangle]
-extern "C" fn tq_session_open_elements(count: f64) -> i32 {
-    quietly(0, |session| i32::from(session.open_elements(count as u64)))
-}
-
-/// See `taskq.h`.
-#[no_mangle]
 extern "C" fn tq_session_begin_element() -> i32 {
     quietly(0, |session| i32::from(session.begin_element()))
 }
@@ -219,7 +213,17 @@ fn quietly<T>(otherwise: T, body: impl FnOnce(&mut Session) -> T) -> T {
     with_session(body).unwrap_or(otherwise)
 }
 
+/// The outcome of the evaluator's function, for a queue without workers. `call`: what the task has beside it.
+fn rs_evaluate<'s>(
+    scope: &'s Scope,
+    evaluator: Object<'s>,
+    call: Object<'s>,
+) -> Answer<Object<'s>> {
+    Ok(scope.evaluate_own(evaluator, call)?)
+}
+
 entries! {
+    rs_evaluate[scope](evaluator, call),
     rs_serve[scope](evaluator, go_home, make_tempdir),
     rs_reply[scope](verdict, outcome),
     rs_disarm(),

@@ -7,7 +7,7 @@ use super::watch::task_ids;
 use crate::entries::entries;
 use crate::external::bell;
 use crate::handle;
-use crate::r::{Answer, Object};
+use crate::r::{Answer, Object, Scope};
 use crate::value::Value;
 
 /// A handle of the same queue that does not end it.
@@ -40,7 +40,13 @@ fn rs_was_rung() -> bool {
     bell::was_hung()
 }
 
+/// Hangs the bell: `settle(loop)` answers it. The package later must be loaded.
+fn rs_hang_bell(scope: &Scope, settle: Object<'_>) -> Answer<()> {
+    Ok(scope.hang_bell(settle)?)
+}
+
 entries! {
+    rs_hang_bell[scope](settle),
     rs_queue_holder(handle),
     rs_queue_promise(queue, task, event_loop),
     rs_queue_promised(queue, tasks),

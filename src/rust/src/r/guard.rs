@@ -7,7 +7,7 @@ use extendr_ffi::{R_NilValue, SEXP, SEXPTYPE};
 use taskq_payload::payload::Payload;
 use taskq_payload::segment::Segment;
 
-use super::Tree;
+use super::{Elements, Tree};
 use crate::buffer::Buffer;
 
 /// R has jumped, and goes on with it when this has come to the border: whoever gets it hands it on.
@@ -66,6 +66,9 @@ extern "C" {
     fn tq_c_attribute(args: *const Slot) -> SEXP;
     fn tq_c_check_stack(args: *const Slot) -> SEXP;
     fn tq_c_region(args: *const Slot) -> SEXP;
+    fn tq_c_call_elements(args: *const Slot) -> SEXP;
+    fn tq_c_evaluate_own(args: *const Slot) -> SEXP;
+    fn tq_c_hang_bell(args: *const Slot) -> SEXP;
     fn tq_c_protect(args: *const Slot) -> SEXP;
     fn tq_c_collect_garbage(args: *const Slot) -> SEXP;
     fn tq_c_symbols_in(args: *const Slot) -> SEXP;
@@ -99,6 +102,7 @@ slots! {
     &[f64; 4]: address = |numbers: &[f64; 4]| numbers.as_ptr().cast(),
     &mut [f64]: buffer = |numbers: &mut [f64]| numbers.as_mut_ptr().cast(),
     &Arc<Segment>: address = |segment: &Arc<Segment>| std::ptr::from_ref(segment).cast(),
+    &mut Elements<'_>: buffer = |elements: &mut Elements<'_>| std::ptr::from_mut(elements).cast(),
     &mut Buffer: buffer = |buffer: &mut Buffer| std::ptr::from_mut(buffer).cast(),
     &Payload: address = |payload: &Payload| std::ptr::from_ref(payload).cast(),
     Finalizer: finalizer = |finalizer| finalizer,
@@ -186,6 +190,12 @@ calls! {
     done check_stack() by tq_c_check_stack;
     /// Copies elements from one on, as many as there are, or as have room.
     done region(vector: SEXP, from: usize, most: usize, into: &mut [f64]) by tq_c_region;
+    /// Calls elements of a map.
+    done call_elements(elements: &mut Elements<'_>) by tq_c_call_elements;
+    /// The outcome of the evaluator's function.
+    object evaluate_own(evaluator: SEXP, call: SEXP) by tq_c_evaluate_own;
+    /// Hangs the bell of an event loop.
+    done hang_bell(settle: SEXP) by tq_c_hang_bell;
     /// The object itself.
     object protect(object: SEXP) by tq_c_protect;
     /// Has R collect garbage.

@@ -31,6 +31,7 @@ extern "C" {
     fn tq_is_shared(object: SEXP) -> c_int;
     fn tq_is_intact(object: SEXP) -> c_int;
     fn tq_string_flags(string: SEXP) -> u64;
+    fn tq_is_empty_pointer(object: SEXP) -> c_int;
     fn tq_value_of(symbol: SEXP, env: SEXP) -> SEXP;
     fn tq_base_function_was_used(symbol: SEXP) -> c_int;
     fn R_existsVarInFrame(env: SEXP, symbol: SEXP) -> Rboolean;
@@ -607,6 +608,12 @@ impl<'a> Object<'a> {
     fn names_object(self) -> Object<'a> {
         // SAFETY: the names of a vector live as long as it; asking for them makes nothing.
         unsafe { Object::new(Rf_getAttrib(self.object, R_NamesSymbol)) }
+    }
+
+    /// Whether it is an external pointer that refers to nothing.
+    pub(crate) fn is_empty_pointer(self) -> bool {
+        // SAFETY: see `kind`.
+        self.kind() == SEXPTYPE::EXTPTRSXP && unsafe { tq_is_empty_pointer(self.object) == 1 }
     }
 
     /// The address of an external pointer; null when it is none.

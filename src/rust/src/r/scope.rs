@@ -17,7 +17,7 @@ use taskq_payload::payload::Payload;
 use taskq_payload::segment::Segment;
 
 use super::guard::{self, Finalizer, Jump};
-use super::{Answer, Constant, Kept, Object, Phase, Shelf, Stop, Symbol, Tree};
+use super::{Answer, Constant, Elements, Kept, Object, Phase, Shelf, Stop, Symbol, Tree};
 use crate::buffer::Buffer;
 
 /// See the module. Not for other threads.
@@ -293,6 +293,36 @@ impl Scope {
                 count * size,
             ))
         }
+    }
+
+    /// Calls elements of a map, up to the one before a place. Whether the host has taken back what is left.
+    pub(crate) fn call_elements(
+        &self,
+        elements: &mut Elements<'_>,
+        until: usize,
+        are_counted: bool,
+    ) -> Result<bool, Jump> {
+        elements.until = until;
+        elements.are_counted = c_int::from(are_counted);
+        // SAFETY: see above.
+        unsafe { guard::call_elements(elements)? };
+        Ok(elements.are_taken_back == 1)
+    }
+
+    /// The outcome of the evaluator's function, outside a session.
+    pub(crate) fn evaluate_own(
+        &self,
+        evaluator: Object<'_>,
+        call: Object<'_>,
+    ) -> Result<Object<'_>, Jump> {
+        // SAFETY: see above.
+        Ok(self.keep(unsafe { guard::evaluate_own(evaluator.get(), call.get())? }))
+    }
+
+    /// Has event loops of the package later, which is loaded, hear of what was promised to them: `settle(loop)` answers.
+    pub(crate) fn hang_bell(&self, settle: Object<'_>) -> Result<(), Jump> {
+        // SAFETY: see above.
+        unsafe { guard::hang_bell(settle.get()) }
     }
 
     /// Makes an object of another one in a scope of its own, and protects it in this one.
