@@ -27,7 +27,7 @@ leave_records <- function(q) {
 }
 
 # Evaluates `condition` again and again until it holds; FALSE when it does not in time.
-wait_until <- function(condition, deadline_s = 10) {
+wait_until <- function(condition, deadline_s = 60) {
   expr <- substitute(condition)
   env <- parent.frame()
   deadline <- Sys.time() + deadline_s
