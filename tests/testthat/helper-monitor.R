@@ -63,8 +63,8 @@ apply_table <- function(rows, news) {
   rows
 }
 
-# The output of the chosen task after these messages: NULL before there is one, and when it is gone. A look can bring the
-# text and the next one the state, so that the newest message alone does not have all of it.
+# The output of the chosen task after these messages: NULL before there is one, and when it is gone. A look can bring
+# the text and the next one the state, so that the newest message alone does not have all of it.
 shown_output <- function(messages) {
   shown <- NULL
   for (news in lapply(messages, `[[`, "output")) {
