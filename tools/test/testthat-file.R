@@ -1,6 +1,7 @@
 # Called by testthat.R: runs one file of tests. Arguments: its name, the file for the results, and the file that always
 # holds the name of the test that is running.
 arguments <- commandArgs(trailingOnly = TRUE)
+source("tools/test/results.R")
 
 NamesTest <- R6::R6Class("NamesTest", inherit = testthat::ListReporter, # nolint: object_name_linter
   public = list(start_test = function(context, test) {
@@ -18,4 +19,4 @@ testthat::test_dir(
   reporter = testthat::MultiReporter$new(list(results, testthat::CheckReporter$new())),
   stop_on_failure = FALSE
 )
-saveRDS(as.data.frame(results$get_results())[c("test", "failed", "skipped", "error", "real")], arguments[[2L]])
+saveRDS(table_of_results(results$get_results())[c("test", "failed", "skipped", "error", "real")], arguments[[2L]])

@@ -85,6 +85,7 @@ clean_up_after <- function(file, patience_s) {
 conclude <- function(file, was_stopped = FALSE) {
   seconds <- seconds_of(file)
   file$process$kill()
+  status <- file$process$get_exit_status()
   left <- clean_up_after(file, if (was_stopped) 0 else patience_s)
   results <- if (file.exists(file$results)) readRDS(file$results)
   failed <- results$failed > 0 | results$error
@@ -93,8 +94,8 @@ conclude <- function(file, was_stopped = FALSE) {
   if (was_stopped) {
     test <- if (file.exists(file$test)) readLines(file$test, warn = FALSE) else "the start"
     faults <- sprintf("Stopped after %.0f s, in: %s", seconds, paste(test, collapse = " "))
-  } else if (is.null(results)) {
-    faults <- sprintf("The process ended with status %s", format(file$process$get_exit_status()))
+  } else if (is.null(results) || !identical(status, 0L)) {
+    faults <- sprintf("The process ended with status %s", format(status))
   }
   if (length(left) && !was_stopped) faults <- c(faults, paste("Left behind:", left))
   counts <- c(sum(!failed & !skipped), sum(failed) + (length(faults) > 0L), sum(skipped))
