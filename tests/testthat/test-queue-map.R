@@ -127,14 +127,18 @@ test_that("a paused queue maps when it is resumed, and Ctrl-C gives the queue ba
       while (!q$is_idle() && Sys.time() < deadline) Sys.sleep(0.01)
       q$is_idle()
     }
+    interrupted <- function(seconds, expr) {
+      tryCatch({
+        interrupt_in(seconds)
+        expr
+      }, interrupt = function(cnd) "interrupted")
+    }
     q$pause()
-    interrupt_in(0.3)
-    paused <- tryCatch(q$map(1:3, function(i) i), interrupt = function(cnd) "interrupted")
+    paused <- interrupted(0.3, q$map(1:3, function(i) i))
     idle_then <- idle()
     q$resume()
     q$push(function() 7, id = "kept")
-    interrupt_in(0.7)
-    running <- tryCatch(q$map(1:1000, function(i) Sys.sleep(0.05)), interrupt = function(cnd) "interrupted")
+    running <- interrupted(0.7, q$map(1:1000, function(i) Sys.sleep(0.05)))
     kept <- q$pop(10000)$result
     list(paused = paused, idle_then = idle_then, running = running, kept = kept, idle = idle(),
       again = q$map(1:3, function(i) i))
