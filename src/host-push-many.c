@@ -30,12 +30,11 @@ static SEXP many_body(void *data) {
     if (!tq_many_add(many->tasks, id, key, bytes)) tq_no_memory();
     vmaxset(top);
   }
+  /* Before anything is queued: there may be no memory for it. */
+  tq_many_name(many->queue, many->tasks);
   SEXP ids = PROTECT(Rf_allocVector(STRSXP, count));
+  for (R_xlen_t i = 0; i < count; i++) SET_STRING_ELT(ids, i, tq_char(tq_many_id(many->tasks, (size_t) i)));
   void *failure = tq_many_push(many->queue, many->tasks);
-  for (R_xlen_t i = 0; !failure && i < count; i++) {
-    struct tq_bytes id = tq_many_id(many->tasks, (size_t) i);
-    SET_STRING_ELT(ids, i, Rf_mkCharLenCE(id.bytes, (int) id.length, CE_UTF8));
-  }
   UNPROTECT(1);
   return failure ? tq_answer(failure) : ids;
 }

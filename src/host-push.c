@@ -44,6 +44,8 @@ static void remember_function(SEXP fun, void *function) {
   tq_function_free(old_function);
 }
 
+static SEXP utf8(SEXP text) { return Rf_mkCharCE(Rf_translateCharUTF8(text), CE_UTF8); }
+
 struct push {
   void *queue;
   SEXP id, fun, call, options;
@@ -64,12 +66,14 @@ static SEXP push_body(void *data) {
   }
   push->call_bytes = tq_buffer_new(TQ_SEGMENTS, 0);
   if (push->call != R_NilValue) tq_serialize_sent(push->call_bytes, push->call, push->fun);
-  const char *id = push->id == R_NilValue ? NULL : Rf_translateCharUTF8(STRING_ELT(push->id, 0));
+  /* Before the task is queued: there may be no memory for it. */
+  int is_reserved = push->id == R_NilValue;
+  SEXP id = PROTECT(Rf_ScalarString(is_reserved ? tq_char(tq_reserve_id(push->queue)) : utf8(STRING_ELT(push->id, 0))));
   void *call = push->call_bytes;
   push->call_bytes = NULL;
-  struct tq_bytes pushed;
-  void *failure = tq_push(push->queue, id, push->function, call, push->options, &pushed);
-  return failure ? tq_answer(failure) : tq_string(pushed);
+  void *failure = tq_push(push->queue, CHAR(STRING_ELT(id, 0)), is_reserved, push->function, call, push->options);
+  UNPROTECT(1);
+  return failure ? tq_answer(failure) : id;
 }
 
 static void push_cleanup(void *data) {

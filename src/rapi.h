@@ -32,6 +32,7 @@ void *tq_queue_of(SEXP handle, SEXP *refusal);
 void *tq_queue_asked(SEXP handle, SEXP *refusal);
 /* Calls a function of this package. */
 SEXP tq_call_own(const char *name, SEXP argument);
+SEXP tq_char(struct tq_bytes text);
 SEXP tq_string(struct tq_bytes text);
 /* The element of this name, or NULL of R. */
 SEXP tq_element(SEXP list, const char *name);

@@ -32,9 +32,9 @@ SEXP tq_call_own(const char *name, SEXP argument) {
   return value;
 }
 
-SEXP tq_string(struct tq_bytes text) {
-  return Rf_ScalarString(Rf_mkCharLenCE(text.bytes, (int) text.length, CE_UTF8));
-}
+SEXP tq_char(struct tq_bytes text) { return Rf_mkCharLenCE(text.bytes, (int) text.length, CE_UTF8); }
+
+SEXP tq_string(struct tq_bytes text) { return Rf_ScalarString(tq_char(text)); }
 
 SEXP tq_element(SEXP list, const char *name) {
   SEXP names = Rf_getAttrib(list, R_NamesSymbol);

@@ -155,14 +155,17 @@ void *tq_refuse_handle(void *queue);
 int tq_take_notice(void *queue);
 /* Whether R runs the tasks itself. */
 int tq_is_inline(void *queue);
-/* Shares `fun` and takes the buffer `call`. The task's id is valid until the next push; or a failure. `options` is the list that
+/* An id for a task without one, which is pushed next; valid until the next call. */
+struct tq_bytes tq_reserve_id(void *queue);
+/* Shares `fun` and takes the buffer `call`. Should it fail, an id that was reserved is free again. `options` is the list that
  * R/task-options.R makes, or NULL of R. */
-void *tq_push(void *queue, const char *id, void *fun, void *call, SEXP options, struct tq_bytes *pushed);
+void *tq_push(void *queue, const char *id, int is_reserved, void *fun, void *call, SEXP options);
 /* Many tasks that have `fun`, which is shared, and `options` in common. Each has an id and a key of its own, or NULL, and takes the
- * buffer `call`; 0 when there is no memory. All or none of them are pushed: each has an id, which is valid until they are freed;
- * or a failure. Freeing NULL does nothing. */
+ * buffer `call`; 0 when there is no memory. Naming gives an id to those without one; ids are valid until the push. All or none of
+ * them are pushed. Freeing NULL does nothing. */
 void *tq_many_new(void *queue, void *fun, SEXP options, size_t count);
 int tq_many_add(void *many, const char *id, const char *key, void *call);
+void tq_many_name(void *queue, void *many);
 void *tq_many_push(void *queue, void *many);
 struct tq_bytes tq_many_id(const void *many, size_t i);
 void tq_many_free(void *many);

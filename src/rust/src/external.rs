@@ -40,6 +40,13 @@ impl From<&[u8]> for Bytes {
     }
 }
 
+/// No text is an empty one.
+impl From<Option<&str>> for Bytes {
+    fn from(text: Option<&str>) -> Bytes {
+        text.unwrap_or_default().as_bytes().into()
+    }
+}
+
 /// The same for what answers C with a failure, or null. A panic is one, too.
 pub(crate) fn border_with(body: impl FnOnce() -> Option<Value>) -> *mut c_void {
     let panicked = || Value::fault("a fault within taskq; please report it".to_owned());

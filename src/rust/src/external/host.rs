@@ -46,8 +46,8 @@ struct Done {
 }
 
 thread_local! {
-    /// The id of the task that was pushed last.
-    static PUSHED: RefCell<String> = const { RefCell::new(String::new()) };
+    /// The id that was reserved last.
+    static RESERVED: RefCell<Option<Box<str>>> = const { RefCell::new(None) };
 }
 
 /// A done task with its output as text, where that is not just its bytes.
@@ -107,40 +107,46 @@ unsafe extern "C" fn tq_is_inline(queue: *mut c_void) -> c_int {
 }
 
 #[no_mangle]
+unsafe extern "C" fn tq_reserve_id(queue: *mut c_void) -> Bytes {
+    // SAFETY: the C side has checked the handle.
+    let queue = unsafe { handle::at(queue) };
+    let reserve = || {
+        RESERVED.with_borrow_mut(|kept| {
+            queue.reserve_names(std::iter::once(&mut *kept));
+            kept.as_deref().into()
+        })
+    };
+    border(None.into(), reserve)
+}
+
+#[no_mangle]
 unsafe extern "C" fn tq_push(
     queue: *mut c_void,
     id: *const c_char,
+    is_reserved: c_int,
     fun: *mut c_void,
     call: *mut c_void,
     options: SEXP,
-    pushed: *mut Bytes,
 ) -> *mut c_void {
-    // SAFETY: the C side gives the buffer away, and holds the others: shared bytes, a live queue, null or a string of R's, the
-    // list that R/task-options.R has made.
-    let (queue, fun, call, task) = unsafe {
-        let fun = functions::hold(fun);
-        let call = buffer::take(call);
-        let label = (!id.is_null()).then(|| CStr::from_ptr(id).to_string_lossy());
+    // SAFETY: the C side gives the buffer away, and holds the others: shared bytes, a live queue, a string of R's, the list that
+    // R/task-options.R has made.
+    let (queue, fun, call, id, mut task) = unsafe {
         let queue = handle::at(queue);
-        let mut task = options::read(options, queue.default_options());
-        task.label = label.map(Into::into);
-        (queue, fun, call, task)
+        let task = options::read(options, queue.default_options());
+        let (fun, call) = (functions::hold(fun), buffer::take(call));
+        (queue, fun, call, CStr::from_ptr(id).to_string_lossy(), task)
     };
+    task.label = Some(id.into());
     border_with(|| {
-        let Some(call) = call.finish() else {
-            let message = "there is no memory for the arguments";
-            return Some(reply::failure("system", message));
+        let failure = match call.finish().map(Arc::new) {
+            Some(call) => {
+                let error = queue.push(task, TaskPayload { fun, call }).err()?;
+                reply::push_failure(&error)
+            }
+            None => reply::failure("system", "there is no memory for the arguments"),
         };
-        let call = Arc::new(call);
-        match queue.push(task, TaskPayload { fun, call }) {
-            Ok(label) => PUSHED.with_borrow_mut(|kept| {
-                *kept = label;
-                // SAFETY: on the caller's stack.
-                unsafe { pushed.write(kept.as_bytes().into()) };
-                None
-            }),
-            Err(error) => Some(reply::push_failure(&error)),
-        }
+        queue.release_names(usize::from(is_reserved != 0));
+        Some(failure)
     })
 }
 

@@ -16,8 +16,8 @@ struct Many {
     common: Submission,
     fun: Arc<Function>,
     tasks: Vec<(Submission, TaskPayload)>,
-    /// Once they are pushed.
-    labels: Vec<String>,
+    /// How many of their names are reserved.
+    reserved: usize,
 }
 
 #[no_mangle]
@@ -32,13 +32,11 @@ unsafe extern "C" fn tq_many_new(
         let defaults = handle::at(queue).default_options();
         (options::read(options, defaults), functions::hold(fun))
     };
-    let tasks = Vec::with_capacity(count);
-    let labels = Vec::new();
     let many = Many {
         common,
         fun,
-        tasks,
-        labels,
+        tasks: Vec::with_capacity(count),
+        reserved: 0,
     };
     Box::into_raw(Box::new(many)).cast()
 }
@@ -71,6 +69,18 @@ unsafe extern "C" fn tq_many_add(
     })
 }
 
+/// From now on each task has an id.
+#[no_mangle]
+unsafe extern "C" fn tq_many_name(queue: *mut c_void, many: *mut c_void) {
+    // SAFETY: the C side has checked the handle; the other is one of `tq_many_new`'s.
+    let (queue, many) = unsafe { (handle::at(queue), &mut *many.cast::<Many>()) };
+    border((), || {
+        let labels = many.tasks.iter_mut().map(|(task, _)| &mut task.label);
+        let missing = labels.filter(|label| label.is_none());
+        queue.reserve_names(missing.inspect(|_| many.reserved += 1));
+    });
+}
+
 /// Takes what was added.
 #[no_mangle]
 unsafe extern "C" fn tq_many_push(queue: *mut c_void, many: *mut c_void) -> *mut c_void {
@@ -78,13 +88,9 @@ unsafe extern "C" fn tq_many_push(queue: *mut c_void, many: *mut c_void) -> *mut
     let (queue, many) = unsafe { (handle::at(queue), &mut *many.cast::<Many>()) };
     border_with(|| {
         let tasks = std::mem::take(&mut many.tasks);
-        match queue.push_many(tasks) {
-            Ok(labels) => {
-                many.labels = labels;
-                None
-            }
-            Err(error) => Some(reply::push_failure(&error)),
-        }
+        let error = queue.push_many(tasks).err()?;
+        queue.release_names(std::mem::take(&mut many.reserved));
+        Some(reply::push_failure(&error))
     })
 }
 
@@ -92,8 +98,10 @@ unsafe extern "C" fn tq_many_push(queue: *mut c_void, many: *mut c_void) -> *mut
 unsafe extern "C" fn tq_many_id(many: *const c_void, i: usize) -> Bytes {
     // SAFETY: one of `tq_many_new`'s.
     let many = unsafe { &*many.cast::<Many>() };
-    let label = many.labels.get(i).map_or("", String::as_str);
-    label.as_bytes().into()
+    many.tasks
+        .get(i)
+        .and_then(|(task, _)| task.label.as_deref())
+        .into()
 }
 
 #[no_mangle]

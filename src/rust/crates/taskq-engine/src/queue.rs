@@ -105,6 +105,18 @@ impl Queue {
         self.owner
     }
 
+    /// Names for tasks that are about to be pushed with them, and which no other task gets that brings none: for a caller that
+    /// needs a name before there is a task, because nothing may fail once it is queued.
+    pub fn reserve_names<'a>(&self, names: impl Iterator<Item = &'a mut Option<Box<str>>>) {
+        let mut state = self.shared.lock();
+        names.for_each(|name| *name = Some(state.sched.reserve_label()));
+    }
+
+    /// So many names that were [reserved](Queue::reserve_names) last are not needed.
+    pub fn release_names(&self, count: usize) {
+        self.shared.lock().sched.release_labels(count);
+    }
+
     /// Queues a task and returns the user's name of it: its label, or an automatic one.
     ///
     /// # Errors
@@ -119,23 +131,19 @@ impl Queue {
         })
     }
 
-    /// Queues tasks, all or none, and returns the user's names of them.
+    /// Queues tasks, all or none.
     ///
     /// # Errors
     /// As [`push`](Queue::push).
-    pub fn push_many(
-        &self,
-        tasks: Vec<(Submission, TaskPayload)>,
-    ) -> Result<Vec<String>, PushError> {
+    pub fn push_many(&self, tasks: Vec<(Submission, TaskPayload)>) -> Result<(), PushError> {
         let (tasks, payloads): (Vec<Submission>, Vec<TaskPayload>) = tasks.into_iter().unzip();
         self.shared.step(|state, now| {
             let timeouts: Vec<_> = tasks.iter().map(|task| task.options.timeout).collect();
             let tasks = state.sched.submit_all(now, tasks)?;
             let records = payloads.into_iter().zip(timeouts);
             let records = records.map(|(payload, timeout)| Record::new(payload, timeout));
-            state.records.extend(tasks.iter().copied().zip(records));
-            let label = |task: &TaskId| state.sched.task(*task).map(|view| view.label.to_owned());
-            Ok(tasks.iter().filter_map(label).collect())
+            state.records.extend(tasks.into_iter().zip(records));
+            Ok(())
         })
     }
 
