@@ -82,7 +82,7 @@ test_that("O3: a queue lives for weeks where a cleaner removes all temporary fil
   }
 })
 
-test_that("O3: a cleaner that comes while a queue is being prepared takes no temporary directory from code of the user", {
+test_that("O3: a cleaner that comes while a queue is prepared takes no temporary directory from code of the user", {
   skip_on_cran()
   prepared <- function() {
     library(taskq)

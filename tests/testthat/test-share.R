@@ -326,9 +326,15 @@ test_that("R finds nothing to collect too early", {
   expected <- serialize(x, NULL)
   handle <- task_q$new(0)
   on.exit(handle$kill())
+  # R would compile functions meanwhile, which is long then.
+  jit <- compiler::enableJIT(0)
+  on.exit(compiler::enableJIT(jit), add = TRUE)
   gctorture(TRUE)
   shared <- share(x)
+  # Most of what is allocated here is of R code that looks at the function.
+  gctorture2(3L)
   handle$push(function(x) x, list(shared))
+  gctorture(TRUE)
   result <- handle$pop()$result
   sorted <- sort(shared$a)
   changed <- shared$b
