@@ -69,7 +69,7 @@ expect_clean <- function(found, calls, may_grow_mb) {
   for (name in names(calls)) {
     messages <- setdiff(found$seen[[name]], "fine")
     expect_true(length(messages) > 0L, label = paste(name, "met want of memory"))
-    expect_true(all(grepl("vector memory exhausted|cannot allocate", messages)),
+    expect_true(all(grepl("vector memory (exhausted|limit)|cannot allocate", messages)),
       label = paste0(name, " fails with R's own error: ", toString(messages)))
   }
   expect_lt(found$grown, may_grow_mb)
