@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use taskq_core::id::TaskId;
 use taskq_core::{Counts, Input, QueueState, Scheduler, Submission, TaskOptions};
-use taskq_sys::{fds, process};
+use taskq_sys::{address_space, fds, process};
 use taskq_wire::message::NoFork;
 
 use crate::config::Config;
@@ -41,6 +41,9 @@ pub use tables::{Detail, SeatRow, Snapshot, TaskObjects, TaskRow};
 pub use timeline::Timeline;
 pub use watch::{Awaited, WaitOutcome};
 
+/// What must be left for a queue to be made: nearly twice what starting it and running small tasks were seen to take.
+const LEAST_MEMORY: usize = 12 << 20;
+
 /// A queue. Dropping it ends the queue without waiting for the end.
 #[derive(Debug)]
 pub struct Queue {
@@ -60,6 +63,9 @@ impl Queue {
     /// When the operating system refuses the driver thread or one of the descriptors it needs.
     pub fn start(config: Config) -> io::Result<Queue> {
         let scheduler = &config.scheduler;
+        // Where memory ends in the midst of a queue, Rust can only end the process.
+        address_space::be_sparing();
+        address_space::has_room(LEAST_MEMORY)?;
         fds::occupy_standard();
         make_room_for_sessions(scheduler.workers.max(scheduler.max_workers));
         let sched = Scheduler::new(config.scheduler);

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_core::id::AttemptId;
+use taskq_sys::address_space;
 use taskq_sys::signals::{self, Thread};
 use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
 use taskq_wire::message::{FromControl, ToControl};
@@ -84,6 +85,7 @@ pub(super) fn start(shared: Arc<Shared>, control: OwnedFd, wake: OwnedFd) -> io:
     let thread = thread::Builder::new()
         .name("taskq-control".into())
         .stack_size(STACK);
+    address_space::be_sparing();
     let started = thread.spawn(body);
     mask.restore();
     started.map(drop)
