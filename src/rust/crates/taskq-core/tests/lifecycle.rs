@@ -50,6 +50,7 @@ fn a_task_runs_is_done_and_leaves_for_good_when_taken() {
         began,
         ended,
         memory: None,
+        running: None,
     });
     driver.done(task, Outcome::Success);
 
@@ -229,6 +230,7 @@ fn reported_times_are_kept_within_the_life_of_the_task() {
         began,
         ended,
         memory: None,
+        running: None,
     });
     driver.done(task, Outcome::Success);
     let view = driver.scheduler.task(task).unwrap();

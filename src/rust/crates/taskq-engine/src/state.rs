@@ -341,6 +341,7 @@ impl State {
             stderr,
             progress,
             memory,
+            running,
         } = news;
         let pid = self
             .outgoing
@@ -372,6 +373,7 @@ impl State {
             began,
             ended,
             memory,
+            running,
         };
         self.end_attempt(attempt.task, ending, input, now);
     }
