@@ -14,6 +14,7 @@ mock_browser <- function() {
 # Runs `expr` in the server of a monitor that is looked at. `messages()` are those so far, `page()` and `output()` are
 # what the browser shows, `send(...)` sets inputs.
 test_monitor <- function(q, expr, ..., browser = mock_browser()) {
+  skip_on_cran()
   force(browser)
   expr <- substitute(expr)
   around <- parent.frame()

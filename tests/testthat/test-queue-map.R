@@ -42,6 +42,7 @@ test_that("results of every kind come back", {
 })
 
 test_that("a million elements, and vectors that have no memory of their own", {
+  skip_on_cran()
   q <- local_queue(2)
   n <- 1e6
   results <- q$map(seq_len(n), function(i) i)
@@ -158,6 +159,7 @@ test_that("a closed or failed queue says so", {
 })
 
 test_that("a queue that is killed meanwhile ends the map", {
+  skip_on_cran()
   q <- local_queue(1)
   expect_identical(q$map(1, function(i) i), list(1))
   # A finalizer runs in this session while map() works.

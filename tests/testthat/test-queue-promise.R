@@ -70,6 +70,7 @@ test_that("what is promised is passed over by all else that takes tasks, and can
 
 test_that("one wake-up is under way for each loop, however many tasks are done", {
   skip_without_promises()
+  skip_on_cran()
   q <- local_queue(2)
   gate <- local_gate()
   later::run_now(0)

@@ -10,6 +10,10 @@ NamesTest <- R6::R6Class("NamesTest", inherit = testthat::ListReporter, # nolint
   })
 )
 
+# Where a Ctrl-C came that no test has awaited.
+globalCallingHandlers(interrupt = function(cnd) {
+  cat("Interrupted in:", vapply(sys.calls(), function(call) deparse(call)[[1L]], ""), sep = "\n  ")
+})
 results <- NamesTest$new()
 testthat::test_dir(
   "tests/testthat",
