@@ -146,7 +146,7 @@ test_that("results of tasks that were sent ahead cannot be made up: they run els
   is_evil <- startsWith(done$task_id, "evil")
   expect_identical(nrow(done), 200L)
   expect_identical(unlist(done$result[!is_evil]), paste("true", sub("task", "", done$task_id[!is_evil], fixed = TRUE)))
-  expect_identical(q$pop(0), NULL)
+  expect_null(q$pop(0))
 })
 
 test_that("a map does not believe what it is told of its elements", {
