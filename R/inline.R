@@ -4,7 +4,7 @@
 # `session`: of tq_session_options().
 tq_inline <- function(session) {
   frame <- new.env(parent = globalenv())
-  list2env(session$globals, envir = frame)
+  list2env(tq_inline_own(session$globals, frame), envir = frame)
   inline <- new.env(parent = emptyenv())
   inline$frame <- frame
   inline$preload <- tq_inline_function(session$preload, frame)
@@ -17,36 +17,6 @@ tq_inline <- function(session) {
   inline$token <- tempfile("")
   inline$started <- FALSE
   inline
-}
-
-# What would run in a worker's global environment runs above ours, where `globals` are.
-tq_inline_function <- function(fun, frame) {
-  if (is.null(fun)) return(NULL)
-  portable <- tq_inline_portable(tq_portable(fun), frame)
-  tq_with_captured(portable$fun, portable$captured)
-}
-
-# `sent`: a list with `fun` and `captured`.
-tq_inline_portable <- function(sent, frame) {
-  if (identical(environment(sent$fun), globalenv())) environment(sent$fun) <- frame
-  env <- sent$captured
-  while (is.environment(env) && tq_is_frame(env) && !identical(env, frame)) {
-    outer <- parent.env(env)
-    if (identical(outer, globalenv())) parent.env(env) <- frame
-    env <- outer
-  }
-  sent
-}
-
-# A task as the evaluator takes it: its function, or the work of a map, and its call.
-tq_inline_payload <- function(payload, frame) {
-  if (is.list(payload$fun)) {
-    payload$fun <- tq_inline_portable(payload$fun, frame)
-  } else {
-    sent <- tq_inline_portable(list(fun = payload$fun, captured = payload$call$captured), frame)
-    payload$fun <- sent$fun
-  }
-  payload
 }
 
 # As in a pool, a start that fails makes every push fail.

@@ -14,7 +14,9 @@
 #'   * `outcomes`: how tasks have ended, a numeric vector with the names `success`, `error`, `crash`,
 #'     `timeout`, `cancelled` and `skipped`
 #'   * `retries`: how many tries were followed by another one, a number
-#'   * `sessions`: a numeric vector with the names `started`, `died` and `recycled`
+#'   * `sessions`: a numeric vector with the names `started`, `died` (ended by themselves: in a task, while idle, or
+#'     to be replaced after a task, see [taskq-state]) and `recycled` (told to end, so that another one takes
+#'     their place)
 #'   * `seconds`: a numeric vector with the names `run` (all tries together), `mean_run` (of a try) and
 #'     `mean_wait` (of a task, before it was begun); `NA` when there was none
 #' @section Errors:

@@ -64,7 +64,9 @@
 #' The field `message` says what happened, and `body`, where there is one, what to do about it, as
 #' in conditions of rlang; `conditionMessage()` gives both. A duration below one millisecond that
 #' is written out in the call is warned of once in a session, by a `taskq_warning_duration` (fields
-#' `arg`, `value`): it was meant as seconds.
+#' `arg`, `value`): it was meant as seconds. An object that may be of no use in another process, an external pointer
+#' for instance, is warned of once by a `taskq_warning_reference` (fields `arg`, the argument or variable, and `path`,
+#' where it is in there); of a result, among the `warnings` of the task.
 #'
 #' A method that does not exist gives R's own error "attempt to apply non-function".
 #'

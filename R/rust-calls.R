@@ -25,6 +25,9 @@ rs_write_title <- function(title) .External(C_tq_call, "rs_write_title", title)
 # Tells the host that the nursery cannot come up.
 rs_nursery_failed <- function(phase, message) .External(C_tq_call, "rs_nursery_failed", phase, message)
 
+# Makes the queue's directory for temporary files, unless it is there. Its path, or a failure.
+rs_nursery_make_temp_dir <- function() .External(C_tq_ask, "rs_nursery_make_temp_dir")
+
 # Launches sessions until the queue is over. "session": this is a new process, forked to be one; "end": the queue is over.
 rs_nursery_serve <- function(command) .External(C_tq_call, "rs_nursery_serve", command)
 

@@ -23,9 +23,7 @@ nursery_main <- function() {
     tq_is_up()
     tq_random_resume(setup$seed)
   } else {
-    # The stem has none, see rs_stem_serve().
-    tempdir(check = TRUE)
-    init <- tq_prepare(setup, rs_nursery_failed, watch)$init
+    init <- tq_prepare(setup, rs_nursery_failed, rs_nursery_make_temp_dir, watch)$init
     tq_leave_no_trace()
     # What tasks find is known by now, unless an `init` changes it.
     home <- if (is.null(init)) tq_home(setup$seed)
@@ -50,7 +48,7 @@ session_main <- function() {
   setup <- tq_read_setup(bytes, rs_session_failed)
   tq_end_quiet(setup$quiet)
   tq_step_back(setup$nice)
-  objects <- tq_prepare(setup, rs_session_failed)
+  objects <- tq_prepare(setup, rs_session_failed, rs_session_make_temp_dir)
   tq_session_run(objects$init, setup$seed)
   on.exit()
   quit("no", status = 0L, runLast = FALSE)
@@ -67,21 +65,25 @@ tq_limit_threads <- function(threads) {
   for (variable in names(changed)) rs_limit_threads(variable, as.integer(changed[[variable]]))
 }
 
-# Everything that all sessions of the queue share. Returns the objects of the user. `watch`: see tq_thread_watch(); NULL
-# where nothing is to be forked.
-tq_prepare <- function(setup, failed, watch = NULL) {
+# Everything that all sessions of the queue share. Returns the objects of the user. `make_dir`: see tq_enter_tempdir();
+# `watch`: see tq_thread_watch(), NULL where nothing is to be forked.
+tq_prepare <- function(setup, failed, make_dir, watch = NULL) {
   .libPaths(setup$libpath)
   phase <- function(name, expr) {
     tq_phase(name, if (is.null(watch)) expr else watch$during(name, expr), failed)
   }
   objects <- NULL
+  tq_enter_tempdir(make_dir, failed)
   phase("packages", tq_attach(setup$packages, watch))
   phase("globals", {
     objects <- unserialize(setup$objects)
     list2env(objects$globals, envir = globalenv())
   })
   tq_is_up()
-  if (!is.null(objects$preload)) phase("preload", objects$preload())
+  if (!is.null(objects$preload)) {
+    tq_enter_tempdir(make_dir, failed)
+    phase("preload", objects$preload())
+  }
   objects
 }
 
@@ -122,7 +124,7 @@ tq_rehearse <- function() {
     rs_write_title, rs_nursery_serve, tq_thread_watch, tq_watch_loading, rs_num_threads,
     tq_session_begin, tq_enter_tempdir, tq_end_quiet, tq_step_back, tq_session_run, tq_serve_tasks,
     tq_serve_until_failure, tq_go_home, tq_reply_failure, quit, tempdir, Sys.unsetenv, suspendInterrupts,
-    rs_session_start, rs_session_make_temp_dir, rs_session_ready
+    rs_session_start, rs_session_make_temp_dir, rs_session_uses_temp_dir, rs_session_ready
   )
   evaluator <- tq_evaluator()
   for (i in 1:3) tq_guarded(evaluator, evaluator$evaluate(function() NULL, list()))
@@ -145,17 +147,23 @@ tq_session_begin <- function() {
   tq_checked(rs_session_start(), NULL)
   # The nursery has kept it for sessions that load taskq themselves.
   Sys.unsetenv("TASKQ_LIB")
-  tq_phase("boot", tq_enter_tempdir(tq_checked(rs_session_make_temp_dir(), NULL)), rs_session_failed)
+  tq_enter_tempdir(rs_session_make_temp_dir, rs_session_failed)
 }
 
-# R has its temporary directory below `dir` from now on. Where `TMPDIR` names none that is there, R would make it in
-# /tmp. A session that was started, not forked, has made one by now, elsewhere if a file of variables says so.
-tq_enter_tempdir <- function(dir) {
-  if (dirname(tempdir()) != dir) {
-    Sys.setenv(TMPDIR = dir)
-    rs_remove_r_temp_dir(tempdir())
-  }
-  tempdir(check = TRUE)
+# R has its temporary directory below the one that `make_dir` makes from now on. Before all code of the user, because
+# packages take seconds to load, and a cleaner may come meanwhile. Where `TMPDIR` names none that is there, R would make
+# it in /tmp. A session that was started, not forked, has made one by now, elsewhere if a file of variables says so.
+tq_enter_tempdir <- function(make_dir, failed) {
+  tq_phase("boot", {
+    # Under the name that it had, which code of the user may know by now.
+    rs_session_uses_temp_dir(tempdir())
+    dir <- tq_checked(make_dir(), NULL)
+    if (dirname(tempdir()) != dir) {
+      Sys.setenv(TMPDIR = dir)
+      rs_remove_r_temp_dir(tempdir())
+    }
+    tempdir(check = TRUE)
+  }, failed)
 }
 
 # After the control thread has been started, which does not step back: it is to stop a session in time.
@@ -164,7 +172,10 @@ tq_step_back <- function(nice) if (nice > 0L) rs_session_step_back(nice)
 # Returns when the queue says so. `seed`: that of the queue, or NULL; `home`: what the nursery knows tasks to
 # find, or NULL.
 tq_session_run <- function(init, seed, home = NULL) {
-  if (!is.null(init)) tq_phase("init", init(), rs_session_failed)
+  if (!is.null(init)) {
+    tq_enter_tempdir(rs_session_make_temp_dir, rs_session_failed)
+    tq_phase("init", init(), rs_session_failed)
+  }
   if (is.null(home)) home <- tq_home(seed)
   rs_state_process(home$bare)
   tq_checked(rs_session_ready(), NULL)

@@ -26,11 +26,8 @@ int tq_guarded(tq_call_of_r *call, const union tq_slot *args, int keeps, SEXP *v
 
 /* ---- routine.c ---- */
 
-/* The n-th argument of a call of .External, whose first is the routine itself. */
-SEXP tq_argument(SEXP args, int n);
 /* Calls a function of this package. */
 SEXP tq_call_own(const char *name, SEXP argument);
-SEXP tq_string(struct tq_bytes text);
 /* The element of this name, or NULL of R. */
 SEXP tq_element(SEXP list, const char *name);
 

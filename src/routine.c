@@ -4,21 +4,12 @@
 
 #include <string.h>
 
-SEXP tq_argument(SEXP args, int n) {
-  while (n-- > 0) args = CDR(args);
-  return CAR(args);
-}
-
 SEXP tq_call_own(const char *name, SEXP argument) {
   SEXP fun = PROTECT(Rf_lang3(Rf_install(":::"), Rf_install("taskq"), Rf_install(name)));
   SEXP call = PROTECT(argument == R_NilValue ? Rf_lang1(fun) : Rf_lang2(fun, argument));
   SEXP value = Rf_eval(call, R_BaseEnv);
   UNPROTECT(2);
   return value;
-}
-
-SEXP tq_string(struct tq_bytes text) {
-  return Rf_ScalarString(Rf_mkCharLenCE(text.bytes, (int) text.length, CE_UTF8));
 }
 
 SEXP tq_element(SEXP list, const char *name) {

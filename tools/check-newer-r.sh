@@ -1,9 +1,10 @@
 #!/bin/bash
 # Builds and tests the package with the R of newer Debian releases, each in a
 # root of its own made by debootstrap. Needs root, and the network for apt.
-# Usage: check-newer-r.sh [-d folder] [-c tarball] [suite...]   (default: trixie sid)
-# With -d the roots stay in that folder for the next time. With -c that release
-# (see vendor.sh) goes through R CMD check --as-cran, without a network, instead.
+# Usage: check-newer-r.sh [-d folder] [-t tests] [-c tarball] [suite...]   (default: trixie sid)
+# With -d the roots stay in that folder for the next time. With -t only these
+# test files are run, e.g. -t "capture border". With -c that release (see
+# vendor.sh) goes through R CMD check --as-cran, without a network, instead.
 #
 # All mounts and processes live in namespaces of their own: they are gone when
 # this script ends, however it ends, and the host never sees them.
@@ -38,7 +39,7 @@ if [[ ${1:-} == --inside ]]; then
     in_root+='
     tools/install.sh
     . tools/env.sh
-    Rscript tools/test/testthat.R'
+    Rscript tools/test/testthat.R '$4
   fi
   inside "$2"
   exit
@@ -46,9 +47,11 @@ fi
 
 folder=
 release=
-while getopts d:c: option; do
+tests=
+while getopts d:t:c: option; do
   case $option in
     d) folder=$OPTARG ;;
+    t) tests=$OPTARG ;;
     c) release=$OPTARG ;;
     *) exit 2 ;;
   esac
@@ -104,7 +107,7 @@ for suite in "${suites[@]}"; do
     mkdir -p "$root/taskq/release"
     cp "$release" "$root/taskq/release"
   fi
-  unshare --mount --pid --fork --kill-child "$0" --inside "$root" "$work" || status=1
+  unshare --mount --pid --fork --kill-child "$0" --inside "$root" "$work" "$tests" || status=1
   if [[ $work == check ]]; then continue; fi
   if [[ -s $root/taskq/counts ]]; then
     read -r passed failed skipped <"$root/taskq/counts"

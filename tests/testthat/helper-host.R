@@ -59,6 +59,15 @@ in_host <- function(fun, ..., deadline_s = 60, sh = NULL, env = character()) {
   readRDS(paths[[2L]])
 }
 
+# For in_host(): the environment of a host with this profile; `$taskq` in it loads the package.
+with_profile <- function(code, frame = parent.frame()) {
+  path <- local_path(frame)
+  loads <- sprintf("library(taskq, lib.loc = \"%s\")", dirname(find.package("taskq")))
+  writeLines(sub("$taskq", loads, code, fixed = TRUE), path)
+  # As where R is started without --vanilla.
+  c(paste0("R_PROFILE_USER=", path), "R_PROFILE=", "R_ENVIRON=", "R_ENVIRON_USER=")
+}
+
 # Code of bash for in_host(): the process goes on as a user without an entry or a home. A test that limits how many
 # processes a user has needs a `uid` of its own.
 as_nobody <- function(frame = parent.frame(), uid = 54321L) {

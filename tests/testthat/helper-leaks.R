@@ -64,6 +64,14 @@ fixture_ends <- function() {
   if (fixtures$open == 0L) expect_nothing_leaked(fixtures$before)
 }
 
+# Bytes of memory that this process has for itself or shares, after a collection: without what it has read of files,
+# programs among them, which the kernel takes back and reads again as it likes.
+own_bytes <- function() {
+  gc()
+  lines <- grep("^Rss(Anon|Shmem)", readLines("/proc/self/status"), value = TRUE)
+  sum(as.numeric(gsub("[^0-9]", "", lines))) * 1024
+}
+
 # Bytes of memory that this process has resident, after a collection.
 resident_bytes <- function() {
   gc()

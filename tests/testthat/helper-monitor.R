@@ -11,18 +11,22 @@ mock_browser <- function() {
   browser
 }
 
-# Runs `expr` in the server of a monitor that is looked at. `messages()` are those so far, `page()` is what the browser
-# shows, `send(...)` sets inputs.
+# Runs `expr` in the server of a monitor that is looked at. `messages()` are those so far, `page()` and `output()` are
+# what the browser shows, `send(...)` sets inputs.
 test_monitor <- function(q, expr, ..., browser = mock_browser()) {
+  skip_on_cran()
   force(browser)
   expr <- substitute(expr)
   around <- parent.frame()
+  # The clock of this session is set by the test: a look takes none of its time, however busy the machine is.
+  local_binding("tq_clock_ms", function() 0)
   shiny::testServer(task_q_monitor_server, args = list(id = "m", queue = q, ...), session = browser, expr = {
     env <- new.env(parent = around)
     env$session <- session
     env$messages <- function() browser$messages
     env$last <- function(part) newest(browser$messages, part)
     env$page <- function() shown_page(browser$messages)
+    env$output <- function() shown_output(browser$messages)
     env$send <- function(...) session$setInputs(...)
     env$refresh <- function() session$elapse(500)
     # Looks again and again until it holds.
@@ -60,21 +64,43 @@ apply_table <- function(rows, news) {
   rows
 }
 
+# The output of the chosen task after these messages: NULL before there is one, and when it is gone. A look can bring
+# the text and the next one the state, so that the newest message alone does not have all of it.
+shown_output <- function(messages) {
+  shown <- NULL
+  for (news in lapply(messages, `[[`, "output")) {
+    if (is.null(news)) next
+    if (isTRUE(news$ended)) {
+      shown <- NULL
+      next
+    }
+    if (news$reset) shown <- list(stdout = "", stderr = "")
+    for (stream in c("stdout", "stderr")) shown[[stream]] <- paste0(shown[[stream]], news[[stream]]$text)
+    shown[c("id", "state", "error")] <- news[c("id", "state", "error")]
+  }
+  shown
+}
+
 # How often the monitors look at a queue from now on.
 local_looks <- function(frame = parent.frame()) {
   counter <- new.env()
   counter$looks <- 0
-  namespace <- asNamespace("taskq")
-  look <- namespace$tq_monitor_look
-  put <- function(value) {
-    get("unlockBinding", baseenv())("tq_monitor_look", namespace)
-    assign("tq_monitor_look", value, namespace)
-    lockBinding("tq_monitor_look", namespace)
-  }
-  put(function(...) {
+  look <- asNamespace("taskq")$tq_monitor_look
+  local_binding("tq_monitor_look", function(...) {
     counter$looks <- counter$looks + 1
     look(...)
-  })
-  do.call(on.exit, list(as.call(list(put, look)), add = TRUE), envir = frame)
+  }, frame)
   counter
+}
+
+# Has `name` be another function in the package until `frame` ends.
+local_binding <- function(name, value, frame = parent.frame()) {
+  namespace <- asNamespace("taskq")
+  put <- function(value) {
+    get("unlockBinding", baseenv())(name, namespace)
+    assign(name, value, namespace)
+    lockBinding(name, namespace)
+  }
+  do.call(on.exit, list(as.call(list(put, namespace[[name]])), add = TRUE), envir = frame)
+  put(value)
 }

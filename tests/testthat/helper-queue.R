@@ -27,7 +27,7 @@ leave_records <- function(q) {
 }
 
 # Evaluates `condition` again and again until it holds; FALSE when it does not in time.
-wait_until <- function(condition, deadline_s = 10) {
+wait_until <- function(condition, deadline_s = 60) {
   expr <- substitute(condition)
   env <- parent.frame()
   deadline <- Sys.time() + deadline_s
@@ -61,7 +61,8 @@ local_gate <- function(frame = parent.frame()) {
 }
 
 # Presses Ctrl-C, so to say, so many seconds from now. system() itself ignores that for as long as it takes to start
-# something, so what it starts counts the time only when it is told to.
+# something, so what it starts counts the time only when it is told to. To be called inside the tryCatch() that awaits
+# it: on a busy machine it comes before the next call.
 interrupt_in <- function(seconds) {
   gate <- tempfile("interrupt-")
   wait <- sprintf("until [ -e %s ]; do sleep 0.01; done; rm %s", gate, gate)

@@ -1,24 +1,41 @@
 # What R has no memory for, between R and Rust: the call fails with R's own error, nothing of it is left, and the queue
 # is as it was.
 
-# In an R of its own: `make()` gives a queue, and `calls` is a list of functions of it and its handle. Each is called
-# where R has only so many bytes left to allocate, the sizes in `rooms`. What came of the calls, by how many MB this R
-# has grown, and whether the queue works on.
-squeeze <- function(make, calls, rooms, rounds = 1L) {
-  squeezed <- function(call, room) {
-    gc()
-    cells <- gc()["Vcells", c("used", "gc trigger")]
-    mem.maxVSize(cells[[2L]] * 8 / 2^20 + 1e-3)
-    on.exit(mem.maxVSize(Inf))
+# In an R of its own, where `objects` are global, and so are the functions among them.
+in_host_with <- function(objects, fun) {
+  as_global <- function(x) {
+    if (is.function(x)) environment(x) <- globalenv() else if (is.list(x)) x <- lapply(x, as_global)
+    x
+  }
+  in_host(function(objects, fun) {
+    list2env(objects, globalenv())
+    fun()
+  }, as_global(objects), as_global(fun), deadline_s = 240)
+}
+
+# What `call()` returns where R has only so many bytes left to allocate, or its error.
+squeezed <- function(call, room) {
+  gc()
+  cells <- gc()["Vcells", c("used", "gc trigger")]
+  mem.maxVSize(cells[[2L]] * 8 / 2^20 + 1e-3)
+  on.exit(mem.maxVSize(Inf))
+  # Whatever comes after the call needs memory, too: the ballast is gone with this frame.
+  call_with_ballast <- function() {
     ballast <- raw((cells[[2L]] - cells[[1L]]) * 8 - room)
-    tryCatch({
-      call()
-      "fine"
-    }, error = function(cnd) {
-      # What comes next needs memory.
-      ballast <<- NULL
-      conditionMessage(cnd)
-    })
+    value <- call()
+    ballast <- NULL
+    value
+  }
+  tryCatch(call_with_ballast(), error = identity)
+}
+
+# `make()` gives a queue, and `calls` is a list of functions of it and its handle. Each is called where R has only so
+# many bytes left, the sizes in `rooms`. What came of the calls, by how many MB this R has grown, and whether the
+# queue works on.
+squeeze <- function(make, calls, rooms = c(2^14, 2^17), rounds = 1L) {
+  message_of <- function(call, room) {
+    found <- squeezed(call, room)
+    if (inherits(found, "error")) conditionMessage(found) else "fine"
   }
   rss <- function() {
     gc()
@@ -29,7 +46,7 @@ squeeze <- function(make, calls, rooms, rounds = 1L) {
   handle <- queue$.__enclos_env__$private$handle
   call_all <- function() lapply(calls, function(call) call(queue, handle))
   squeeze_all <- function() {
-    lapply(calls, function(call) vapply(rooms, function(room) squeezed(function() call(queue, handle), room), ""))
+    lapply(calls, function(call) vapply(rooms, function(room) message_of(function() call(queue, handle), room), ""))
   }
   call_all()
   # What malloc() keeps for later is there after the first round.
@@ -51,7 +68,7 @@ expect_clean <- function(found, calls, may_grow_mb) {
   for (name in names(calls)) {
     messages <- setdiff(found$seen[[name]], "fine")
     expect_true(length(messages) > 0L, label = paste(name, "met want of memory"))
-    expect_true(all(grepl("vector memory exhausted|cannot allocate", messages)),
+    expect_true(all(grepl("vector memory (exhausted|limit)|cannot allocate", messages)),
       label = paste0(name, " fails with R's own error: ", toString(messages)))
   }
   expect_lt(found$grown, may_grow_mb)
@@ -82,16 +99,11 @@ test_that("O10: nothing is left or lost where R has no memory for it", {
     done_serials = function(q, handle) taskq:::rs_queue_done_serials(handle),
     list_tasks = function(q, handle) q$list_tasks(payload = FALSE)
   )
-  found <- in_host(function(squeeze, make, calls) {
-    environment(squeeze) <- environment(make) <- globalenv()
-    ids <<- paste("task", seq_len(5e3))
-    serials <<- as.numeric(1 + seq_len(5e3))
-    calls <- lapply(calls, function(call) {
-      environment(call) <- globalenv()
-      call
-    })
-    squeeze(make, calls, rooms = c(2^14, 2^17))
-  }, squeeze, make, calls, deadline_s = 240)
+  found <- in_host_with(
+    list(squeeze = squeeze, squeezed = squeezed, make = make, calls = calls, ids = paste("task", seq_len(5e3)),
+      serials = as.numeric(1 + seq_len(5e3))),
+    function() squeeze(make, calls)
+  )
   expect_clean(found, calls, may_grow_mb = 40)
 })
 
@@ -110,15 +122,37 @@ test_that("O10: what R has no memory for stays in the queue, and none of it is l
     push_many = function(q, handle) q$cancel(q$push_many(function() 1, rep(list(list()), 5e3))),
     map = function(q, handle) q$map(1:1e4, function(i) as.character(i))
   )
-  found <- in_host(function(squeeze, make, calls) {
-    environment(squeeze) <- environment(make) <- globalenv()
-    calls <- lapply(calls, function(call) {
-      environment(call) <- globalenv()
-      call
-    })
-    squeeze(make, calls, rooms = c(2^14, 2^17))
-  }, squeeze, make, calls, deadline_s = 240)
+  found <- in_host_with(list(squeeze = squeeze, squeezed = squeezed, make = make, calls = calls),
+    function() squeeze(make, calls))
   expect_clean(found, calls, may_grow_mb = 40)
+})
+
+test_that("O10: a push of which R cannot make the ids has queued nothing", {
+  skip_on_cran()
+  found <- in_host_with(list(squeezed = squeezed), function() {
+    q <- taskq::task_q$new(1)
+    on.exit(q$kill())
+    q$pause()
+    fun <- function() 1
+    args_list <- rep(list(list()), 5e3)
+    num_tasks <- function() nrow(q$list_tasks(idle = FALSE, payload = FALSE))
+    look <- function(call, rooms) {
+      for (i in 1:3) call()
+      vapply(rooms, function(room) {
+        before <- num_tasks()
+        ids <- squeezed(call, room)
+        c(queued = num_tasks() - before, told = if (is.character(ids)) length(ids) else 0)
+      }, c(queued = 0, told = 0))
+    }
+    list(
+      push = look(function() q$push(fun), c(seq(8, 160, by = 8), 1e5)),
+      push_many = look(function() q$push_many(fun, args_list), c(seq(7e4, 1.3e5, by = 1e4), 1e6))
+    )
+  })
+  for (seen in found) {
+    expect_identical(seen["queued", ], seen["told", ])
+    expect_true(any(seen["told", ] == 0) && any(seen["told", ] > 0))
+  }
 })
 
 test_that("O10: Rust says what it was not given as it should be", {

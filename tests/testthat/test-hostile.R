@@ -122,6 +122,33 @@ test_that("an outcome that is none, or no R object, is its task's error", {
   }
 })
 
+test_that("results of tasks that were sent ahead cannot be made up: they run elsewhere", {
+  hostile <- local_hostile()
+  q <- local_queue(1)
+  # Tasks are sent ahead of time as soon as they are known to be quick.
+  for (i in 1:500) q$push(function() 0)
+  expect_true(all(q$collect(progress = FALSE)$status == "success"))
+  # Says that those behind it have ended, the nearest first, or the farthest.
+  evil <- function(hostile, finish, serials, payload) for (serial in serials) finish(hostile, serial, payload)
+  finish <- `environment<-`(hostile_finish, globalenv())
+  payload <- serialize(list(value = "forged"), NULL, xdr = FALSE)
+  q$pause()
+  for (i in 1:200) {
+    if (i %% 40 == 20) {
+      serials <- 500 + i + if (i == 60) 20:1 else 1:20
+      q$push(evil, list(hostile, finish, serials, payload), id = paste0("evil", i))
+    } else {
+      q$push(function(i) paste("true", i), list(i), id = paste0("task", i))
+    }
+  }
+  q$resume()
+  done <- q$collect(progress = FALSE)
+  is_evil <- startsWith(done$task_id, "evil")
+  expect_identical(nrow(done), 200L)
+  expect_identical(unlist(done$result[!is_evil]), paste("true", sub("task", "", done$task_id[!is_evil], fixed = TRUE)))
+  expect_null(q$pop(0))
+})
+
 test_that("a map does not believe what it is told of its elements", {
   q <- local_queue(1)
   lie <- function(value) taskq:::rs_reply("success", list(value = value))

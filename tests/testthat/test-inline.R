@@ -55,6 +55,60 @@ test_that("globals, env and wd hold inside a task only", {
   q$close()
 })
 
+test_that("functions of the global environment find `globals` wherever they come in, as in sessions", {
+  in_global <- list(
+    tq_test_call = global(function(f) f()),
+    tq_test_add = global(function() tq_test_n + 1),
+    tq_test_deep = global(function() tq_test_add() + tq_test_n)
+  )
+  list2env(in_global, globalenv())
+  on.exit(rm(list = names(in_global), envir = globalenv()))
+  seen <- lapply(c(0, 1), function(workers) {
+    q <- local_queue(workers, globals = list(tq_test_n = 10, tq_test_add = in_global$tq_test_add))
+    make <- eval(quote(function(f) {
+      again <- function() f()
+      function() again()
+    }), globalenv())
+    add <- in_global$tq_test_add
+    of_frame <- eval(bquote(local({
+      f <- .(add)
+      function() f()
+    })), globalenv())
+    value <- function(...) {
+      q$push(...)
+      result <- q$pop(3e4)
+      if (is.null(result$error)) result$result else conditionMessage(result$error)
+    }
+    list(
+      global_of_queue = value(global(function() tq_test_add())),
+      globals_of_task = value(global(function() tq_test_deep()), globals = in_global["tq_test_deep"]),
+      new_value = value(global(function() tq_test_deep()), globals = c(tq_test_n = 1, in_global["tq_test_deep"])),
+      argument = value(in_global$tq_test_call, list(add)),
+      in_argument = value(global(function(x) x$list[[1]]()), list(list(list = list(add)))),
+      captured = value(make(add)),
+      of_frame = value(global(function(f) f()), list(of_frame)),
+      formula = value(global(function(x) eval(x[[2]], environment(x))), list(eval(quote(~tq_test_n), globalenv()))),
+      map = q$map(1:2, global(function(i, f) f() + i), list(add)),
+      auto = value(global(function() tq_test_deep()), globals = "auto")
+    )
+  })
+  expect_identical(seen[[1L]], seen[[2L]])
+  expect_identical(seen[[1L]][["globals_of_task"]], 21)
+  expect_identical(environment(in_global$tq_test_add), globalenv())
+})
+
+test_that("a frame of the user that `init` keeps whole stays as it is", {
+  frame <- new.env(parent = globalenv())
+  init <- eval(quote({
+    self <- environment()
+    function() self$n <- 1
+  }), frame)
+  q <- task_q$new(0, init = init, globals = list(tq_test_n = 1))
+  q$push(sum, list(1))
+  expect_identical(parent.env(frame), globalenv())
+  q$close()
+})
+
 test_that("environment variables that `env` does not name stay as the task has left them", {
   on.exit(Sys.unsetenv(c("TASKQ_LEFT", "TASKQ_ALSO_LEFT")))
   for (env in list(character(), c(TASKQ_TEST = "yes"))) {

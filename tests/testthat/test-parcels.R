@@ -57,6 +57,7 @@ files_of <- function(q, ...) {
 
 test_that("every type goes and comes back the same, without being copied out", {
   skip_without_parcels()
+  skip_on_cran()
   q <- local_queue(1)
   all <- large_vectors()
   on.exit(methods::removeClass("TaskqNumbers", where = globalenv()), add = TRUE)
@@ -83,6 +84,7 @@ test_that("every type goes and comes back the same, without being copied out", {
 
 test_that("what R computes of it is the same", {
   skip_without_parcels()
+  skip_on_cran()
   q <- local_queue(1)
   for (original in list(runif(1e5), sample(2e5), as.raw(1:1e6 %% 256))) {
     x <- run_task(q, identity, list(original))$result
@@ -181,6 +183,7 @@ test_that("C code that writes in place writes for itself: not for the host, anot
 
 test_that("it is saved and sent on as plain data", {
   skip_without_parcels()
+  skip_on_cran()
   q <- local_queue(1)
   x <- list(runif(1e5), structure(seq_len(2e5) + 0L, class = "odd"))
   path <- tempfile()
@@ -238,6 +241,7 @@ test_that("a fork of the host has what has arrived", {
 
 test_that("maps and many pushes send them, too", {
   skip_without_parcels()
+  skip_on_cran()
   q <- local_queue(2)
   elements <- lapply(1:6, function(i) runif(1e5) + i)
   both <- global(function(x, y, is_sent) list(is_sent(x), is_sent(y), x + y))

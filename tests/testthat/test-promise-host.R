@@ -8,10 +8,10 @@ test_that("E2: a push that is interrupted while it serializes has queued all of 
   pushed <- 0L
   interrupted <- 0L
   for (i in 1:8) {
-    interrupt_in(0.1 + i * 0.011)
-    deadline <- Sys.time() + 20
     # Until the signal has come: what is pushed meanwhile is queued.
     stopped <- tryCatch({
+      interrupt_in(0.1 + i * 0.011)
+      deadline <- Sys.time() + 20
       while (Sys.time() < deadline) {
         q$push(length, list(big))
         # Not more than a few of these at a time.

@@ -56,7 +56,7 @@ weeks <- function(remove_below) {
   clean()
   other <- task_q$new(1, packages = "tools", preload = function() writeLines("x", tempfile()),
     init = function() writeLines("x", tempfile()))
-  # Up before its files are removed.
+  # Up before its files are removed: while it starts is another test.
   other$push(function() NULL)
   other$pop(30000)
   run("another queue", other)
@@ -77,6 +77,45 @@ test_that("O3: a queue lives for weeks where a cleaner removes all temporary fil
     expected[] <- "success"
     expected[["crash"]] <- "crash"
     expect_identical(seen$seen, expected, label = without)
+    expect_true(seen$closed)
+    expect_identical(seen$left, character())
+  }
+})
+
+test_that("O3: a cleaner that comes while a queue is prepared takes no temporary directory from code of the user", {
+  skip_on_cran()
+  prepared <- function() {
+    library(taskq)
+    Sys.setenv(CLEANED = Sys.getenv("TMPDIR"))
+    use <- function() {
+      path <- tempfile()
+      writeLines("text", path)
+      dirname(dirname(path))
+    }
+    environment(use) <- globalenv()
+    # The profile has `packages` clean, too.
+    preload <- function() {
+      seen <<- use()
+      clean()
+    }
+    q <- task_q$new(1, packages = "tools", globals = list(use = use), preload = preload,
+      init = function() seen <<- c(seen, use()))
+    q$push(function() c(seen, use()))
+    dirs <- q$pop(30000)$result
+    root <- Sys.getenv("CLEANED")
+    # Its own temporary directory was not made again, and so another place was found.
+    list(dirs = dirs, places = paste0(root, "/taskq-"), closed = q$close(), left = list.files(root, "^taskq"))
+  }
+  profile <- c("remove_below <-", deparse(remove_below),
+    "clean <- function(...) {",
+    "  root <- Sys.getenv(\"CLEANED\")",
+    "  remove_below(root, list.files(root, \"^(Rtmp|taskq)\", full.names = TRUE))",
+    "}",
+    "setHook(packageEvent(\"tools\", \"attach\"), clean)")
+  for (without in c("", "fork")) {
+    seen <- suppressWarnings(harmless_host(prepared, env = c(with_profile(profile), paste0("TASKQ_WITHOUT=", without))))
+    expect_length(seen$dirs, 3L)
+    expect_true(all(startsWith(seen$dirs, seen$places)), label = without)
     expect_true(seen$closed)
     expect_identical(seen$left, character())
   }

@@ -44,6 +44,33 @@ test_that("O4: with a limit on memory, small tasks work before and after large o
   }
 })
 
+test_that("O4: with a limit on addresses a queue works with little more than R takes itself, or says that it cannot", {
+  skip_on_cran()
+  size_kb <- in_host(function() {
+    loadNamespace("taskq")
+    as.numeric(gsub("[^0-9]", "", grep("^VmPeak", readLines("/proc/self/status"), value = TRUE)))
+  })
+  try_with <- function(mb) {
+    in_host(sh = sprintf("ulimit -v %.0f", size_kb + mb * 1024), function() {
+      tryCatch({
+        q <- taskq::task_q$new(2)
+        statuses <- vapply(1:3, function(i) {
+          q$push(function() 1)
+          q$pop(20000)$status
+        }, "")
+        q$kill()
+        unique(statuses)
+      }, taskq_error = function(cnd) c(class(cnd)[[1L]], conditionMessage(cnd)))
+    })
+  }
+  for (mb in c(32, 160)) expect_identical(try_with(mb), "success", label = paste(mb, "MB"))
+  # R takes 64 MB for regular expressions, if there are so many: little may be left then.
+  for (mb in c(66, 68, 70, 72)) expect_true(try_with(mb)[[1L]] %in% c("success", "taskq_error_system"))
+  refused <- try_with(8)
+  expect_identical(refused[[1L]], "taskq_error_system")
+  expect_match(refused[[2L]], "cannot make a queue: ", fixed = TRUE)
+})
+
 test_that("O4: a queue works without locked memory, and with a small or an unlimited stack", {
   skip_on_cran()
   expect_identical(steps_that_fail("ulimit -l 0; ulimit -s 1024"), nothing_fails)

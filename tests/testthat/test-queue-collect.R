@@ -61,8 +61,10 @@ test_that("Ctrl-C in pop() loses nothing", {
   q <- local_queue(1)
   gate <- local_gate()
   q$push(gate$wait, list(gate$path))
-  interrupt_in(0.2)
-  got <- tryCatch(q$pop(60000), interrupt = function(cnd) "interrupted")
+  got <- tryCatch({
+    interrupt_in(0.2)
+    q$pop(60000)
+  }, interrupt = function(cnd) "interrupted")
   expect_identical(got, "interrupted")
   gate$open()
   expect_identical(q$pop(20000)$result, 42)

@@ -16,15 +16,6 @@ count_below <- quote({
   }
 })
 
-# The environment of a host with this profile; `$taskq` in it loads the package.
-with_profile <- function(code, frame = parent.frame()) {
-  path <- local_path(frame)
-  loads <- sprintf("library(taskq, lib.loc = \"%s\")", dirname(find.package("taskq")))
-  writeLines(sub("$taskq", loads, code, fixed = TRUE), path)
-  # As where R is started without --vanilla.
-  c(paste0("R_PROFILE_USER=", path), "R_PROFILE=", "R_ENVIRON=", "R_ENVIRON_USER=")
-}
-
 test_that("O5: a queue in a profile does not multiply, and tasks can use it", {
   skip_on_cran()
   profile <- c("$taskq", ".jobs <- task_q$new(1)", "at_start <- c(.jobs$is_idle(), taskq::is_worker())")

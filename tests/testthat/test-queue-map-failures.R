@@ -27,6 +27,7 @@ test_that("the first error ends the rest, and names its element", {
 })
 
 test_that("errors can stand in the place of results", {
+  skip_on_cran()
   q <- local_queue(2)
   fun <- function(i) if (i %% 3 == 0) stop("no ", i) else i
   for (chunk in list(NULL, 1, 7, 100)) {

@@ -42,6 +42,7 @@ test_that("results of every kind come back", {
 })
 
 test_that("a million elements, and vectors that have no memory of their own", {
+  skip_on_cran()
   q <- local_queue(2)
   n <- 1e6
   results <- q$map(seq_len(n), function(i) i)
@@ -127,14 +128,18 @@ test_that("a paused queue maps when it is resumed, and Ctrl-C gives the queue ba
       while (!q$is_idle() && Sys.time() < deadline) Sys.sleep(0.01)
       q$is_idle()
     }
+    interrupted <- function(seconds, expr) {
+      tryCatch({
+        interrupt_in(seconds)
+        expr
+      }, interrupt = function(cnd) "interrupted")
+    }
     q$pause()
-    interrupt_in(0.3)
-    paused <- tryCatch(q$map(1:3, function(i) i), interrupt = function(cnd) "interrupted")
+    paused <- interrupted(0.3, q$map(1:3, function(i) i))
     idle_then <- idle()
     q$resume()
     q$push(function() 7, id = "kept")
-    interrupt_in(0.7)
-    running <- tryCatch(q$map(1:1000, function(i) Sys.sleep(0.05)), interrupt = function(cnd) "interrupted")
+    running <- interrupted(0.7, q$map(1:1000, function(i) Sys.sleep(0.05)))
     kept <- q$pop(10000)$result
     list(paused = paused, idle_then = idle_then, running = running, kept = kept, idle = idle(),
       again = q$map(1:3, function(i) i))
@@ -154,6 +159,7 @@ test_that("a closed or failed queue says so", {
 })
 
 test_that("a queue that is killed meanwhile ends the map", {
+  skip_on_cran()
   q <- local_queue(1)
   expect_identical(q$map(1, function(i) i), list(1))
   # A finalizer runs in this session while map() works.

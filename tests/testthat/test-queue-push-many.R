@@ -107,7 +107,7 @@ test_that("a key takes the place of an older task", {
   expect_identical(frame$status, c("cancelled", "success", "success"))
 })
 
-test_that("with max_waiting there is room for all of them or for none", {
+test_that("with max_waiting there is room for all of them or for none, and who is refused uses up no ids", {
   q <- local_queue(1, max_waiting = 3)
   gate <- local_gate()
   expect_identical(q$push(gate$wait, list(gate$path)), ".1")
@@ -117,10 +117,11 @@ test_that("with max_waiting there is room for all of them or for none", {
   expect_null(q$push_many(function() 1, three, block = FALSE))
   expect_identical(q$get_num_waiting(), 1L)
   expect_input_error(q$push_many(function() 1, rep(three, 2)), "args_list")
-  expect_length(q$push_many(function() 1, three[1:2], block = FALSE), 2L)
+  expect_identical(q$push_many(function() 1, three[1:2], block = FALSE), c(".3", ".4"))
+  expect_null(q$push(function() 1, block = FALSE))
   # Somebody opens the gate while this waits.
   system2("sh", c("-c", shQuote(sprintf("sleep 0.3; touch %s", shQuote(gate$path)))), wait = FALSE)
-  expect_length(q$push_many(function() 2, three), 3L)
+  expect_identical(q$push_many(function() 2, three), c(".5", ".6", ".7"))
   expect_identical(sort(unlist(q$collect()$result)), c(0, 1, 1, 2, 2, 2, 42))
 })
 

@@ -25,6 +25,7 @@ test_that("a cluster that a task has made the default one is not that of the nex
 test_that("a backend of foreach and a plan of future end with their task", {
   skip_if_not_installed("doParallel")
   skip_if_not_installed("future")
+  skip_on_cran()
   q <- local_queue(1)
   sum_up <- function() suppressWarnings(foreach::`%dopar%`(foreach::foreach(i = 1:2, .combine = c), i))
   register <- function() {

@@ -254,6 +254,7 @@ test_that("a session that cannot be put back ends, and blames no task", {
 })
 
 test_that("what runs natively between tasks survives a collection at every allocation", {
+  skip_on_cran()
   q <- local_queue(1, globals = list(kept = 1), init = function() {
     makeActiveBinding("active", function() 42, globalenv())
     gctorture2(7L)

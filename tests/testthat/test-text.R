@@ -76,8 +76,11 @@ test_that("text arrives whole in every locale that can hold it, and prints witho
   }, locales)
   whole <- as.character(charToRaw("caf\u00e9"))
   for (host in locales) {
-    for (session in locales) {
-      found <- in_host(cross, session, texts, env = paste0(names(host), "=", host))
+    of_host <- in_host(function(sessions, cross, texts) lapply(sessions, cross, texts), locales, global(cross), texts,
+      env = paste0(names(host), "=", host))
+    for (i in seq_along(locales)) {
+      session <- locales[[i]]
+      found <- of_host[[i]]
       label <- paste("host", host[["LC_ALL"]], "session", session[["LC_ALL"]])
       expect_identical(found$warned, character(), label = label)
       expect_true(found$is_shown, label = label)

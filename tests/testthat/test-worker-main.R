@@ -178,6 +178,7 @@ test_that("preload runs once, init in every session", {
 })
 
 test_that("a start that fails is told, by phase, and no task waits for ever", {
+  skip_on_cran()
   starts <- list(
     packages = list(packages = "no.such.package"),
     preload = list(preload = function() stop("preload is bad")),

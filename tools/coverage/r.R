@@ -36,10 +36,11 @@ trace("add_hooks", exit = quote(make_hooks_cheap(pkg_name, lib)), where = asName
 
 # In the library it would be looked for where it was compiled, and installed, once more.
 code <- sprintf(
-  'setwd("%s")
-   results <- testthat::test_dir("tests/testthat", package = "taskq", load_package = "installed", filter = %s,
+  'source("%5$s")
+   setwd("%1$s")
+   results <- testthat::test_dir("tests/testthat", package = "taskq", load_package = "installed", filter = %2$s,
      reporter = testthat::SilentReporter$new(), stop_on_failure = FALSE)
-   saveRDS(as.data.frame(results)[c("file", "test", "nb", "failed", "skipped", "error")], "%s")
+   saveRDS(table_of_results(results)[c("file", "test", "nb", "failed", "skipped", "error")], "%3$s")
    counters <- covr:::.counters
    for (record in list.files("%4$s", "^counts-", full.names = TRUE)) {
      counts <- readRDS(record)
@@ -47,7 +48,7 @@ code <- sprintf(
      for (key in names(counts)) counters[[key]]$value <- counters[[key]]$value + counts[[key]]
    }
    covr:::save_trace("%4$s")',
-  package, deparse(filter), file.path(work, "tests.rds"), library_path
+  package, deparse(filter), file.path(work, "tests.rds"), library_path, normalizePath("tools/test/results.R")
 )
 seen <- covr::package_coverage(package, type = "none", code = code, quiet = FALSE, clean = FALSE,
   install_path = library_path)

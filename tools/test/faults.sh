@@ -58,7 +58,8 @@ run() {
     testthat::test_dir("tests/testthat", package = "taskq", load_package = "installed", filter = args[[1]],
       reporter = testthat::MultiReporter$new(list(reporter, testthat::CheckReporter$new())),
       stop_on_failure = FALSE)
-    results <- as.data.frame(reporter$get_results())
+    source("tools/test/results.R")
+    results <- table_of_results(reporter$get_results())
     mine <- results[grepl(args[[2]], results$test), ]
     red <- any(mine$failed > 0 | mine$error)
     verdict <- if (!nrow(mine) || all(mine$skipped)) "none" else if (red) "red" else "green"

@@ -1,6 +1,7 @@
 # Called by testthat.R: runs one file of tests. Arguments: its name, the file for the results, and the file that always
 # holds the name of the test that is running.
 arguments <- commandArgs(trailingOnly = TRUE)
+source("tools/test/results.R")
 
 NamesTest <- R6::R6Class("NamesTest", inherit = testthat::ListReporter, # nolint: object_name_linter
   public = list(start_test = function(context, test) {
@@ -9,6 +10,10 @@ NamesTest <- R6::R6Class("NamesTest", inherit = testthat::ListReporter, # nolint
   })
 )
 
+# Where a Ctrl-C came that no test has awaited.
+globalCallingHandlers(interrupt = function(cnd) {
+  cat("Interrupted in:", vapply(sys.calls(), function(call) deparse(call)[[1L]], ""), sep = "\n  ")
+})
 results <- NamesTest$new()
 testthat::test_dir(
   "tests/testthat",
@@ -18,4 +23,4 @@ testthat::test_dir(
   reporter = testthat::MultiReporter$new(list(results, testthat::CheckReporter$new())),
   stop_on_failure = FALSE
 )
-saveRDS(as.data.frame(results$get_results())[c("test", "failed", "skipped", "error", "real")], arguments[[2L]])
+saveRDS(table_of_results(results$get_results())[c("test", "failed", "skipped", "error", "real")], arguments[[2L]])

@@ -1,8 +1,8 @@
-# Runs tests/testthat against the installed package: each file in an R process of its own, as many at a time as there
-# are processors. A file is printed with its counts and its time when it ends. One that takes too long is stopped, and
-# the test that was running is named. What a file has left behind, processes or files, is a failure of that file, and is
-# removed, so that it cannot disturb the others. The counts of all tests (passed, failed, skipped) are written to the
-# file named by COUNTS.
+# Runs tests/testthat against the installed package: each file in an R process of its own, one more at a time than
+# there are processors, because a third of the time of tests is waiting. A file is printed with its counts and its
+# time when it ends. One that takes too long is stopped, and the test that was running is named. What a file has left
+# behind, processes or files, is a failure of that file, and is removed, so that it cannot disturb the others. The
+# counts of all tests (passed, failed, skipped) are written to the file named by COUNTS.
 #
 # Arguments: names of files without "test-" and ".R", to run only these; --repeat N: each of them N times; --load N:
 # while N processes compute; --at-a-time N.
@@ -17,7 +17,7 @@ option <- function(name, default) {
 }
 runs <- option("--repeat", 1L)
 load <- option("--load", 0L)
-at_a_time <- option("--at-a-time", max(1L, parallel::detectCores()))
+at_a_time <- option("--at-a-time", max(1L, parallel::detectCores(), na.rm = TRUE) + 1L)
 
 # For one file. The longest takes a fifth of it on two idle processors.
 limit_s <- 180 * max(1, load / at_a_time)
@@ -85,16 +85,17 @@ clean_up_after <- function(file, patience_s) {
 conclude <- function(file, was_stopped = FALSE) {
   seconds <- seconds_of(file)
   file$process$kill()
+  status <- file$process$get_exit_status()
   left <- clean_up_after(file, if (was_stopped) 0 else patience_s)
   results <- if (file.exists(file$results)) readRDS(file$results)
   failed <- results$failed > 0 | results$error
   skipped <- results$skipped & !failed
   faults <- character()
+  test <- paste(if (file.exists(file$test)) readLines(file$test, warn = FALSE) else "the start", collapse = " ")
   if (was_stopped) {
-    test <- if (file.exists(file$test)) readLines(file$test, warn = FALSE) else "the start"
-    faults <- sprintf("Stopped after %.0f s, in: %s", seconds, paste(test, collapse = " "))
-  } else if (is.null(results)) {
-    faults <- sprintf("The process ended with status %s", format(file$process$get_exit_status()))
+    faults <- sprintf("Stopped after %.0f s, in: %s", seconds, test)
+  } else if (is.null(results) || !identical(status, 0L)) {
+    faults <- sprintf("The process ended with status %s; the last test: %s", format(status), test)
   }
   if (length(left) && !was_stopped) faults <- c(faults, paste("Left behind:", left))
   counts <- c(sum(!failed & !skipped), sum(failed) + (length(faults) > 0L), sum(skipped))

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ffi::{CStr, OsStr};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,6 +108,14 @@ fn rs_nursery_failed(phase: Cow<'_, str>, message: Cow<'_, str>) {
     });
 }
 
+/// Makes the queue's directory for temporary files, unless it is there. Its path, or a failure.
+fn rs_nursery_make_temp_dir() -> Value {
+    with_far(|far| match far {
+        Far::Nursery(nursery) => temp_dir(nursery.make_temp_dir()),
+        _ => failure("start", "this process is no nursery"),
+    })
+}
+
 /// Launches sessions until the queue is over. "session": this is a new process, forked to be one; "end": the queue is over.
 fn rs_nursery_serve(command: Vec<&CStr>) -> Value {
     let words = command.into_iter().map(CStr::to_bytes);
@@ -189,12 +198,16 @@ fn rs_session_uses_temp_dir(dir: Vec<&CStr>) {
 /// Makes the session's directory for temporary files, and R's in it, unless they are there. The session's, or a failure.
 fn rs_session_make_temp_dir() -> Value {
     with_far(|far| match far {
-        Far::Session(session) => match session.make_temp_dir() {
-            Ok(dir) => dir.to_string_lossy().into_owned().into(),
-            Err(error) => failure("system", &error.to_string()),
-        },
+        Far::Session(session) => temp_dir(session.make_temp_dir()),
         _ => failure("start", "this process is no session"),
     })
+}
+
+fn temp_dir(made: io::Result<impl AsRef<Path>>) -> Value {
+    match made {
+        Ok(dir) => dir.as_ref().to_string_lossy().into_owned().into(),
+        Err(error) => failure("system", &error.to_string()),
+    }
 }
 
 /// Tells the host that the session waits for tasks. TRUE, or a failure.
@@ -339,6 +352,7 @@ entries! {
     rs_nursery_note_threads(phase, packages, brought),
     rs_write_title(title),
     rs_nursery_failed(phase, message),
+    rs_nursery_make_temp_dir(),
     rs_nursery_serve(command),
     rs_session_exec_open(),
     rs_session_start(),

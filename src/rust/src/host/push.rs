@@ -89,8 +89,44 @@ fn push<'s>(
         fun: function,
         call,
     };
-    let label = queue.push(task, payload).map_err(refused)?;
-    Ok(scope.make(&label.as_str().into())?)
+    let mut reserved = Reserved::new(queue);
+    let mut task = task;
+    reserved.name(std::iter::once(&mut task));
+    // Before the task is queued: there may be no memory for it.
+    let id = scope.make(&task.label.as_deref().unwrap_or_default().into())?;
+    queue.push(task, payload).map_err(refused)?;
+    reserved.are_used();
+    Ok(id)
+}
+
+/// Ids of tasks that are to be pushed. Unless they are, they are free again.
+struct Reserved<'q> {
+    queue: &'q Queue,
+    count: usize,
+}
+
+impl<'q> Reserved<'q> {
+    fn new(queue: &'q Queue) -> Reserved<'q> {
+        Reserved { queue, count: 0 }
+    }
+
+    /// Gives an id to each task without one.
+    fn name<'t>(&mut self, tasks: impl Iterator<Item = &'t mut Submission>) {
+        let missing = tasks.map(|task| &mut task.label).filter(|label| label.is_none());
+        self.queue.reserve_names(missing.inspect(|_| self.count += 1));
+    }
+
+    fn are_used(mut self) {
+        self.count = 0;
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        if self.count > 0 {
+            self.queue.release_names(self.count);
+        }
+    }
 }
 
 /// Many tasks of one function: their ids, or a failure. `ids` and `keys` may be NULL, `options`, too, and each of `calls`.
@@ -120,9 +156,15 @@ fn rs_push_many<'s>(
         let fun = Arc::clone(&function);
         tasks.push((task, TaskPayload { fun, call }));
     }
-    let labels = queue.push_many(tasks).map_err(refused)?;
-    let texts: Vec<_> = labels.iter().map(|id| id.as_str().into()).collect();
-    Ok(scope.make(&Tree::strings(&texts))?)
+    let mut reserved = Reserved::new(queue);
+    reserved.name(tasks.iter_mut().map(|(task, _)| task));
+    // Before anything is queued: there may be no memory for them.
+    let ids = tasks.iter().map(|(task, _)| task.label.as_deref().unwrap_or_default().into());
+    let ids: Vec<_> = ids.collect();
+    let ids = scope.make(&Tree::strings(&ids))?;
+    queue.push_many(tasks).map_err(refused)?;
+    reserved.are_used();
+    Ok(ids)
 }
 
 /// What is sent beside a function: without anything, nothing. `None`: there is no memory for it.

@@ -129,6 +129,7 @@ fn finish_and_take_100(bencher: Bencher, waiting: u64) {
                     began,
                     ended,
                     memory: None,
+                    running: None,
                 };
                 scheduler.handle(Time(now), input);
                 finished += u64::from(scheduler.take(attempt.task));

@@ -49,7 +49,8 @@ pub enum Input {
         /// The session.
         worker: WorkerId,
     },
-    /// A session says that an attempt has ended by itself.
+    /// A session says that an attempt has ended by itself. What it had given back before it began
+    /// that attempt (all [`Input::Returned`]) has been handed in before.
     Finished {
         /// The session.
         worker: WorkerId,
@@ -63,6 +64,9 @@ pub enum Input {
         ended: Time,
         /// How many bytes of memory the session has resident now, where that is known.
         memory: Option<u64>,
+        /// The task that the session notes to be running, looked up after this was heard; nothing
+        /// between two tasks, or when that cannot be known.
+        running: Option<TaskId>,
     },
     /// A session says that these had not begun, and never will on this session.
     Returned {

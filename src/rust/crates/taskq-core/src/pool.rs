@@ -414,7 +414,8 @@ impl Pool {
         self.seats.iter().map(|(&number, seat)| (number, seat))
     }
 
-    fn line(&self, id: WorkerId) -> Option<&Line> {
+    /// What a busy worker was sent and has not answered.
+    pub(crate) fn line(&self, id: WorkerId) -> Option<&Line> {
         match &self.workers.get(&id)?.stage {
             Stage::Busy { line, .. } => Some(line),
             Stage::Starting { .. } | Stage::Idle { .. } | Stage::Gone => None,

@@ -77,11 +77,13 @@ impl Tasks {
 
     /// Whether a task can be added; what it is to run after.
     pub(crate) fn admit(&self, task: &Submission) -> Result<Vec<TaskId>, SubmitError> {
-        if let Some(label) = task.label.clone() {
+        if let Some(label) = task.label.as_ref() {
             if label.starts_with(RESERVED) {
+                let label = label.clone();
                 return Err(SubmitError::Reserved { label });
             }
-            if self.labels.contains_key(&*label) {
+            if self.labels.contains_key(&**label) {
+                let label = label.clone();
                 return Err(SubmitError::Duplicate { label });
             }
         }
@@ -429,5 +431,10 @@ impl Tasks {
                 return label.into();
             }
         }
+    }
+
+    /// No task has got so many automatic labels that were given last, not for parts: those that are next may be these.
+    pub(crate) fn release_labels(&mut self, count: usize) {
+        self.last_automatic = self.last_automatic.saturating_sub(count as u64);
     }
 }

@@ -84,6 +84,22 @@ impl Line {
         pulled.is_some()
     }
 
+    /// Whether an attempt is there.
+    pub(crate) fn has(&self, attempt: AttemptId) -> bool {
+        self.attempts().any(|other| other == attempt)
+    }
+
+    /// Whether an attempt is there and was asked back.
+    pub(crate) fn is_asked_back(&self, attempt: AttemptId) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|entry| entry.attempt == attempt && entry.asked)
+    }
+
+    /// Whether something that was asked back is here still.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        self.asked > 0
+    }
+
     /// Marks all behind the head as asked back; returns those that were not yet.
     pub(crate) fn ask_back(&mut self) -> Vec<AttemptId> {
         let behind = self.entries.iter_mut().skip(1).filter(|entry| !entry.asked);

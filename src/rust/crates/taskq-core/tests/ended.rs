@@ -32,6 +32,7 @@ fn an_attempt_that_ends_its_task_is_told_with_its_times_and_names() {
         began,
         ended,
         memory: None,
+        running: None,
     });
     driver.done(task, Outcome::Error);
     let expected = Ended {

@@ -50,6 +50,7 @@ fn a_task_runs_is_done_and_leaves_for_good_when_taken() {
         began,
         ended,
         memory: None,
+        running: None,
     });
     driver.done(task, Outcome::Success);
 
@@ -116,6 +117,24 @@ fn automatic_labels_count_only_automatic_ones_and_skip_those_in_use() {
     }
     let labels: Vec<_> = driver.scheduler.tasks().map(|view| view.label).collect();
     assert_eq!(labels, ["a", ".2", "b", ".1", ".3", ".4"]);
+}
+
+#[test]
+fn a_reserved_label_is_no_other_tasks_until_it_is_released() {
+    let mut driver = Driver::new(plain(0));
+    driver.push_labelled(".2");
+    let reserved = [(); 2].map(|()| driver.scheduler.reserve_label());
+    assert_eq!(reserved.each_ref().map(|label| &**label), [".1", ".3"]);
+    // As by a finalizer that pushes, too, before the first two are submitted.
+    driver.push();
+    driver.scheduler.reserve_label();
+    driver.scheduler.release_labels(1);
+    for label in reserved {
+        driver.push_labelled(&label);
+    }
+    driver.push();
+    let labels: Vec<_> = driver.scheduler.tasks().map(|view| view.label).collect();
+    assert_eq!(labels, [".2", ".4", ".1", ".3", ".5"]);
 }
 
 #[test]
@@ -211,6 +230,7 @@ fn reported_times_are_kept_within_the_life_of_the_task() {
         began,
         ended,
         memory: None,
+        running: None,
     });
     driver.done(task, Outcome::Success);
     let view = driver.scheduler.task(task).unwrap();

@@ -16,6 +16,7 @@ fn finish_with_memory(driver: &mut Driver, worker: WorkerId, attempt: AttemptId,
         began: ended,
         ended,
         memory: Some(bytes),
+        running: None,
     });
 }
 

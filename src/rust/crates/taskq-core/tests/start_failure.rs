@@ -140,19 +140,18 @@ fn tasks_that_run_when_the_pool_fails_finish_as_they_can() {
 }
 
 #[test]
-fn a_running_task_given_back_by_a_failed_pool_has_no_worker() {
+fn a_task_that_had_not_begun_in_a_failed_pool_has_no_worker() {
     let (mut driver, _) = Driver::ready(plain(2));
     let task = driver.push();
-    let (worker, attempt) = driver.sent();
+    let (worker, _) = driver.sent();
     driver.dies(WorkerId(2));
     for _ in 0..3 {
         let starting = driver.launched();
         driver.dies(starting);
     }
     driver.expect(Action::Failed);
-    driver.returned(worker, &[attempt]);
+    driver.dies(worker);
     driver.done(task, Outcome::NoWorker);
-    driver.expect(Action::Retire { worker });
     driver.expect(Action::Shutdown);
 }
 

@@ -35,6 +35,7 @@
 //! | `elements <n> <ms>` | a batch of so many elements, each of which takes so long; says how many began |
 //! | `crash-until <n>` | exits with status 9 before the n-th try |
 //! | `progress <percent>` | tells how far it is |
+//! | `forge <first> <last>` | says that the tasks with these numbers have ended, their first attempts saying `forged` |
 #![allow(clippy::print_stderr)] // It is a program, and this is how its failures get to whoever runs a test.
 
 use std::ffi::CString;
@@ -44,10 +45,11 @@ use std::time::{Duration, Instant};
 
 use taskq_payload::payload::Payload;
 use taskq_payload::sealed::Growing;
-use taskq_record::{StartPhase, Verdict};
+use taskq_record::{AttemptId, StartPhase, TaskId, Verdict};
 use taskq_sys::process;
 use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
-use taskq_wire::message::{FromStem, ThreadSource};
+use taskq_wire::frame::encode_head;
+use taskq_wire::message::{Finished, FromSession, FromStem, Part, ThreadSource};
 use taskq_wire::packet;
 use taskq_worker::{ExecSession, InterruptHook, Role, Seed, Session, SetupFile, Stem};
 
@@ -250,6 +252,11 @@ fn run(session: &Session, call: &[u8], tries: u32, answer: &mut String) -> Verdi
                     std::iter::from_fn(|| session.begin_element().then(|| pass(each, true)));
                 answer.push_str(&begun.count().to_string());
             }
+            "forge" => {
+                let (first, last) = rest.split_once(' ').unwrap_or((&rest, &rest));
+                let numbers = first.parse().unwrap_or(0)..=last.parse().unwrap_or(0);
+                numbers.for_each(forge);
+            }
             "progress" => session.progress(number as f64 / 100.0, &rest),
             "misfired" => answer.push_str(&MISFIRED.load(Ordering::SeqCst).to_string()),
             _ => {
@@ -262,6 +269,44 @@ fn run(session: &Session, call: &[u8], tries: u32, answer: &mut String) -> Verdi
         }
     }
     Verdict::Success
+}
+
+/// Says on the session's task socket that a task has ended.
+fn forge(task: u64) {
+    const SAID: &[u8] = b"forged";
+    let attempt = AttemptId {
+        task: TaskId(task),
+        number: 1,
+    };
+    let finished = FromSession::Finished(Finished {
+        attempt,
+        verdict: Verdict::Success,
+        began_ns: 0,
+        ended_ns: 0,
+        cpu_us: 0,
+        max_rss: 0,
+        stdout_end: 0,
+        stderr_end: 0,
+        outcome: Part {
+            len: SAID.len() as u64,
+            ..Part::default()
+        },
+    });
+    let mut frame = Vec::new();
+    encode_head(&finished, SAID.len() as u64, 0, &mut frame).expect("small");
+    frame.extend_from_slice(SAID);
+    let socket = (0..1024).find(|fd| is_stream(*fd)).expect("a socket");
+    write(socket, &frame);
+}
+
+/// Whether a descriptor is a socket for a stream, as only the task socket is.
+fn is_stream(fd: i32) -> bool {
+    let mut kind: libc::c_int = 0;
+    let mut size = std::mem::size_of_val(&kind) as libc::socklen_t;
+    let place = std::ptr::addr_of_mut!(kind).cast();
+    // SAFETY: place and size are those of an int.
+    let answer = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, place, &mut size) };
+    answer == 0 && kind == libc::SOCK_STREAM
 }
 
 /// Lets time pass. A signal wakes it, and the flag ends it if it can be interrupted.

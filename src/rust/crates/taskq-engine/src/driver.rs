@@ -336,7 +336,9 @@ impl Driver {
                 continue;
             };
             let mut news = Vec::new();
-            let round = session.pump(stirs, &mut news);
+            let shared = &self.shared;
+            let owes_answer = || shared.lock().sched.awaits_answer(worker);
+            let round = session.pump(stirs, owes_answer, &mut news);
             if self.shared.config.scheduler.max_memory < u64::MAX {
                 let usage = session.link.pid().and_then(process::usage);
                 for item in &mut news {
@@ -396,8 +398,14 @@ fn gather(leisure: Duration) {
 }
 
 impl State {
-    /// A session's news become inputs of the machine.
-    fn hear_session(&mut self, worker: WorkerId, news: Vec<News>, now: Time) {
+    /// A session's news become inputs of the machine, what it gives back first.
+    fn hear_session(&mut self, worker: WorkerId, mut news: Vec<News>, now: Time) {
+        for item in &mut news {
+            if let News::Returned(attempts) = item {
+                let attempts = std::mem::take(attempts);
+                self.sched.handle(now, Input::Returned { worker, attempts });
+            }
+        }
         for item in news {
             match item {
                 News::Ready => {
@@ -408,10 +416,8 @@ impl State {
                     self.note_failure(failure);
                     self.sched.handle(now, Input::StartFailed { worker });
                 }
-                News::Returned(attempts) => {
-                    self.sched.handle(now, Input::Returned { worker, attempts });
-                }
                 News::Finished(task) => self.finish(worker, *task, now),
+                News::Returned(_) => {}
             }
         }
     }

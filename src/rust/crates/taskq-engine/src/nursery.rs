@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::net::RecvFlags;
+use rustix::net::{RecvFlags, Shutdown};
 use taskq_core::id::WorkerId;
 use taskq_sys::process::{kill_tree, Mark, Tree};
 use taskq_sys::tempdir::TempDir;
@@ -270,6 +270,8 @@ impl Nursery {
 
     /// Removes what a dead nursery could not: processes that carry the queue's token, and its directory.
     pub(crate) fn bury(&self) {
+        // One that is seen by nothing else makes its directory no more from now on.
+        let _ = rustix::net::shutdown(&self.ends.control, Shutdown::Both);
         self.dir.clear();
         self.kill_strays();
         if self.dir.remove().is_err() {

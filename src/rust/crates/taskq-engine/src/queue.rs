@@ -13,7 +13,7 @@ use std::time::Duration;
 use taskq_core::id::TaskId;
 use taskq_core::{Counts, Input, QueueState, Scheduler, Submission, TaskOptions};
 use taskq_record::TaskResult;
-use taskq_sys::{fds, process};
+use taskq_sys::{address_space, fds, process};
 use taskq_wire::message::NoFork;
 
 use crate::config::Config;
@@ -42,6 +42,9 @@ pub use tables::{Detail, SeatRow, Snapshot, TaskObjects, TaskRow};
 pub use timeline::Timeline;
 pub use watch::{Awaited, WaitOutcome};
 
+/// What must be left for a queue to be made: nearly twice what starting it and running small tasks were seen to take.
+const LEAST_MEMORY: usize = 12 << 20;
+
 /// A queue. Dropping it ends the queue without waiting for the end.
 #[derive(Debug)]
 pub struct Queue {
@@ -61,6 +64,9 @@ impl Queue {
     /// When the operating system refuses the driver thread or one of the descriptors it needs.
     pub fn start(config: Config) -> io::Result<Queue> {
         let scheduler = &config.scheduler;
+        // Where memory ends in the midst of a queue, Rust can only end the process.
+        address_space::be_sparing();
+        address_space::has_room(LEAST_MEMORY)?;
         fds::occupy_standard();
         make_room_for_sessions(scheduler.workers.max(scheduler.max_workers));
         let sched = Scheduler::new(config.scheduler);
@@ -106,6 +112,18 @@ impl Queue {
         self.owner
     }
 
+    /// Names for tasks that are about to be pushed with them, and which no other task gets that brings none: for a caller that
+    /// needs a name before there is a task, because nothing may fail once it is queued.
+    pub fn reserve_names<'a>(&self, names: impl Iterator<Item = &'a mut Option<Box<str>>>) {
+        let mut state = self.shared.lock();
+        names.for_each(|name| *name = Some(state.sched.reserve_label()));
+    }
+
+    /// So many names that were [reserved](Queue::reserve_names) last are not needed.
+    pub fn release_names(&self, count: usize) {
+        self.shared.lock().sched.release_labels(count);
+    }
+
     /// Queues a task and returns the user's name of it: its label, or an automatic one.
     ///
     /// # Errors
@@ -120,23 +138,19 @@ impl Queue {
         })
     }
 
-    /// Queues tasks, all or none, and returns the user's names of them.
+    /// Queues tasks, all or none.
     ///
     /// # Errors
     /// As [`push`](Queue::push).
-    pub fn push_many(
-        &self,
-        tasks: Vec<(Submission, TaskPayload)>,
-    ) -> Result<Vec<String>, PushError> {
+    pub fn push_many(&self, tasks: Vec<(Submission, TaskPayload)>) -> Result<(), PushError> {
         let (tasks, payloads): (Vec<Submission>, Vec<TaskPayload>) = tasks.into_iter().unzip();
         self.shared.step(|state, now| {
             let timeouts: Vec<_> = tasks.iter().map(|task| task.options.timeout).collect();
             let tasks = state.sched.submit_all(now, tasks)?;
             let records = payloads.into_iter().zip(timeouts);
             let records = records.map(|(payload, timeout)| Record::new(payload, timeout));
-            state.records.extend(tasks.iter().copied().zip(records));
-            let label = |task: &TaskId| state.sched.task(*task).map(|view| view.label.to_owned());
-            Ok(tasks.iter().filter_map(label).collect())
+            state.records.extend(tasks.into_iter().zip(records));
+            Ok(())
         })
     }
 

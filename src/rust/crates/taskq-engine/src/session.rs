@@ -5,6 +5,10 @@
 //! each [`Finished`] carries the positions at which the task's output ends, and one round of reading has this order:
 //! first the pipes, then the socket; each `Finished` cuts the streams at its positions (reading on, when the pipes were behind);
 //! what is left when the socket is empty was written before any `Finished` yet to come, and so belongs to the current task.
+//!
+//! # Which tasks cannot have ended
+//! A session says what it gives back before it begins anything that it was sent later. So the control socket is read after the task
+//! socket, and what it brings is told first: then nothing that is told to have ended was sent behind something that is unanswered.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,7 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::net::RecvFlags;
-use taskq_core::id::AttemptId;
+use taskq_core::id::{AttemptId, TaskId};
 use taskq_payload::arrived::Arrived;
 use taskq_payload::payload::Payload;
 use taskq_record::StartCause;
@@ -32,6 +36,8 @@ use crate::text::{shown, whole_start};
 const READS_PER_ROUND: usize = 64;
 /// After this number of rounds everything has been read that a socket can hold.
 const ROUNDS_OF_SOCKET: usize = 16;
+/// So many answers of a control thread are read at once: many more than one has to give.
+const ANSWERS_PER_ROUND: usize = 1024;
 /// So much is read from a pipe at once: the capacity of a pipe.
 const PIPE_CHUNK: usize = 64 * 1024;
 
@@ -76,6 +82,8 @@ pub(crate) struct FinishedTask {
     pub(crate) progress: Option<progress::Progress>,
     /// The resident set of the session, where somebody wants to know.
     pub(crate) memory: Option<u64>,
+    /// The task that the session notes to be running.
+    pub(crate) running: Option<TaskId>,
 }
 
 /// Where a session has something to read, beside its task socket.
@@ -143,8 +151,13 @@ impl Session {
     }
 
     /// Reads what there is where something `stirs`, and appends what it means to `news`. The task socket is always looked at: only
-    /// it tells whose output was read.
-    pub(crate) fn pump(&mut self, stirs: Stirs, news: &mut Vec<News>) -> Round {
+    /// it tells whose output was read. When a task has ended, so is the control socket, if the session `owes_answer`.
+    pub(crate) fn pump(
+        &mut self,
+        stirs: Stirs,
+        owes_answer: impl FnOnce() -> bool,
+        news: &mut Vec<News>,
+    ) -> Round {
         let pipes = if stirs.pipes {
             self.read_pipes()
         } else {
@@ -161,7 +174,8 @@ impl Session {
             self.stdout.absorb();
             self.stderr.absorb();
         }
-        let control = if stirs.control {
+        let has_ended = news.iter().any(|item| matches!(item, News::Finished(_)));
+        let control = if stirs.control || (has_ended && owes_answer()) {
             self.pump_control(news)
         } else {
             Round::Drained
@@ -181,7 +195,7 @@ impl Session {
         let mut bound = (unread(&self.stdout) + unread(&self.stderr)) as usize / PIPE_CHUNK + 2;
         // The socket is finite, unless a child that was given it goes on, too.
         let mut most = bound + ROUNDS_OF_SOCKET;
-        while (self.pump(Stirs::ALL, news) == Round::More && most > 0) || bound > 0 {
+        while (self.pump(Stirs::ALL, || true, news) == Round::More && most > 0) || bound > 0 {
             bound = bound.saturating_sub(1);
             most = most.saturating_sub(1);
         }
@@ -244,6 +258,7 @@ impl Session {
                             stdout,
                             stderr,
                             memory: None,
+                            running: self.link.board.begun().map(|(begun, _)| begun.task),
                         })));
                     }
                 }
@@ -259,7 +274,7 @@ impl Session {
 
     fn pump_control(&mut self, news: &mut Vec<News>) -> Round {
         let mut buffer = [0u8; packet::MAX_PACKET];
-        for _ in 0..READS_PER_ROUND {
+        for _ in 0..ANSWERS_PER_ROUND {
             // The end of this socket, or nonsense on it, is no news: the death of the session is.
             let control = self.link.control.as_fd();
             match socket::recv_packet(control, &mut buffer, RecvFlags::DONTWAIT) {

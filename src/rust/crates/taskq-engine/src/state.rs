@@ -342,6 +342,7 @@ impl State {
             stderr,
             progress,
             memory,
+            running,
         } = news;
         let pid = self
             .outgoing
@@ -366,6 +367,7 @@ impl State {
             began: finished.began,
             ended: finished.ended,
             memory,
+            running,
         };
         self.end_attempt(attempt.task, ending, input, now);
     }

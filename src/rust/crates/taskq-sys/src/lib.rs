@@ -14,6 +14,7 @@
 //! | [`title`] | what the list of processes shows |
 //! | [`threads`] | how many loaded libraries use, ending their pools, and how many there are |
 //! | [`niceness`] | how much is left of the processors to others |
+//! | [`address_space`] | threads where `ulimit -v` is set, and whether memory is left |
 //! | [`oom`] | who is killed first when memory is short, and whether somebody was |
 //! | [`feature`] | which Linux facilities are switched off, so that tests run their fallbacks |
 //!
@@ -32,6 +33,7 @@
     )
 )]
 
+pub mod address_space;
 pub mod clock;
 pub mod fault;
 pub mod fds;

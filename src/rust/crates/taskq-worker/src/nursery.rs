@@ -10,12 +10,14 @@ mod serve;
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_record::StartPhase;
 use taskq_sys::process::Process;
 use taskq_sys::socket;
+use taskq_sys::tempdir::TempDir;
 use taskq_wire::message::{FromNursery, Setup, ThreadSource};
 use taskq_wire::packet;
 
@@ -86,6 +88,25 @@ impl Nursery {
         ))
     }
 
+    /// Makes the queue's directory for temporary files, unless it is there, and says where it is. While the nursery is
+    /// prepared a cleaner may take it.
+    ///
+    /// # Errors
+    /// What the operating system says; `NotConnected` when the host has given up this nursery, and removed what it had.
+    pub fn make_temp_dir(&self) -> io::Result<PathBuf> {
+        let Some(inherited) = &self.inherited else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let queue_dir = TempDir::at(&inherited.setup.places);
+        let dir = queue_dir.make()?;
+        // The host shuts its end first: either it is seen here, or the host removes what was just made.
+        if has_hung_up(&inherited.control)? {
+            queue_dir.remove()?;
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        Ok(dir)
+    }
+
     /// Tells the host that this nursery cannot come up. The process should exit after it. Waits at most a second for room in
     /// the socket; there is room unless the host has stopped.
     pub fn failed(&self, phase: StartPhase, message: &str) {
@@ -142,8 +163,16 @@ pub(crate) fn shortened(message: &str) -> &str {
     &message[..end]
 }
 
+fn has_hung_up(control: impl AsFd) -> io::Result<bool> {
+    let mut fds = [PollFd::new(&control, PollFlags::empty())];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    Ok(poll(&mut fds, Some(&now))? > 0)
+}
+
 fn send_soon(control: &OwnedFd, packet: &[u8]) -> io::Result<()> {
-    use rustix::event::{poll, PollFd, PollFlags, Timespec};
     let limit = Timespec {
         tv_sec: 1,
         tv_nsec: 0,
@@ -156,5 +185,43 @@ fn send_soon(control: &OwnedFd, packet: &[u8]) -> io::Result<()> {
         if poll(&mut [PollFd::new(control, PollFlags::OUT)], Some(&limit))? == 0 {
             return Err(io::ErrorKind::TimedOut.into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::Write;
+    use taskq_sys::process;
+    use taskq_sys::tempdir::Parent;
+    use taskq_wire::frame::encode_head;
+
+    #[test]
+    fn a_nursery_that_was_given_up_leaves_no_temporary_directory() {
+        let root = std::env::temp_dir().join(format!("taskq-nursery-{}", process::own_pid()));
+        std::fs::create_dir(&root).expect("a directory");
+        let parent = Parent::look(root.clone()).expect("it is there");
+        let setup = Setup {
+            host_pid: process::own_pid(),
+            token: "t".into(),
+            places: TempDir::within(&[parent], "taskq-t").places(),
+        };
+        let mut file: File = taskq_sys::memory::file("setup").expect("memory");
+        let mut bytes = Vec::new();
+        encode_head(&setup, 0, 0, &mut bytes).expect("small");
+        file.write_all(&bytes).expect("write");
+        let host = Watch::parent(process::parent_pid()).expect("there is a parent");
+        let (near, far) = socket::packet_pair().expect("sockets");
+        let (nursery, _) = Nursery::new(host, far, file.into()).expect("a nursery");
+        let dir = root.join("taskq-t");
+        for _ in 0..2 {
+            assert_eq!(nursery.make_temp_dir().expect("made"), dir);
+            std::fs::remove_dir(&dir).expect("a cleaner");
+        }
+        drop(near);
+        let error = nursery.make_temp_dir().expect_err("it was given up");
+        assert_eq!(error.kind(), io::ErrorKind::NotConnected);
+        std::fs::remove_dir(&root).expect("nothing is left in it");
     }
 }

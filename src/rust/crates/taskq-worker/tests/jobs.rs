@@ -5,12 +5,15 @@ mod common;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use common::{attempt, eventually, in_memory, open_fds, run, Host};
+use common::{attempt, eventually, in_memory, open_fds, run, writable, Host};
 use rustix::fs::{fcntl_add_seals, memfd_create, MemfdFlags, SealFlags};
 use rustix::io::pwrite;
 use taskq_payload::sealed::is_sealed;
 use taskq_record::{ProcessEnd, Verdict};
+use taskq_sys::process;
+use taskq_sys::socket::{send_packet, set_nonblocking};
 use taskq_wire::message::{Part, ToControl};
+use taskq_wire::packet;
 
 #[test]
 fn three_sessions_run_tasks_and_retire() {
@@ -106,6 +109,61 @@ fn what_has_not_begun_is_given_back_and_what_is_over_is_not() {
     assert_eq!(worker.result().0.attempt, attempt(5));
     assert_eq!(worker.run(6, "misfired"), "0");
     assert_eq!(worker.returned_within(Duration::ZERO), None);
+    host.finish();
+}
+
+#[test]
+fn what_is_given_back_is_told_before_a_later_task_begins_also_when_the_host_does_not_listen() {
+    /// More than both directions of a control socket hold.
+    const MOST: usize = 2000;
+    let mut host = Host::up("");
+    let mut worker = host.launch();
+    worker.send(1, "stubborn 600");
+    let board = std::rc::Rc::clone(&worker.board);
+    let begun = || board.begun().map(|(begun, _)| begun);
+    eventually("the attempt to begin", || begun() == Some(attempt(1)));
+    for task in 2..5 {
+        worker.send(task, "ok");
+    }
+    // Until there is no room for questions, because there is none for answers.
+    set_nonblocking(&worker.control, true).expect("a socket");
+    let ask = |attempts| {
+        let question = packet::encode(&ToControl::Recall { attempts }).expect("small");
+        send_packet(&worker.control, &question, &[]).is_ok()
+    };
+    let mut asked = 1;
+    while asked < MOST {
+        if ask(vec![]) {
+            asked += 1;
+        } else if !writable(&worker.control, Duration::from_millis(100)) {
+            break;
+        }
+    }
+    let mut returned = Vec::new();
+    eventually("room for one more", || {
+        returned.extend(worker.returned_within(Duration::ZERO));
+        ask(vec![attempt(2), attempt(3)])
+    });
+    let mut ended = Vec::new();
+    while !ended.contains(&attempt(4)) {
+        ended.push(worker.result().0.attempt);
+    }
+    // Whatever was given back before is there, while nothing can come after it.
+    process::kill(worker.pid, libc::SIGSTOP).expect("a process");
+    while let Some(attempts) = worker.returned_within(Duration::ZERO) {
+        returned.push(attempts);
+    }
+    for task in [attempt(2), attempt(3)] {
+        let is_returned = returned.iter().flatten().any(|other| *other == task);
+        assert!(ended.contains(&task) != is_returned, "{ended:?}");
+    }
+    process::kill(worker.pid, libc::SIGCONT).expect("a process");
+    // Of what has begun nothing is said, however late there is room.
+    while returned.len() < asked {
+        let late = worker.returned();
+        assert!(late.is_empty(), "{late:?}");
+        returned.push(late);
+    }
     host.finish();
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Owns how an attempt leaves a line and what its worker does next. An attempt that is not in the
 //! line of the worker that speaks of it is over: the message is stale. Answers come on two channels,
-//! so they need not come in the order of the line.
+//! but what was given back is heard before the end of any attempt that began after that. So only the
+//! head of a line can have ended. What is said of the others is made up: it is not believed, and the
+//! session is replaced. What is given back and was not asked back stays where it is: the session
+//! will run it.
 
 use taskq_record::{AttemptId, GoneCause, Outcome, TaskId, Time, Verdict, WorkerId};
 
@@ -10,10 +13,34 @@ use crate::run_time::plausible;
 use crate::task::{End, Stopping};
 use crate::timers::Timer;
 use crate::view::Stop;
+use crate::worker::Line;
 
 use super::machine::Scheduler;
 
 impl Scheduler {
+    /// Whether a session says of an attempt in its line that it has ended, although it cannot have.
+    pub(super) fn is_made_up(
+        &self,
+        worker: WorkerId,
+        attempt: AttemptId,
+        running: Option<TaskId>,
+    ) -> bool {
+        let is_possible = |line: &Line| {
+            let is_there = |task| line.attempts().any(|other| other.task == task);
+            line.head() == Some(attempt) && running.map_or(true, is_there)
+        };
+        let line = self.pool.line(worker);
+        line.is_some_and(|line| !is_possible(line) && line.has(attempt))
+    }
+
+    /// Something in a session makes up what it says. It is sent nothing more, and has to be gone soon.
+    /// Until then it is heard: what it has begun meanwhile runs nowhere else.
+    pub(super) fn distrust(&mut self, worker: WorkerId) {
+        self.stale += 1;
+        self.wear_out(worker);
+        self.expect_end(worker, self.config.kill_patience);
+    }
+
     /// An attempt has ended by itself.
     pub(super) fn finished(
         &mut self,
@@ -45,7 +72,9 @@ impl Scheduler {
     pub(super) fn returned(&mut self, worker: WorkerId, attempts: &[AttemptId]) {
         let mut shortened = false;
         for &attempt in attempts {
-            if self.pool.pull(worker, attempt) {
+            let line = self.pool.line(worker);
+            let was_asked = line.is_some_and(|line| line.is_asked_back(attempt));
+            if was_asked && self.pool.pull(worker, attempt) {
                 shortened = true;
                 self.not_begun(attempt.task);
             } else {

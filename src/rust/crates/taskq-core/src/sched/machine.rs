@@ -35,8 +35,9 @@ use crate::totals::Totals;
 /// let task = scheduler.submit(Time(3), Submission::labelled("fit")).unwrap();
 /// let Some(Action::Send { attempt, .. }) = scheduler.next_action() else { panic!() };
 /// let (verdict, began, ended) = (Verdict::Success, Time(4), Time(8));
-/// let memory = None;
-/// scheduler.handle(Time(9), Input::Finished { worker, attempt, verdict, began, ended, memory });
+/// let (memory, running) = (None, None);
+/// let input = Input::Finished { worker, attempt, verdict, began, ended, memory, running };
+/// scheduler.handle(Time(9), input);
 ///
 /// assert_eq!(scheduler.next_action(), Some(Action::Done { task }));
 /// assert_eq!(scheduler.task(task).unwrap().outcome, Some(&Outcome::Success));
@@ -151,8 +152,13 @@ impl Scheduler {
                 began,
                 ended,
                 memory,
+                running,
             } => {
-                self.finished(worker, attempt, verdict, (began, ended), memory);
+                if self.is_made_up(worker, attempt, running) {
+                    self.distrust(worker);
+                } else {
+                    self.finished(worker, attempt, verdict, (began, ended), memory);
+                }
             }
             Input::Unheard { worker } => self.lose_words(worker),
             Input::HungUp { worker } => self.hung_up(worker),

@@ -78,6 +78,11 @@
 //! that `HungUp` nothing was lost. It is about to end, as a rule, and is killed when it does not; it
 //! counts among those that died by themselves.
 //!
+//! `Finished` of what lies behind the head of a line, or while the session runs what is not in it, is
+//! made up. It is stale, and the session is spent: what lies behind the head is recalled, what it has
+//! begun may end, and it is killed when it is not gone in time. `Returned` of what was not asked back
+//! is stale.
+//!
 //! # What becomes of an attempt
 //!
 //! | task is              | `Finished`, ended     | `Finished`, | `Returned`   | gone,     | gone, not | `Kill`    |
@@ -131,7 +136,7 @@
 //! # Escalation
 //!
 //! Each step waits `kill_patience`: `Retire`, `KillWorker`, `KillNursery`; `Shutdown`, `KillNursery`.
-//! After `HungUp`, `KillWorker` waits `hang_up_patience`.
+//! After `HungUp`, `KillWorker` waits `hang_up_patience`; after a `Finished` that is made up, `kill_patience`.
 
 mod after;
 mod answers;

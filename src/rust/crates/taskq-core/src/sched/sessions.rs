@@ -176,7 +176,7 @@ impl Scheduler {
     }
 
     /// Takes the next harder means when a session is not gone by then, or by when it should have been already.
-    fn expect_end(&mut self, worker: WorkerId, patience: Duration) {
+    pub(super) fn expect_end(&mut self, worker: WorkerId, patience: Duration) {
         let timer = Timer::Leave(worker);
         let due = self.now.after(patience);
         if self.timers.get(timer).map_or(true, |before| due < before) {

@@ -51,16 +51,22 @@ impl Scheduler {
             return Err(SubmitError::TooMany { limit });
         }
         full?;
-        let mut labels: HashSet<Box<str>> = HashSet::new();
+        let mut labels: HashSet<&str> = HashSet::new();
         let mut admitted = Vec::with_capacity(tasks.len());
         for task in &tasks {
             admitted.push(self.tasks.admit(task)?);
-            if let Some(label) = task.label.clone() {
-                if !labels.insert(label.clone()) {
+            if let Some(label) = task.label.as_ref() {
+                if !labels.insert(label) {
+                    let label = label.clone();
                     return Err(SubmitError::Duplicate { label });
                 }
             }
         }
+        // Needed where some bring a label and others do not.
+        if labels.len() == tasks.len() {
+            labels.clear();
+        }
+        let labels: HashSet<Box<str>> = labels.into_iter().map(Box::from).collect();
         self.advance_clock(now);
         let mut ids = Vec::with_capacity(tasks.len());
         for (mut task, after) in tasks.into_iter().zip(admitted) {
@@ -74,6 +80,16 @@ impl Scheduler {
         }
         self.go_on();
         Ok(ids)
+    }
+
+    /// An automatic label for a task that is about to be submitted. No other task gets it that brings none.
+    pub fn reserve_label(&mut self) -> Box<str> {
+        self.tasks.automatic_label(false, |_| false)
+    }
+
+    /// So many labels that were [reserved](Scheduler::reserve_label) last are not needed.
+    pub fn release_labels(&mut self, count: usize) {
+        self.tasks.release_labels(count);
     }
 
     /// A number for something that counts as one task, but consists of [parts](Submission::part).

@@ -11,7 +11,7 @@ use crate::pool::Seat;
 use crate::task::{Claim, Phase, Task};
 use crate::totals::Totals;
 use crate::view::{Counts, SeatState, SeatView, TaskPhase, TaskView};
-use crate::worker::Stage;
+use crate::worker::{Line, Stage};
 
 use super::machine::{Mode, Scheduler};
 
@@ -39,6 +39,12 @@ impl Scheduler {
     pub fn unheard(&self, worker: WorkerId) -> Option<AttemptId> {
         let is_unheard = self.pool.worker(worker).is_some_and(|known| known.unheard);
         self.pool.head(worker).filter(|_| is_unheard)
+    }
+
+    /// Whether something that was sent to a worker was asked back, and it may still give that back.
+    #[must_use]
+    pub fn awaits_answer(&self, worker: WorkerId) -> bool {
+        self.pool.line(worker).is_some_and(Line::awaits_answer)
     }
 
     /// For how long, by measurement, no worker that is sent tasks ahead runs out of them: a driver that has just handed in

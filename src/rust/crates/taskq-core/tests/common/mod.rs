@@ -160,6 +160,7 @@ impl Driver {
             began,
             ended,
             memory: None,
+            running: None,
         });
     }
 

@@ -79,7 +79,7 @@ fn message(worker: WorkerId, attempt: AttemptId) -> impl Strategy<Value = Input>
         4 => (verdict(), any::<bool>()).prop_map(move |(verdict, now)| {
             // It ended long ago, or just now.
             let (began, ended) = (Time(0), Time(if now { u64::MAX } else { 1 }));
-            Input::Finished { worker, attempt, verdict, began, ended, memory: None }
+            Input::Finished { worker, attempt, verdict, began, ended, memory: None, running: None }
         }),
         2 => Just(Input::Returned { worker, attempts: vec![attempt] }),
         1 => Just(Input::Returned { worker, attempts: vec![attempt, attempt] }),

@@ -316,11 +316,11 @@ impl Model {
             Input::Returned { worker, attempts } => {
                 for attempt in attempts {
                     match self.current(*worker, *attempt) {
-                        Some(task) => {
+                        Some(task) if self.stopping(task).is_some() => {
                             self.not_begun(task);
                             self.free(*worker, attempt.task);
                         }
-                        None => self.stale += 1,
+                        _ => self.stale += 1,
                     }
                 }
             }

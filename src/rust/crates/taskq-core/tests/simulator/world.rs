@@ -244,7 +244,14 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Host(input) => {
+            Event::Host(mut input) => {
+                if let Input::Finished {
+                    worker, running, ..
+                } = &mut input
+                {
+                    let current = self.session(*worker).current;
+                    *running = current.map(|(attempt, _)| attempt.task);
+                }
                 // Only a nursery has no name by which an old message of it is known.
                 let named = !matches!(input, Input::NurseryGone { .. });
                 if named && self.random.permille(self.climate.echo) {

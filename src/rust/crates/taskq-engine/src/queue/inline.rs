@@ -98,6 +98,7 @@ impl Queue {
                 began,
                 ended: now,
                 memory: None,
+                running: None,
             };
             state.end_attempt(task, ending, input, now);
             state.stand_in();

@@ -1,9 +1,10 @@
 //! The control thread: interrupts, attempts that are given back, and the death of the nursery.
 //!
 //! It never touches what runs on the main thread, except by a signal while an attempt is armed. Armed or not, and the sending
-//! of the signal, are under one lock, so that an interrupt never hits what comes after its attempt.
+//! of the signal, are under one lock, so that an interrupt never hits what comes after its attempt. So are giving back and
+//! telling the host, whose socket does not block: what was given back stands in the control socket before a later attempt
+//! begins, so the host can know of it whenever it hears that one has ended.
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -12,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use taskq_record::AttemptId;
+use taskq_sys::address_space;
 use taskq_sys::signals::{self, Thread};
 use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
 use taskq_wire::message::{FromControl, ToControl};
@@ -71,7 +72,7 @@ pub(super) fn start(shared: Arc<Shared>, control: OwnedFd, wake: OwnedFd) -> io:
         shared: Arc::clone(&shared),
         socket: Some(control),
         wake,
-        outbox: VecDeque::new(),
+        unanswered: None,
         next: None,
     };
     let body = move || {
@@ -84,6 +85,7 @@ pub(super) fn start(shared: Arc<Shared>, control: OwnedFd, wake: OwnedFd) -> io:
     let thread = thread::Builder::new()
         .name("taskq-control".into())
         .stack_size(STACK);
+    address_space::be_sparing();
     let started = thread.spawn(body);
     mask.restore();
     started.map(drop)
@@ -94,8 +96,8 @@ struct Control {
     /// `None` after the host has closed its end.
     socket: Option<OwnedFd>,
     wake: OwnedFd,
-    /// Packets for which the socket had no room.
-    outbox: VecDeque<Vec<u8>>,
+    /// A message for whose answer the socket had no room. Nothing more is taken before it is answered.
+    unanswered: Option<ToControl>,
     /// When the next interrupt follows.
     next: Option<Instant>,
 }
@@ -105,7 +107,6 @@ impl Control {
     fn run(mut self) -> io::Result<()> {
         let mut buffer = Vec::new();
         while !self.shared.lineage.nursery.is_gone()? {
-            self.flush()?;
             let woken = self.wait()?;
             // Most sessions are never told anything here.
             buffer.resize(MAX_PACKET, 0);
@@ -133,10 +134,12 @@ impl Control {
         let nursery = self.shared.lineage.nursery.fd();
         fds.extend(nursery.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         if let Some(socket) = &self.socket {
-            let mut interest = PollFlags::IN;
-            if !self.outbox.is_empty() {
-                interest |= PollFlags::OUT;
-            }
+            let waits_for_room = self.unanswered.is_some();
+            let interest = if waits_for_room {
+                PollFlags::OUT
+            } else {
+                PollFlags::IN
+            };
             fds.push(PollFd::new(socket, interest));
         }
         match poll(&mut fds, patience.as_ref()) {
@@ -153,55 +156,44 @@ impl Control {
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
         let mut wanted = false;
         while let Some(socket) = &self.socket {
-            let packet = match recv_packet(socket, buffer, RecvFlags::DONTWAIT) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                other => other?,
+            let message = if let Some(message) = self.unanswered.take() {
+                message
+            } else {
+                let packet = match recv_packet(socket, buffer, RecvFlags::DONTWAIT) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    other => other?,
+                };
+                if packet.len == 0 {
+                    // Only a hint: it is the nursery that decides.
+                    self.socket = None;
+                    break;
+                }
+                packet::decode(&buffer[..packet.len])?
             };
-            if packet.len == 0 {
-                // Only a hint: it is the nursery that decides.
-                self.socket = None;
-                self.outbox.clear();
-                break;
-            }
-            match packet::decode(&buffer[..packet.len])? {
-                ToControl::Recall { attempts } => {
-                    let returned = self.shared.ledger().recall(attempts);
-                    self.tell(returned)?;
-                }
-                ToControl::Interrupt { attempt } => {
-                    let answer = self.shared.ledger().interrupt(attempt);
-                    match answer {
-                        Interrupt::Returned => self.tell(vec![attempt])?,
-                        Interrupt::Wanted => wanted = true,
-                        Interrupt::Stale => {}
+            let mut ledger = self.shared.ledger();
+            let attempts = match &message {
+                ToControl::Recall { attempts } => ledger.not_begun(attempts.clone()),
+                ToControl::Interrupt { attempt } => match ledger.interrupt(*attempt) {
+                    Interrupt::NotBegun => vec![*attempt],
+                    answer => {
+                        wanted |= answer == Interrupt::Wanted;
+                        continue;
                     }
+                },
+            };
+            let answer = FromControl::Returned { attempts };
+            match send_packet(socket, &packet::encode(&answer)?, &[]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.unanswered = Some(message);
+                    break;
                 }
+                // What could not be sent will be missed by nobody.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                other => other?,
             }
+            let FromControl::Returned { attempts } = answer;
+            ledger.give_back(attempts);
         }
         Ok(wanted)
-    }
-
-    fn tell(&mut self, attempts: Vec<AttemptId>) -> io::Result<()> {
-        self.outbox
-            .push_back(packet::encode(&FromControl::Returned { attempts })?);
-        self.flush()
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let Some(socket) = &self.socket else {
-            return Ok(());
-        };
-        while let Some(packet) = self.outbox.front() {
-            match send_packet(socket, packet, &[]) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                // What could not be sent will be missed by nobody.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.outbox.clear(),
-                other => {
-                    other?;
-                    self.outbox.pop_front();
-                }
-            }
-        }
-        Ok(())
     }
 }

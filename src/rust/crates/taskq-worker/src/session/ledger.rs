@@ -3,6 +3,9 @@
 //! An attempt is *unknown* (not sent yet, or waiting in the socket), then either *returned* for good, or *begun* and then
 //! *over*. A recall returns what is unknown, so it must be known what is over, too. The session remembers the last
 //! [`REMEMBERED`] of these: many times more than a host sends ahead.
+//!
+//! What is returned is asked for first, and noted when the host has been told, without letting go of the ledger in between:
+//! so the host can know it before anything begins that it was sent later.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -34,8 +37,8 @@ struct Begun {
 /// What an interrupt leads to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Interrupt {
-    /// The attempt had not begun and never will; the host is to be told.
-    Returned,
+    /// It has not begun: it is to be [given back](Ledger::give_back).
+    NotBegun,
     /// It has begun: see [`Ledger::fire`].
     Wanted,
     /// It is over, or was returned before.
@@ -94,11 +97,15 @@ impl Ledger {
         }
     }
 
-    /// Returns those of `attempts` that have not begun; they never will.
-    pub(super) fn recall(&mut self, mut attempts: Vec<AttemptId>) -> Vec<AttemptId> {
+    /// Those of `attempts` that have not begun.
+    pub(super) fn not_begun(&self, mut attempts: Vec<AttemptId>) -> Vec<AttemptId> {
         attempts.retain(|attempt| !self.has_begun(*attempt));
-        self.returned.extend(&attempts);
         attempts
+    }
+
+    /// These, which have not begun, never will.
+    pub(super) fn give_back(&mut self, attempts: Vec<AttemptId>) {
+        self.returned.extend(attempts);
     }
 
     /// The host wants this attempt ended.
@@ -107,10 +114,10 @@ impl Ledger {
             begun.wanted = true;
             return Interrupt::Wanted;
         }
-        if self.has_begun(attempt) || !self.returned.insert(attempt) {
+        if self.has_begun(attempt) || self.returned.contains(&attempt) {
             return Interrupt::Stale;
         }
-        Interrupt::Returned
+        Interrupt::NotBegun
     }
 
     fn has_begun(&self, attempt: AttemptId) -> bool {
@@ -147,17 +154,21 @@ mod tests {
     #[test]
     fn a_returned_attempt_is_skipped_once() {
         let mut ledger = Ledger::default();
-        assert_eq!(
-            ledger.recall(vec![attempt(1), attempt(2)]),
-            [attempt(1), attempt(2)]
-        );
+        let both = vec![attempt(1), attempt(2)];
+        assert_eq!(ledger.not_begun(both.clone()), both);
+        ledger.give_back(both);
         assert!(!ledger.begin(attempt(1)));
         assert!(ledger.begin(attempt(3)));
-        assert_eq!(ledger.recall(vec![attempt(3), attempt(1)]), []);
+        assert_eq!(ledger.not_begun(vec![attempt(3), attempt(1)]), []);
         assert_eq!(ledger.interrupt(attempt(1)), Interrupt::Stale);
         assert_eq!(ledger.interrupt(attempt(2)), Interrupt::Stale);
-        assert_eq!(ledger.interrupt(attempt(4)), Interrupt::Returned);
+        assert_eq!(ledger.interrupt(attempt(4)), Interrupt::NotBegun);
+        ledger.give_back(vec![attempt(4)]);
         assert_eq!(ledger.interrupt(attempt(4)), Interrupt::Stale);
+        ledger.end();
+        // Of this one the host could not be told.
+        assert_eq!(ledger.interrupt(attempt(5)), Interrupt::NotBegun);
+        assert!(ledger.begin(attempt(5)));
     }
 
     #[test]
@@ -187,6 +198,6 @@ mod tests {
             ledger.end();
         }
         assert_eq!(ledger.over.len(), REMEMBERED);
-        assert_eq!(ledger.recall(vec![attempt(REMEMBERED as u64)]), []);
+        assert_eq!(ledger.not_begun(vec![attempt(REMEMBERED as u64)]), []);
     }
 }

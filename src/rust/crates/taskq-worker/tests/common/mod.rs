@@ -388,8 +388,17 @@ pub(crate) fn is_stopped(pid: i32) -> bool {
 
 /// Whether there is something to be read in time.
 pub(crate) fn readable(fd: &OwnedFd, patience: Duration) -> bool {
+    happens(fd, PollFlags::IN, patience)
+}
+
+/// Whether there is room to write in time.
+pub(crate) fn writable(fd: &OwnedFd, patience: Duration) -> bool {
+    happens(fd, PollFlags::OUT, patience)
+}
+
+fn happens(fd: &OwnedFd, what: PollFlags, patience: Duration) -> bool {
     let patience = Timespec::try_from(patience).expect("short");
-    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    let mut fds = [PollFd::new(fd, what)];
     rustix::io::retry_on_intr(|| poll(&mut fds, Some(&patience))).expect("poll") > 0
 }
 

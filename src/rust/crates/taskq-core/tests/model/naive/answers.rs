@@ -127,7 +127,7 @@ impl Model {
         }
     }
 
-    fn stopping(&self, place: usize) -> Option<Stopping> {
+    pub(super) fn stopping(&self, place: usize) -> Option<Stopping> {
         match self.tasks[place].state {
             State::Running { stopping, .. } => stopping,
             _ => None,

@@ -381,6 +381,7 @@ impl World {
                         began: self.now,
                         ended: self.now,
                         memory: None,
+                        running: None,
                     });
                     self.has_event = true;
                 }
