@@ -26,7 +26,7 @@ rs_write_title <- function(title) .External(C_tq_call, "rs_write_title", title)
 rs_nursery_failed <- function(phase, message) .External(C_tq_call, "rs_nursery_failed", phase, message)
 
 # Makes the queue's directory for temporary files, unless it is there. Its path, or a failure.
-rs_nursery_make_temp_dir <- function() .External(C_tq_ask, "rs_nursery_make_temp_dir")
+rs_nursery_make_temp_dir <- function() .External(C_tq_call, "rs_nursery_make_temp_dir")
 
 # Launches sessions until the queue is over. "session": this is a new process, forked to be one; "end": the queue is over.
 rs_nursery_serve <- function(command) .External(C_tq_call, "rs_nursery_serve", command)
@@ -83,6 +83,9 @@ rs_random_ahead <- function(state, streams, substreams) .External(C_tq_call, "rs
 # Whether this process is a session of a queue.
 rs_is_worker <- function() .External(C_tq_call, "rs_is_worker")
 
+# The outcome of the evaluator's function, for a queue without workers. `call`: what the task has beside it.
+rs_evaluate <- function(evaluator, call) .External(C_tq_call, "rs_evaluate", evaluator, call)
+
 # Runs one task after another until the session is to leave. What a task has changed of the session is handed to
 # `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps out
 # of this; interrupts must be suspended, and are on only while a task runs.
@@ -94,11 +97,29 @@ rs_reply <- function(verdict, outcome) .External(C_tq_call, "rs_reply", verdict,
 # Interrupts may not hit any more; one that is pending is forgotten.
 rs_disarm <- function() .External(C_tq_call, "rs_disarm")
 
+# Evaluates `FUN(X[[i]], ...)` in `frame` from the place in `state` on, puts the results into `values`, and counts the place
+# up. Ends when all are done that are not taken back, or when no element may be begun any more: `budget` milliseconds
+# are over, or there are many bytes of results. Before an element `renew()`, if it is a function, is called when the one
+# before has used random numbers.
+rs_batch_run <- function(frame, values, state, budget, renew) .External(C_tq_call, "rs_batch_run", frame, values, state, budget, renew)
+
+# The time, in milliseconds.
+rs_batch_clock <- function() .External(C_tq_call, "rs_batch_clock")
+
+# The first so many of a list, in the form in which they travel.
+rs_batch_pack <- function(values, count) .External(C_tq_call, "rs_batch_pack", values, count)
+
 # The object of a payload. For `tq_read_quietly()` and `tq_read_with_care()` only.
 rs_read <- function(payload) .External(C_tq_call, "rs_read", payload)
 
 # For tests: the bytes of an object, or the object of bytes in a list; NULL when it is not plain.
 rs_plain <- function(object) .External(C_tq_call, "rs_plain", object)
+
+# An object whose functions, in lists at any depth, have no source references.
+rs_without_sources <- function(object) .External(C_tq_call, "rs_without_sources", object)
+
+# Whether an external pointer refers to nothing.
+rs_is_empty_pointer <- function(object) .External(C_tq_call, "rs_is_empty_pointer", object)
 
 # `list(fun, captured)`: see [`portable`].
 rs_portable <- function(fun) .External(C_tq_call, "rs_portable", fun)
@@ -111,6 +132,42 @@ rs_is_data <- function(value) .External(C_tq_call, "rs_is_data", value)
 
 # What the code of a function or formula uses: `list(names, kinds)`.
 rs_uses <- function(fun) .External(C_tq_call, "rs_uses", fun)
+
+# How to look: calls of a probe and of what lifts time limits; the environments of `.libPaths()` and of all namespaces.
+rs_state_begin <- function(probe, lift, library_env, namespaces) .External(C_tq_call, "rs_state_begin", probe, lift, library_env, namespaces)
+
+# Watches an environment as it is now. `how`: the sum of 1, it grows when packages are loaded, and 2, it is large. Its
+# place, to be given when another one takes it over; -1 asks for a new place.
+rs_state_watch <- function(env, how, place) .External(C_tq_call, "rs_state_watch", env, how, place)
+
+# The saved objects of the global environment that are values: neither active nor a promise.
+rs_state_objects <- function() .External(C_tq_call, "rs_state_objects")
+
+# What `init` has opened: a list of external pointers; and a call, or NULL, that says whether what is open where a pointer
+# does not tell still is.
+rs_state_opened <- function(pointers, is_open) .External(C_tq_call, "rs_state_opened", pointers, is_open)
+
+# The state of the process as it is now is the one to go back to. `bare`: only R's own packages have compiled code here.
+rs_state_process <- function(bare) .External(C_tq_call, "rs_state_process", bare)
+
+# So are these parts of the R session.
+rs_state_save <- function(parts) .External(C_tq_call, "rs_state_save", parts)
+
+# See [`changed`].
+rs_state_changed <- function() .External(C_tq_call, "rs_state_changed")
+
+# Puts these parts back, which need no R code. NULL, or why not.
+rs_state_restore <- function(parts) .External(C_tq_call, "rs_state_restore", parts)
+
+# A list of the same object with its large vectors shared; or of where it cannot be shared, an index for each level, and
+# what is there.
+rs_share <- function(object) .External(C_tq_call, "rs_share", object)
+
+# Whether it is a shared vector that is what its segment holds.
+rs_is_shared <- function(object) .External(C_tq_call, "rs_is_shared", object)
+
+# How many segments this process has.
+rs_num_segments <- function() .External(C_tq_call, "rs_num_segments")
 
 # Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs inline.
 rs_queue_open <- function(config) .External(C_tq_call, "rs_queue_open", config)
@@ -181,6 +238,9 @@ rs_objects <- function(snapshot, lists) .External(C_tq_call, "rs_objects", snaps
 
 # Lets go of a snapshot, which would else wait for R to collect garbage.
 rs_objects_free <- function(snapshot) .External(C_tq_call, "rs_objects_free", snapshot)
+
+# Hangs the bell: `settle(loop)` answers it. The package later must be loaded.
+rs_hang_bell <- function(settle) .External(C_tq_call, "rs_hang_bell", settle)
 
 # A handle of the same queue that does not end it.
 rs_queue_holder <- function(handle) .External(C_tq_call, "rs_queue_holder", handle)

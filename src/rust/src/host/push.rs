@@ -112,8 +112,11 @@ impl<'q> Reserved<'q> {
 
     /// Gives an id to each task without one.
     fn name<'t>(&mut self, tasks: impl Iterator<Item = &'t mut Submission>) {
-        let missing = tasks.map(|task| &mut task.label).filter(|label| label.is_none());
-        self.queue.reserve_names(missing.inspect(|_| self.count += 1));
+        let missing = tasks
+            .map(|task| &mut task.label)
+            .filter(|label| label.is_none());
+        self.queue
+            .reserve_names(missing.inspect(|_| self.count += 1));
     }
 
     fn are_used(mut self) {
@@ -159,7 +162,9 @@ fn rs_push_many<'s>(
     let mut reserved = Reserved::new(queue);
     reserved.name(tasks.iter_mut().map(|(task, _)| task));
     // Before anything is queued: there may be no memory for them.
-    let ids = tasks.iter().map(|(task, _)| task.label.as_deref().unwrap_or_default().into());
+    let ids = tasks
+        .iter()
+        .map(|(task, _)| task.label.as_deref().unwrap_or_default().into());
     let ids: Vec<_> = ids.collect();
     let ids = scope.make(&Tree::strings(&ids))?;
     queue.push_many(tasks).map_err(refused)?;

@@ -17,7 +17,6 @@ use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_record::StartPhase;
 use taskq_sys::process::Process;
 use taskq_sys::socket;
-use taskq_sys::tempdir::TempDir;
 use taskq_wire::message::{FromNursery, Setup, ThreadSource};
 use taskq_wire::packet;
 
@@ -97,7 +96,7 @@ impl Nursery {
         let Some(inherited) = &self.inherited else {
             return Err(io::ErrorKind::NotConnected.into());
         };
-        let queue_dir = TempDir::at(&inherited.setup.places);
+        let queue_dir = crate::setup::queue_dir(&inherited.setup);
         let dir = queue_dir.make()?;
         // The host shuts its end first: either it is seen here, or the host removes what was just made.
         if has_hung_up(&inherited.control)? {
@@ -205,7 +204,7 @@ mod tests {
         let setup = Setup {
             host_pid: process::own_pid(),
             token: "t".into(),
-            places: TempDir::within(&[parent], "taskq-t").places(),
+            places: taskq_sys::tempdir::TempDir::within(&[parent], "taskq-t").places().map(Into::into).collect(),
         };
         let mut file: File = taskq_sys::memory::file("setup").expect("memory");
         let mut bytes = Vec::new();
