@@ -28,8 +28,9 @@ fn rs_push_plain<'s>(
     if !fun.is_plain_function() || !args.is_plain_list() {
         return Ok(scope.null());
     }
-    let Ok(queue) = asked(scope, handle) else {
-        return Ok(scope.null());
+    let queue = match asked(scope, handle) {
+        Err(Stop::Failure(_)) => return Ok(scope.null()),
+        queue => queue?,
     };
     if queue.is_inline() {
         return Ok(scope.null());
