@@ -61,7 +61,7 @@ tq_inline_one <- function(inline, handle, task) {
     if (is.finite(task$timeout)) setTimeLimit()
     spent <- proc.time() - clock
     undo$run()
-    rs_inline_done(handle, task$serial, verdict, outcome, output$stdout %||% "", output$stderr %||% "",
+    rs_inline_done(handle, task$serial, verdict, outcome, c(output$stdout %||% "", output$stderr %||% ""),
       c(spent[["user.self"]] + spent[["sys.self"]], spent[["elapsed"]])
     )
   }))

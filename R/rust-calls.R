@@ -136,9 +136,9 @@ rs_uses <- function(fun) .External(C_tq_call, "rs_uses", fun)
 # How to look: calls of a probe and of what lifts time limits; the environments of `.libPaths()` and of all namespaces.
 rs_state_begin <- function(probe, lift, library_env, namespaces) .External(C_tq_call, "rs_state_begin", probe, lift, library_env, namespaces)
 
-# Watches an environment as it is now. `how`: the sum of 1, it grows when packages are loaded, and 2, it is large. Its
-# place, to be given when another one takes it over; -1 asks for a new place.
-rs_state_watch <- function(env, how, place) .External(C_tq_call, "rs_state_watch", env, how, place)
+# Watches an environment as it is now, instead of the one that had this name. `how`: the sum of 1, it grows when packages
+# are loaded, and 2, it is large.
+rs_state_watch <- function(name, env, how) .External(C_tq_call, "rs_state_watch", name, env, how)
 
 # The saved objects of the global environment that are values: neither active nor a promise.
 rs_state_objects <- function() .External(C_tq_call, "rs_state_objects")
@@ -202,9 +202,9 @@ rs_inline_next <- function(queue) .External(C_tq_call, "rs_inline_next", queue)
 # `list(fun, call)` of a task, or NULL when it is gone or was freed.
 rs_payload <- function(queue, task) .External(C_tq_call, "rs_payload", queue, task)
 
-# What came of a task: "success" or another word, its outcome, what it has written, seconds of the processor and of the
-# clock.
-rs_inline_done <- function(queue, task, verdict, outcome, stdout, stderr, times) .External(C_tq_call, "rs_inline_done", queue, task, verdict, outcome, stdout, stderr, times)
+# What came of a task: "success" or another word, its outcome; what it has written, and as errors; seconds of the
+# processor and of the clock.
+rs_inline_done <- function(queue, task, verdict, outcome, written, times) .External(C_tq_call, "rs_inline_done", queue, task, verdict, outcome, written, times)
 
 # A map, or a failure. `chunk`: so many elements in each batch, or 0.
 rs_map_begin <- function(handle, elements, work, token, keep, chunk) .External(C_tq_call, "rs_map_begin", handle, elements, work, token, keep, chunk)

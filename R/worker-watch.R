@@ -16,9 +16,6 @@ tq_table_owners <- c("base", "stats", "utils")
 # How an environment is watched, for src/rust/src/state.rs.
 tq_watching <- list(exactly = 0L, grows = 1L, large = 2L)
 
-# Where each watched environment is kept, by name.
-tq_watched <- new.env(parent = emptyenv())
-
 tq_watch_registries <- function() {
   for (package in names(tq_registries)) {
     event <- packageEvent(package, "onLoad")
@@ -45,8 +42,7 @@ tq_watch_package <- function(package, ...) {
 }
 
 tq_watch <- function(name, env, how) {
-  if (!is.environment(env)) return()
-  assign(name, rs_state_watch(env, how, tq_watched[[name]] %||% -1L), envir = tq_watched)
+  if (is.environment(env)) rs_state_watch(name, env, how)
 }
 
 # Whether what `init` has opened is open. External pointers are looked at natively; the class of a connection, or of one

@@ -18,7 +18,9 @@
 //! | opened | what `init` has opened: addresses of external pointers, and what an R function says |
 //! | random numbers | whether `.Random.seed` is still the binding that makes a seed when it is first used |
 
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ffi::{c_void, CStr};
 use std::rc::Rc;
 
@@ -82,7 +84,8 @@ struct Home {
     /// Tags and values by turns.
     options: Option<Kept>,
     objects: Option<Rc<Frame>>,
-    watched: Vec<Rc<Watched>>,
+    /// By name.
+    watched: BTreeMap<String, Rc<Watched>>,
     parents: Vec<Kept>,
     probed: Vec<i32>,
     devices: i32,
@@ -125,7 +128,7 @@ fn rs_state_begin(
         namespaces: scope.hold(namespaces)?,
         options: None,
         objects: None,
-        watched: Vec::new(),
+        watched: BTreeMap::new(),
         parents: Vec::new(),
         probed: Vec::new(),
         devices: 0,
@@ -141,29 +144,17 @@ fn rs_state_begin(
     Ok(())
 }
 
-/// Watches an environment as it is now. `how`: the sum of 1, it grows when packages are loaded, and 2, it is large. Its
-/// place, to be given when another one takes it over; -1 asks for a new place.
-fn rs_state_watch(scope: &Scope, env: Object<'_>, how: i32, place: i32) -> Answer<i32> {
+/// Watches an environment as it is now, instead of the one that had this name. `how`: the sum of 1, it grows when packages
+/// are loaded, and 2, it is large.
+fn rs_state_watch(scope: &Scope, name: Cow<'_, str>, env: Object<'_>, how: i32) -> Answer<()> {
     let watched = Rc::new(Watched {
         frame: Frame::save(scope, env)?,
         grows: how & 1 != 0,
         is_large: how & 2 != 0,
     });
-    with_home(|home| {
-        let known = usize::try_from(place)
-            .ok()
-            .and_then(|place| home.watched.get_mut(place));
-        match known {
-            Some(known) => {
-                *known = watched;
-                place
-            }
-            None => {
-                home.watched.push(watched);
-                i32::try_from(home.watched.len() - 1).unwrap_or(i32::MAX)
-            }
-        }
-    })
+    let before = with_home(|home| home.watched.insert(name.into_owned(), watched))?;
+    drop(before);
+    Ok(())
 }
 
 /// The saved objects of the global environment that are values: neither active nor a promise.
@@ -241,13 +232,13 @@ fn rs_state_save(scope: &Scope, parts: i32) -> Answer<()> {
 
 fn save_watched(scope: &Scope, part: u32) -> Answer<()> {
     let watched = with_home(|home| home.watched.clone())?;
-    for (place, watched) in watched.into_iter().enumerate() {
+    for (name, watched) in watched {
         if watched.part() == part {
             let watched = Rc::new(Watched {
                 frame: Frame::save(scope, watched.frame.env())?,
                 ..*watched
             });
-            with_home(|home| home.watched[place] = watched)?;
+            with_home(|home| home.watched.insert(name, watched))?;
         }
     }
     Ok(())
@@ -261,7 +252,7 @@ pub(crate) fn changed(scope: &Scope) -> Answer<Option<i32>> {
             .process
             .as_mut()
             .map_or(0, |process| process.changes().bits());
-        for watched in home.watched.iter().filter(|watched| watched.differs()) {
+        for watched in home.watched.values().filter(|watched| watched.differs()) {
             parts |= watched.part();
         }
         let objects_differ = home
@@ -319,7 +310,7 @@ fn rs_state_restore(scope: &Scope, parts: i32) -> Answer<Option<String>> {
             return Ok(Some("the global environment was locked".to_owned()));
         }
     }
-    for watched in with_home(|home| home.watched.clone())? {
+    for watched in with_home(|home| home.watched.clone())?.into_values() {
         let is_asked = parts & watched.part() != 0;
         if is_asked && watched.differs() && !watched.frame.restore(scope)? {
             return Ok(Some("an environment of a package was locked".to_owned()));
@@ -430,7 +421,7 @@ fn opened_differ(scope: &Scope) -> Answer<bool> {
 
 entries! {
     rs_state_begin[scope](probe, lift, library_env, namespaces),
-    rs_state_watch[scope](env, how, place),
+    rs_state_watch[scope](name, env, how),
     rs_state_objects[scope](),
     rs_state_opened[scope](pointers, is_open),
     rs_state_process(bare),

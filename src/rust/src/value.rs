@@ -107,13 +107,14 @@ impl Owned {
             free,
         }
     }
-}
 
-impl Owned {
     /// The pointer of R's, which owns it from then on.
     fn make<'s>(&self, scope: &'s Scope) -> Result<Object<'s>, Jump> {
-        let give = || self.address.replace(std::ptr::null_mut());
-        scope.pointer(self.tag, self.finalizer, give)
+        scope.pointer(self.tag, self.finalizer, || self.give())
+    }
+
+    fn give(&self) -> *mut c_void {
+        self.address.replace(std::ptr::null_mut())
     }
 }
 
@@ -330,7 +331,7 @@ mod tests {
         assert_eq!(values, [7, i32::MIN, i32::MIN]);
     }
 
-    unsafe extern "C" fn never(_: SEXP) {}
+    unsafe extern "C" fn never(_: extendr_ffi::SEXP) {}
 
     unsafe fn count(address: *mut c_void) {
         // SAFETY: a cell on the stack of the test below.
@@ -344,13 +345,15 @@ mod tests {
         let owned = || {
             let address = std::ptr::from_ref(&freed).cast_mut().cast();
             // SAFETY: `count` may be called with it as often as one likes.
-            Value::pointer(unsafe { Owned::new(address, c"test", never, count) })
+            unsafe { Owned::new(address, c"test", never, count) }
         };
-        drop(Value::list([("a", owned()), ("b", true.into())]));
+        drop(Value::list([
+            ("a", Value::pointer(owned())),
+            ("b", true.into()),
+        ]));
         assert_eq!(freed.get(), 1);
         let given = owned();
-        // SAFETY: a value that is not freed.
-        unsafe { tq_value_give(std::ptr::from_ref(&given).cast()) };
+        given.give();
         drop(given);
         assert_eq!(freed.get(), 1);
     }

@@ -100,7 +100,7 @@ fn function_of<'s>(
     payload: Option<&Payload>,
 ) -> Answer<Object<'s>> {
     let Some(place) = place else {
-        return Ok(unserialize(scope, payload)?);
+        return unserialize(scope, payload);
     };
     let known = FUNCTIONS.with_borrow(|functions| {
         let (known, fun) = functions.get(place)?.as_ref()?;

@@ -47,22 +47,21 @@ fn rs_payload<'s>(scope: &'s Scope, queue: &Queue, task: f64) -> Answer<Object<'
     Ok(scope.record(&PAYLOAD, &[fun.into(), call.into()])?)
 }
 
-/// What came of a task: "success" or another word, its outcome, what it has written, seconds of the processor and of the
-/// clock.
+/// What came of a task: "success" or another word, its outcome; what it has written, and as errors; seconds of the
+/// processor and of the clock.
 fn rs_inline_done(
     scope: &Scope,
     queue: &Queue,
     task: f64,
     verdict: Cow<'_, str>,
     outcome: Object<'_>,
-    stdout: Object<'_>,
-    stderr: Object<'_>,
+    written: Object<'_>,
     times: &[f64],
 ) -> Answer<()> {
     // What came of a task must not be lost.
     let _uninterrupted = Uninterrupted::new(scope);
-    let captured = |text: Object<'_>| -> Answer<Arc<Captured>> {
-        let bytes = text.text(0)?.unwrap_or_default().into_bytes();
+    let captured = |place: usize| -> Answer<Arc<Captured>> {
+        let bytes = written.text(place)?.unwrap_or_default().into_bytes();
         Ok(Arc::new(Captured { bytes, dropped: 0 }))
     };
     let mut outcome = serialize_outcome(scope, outcome)?.finish();
@@ -77,8 +76,8 @@ fn rs_inline_done(
     let is_whole = verdict == "success" && outcome.is_some();
     let ending = Ending {
         outcome: outcome.map(Arc::new),
-        stdout: captured(stdout)?,
-        stderr: captured(stderr)?,
+        stdout: captured(0)?,
+        stderr: captured(1)?,
         pid: i32::try_from(std::process::id()).ok(),
         measured: Measured {
             cpu_us: Some((cpu * 1e6) as u64),
@@ -99,5 +98,5 @@ fn rs_inline_done(
 entries! {
     rs_inline_next[scope](queue),
     rs_payload[scope](queue, task),
-    rs_inline_done[scope](queue, task, verdict, outcome, stdout, stderr, times),
+    rs_inline_done[scope](queue, task, verdict, outcome, written, times),
 }

@@ -204,7 +204,10 @@ mod tests {
         let setup = Setup {
             host_pid: process::own_pid(),
             token: "t".into(),
-            places: taskq_sys::tempdir::TempDir::within(&[parent], "taskq-t").places().map(Into::into).collect(),
+            places: taskq_sys::tempdir::TempDir::within(&[parent], "taskq-t")
+                .places()
+                .map(Into::into)
+                .collect(),
         };
         let mut file: File = taskq_sys::memory::file("setup").expect("memory");
         let mut bytes = Vec::new();
