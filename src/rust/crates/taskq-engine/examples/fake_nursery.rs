@@ -45,7 +45,7 @@ use std::time::{Duration, Instant};
 
 use taskq_payload::payload::Payload;
 use taskq_payload::sealed::Growing;
-use taskq_record::{AttemptId, StartPhase, TaskId, Verdict};
+use taskq_record::{AttemptId, Measured, StartPhase, TaskId, Time, Verdict};
 use taskq_sys::process;
 use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
 use taskq_wire::frame::encode_head;
@@ -281,10 +281,9 @@ fn forge(task: u64) {
     let finished = FromSession::Finished(Finished {
         attempt,
         verdict: Verdict::Success,
-        began_ns: 0,
-        ended_ns: 0,
-        cpu_us: 0,
-        max_rss: 0,
+        began: Time::default(),
+        ended: Time::default(),
+        measured: Measured::default(),
         stdout_end: 0,
         stderr_end: 0,
         outcome: Part {

@@ -34,7 +34,7 @@ fn what_a_task_says_of_tasks_behind_it_is_not_believed_and_they_run_elsewhere() 
     }
     fixture.queue().resume();
     for task in fixture.pop_all(120) {
-        assert_eq!(task.outcome, Outcome::Success, "{task:?}");
+        assert_eq!(task.result.outcome, Outcome::Success, "{task:?}");
         assert_eq!(text(&task), "true", "{task:?}");
     }
     // Nobody was killed in the midst of another's task.
@@ -65,9 +65,12 @@ fn honest_sessions_are_believed_while_tasks_are_recalled_and_cancelled_all_the_t
             fixture.queue().cancel(&task, DEADLINE);
         }
         for task in fixture.pop_all(60) {
-            let may_be_cancelled = some.contains(&&task.label);
-            let is_cancelled = task.outcome == Outcome::Cancelled && may_be_cancelled;
-            assert!(task.outcome == Outcome::Success || is_cancelled, "{task:?}");
+            let may_be_cancelled = some.contains(&&*task.result.label);
+            let is_cancelled = task.result.outcome == Outcome::Cancelled && may_be_cancelled;
+            assert!(
+                task.result.outcome == Outcome::Success || is_cancelled,
+                "{task:?}"
+            );
         }
     }
     let totals = fixture.queue().snapshot(Detail::Sums).totals;
