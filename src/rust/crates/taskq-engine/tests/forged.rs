@@ -65,7 +65,7 @@ fn honest_sessions_are_believed_while_tasks_are_recalled_and_cancelled_all_the_t
             fixture.queue().cancel(&task, DEADLINE);
         }
         for task in fixture.pop_all(60) {
-            let may_be_cancelled = some.contains(&&*task.result.label);
+            let may_be_cancelled = some.contains(&&task.result.label);
             let is_cancelled = task.result.outcome == Outcome::Cancelled && may_be_cancelled;
             assert!(
                 task.result.outcome == Outcome::Success || is_cancelled,
