@@ -1,5 +1,5 @@
 # `globals = "auto"`: what a function uses of the global environment is sent with it, and what that uses; and packages
-# that are attached here and used are attached there. The code is walked as for what is captured (src/capture.c).
+# that are attached here and used are attached there. The code is walked as for what is captured (src/rust/src/code.rs).
 
 # What a task has for the worker beside its arguments, see R/task-options.R.
 tq_far <- function(private, fun, options) {

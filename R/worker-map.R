@@ -1,7 +1,7 @@
 # A batch of a map, where it is evaluated: in a worker, or in this session for an inline queue. The inner loop
 # is native (src/batch.c) and stops when the time of the batch is over.
 #
-# `batch`, as src/host-map.c makes it:
+# `batch`, as src/rust/src/host/map.rs makes it:
 #
 # | field    | meaning                                                                                |
 # | -------- | -------------------------------------------------------------------------------------- |

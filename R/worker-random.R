@@ -1,6 +1,6 @@
 # Random numbers of a task. Most tasks use none, so nothing is computed for one before it does: the variable
 # `.Random.seed` is an active binding that makes itself an ordinary variable when it is first read or
-# written, which R's generators do as any code does. src/state.c sees whether it still is one.
+# written, which R's generators do as any code does. src/rust/src/state.rs sees whether it still is one.
 #
 # | the task was pushed with | its queue has | where it starts                                            |
 # | ------------------------ | ------------- | ---------------------------------------------------------- |

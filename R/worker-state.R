@@ -1,6 +1,6 @@
 # The state of a session that every task finds: it is saved after `init`, and after each task, when its
-# result is sent, the session goes back to it. What differs is found out natively (src/state.c,
-# taskq-sys/src/snapshot.rs) and is nothing, most of the time; only then R code runs, for that part.
+# result is sent, the session goes back to it. What differs is found out natively (src/rust/src/state.rs,
+# taskq-sys/src/snapshot.rs) and is nothing, most of the time; only where it is not, R code runs, for that part.
 
 #' What a task finds in its session
 #'

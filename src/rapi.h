@@ -1,11 +1,8 @@
-/* The R calls that can jump, and nothing else.
+/* What the files of C have in common.
  *
- * R reports errors, interrupts and want of memory by longjmp, and no Rust frame may be jumped over. So every routine that R
- * calls is in C: its frame is the outermost of ours, and Rust is called only for what makes nothing of R's (taskq.h lists
- * it). What must be released when R jumps is released by R_ExecWithCleanup.
- *
- * What neither serializes, unserializes nor waits is a function in Rust that R calls by its name, through tq_r_call().
- */
+ * R reports errors, interrupts and want of memory by longjmp, and no Rust frame may be jumped over. So Rust calls these
+ * functions only under the guard (guard.c). They may jump, unless it says otherwise, and own nothing but what R protects;
+ * what has to be set back after a jump is set back by R_ExecWithCleanup (shared.c). */
 
 #ifndef TASKQ_RAPI_H
 #define TASKQ_RAPI_H
@@ -19,7 +16,8 @@
 
 /* Makes what it needs; once. */
 void tq_guard_begin(void);
-/* (name, ...): what the function of this name in Rust answers to these arguments. The only routine. */
+/* C_tq_call, the only routine that R calls. (name, ...): what the function of this name in Rust answers to these
+ * arguments. */
 SEXP tq_r_call(SEXP args);
 /* Makes a call of R under the guard: whether it has come to its end. `keeps`: its value is protected. */
 int tq_guarded(tq_call_of_r *call, const union tq_slot *args, int keeps, SEXP *value);

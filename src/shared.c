@@ -1,7 +1,7 @@
 /* Vectors over mapped memory: R's alternative representation (ALTREP) of vectors that lie in a segment, memory that
  * processes have in common (shared vectors), or in a parcel, in which they came (arrived vectors). Here is what such
- * a vector does for R, and how shared ones travel; share.c makes segments of objects, parcels.c sends large vectors
- * and has them arrive.
+ * a vector does for R, and how shared ones travel. src/rust/src/share.rs makes segments of objects, parcels.rs beside it
+ * sends large vectors, and parcels.c has them arrive.
  *
  * | where | what |
  * | --- | --- |
@@ -16,7 +16,7 @@
  * holds it alone writes into it where it lies, which are private pages; who does not gets a copy. For who sends or
  * saves it an arrived vector is plain data.
  *
- * Only tq_serialize() writes a shared vector as a handle: which of the segments that go along, and where in it. For
+ * Only tq_write() writes a shared vector as a handle: which of the segments that go along, and where in it. For
  * everybody else it is plain data. What comes from another process is looked at before it is used. */
 
 #include "shared.h"
@@ -275,7 +275,7 @@ static SEXP string_duplicate(SEXP x, Rboolean deep) {
 
 /* ---- on the way ---- */
 
-/* What tq_serialize() writes now, and the depth of R's calls around it: a finalizer that saves a vector meanwhile is
+/* What tq_write() writes now, and the depth of R's calls around it: a finalizer that saves a vector meanwhile is
  * deeper. */
 static struct writing {
   void *buffer;
@@ -285,7 +285,7 @@ static struct writing {
   void (*write)(void *, SEXP);
 } *writing = NULL;
 
-/* What tq_unserialize() reads now, and a pointer for each of its segments that was needed. */
+/* What tq_read() reads now, and a pointer for each of its segments that was needed. */
 static struct reading {
   const void *payload;
   SEXP pointers;

@@ -1,9 +1,7 @@
-/* What Rust (src/rust/src/external) offers to the C side (rapi.h). None of it jumps; all of it is called on the R thread.
+/* What Rust (src/rust/src/external, entries.rs, far/serve.rs) offers to C. None of it calls R or jumps; all of it is
+ * called on the R thread.
  *
- * A `queue` is the address in a live handle of this process; `done` and `task` are owned by the caller until they are freed; bytes
- * and payloads that are read out of them, or of the session's current task, live as long as these. A payload is what was
- * serialized, in memory or in a memory file.
- */
+ * A payload is what was serialized, in memory or in a memory file. Bytes that are read out of one live as long as it. */
 
 #ifndef TASKQ_H
 #define TASKQ_H
@@ -59,7 +57,6 @@ void tq_private_free(void *mapping);
 int tq_buffer_attach(void *buffer, const void *segment);
 /* How many segments this process has. */
 size_t tq_segments(void);
-
 
 /* What a call of R is given, when Rust makes it under the guard (guard.c). */
 union tq_slot {

@@ -1,6 +1,6 @@
 #!/bin/bash
-# How the sources are written, as far as programs can tell: scripts by shellcheck, R code by lintr. (Rust has steps of
-# its own, "format" and "lint".)
+# How the sources are written, as far as programs can tell: scripts by shellcheck, R code by lintr, comments and documents
+# by a program of ours. (Rust has steps of its own, "format" and "lint".)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tools/env.sh
@@ -13,5 +13,6 @@ check() {
 mapfile -t scripts < <(grep -rlE --exclude-dir=build --exclude-dir=target '^#!/bin/(ba)?sh' .ci tools configure cleanup)
 check shellcheck --external-sources "${scripts[@]}"
 check Rscript --no-init-file tools/test/lint-r.R
+check Rscript --no-init-file tools/test/text.R
 echo "$passed $failed 0" >"${COUNTS:-/dev/stderr}"
 ((failed == 0))

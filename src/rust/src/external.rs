@@ -1,6 +1,6 @@
-//! What the C side (`src/rapi.h`) calls, declared there in `taskq.h`. None of it may jump or unwind into C: each function is
-//! a few lines that call the engine, which reports failures as values, inside a border that catches panics. Nothing is made for
-//! R here: what tells of a failure is plain data, a [`crate::value`], and the rest is made in C.
+//! What R's callbacks in C call, declared there in `src/taskq.h`: R serializes, reads a vector over mapped memory, or
+//! frees it. None of it calls R, jumps, or unwinds into C: each function is a few lines inside a border that catches
+//! panics.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 

@@ -1,8 +1,6 @@
-//! What R calls on the host's side, beside what waits or serializes (`src/*.c`): a queue's life, from its opening to its end.
-//! Each function returns its value or a [`failure`]; none of them waits.
-//!
-//! The rest stands beside it: following tasks in `watch`, the tables of tasks and of workers in `tables`, changing their
-//! course in `steer`, what ran in `timeline`.
+//! What R calls in the user's session. Here is a queue's life, from its opening to its end; each function returns its
+//! value or a [`failure`], and none of them waits. The rest is in the modules: `push`, `wait` and `take` are the way of a
+//! task.
 
 use std::time::Duration;
 

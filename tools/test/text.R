@@ -1,0 +1,53 @@
+# What programs can tell of comments and documents: the files, folders and functions of ours that they name are there.
+folders <- c(".github", "R", "bench", "inst", "man", "pkgdown", "src", "tests", "tools", "vignettes")
+all <- c(list.files(folders, recursive = TRUE, full.names = TRUE, all.files = TRUE), list.files(all.files = TRUE))
+all <- all[!grepl("(^|/)(target|vendor|node_modules|[.]git)/|[.](o|so|a)$", all) & !dir.exists(all)]
+texts <- grep("[.](R|Rmd|md|rs|toml|c|h|sh|js|mjs|css|scss|yml)$", all, value = TRUE)
+
+# What is read of a file, line by line; code is left out.
+text_of <- function(file) {
+  lines <- readLines(file, warn = FALSE, encoding = "UTF-8")
+  switch(sub(".*[.]", "", file),
+    md = , Rmd = lines,
+    rs = , js = , mjs = , scss = sub("^.*?(//|$)", "", lines, perl = TRUE),
+    c = , h = , css = sub("^#include.*", "", lines),
+    sub("^[^#]*(#|$)", "", lines)
+  )
+}
+
+# The parts of a line that match, without those that are something else.
+named <- function(pattern, line) setdiff(regmatches(line, gregexpr(pattern, line, perl = TRUE))[[1]], others)
+others <- c("PEER.R", "Node.js", "src/main/RNG.c", "build/")
+
+# A file may be named by the end of its path; a test of a crate as in the article on guarantees.
+is_file <- function(name) {
+  name <- sub("^([.]{1,2}/)+", "", name)
+  name <- sub("^(core|engine|payload|record|sys|wire|worker)/(\\w+[.]rs)$", "taskq-\\1/tests/\\2", name)
+  ending <- paste0("/", name)
+  if (!grepl("*", name, fixed = TRUE)) return(any(endsWith(paste0("/", all), ending)))
+  any(grepl(sub("^\\^", "", utils::glob2rx(ending)), paste0("/", all)))
+}
+is_folder <- function(name) any(grepl(paste0("/", name), paste0("/", all), fixed = TRUE))
+
+code <- unlist(lapply(grep("^(R|src|tests|tools)/.*[.](R|rs|c|h|sh)$", all, value = TRUE), readLines, warn = FALSE))
+defined <- unique(unlist(regmatches(code, gregexpr("\\b(tq|rs)_\\w+(?!\\w|\\(\\))", code, perl = TRUE))))
+is_function <- function(name) sub("()", "", name, fixed = TRUE) %in% defined
+
+faults <- character()
+check <- function(file, place, names, is_there) {
+  missing <- names[!vapply(names, is_there, NA)]
+  faults <<- c(faults, sprintf("%s:%d: there is no %s", rep(file, length(missing)), place, missing))
+}
+kinds <- "(R|Rmd|md|rs|toml|c|h|sh|js|mjs|css|scss|yml)"
+for (file in texts) {
+  lines <- text_of(file)
+  for (place in grep("[.](R|Rmd|md|rs|toml|c|h|sh|js|mjs|css|scss|yml)|/`|(tq|rs)_\\w+\\(\\)", lines)) {
+    line <- lines[[place]]
+    check(file, place, named(sprintf("(?<![<\\w./*-])[\\w./*-]+[.]%s\\b(?![\\w(.-])", kinds), line), is_file)
+    check(file, place, named("\\b(tq|rs)_\\w+\\(\\)", line), is_function)
+    if (grepl("md$", file)) check(file, place, named("(?<=`)[\\w-]+(/[\\w-]+)*/(?=`)", line), is_folder)
+  }
+}
+cat(faults, sep = "\n")
+cat(sprintf("%d texts, %d faults\n", length(texts), length(faults)))
+quit(status = length(faults) > 0L || length(texts) == 0L)
