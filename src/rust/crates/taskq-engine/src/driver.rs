@@ -408,7 +408,8 @@ impl State {
         }
         for item in news {
             match item {
-                News::Ready => {
+                News::Ready { pid } => {
+                    self.history.learn_pid(worker, pid);
                     self.history.ready(worker, now);
                     self.sched.handle(now, Input::WorkerReady { worker });
                 }

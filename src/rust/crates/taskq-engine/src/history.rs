@@ -209,6 +209,13 @@ impl History {
         }
     }
 
+    /// A session tells of itself which process it is.
+    pub(crate) fn learn_pid(&mut self, worker: WorkerId, pid: i32) {
+        if let Some(life) = self.lives.get_mut(&worker) {
+            life.pid.get_or_insert(pid);
+        }
+    }
+
     /// A session waits for its first task.
     pub(crate) fn ready(&mut self, worker: WorkerId, now: Time) {
         if let Some(life) = self.lives.get_mut(&worker) {

@@ -15,7 +15,7 @@ pub(crate) struct Link {
     pub(crate) task: OwnedFd,
     /// Packets to and from its control thread.
     pub(crate) control: OwnedFd,
-    /// Its process id; 0 until the nursery has told it.
+    /// Its process id; 0 until it is known.
     pid: AtomicI32,
 }
 
@@ -29,6 +29,13 @@ impl Link {
         }
     }
 
+    /// The session tells its process id. What the nursery has told counts, or will.
+    pub(crate) fn learn_pid(&self, pid: i32) {
+        let relaxed = Ordering::Relaxed;
+        let _ = self.pid.compare_exchange(0, pid, relaxed, relaxed);
+    }
+
+    /// The nursery tells its process id.
     pub(crate) fn set_pid(&self, pid: i32) {
         self.pid.store(pid, Ordering::Relaxed);
     }

@@ -64,7 +64,7 @@ pub(crate) struct Session {
 /// What a session tells.
 #[derive(Debug)]
 pub(crate) enum News {
-    Ready,
+    Ready { pid: i32 },
     StartFailed(StartFailure),
     Finished(Box<FinishedTask>),
     Returned(Vec<AttemptId>),
@@ -123,6 +123,14 @@ impl Session {
     /// `pipes`: its standard output, its standard error.
     pub(crate) fn new(link: Arc<Link>, pipes: (OwnedFd, OwnedFd), config: &Config) -> Session {
         let capture = || SharedCapture::new(config.output_limit, config.charset);
+        Session::of(link, pipes, capture)
+    }
+
+    fn of(
+        link: Arc<Link>,
+        pipes: (OwnedFd, OwnedFd),
+        capture: impl Fn() -> SharedCapture,
+    ) -> Session {
         Session {
             link,
             decoder: Decoder::default(),
@@ -230,10 +238,11 @@ impl Session {
                 .read_from(&mut TaskSocket(self.link.task.as_fd()))?;
             while let Some(frame) = self.decoder.next_frame()? {
                 match frame.message {
-                    FromSession::Ready => {
+                    FromSession::Ready { pid } => {
                         self.is_up = true;
+                        self.link.learn_pid(pid);
                         self.begin_first_task();
-                        news.push(News::Ready);
+                        news.push(News::Ready { pid });
                     }
                     FromSession::Failed { phase, message } => {
                         self.has_refused = true;
@@ -411,5 +420,41 @@ struct TaskSocket<'a>(BorrowedFd<'a>);
 impl Source for TaskSocket<'_> {
     fn receive(&mut self, buffer: &mut [u8], fds: &mut VecDeque<OwnedFd>) -> io::Result<usize> {
         socket::recv_stream_with(self.0, buffer, fds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use taskq_payload::board::Board;
+    use taskq_wire::frame::encode_head;
+
+    use super::*;
+
+    #[test]
+    fn a_session_is_a_known_process_before_its_first_result_whoever_is_heard_first() {
+        for nursery_is_first in [false, true] {
+            let (task, far_task) = socket::stream_pair().expect("sockets");
+            let (control, _far_control) = socket::packet_pair().expect("sockets");
+            let (stdout, _far_stdout) = pipe::pair().expect("a pipe");
+            let (stderr, _far_stderr) = pipe::pair().expect("a pipe");
+            socket::set_nonblocking(task.as_fd(), true).expect("a flag");
+            let (board, _far_board) = Board::create().expect("a board");
+            let link = Arc::new(Link::new(board, task, control));
+            let capture = || SharedCapture::new(100, crate::Charset::default());
+            let mut session = Session::of(Arc::clone(&link), (stdout, stderr), capture);
+            let mut frame = Vec::new();
+            encode_head(&FromSession::Ready { pid: 7 }, 0, 0, &mut frame).expect("small");
+            rustix::io::write(&far_task, &frame).expect("written");
+            if nursery_is_first {
+                link.set_pid(8);
+            }
+            let mut news = Vec::new();
+            let round = session.pump(Stirs::default(), || false, &mut news);
+            assert_eq!(round, Round::Drained);
+            assert!(matches!(news[..], [News::Ready { pid: 7 }]));
+            assert_eq!(link.pid(), Some(if nursery_is_first { 8 } else { 7 }));
+            link.set_pid(8);
+            assert_eq!(link.pid(), Some(8));
+        }
     }
 }

@@ -216,7 +216,10 @@ pub enum ToSession {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromSession {
     /// The session has run `init` and waits for tasks.
-    Ready,
+    Ready {
+        /// Its process id. The nursery tells it, too, but on another socket, which may be read after the first result.
+        pid: i32,
+    },
     /// The session cannot come up, and says why; it exits after this.
     Failed {
         /// What it was doing.

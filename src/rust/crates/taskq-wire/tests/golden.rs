@@ -196,7 +196,8 @@ fn frames_to_and_from_a_session() {
         "7471060015000000030000000000000000f0a20402022e3101ac020102000000ac0201c814",
     );
     frame_is(&ToSession::Retire, "7471060001000000030000000000000001");
-    frame_is(&FromSession::Ready, "7471060001000000030000000000000000");
+    let ready = FromSession::Ready { pid: 1000 };
+    frame_is(&ready, "7471060003000000030000000000000000d00f");
     let failed = FromSession::Failed {
         phase: StartPhase::Init,
         message: "no".to_owned(),

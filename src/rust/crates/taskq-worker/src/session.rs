@@ -150,7 +150,7 @@ impl Session {
     /// # Errors
     /// [`SessionError`].
     pub fn ready(&mut self) -> Result<(), SessionError> {
-        self.send(&FromSession::Ready, &[], &[])
+        self.send(&FromSession::Ready { pid: self.pid }, &[], &[])
     }
 
     /// Tells the host that the session cannot come up; the process should exit after this. A failure that cannot be told is

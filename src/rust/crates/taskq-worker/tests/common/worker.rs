@@ -100,7 +100,7 @@ impl Worker {
 
     pub(crate) fn expect_ready(&mut self) {
         let frame = self.next_frame().expect("a message");
-        assert_eq!(frame.message, FromSession::Ready);
+        assert!(matches!(frame.message, FromSession::Ready { pid: 1.. }));
     }
 
     /// The next result.
