@@ -28,9 +28,6 @@ void tq_bell_answer(int loop);
 
 /* The bytes of a payload; 0 when there is no memory for them. */
 int tq_payload_bytes(const void *payload, struct tq_bytes *bytes);
-/* What R will make of them: an object, if memory lasts; perhaps an error; or nothing, and R must not read them. */
-enum tq_soundness { TQ_BROKEN = 0, TQ_UNSURE = 1, TQ_SOUND = 2 };
-int tq_payload_look(const void *payload);
 
 /* How many segments came with a payload; and one of them, which lives as long as the payload, or NULL. */
 size_t tq_payload_segments(const void *payload);

@@ -29,7 +29,3 @@ impl From<&[u8]> for Bytes {
         }
     }
 }
-
-const BROKEN: i32 = 0;
-const UNSURE: i32 = 1;
-const SOUND: i32 = 2;

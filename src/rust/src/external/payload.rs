@@ -3,9 +3,8 @@
 use std::os::raw::c_int;
 
 use taskq_payload::payload::Payload;
-use taskq_wire::serialized::{self, Soundness};
 
-use super::{border, Bytes, BROKEN, SOUND, UNSURE};
+use super::{border, Bytes};
 
 #[no_mangle]
 unsafe extern "C" fn tq_payload_bytes(payload: *const Payload, bytes: *mut Bytes) -> c_int {
@@ -17,16 +16,5 @@ unsafe extern "C" fn tq_payload_bytes(payload: *const Payload, bytes: *mut Bytes
             1
         }
         Err(_) => 0,
-    })
-}
-
-#[no_mangle]
-unsafe extern "C" fn tq_payload_look(payload: *const Payload) -> c_int {
-    // SAFETY: a payload that the C side holds, or has from what it holds.
-    let payload = unsafe { &*payload };
-    border(BROKEN, || match payload.bytes().map(serialized::look) {
-        Ok(Soundness::Sound) => SOUND,
-        Ok(Soundness::Unsure) | Err(_) => UNSURE,
-        Ok(Soundness::Broken) => BROKEN,
     })
 }
