@@ -1,4 +1,5 @@
 # What programs can tell of comments and documents: the files, folders and functions of ours that they name are there.
+# In the documents that lead through the code, all functions are ours, but for `foreign`.
 folders <- c(".github", "R", "bench", "inst", "man", "pkgdown", "src", "tests", "tools", "vignettes")
 all <- c(list.files(folders, recursive = TRUE, full.names = TRUE, all.files = TRUE), list.files(all.files = TRUE))
 all <- all[!grepl("(^|/)(target|vendor|node_modules|[.]git)/|[.](o|so|a)$", all) & !dir.exists(all)]
@@ -18,6 +19,8 @@ text_of <- function(file) {
 # The parts of a line that match, without those that are something else.
 named <- function(pattern, line) setdiff(regmatches(line, gregexpr(pattern, line, perl = TRUE))[[1]], others)
 others <- c("PEER.R", "Node.js", "src/main/RNG.c", "build/")
+guides <- c("CONTRIBUTING.md", "vignettes/articles/design-house.Rmd")
+foreign <- c("on.exit", "rs_name", "sendmsg", "utils::news")
 
 # A file may be named by the end of its path; a test of a crate as in the article on guarantees.
 is_file <- function(name) {
@@ -32,6 +35,8 @@ is_folder <- function(name) any(grepl(paste0("/", name), paste0("/", all), fixed
 code <- unlist(lapply(grep("^(R|src|tests|tools)/.*[.](R|rs|c|h|sh)$", all, value = TRUE), readLines, warn = FALSE))
 defined <- unique(unlist(regmatches(code, gregexpr("\\b(tq|rs)_\\w+(?!\\w|\\(\\))", code, perl = TRUE))))
 is_function <- function(name) sub("()", "", name, fixed = TRUE) %in% defined
+called <- unique(unlist(regmatches(code, gregexpr("\\b[\\w.]+(?=(<'\\w+>)?\\(| (<-|=) function\\()", code, perl = TRUE))))
+is_called <- function(name) name %in% foreign || sub(".*:", "", name) %in% called
 
 faults <- character()
 check <- function(file, place, names, is_there) {
@@ -41,10 +46,11 @@ check <- function(file, place, names, is_there) {
 kinds <- "(R|Rmd|md|rs|toml|c|h|sh|js|mjs|css|scss|yml)"
 for (file in texts) {
   lines <- text_of(file)
-  for (place in grep("[.](R|Rmd|md|rs|toml|c|h|sh|js|mjs|css|scss|yml)|/`|(tq|rs)_\\w+\\(\\)", lines)) {
+  for (place in grep(paste0("[.]", kinds, "|/`|\\("), lines)) {
     line <- lines[[place]]
     check(file, place, named(sprintf("(?<![<\\w./*-])[\\w./*-]+[.]%s\\b(?![\\w(.-])", kinds), line), is_file)
     check(file, place, named("\\b(tq|rs)_\\w+\\(\\)", line), is_function)
+    if (file %in% guides) check(file, place, named("(?<=`)[\\w.:]+(?=\\([^`]*\\)`)", line), is_called)
     if (grepl("md$", file)) check(file, place, named("(?<=`)[\\w-]+(/[\\w-]+)*/(?=`)", line), is_folder)
   }
 }
