@@ -53,8 +53,6 @@ int tq_guarded(tq_call_of_r *call, const union tq_slot *args, int keeps, SEXP *v
 
 /* ---- the calls --------------------------------------------------------------------------------------------------- */
 
-SEXP tq_c_vector(const union tq_slot *a) { return Rf_allocVector((SEXPTYPE) a[0].count, (R_xlen_t) a[1].count); }
-
 static SEXP make_strings(const struct tq_text *texts, R_xlen_t length) {
   SEXP strings = PROTECT(Rf_allocVector(STRSXP, length));
   for (R_xlen_t i = 0; i < length; i++) {
@@ -103,206 +101,118 @@ static SEXP make(const struct tq_tree *tree) {
   return made;
 }
 
-SEXP tq_c_make(const union tq_slot *a) { return make(a[0].address); }
+/* What a call is given are its slots: O(i) is the object in one of them, N(i) the number. */
+#define O(i) slots[i].object
+#define N(i) slots[i].count
+#define CALL(name) SEXP tq_c_##name(const union tq_slot *slots)
+#define GIVES(name, expression) CALL(name) { (void) slots; return expression; }
+#define DOES(name, call) CALL(name) { (void) slots; call; return R_NilValue; }
+
+GIVES(make, make(slots[0].address))
+GIVES(empty_list, Rf_allocVector(VECSXP, (R_xlen_t) N(0)))
+GIVES(pointer_to, R_MakeExternalPtr((void *) slots[0].address, R_NilValue, R_NilValue))
+GIVES(protect, O(0))
+DOES(retain, R_PreserveObject(O(0)))
+GIVES(call_own, tq_call_own(slots[0].address, O(1)))
+GIVES(evaluate_call, Rf_eval(O(0), R_BaseEnv))
+DOES(check_interrupt, R_CheckUserInterrupt())
+DOES(check_stack, R_CheckStack())
+DOES(collect_garbage, R_gc())
+GIVES(shallow_copy, Rf_shallow_duplicate(O(0)))
+DOES(copy_attributes, SHALLOW_DUPLICATE_ATTRIB(O(0), O(1)))
+DOES(set_attribute, Rf_setAttrib(O(0), O(1), O(2)))
+/* Row names that are only counted come as a sequence. */
+GIVES(attribute, Rf_getAttrib(O(0), O(1)))
+GIVES(slice, tq_slice(O(0), (R_xlen_t) N(1), (R_xlen_t) N(2)))
+GIVES(pack, tq_pack(O(0), (R_xlen_t) N(1)))
+DOES(unpack, tq_unpack(O(0), O(1), (R_xlen_t) N(2)))
+GIVES(value_at_hand, tq_value_at_hand(O(0), O(1)))
+DOES(set_variable, Rf_defineVar(O(1), O(2), O(0)))
+DOES(make_active, R_MakeActiveBinding(O(1), O(2), O(0)))
+DOES(remove_variable, R_removeVarFromFrame(O(1), O(0)))
+DOES(lock_variable, R_LockBinding(O(1), O(0)))
+DOES(unlock_variable, R_unLockBinding(O(1), O(0)))
+GIVES(with_captured, tq_with_captured(O(0), O(1)))
+GIVES(with_environment, tq_with_environment(O(0), O(1)))
+GIVES(clean_function, tq_clean_function(O(0)))
+GIVES(with_code_of, tq_with_code_of(O(0), O(1), O(2)))
+GIVES(without_sources, tq_without_sources(O(0)))
+DOES(write, tq_write(slots[0].buffer, O(1), O(2)))
+GIVES(read, tq_read(slots[0].address))
+GIVES(marker, tq_marker(slots[0].address))
+GIVES(segment_pointer, tq_segment_pointer(slots[0].address))
+/* A vector over a segment that is to stand for another one. */
+GIVES(shared_vector, tq_make_shared(TYPEOF(O(0)), O(1), N(2), XLENGTH(O(0)), N(3)))
+DOES(set_phase, tq_set_phase(O(0), (enum tq_phase) N(1)))
+GIVES(evaluate, tq_evaluate(O(0), O(1), O(2), 1))
+GIVES(evaluate_own, tq_evaluate_own(O(0), O(1)))
+DOES(call_elements, tq_call_elements(slots[0].buffer))
+DOES(hang_bell, tq_hang_bell(O(0)))
+/* Where the text of a string is in UTF-8, until the routine ends. */
+DOES(translate, *(const char **) slots[1].address = Rf_translateCharUTF8(O(0)))
 
 /* A pointer with a finalizer that is called at the end of R, too, and nothing to point to yet. */
-SEXP tq_c_pointer(const union tq_slot *a) {
-  SEXP pointer = PROTECT(R_MakeExternalPtr(NULL, Rf_install(a[0].address), R_NilValue));
-  R_RegisterCFinalizerEx(pointer, a[1].finalizer, TRUE);
+CALL(pointer) {
+  SEXP pointer = PROTECT(R_MakeExternalPtr(NULL, Rf_install(slots[0].address), R_NilValue));
+  R_RegisterCFinalizerEx(pointer, slots[1].finalizer, TRUE);
   UNPROTECT(1);
   return pointer;
 }
 
 /* Some vectors are made when somebody looks at them. */
-SEXP tq_c_make_real(const union tq_slot *a) {
-  SEXP object = a[0].object;
-  if (TYPEOF(object) == STRSXP)
-    for (R_xlen_t i = 0; i < XLENGTH(object); i++) STRING_ELT(object, i);
-  DATAPTR_RO(object);
+CALL(make_elements) {
+  if (TYPEOF(O(0)) == STRSXP)
+    for (R_xlen_t i = 0; i < XLENGTH(O(0)); i++) STRING_ELT(O(0), i);
+  DATAPTR_RO(O(0));
   return R_NilValue;
 }
 
 /* The value of fun(), or of fun(argument). */
-SEXP tq_c_call(const union tq_slot *a) {
-  SEXP call = PROTECT(a[1].object ? Rf_lang2(a[0].object, a[1].object) : Rf_lang1(a[0].object));
+CALL(call) {
+  SEXP call = PROTECT(O(1) ? Rf_lang2(O(0), O(1)) : Rf_lang1(O(0)));
   SEXP value = Rf_eval(call, R_BaseEnv);
   UNPROTECT(1);
   return value;
 }
 
-/* The same of a function of this package. */
-SEXP tq_c_call_own(const union tq_slot *a) { return tq_call_own(a[0].address, a[1].object); }
-
-SEXP tq_c_check_interrupt(const union tq_slot *a) {
-  (void) a;
-  R_CheckUserInterrupt();
-  return R_NilValue;
+/* The value of a call; NULL for an error. */
+CALL(try_call) {
+  int has_failed = 0;
+  SEXP value = R_tryEvalSilent(O(0), R_BaseEnv, &has_failed);
+  return has_failed ? NULL : value;
 }
-
-SEXP tq_c_keep(const union tq_slot *a) {
-  R_PreserveObject(a[0].object);
-  return R_NilValue;
-}
-
-/* Writes where the text of a string is in UTF-8, until the routine ends. */
-SEXP tq_c_translate(const union tq_slot *a) {
-  *(const char **) a[1].address = Rf_translateCharUTF8(a[0].object);
-  return R_NilValue;
-}
-
-/* ---- the same of what is C -------------------------------------------------------------------------------------- */
-
-SEXP tq_c_write(const union tq_slot *a) {
-  tq_write(a[0].buffer, a[1].object, a[2].object);
-  return R_NilValue;
-}
-
-SEXP tq_c_read(const union tq_slot *a) { return tq_read(a[0].address); }
-
-SEXP tq_c_pointer_to(const union tq_slot *a) {
-  return R_MakeExternalPtr((void *) a[0].address, R_NilValue, R_NilValue);
-}
-
-SEXP tq_c_slice(const union tq_slot *a) { return tq_slice(a[0].object, (R_xlen_t) a[1].count, (R_xlen_t) a[2].count); }
-
-SEXP tq_c_pack(const union tq_slot *a) { return tq_pack(a[0].object, (R_xlen_t) a[1].count); }
-
-SEXP tq_c_unpack(const union tq_slot *a) {
-  tq_unpack(a[0].object, a[1].object, (R_xlen_t) a[2].count);
-  return R_NilValue;
-}
-
-SEXP tq_c_with_captured(const union tq_slot *a) { return tq_with_captured(a[0].object, a[1].object); }
-
-SEXP tq_c_with_environment(const union tq_slot *a) { return tq_with_environment(a[0].object, a[1].object); }
-
-SEXP tq_c_clean_function(const union tq_slot *a) { return tq_clean_function(a[0].object); }
-
-SEXP tq_c_with_code_of(const union tq_slot *a) { return tq_with_code_of(a[0].object, a[1].object, a[2].object); }
-
-SEXP tq_c_without_sources(const union tq_slot *a) { return tq_without_sources(a[0].object); }
-
-SEXP tq_c_value_at_hand(const union tq_slot *a) { return tq_value_at_hand(a[0].object, a[1].object); }
 
 /* The symbol whose name is that of another one without its first characters, and with others behind it. */
-SEXP tq_c_symbol_like(const union tq_slot *a) {
-  const char *name = CHAR(PRINTNAME(a[0].object)) + a[1].count, *behind = a[2].address;
+CALL(symbol_like) {
+  const char *name = CHAR(PRINTNAME(O(0))) + N(1), *behind = slots[2].address;
   const void *top = vmaxget();
   char *text = R_alloc(strlen(name) + strlen(behind) + 1, 1);
   strcpy(text, name);
   strcat(text, behind);
-  SEXP other = Rf_installTrChar(PROTECT(Rf_mkCharCE(text, Rf_getCharCE(PRINTNAME(a[0].object)))));
+  SEXP other = Rf_installTrChar(PROTECT(Rf_mkCharCE(text, Rf_getCharCE(PRINTNAME(O(0))))));
   UNPROTECT(1);
   vmaxset(top);
   return other;
 }
 
 /* The names of all variables of an environment, in no order, as a list of symbols. */
-SEXP tq_c_symbols_in(const union tq_slot *a) {
-  SEXP names = PROTECT(R_lsInternal3(a[0].object, TRUE, FALSE));
+CALL(symbols_in) {
+  SEXP names = PROTECT(R_lsInternal3(O(0), TRUE, FALSE));
   SEXP symbols = PROTECT(Rf_allocVector(VECSXP, XLENGTH(names)));
   for (R_xlen_t i = 0; i < XLENGTH(names); i++) SET_VECTOR_ELT(symbols, i, Rf_installTrChar(STRING_ELT(names, i)));
   UNPROTECT(2);
   return symbols;
 }
 
-SEXP tq_c_set_variable(const union tq_slot *a) {
-  Rf_defineVar(a[1].object, a[2].object, a[0].object);
-  return R_NilValue;
-}
-
-SEXP tq_c_make_active(const union tq_slot *a) {
-  R_MakeActiveBinding(a[1].object, a[2].object, a[0].object);
-  return R_NilValue;
-}
-
-SEXP tq_c_remove_variable(const union tq_slot *a) {
-  R_removeVarFromFrame(a[1].object, a[0].object);
-  return R_NilValue;
-}
-
-SEXP tq_c_lock_variable(const union tq_slot *a) {
-  R_LockBinding(a[1].object, a[0].object);
-  return R_NilValue;
-}
-
-SEXP tq_c_unlock_variable(const union tq_slot *a) {
-  R_unLockBinding(a[1].object, a[0].object);
-  return R_NilValue;
-}
-
-SEXP tq_c_evaluate_call(const union tq_slot *a) { return Rf_eval(a[0].object, R_BaseEnv); }
-
-/* The same; NULL for an error. */
-SEXP tq_c_try_call(const union tq_slot *a) {
-  int has_failed = 0;
-  SEXP value = R_tryEvalSilent(a[0].object, R_BaseEnv, &has_failed);
-  return has_failed ? NULL : value;
-}
-
-SEXP tq_c_marker(const union tq_slot *a) { return tq_marker(a[0].address); }
-
-SEXP tq_c_segment_pointer(const union tq_slot *a) { return tq_segment_pointer(a[0].address); }
-
-/* A vector over a segment that is to stand for another one. */
-SEXP tq_c_shared_vector(const union tq_slot *a) {
-  return tq_make_shared(TYPEOF(a[0].object), a[1].object, a[2].count, XLENGTH(a[0].object), a[3].count);
-}
-
-SEXP tq_c_shallow_copy(const union tq_slot *a) { return Rf_shallow_duplicate(a[0].object); }
-
-SEXP tq_c_copy_attributes(const union tq_slot *a) {
-  SHALLOW_DUPLICATE_ATTRIB(a[0].object, a[1].object);
-  return R_NilValue;
-}
-
-SEXP tq_c_set_attribute(const union tq_slot *a) { return Rf_setAttrib(a[0].object, a[1].object, a[2].object); }
-
-/* Row names that are only counted come as a sequence. */
-SEXP tq_c_attribute(const union tq_slot *a) { return Rf_getAttrib(a[0].object, a[1].object); }
-
-SEXP tq_c_check_stack(const union tq_slot *a) {
-  (void) a;
-  R_CheckStack();
-  return R_NilValue;
-}
-
 /* Copies elements of a vector of integers or doubles from one on, as many as there are, or as may be. */
-SEXP tq_c_region(const union tq_slot *a) {
-  R_xlen_t from = (R_xlen_t) a[1].count, most = (R_xlen_t) a[2].count;
-  if (TYPEOF(a[0].object) == INTSXP)
-    INTEGER_GET_REGION(a[0].object, from, most, a[3].buffer);
+CALL(region) {
+  R_xlen_t from = (R_xlen_t) N(1), most = (R_xlen_t) N(2);
+  if (TYPEOF(O(0)) == INTSXP)
+    INTEGER_GET_REGION(O(0), from, most, slots[3].buffer);
   else
-    REAL_GET_REGION(a[0].object, from, most, a[3].buffer);
+    REAL_GET_REGION(O(0), from, most, slots[3].buffer);
   return R_NilValue;
 }
-
-SEXP tq_c_call_elements(const union tq_slot *a) {
-  tq_call_elements(a[0].buffer);
-  return R_NilValue;
-}
-
-SEXP tq_c_evaluate_own(const union tq_slot *a) { return tq_evaluate_own(a[0].object, a[1].object); }
-
-SEXP tq_c_hang_bell(const union tq_slot *a) {
-  tq_hang_bell(a[0].object);
-  return R_NilValue;
-}
-
-SEXP tq_c_protect(const union tq_slot *a) { return a[0].object; }
-
-SEXP tq_c_collect_garbage(const union tq_slot *a) {
-  (void) a;
-  R_gc();
-  return R_NilValue;
-}
-
-SEXP tq_c_set_phase(const union tq_slot *a) {
-  tq_set_phase(a[0].object, (enum tq_phase) a[1].count);
-  return R_NilValue;
-}
-
-SEXP tq_c_evaluate(const union tq_slot *a) { return tq_evaluate(a[0].object, a[1].object, a[2].object, 1); }
 
 /* ---- the way in -------------------------------------------------------------------------------------------------- */
 

@@ -103,7 +103,7 @@ impl Sharing {
 
     /// For each string, and for the end, where its text begins behind these numbers, and what it is; then the texts.
     fn put_strings(&mut self, strings: Object<'_>) -> Answer<(usize, usize)> {
-        strings.make_real()?;
+        strings.make_elements()?;
         let mut at = 0;
         let mut table = Vec::new();
         let size = (strings.length() + 1) * size_of::<u64>();
@@ -131,7 +131,7 @@ impl Sharing {
         let element = numbers.element_size().unwrap_or(1);
         let size = numbers.length() * element;
         if !numbers.is_compact() {
-            numbers.make_real()?;
+            numbers.make_elements()?;
             let place = self.put(numbers.raw_bytes(), ALIGN);
             return Ok((place.unwrap_or(0) as usize, size));
         }

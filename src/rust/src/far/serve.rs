@@ -34,13 +34,13 @@ fn rs_serve(
                 return Ok(false);
             }
             if !with_session(|session| session.has_temp_dir())? {
-                scope.call(make_tempdir)?;
+                scope.call(make_tempdir, None)?;
             }
             // Nothing of the task is held when the session is looked at.
             scope.within(|scope| run(scope, evaluator))?;
             if let Some(changed) = state::changed(scope)? {
                 let changed = scope.make(&Some(changed).into())?;
-                scope.call_with(go_home, changed)?;
+                scope.call(go_home, Some(changed))?;
             }
             Ok(true)
         })?;

@@ -21,7 +21,7 @@ fn rs_pop<'s>(
     timeout: Object<'s>,
     look: Object<'s>,
 ) -> Answer<Object<'s>> {
-    let closer = || Ok(scope.call(look)?);
+    let closer = || Ok(scope.call(look, None)?);
     // A part of a millisecond is looked at more closely: seconds are meant, perhaps.
     let is_plain = |&ms: &f64| ms >= 1.0 || ms == 0.0;
     let plain = timeout.doubles()?.filter(|_| !timeout.has_attributes());
@@ -86,7 +86,7 @@ fn rs_commit<'s>(
     if take(queue, TaskId(task as u64)) {
         return Ok(value);
     }
-    Ok(scope.call(again)?)
+    Ok(scope.call(again, None)?)
 }
 
 /// The same for many done tasks, of which all are removed or none.
@@ -101,7 +101,7 @@ fn rs_commit_all<'s>(
     if queue.take_all(&tasks) {
         return Ok(value);
     }
-    Ok(scope.call(again)?)
+    Ok(scope.call(again, None)?)
 }
 
 fn oldest_done(queue: &Queue) -> Option<DoneTask> {

@@ -1,13 +1,14 @@
-//! The calls of R that may jump, each made by `src/guard.c` under a guard that ends the jump there.
+//! The calls of R that may jump, each made by `src/guard.c` under a guard that ends the jump there: methods of [`Scope`],
+//! which protects what they give.
 
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::sync::Arc;
 
-use extendr_ffi::{R_NilValue, SEXP, SEXPTYPE};
+use extendr_ffi::{R_NilValue, SEXP};
 use taskq_payload::payload::Payload;
 use taskq_payload::segment::Segment;
 
-use super::{Elements, Tree};
+use super::{Elements, Object, Phase, Scope, Symbol, Tree};
 use crate::buffer::Buffer;
 
 /// R has jumped, and goes on with it when this has come to the border: whoever gets it hands it on.
@@ -29,60 +30,6 @@ union Slot {
     finalizer: Finalizer,
 }
 
-type CallOfR = unsafe extern "C" fn(*const Slot) -> SEXP;
-
-// Of R's objects only addresses cross.
-#[allow(improper_ctypes)]
-extern "C" {
-    fn tq_guarded(call: CallOfR, args: *const Slot, keeps: c_int, value: *mut SEXP) -> c_int;
-    fn tq_c_vector(args: *const Slot) -> SEXP;
-    fn tq_c_pointer(args: *const Slot) -> SEXP;
-    fn tq_c_make_real(args: *const Slot) -> SEXP;
-    fn tq_c_call(args: *const Slot) -> SEXP;
-    fn tq_c_call_own(args: *const Slot) -> SEXP;
-    fn tq_c_check_interrupt(args: *const Slot) -> SEXP;
-    fn tq_c_keep(args: *const Slot) -> SEXP;
-    fn tq_c_translate(args: *const Slot) -> SEXP;
-    fn tq_c_make(args: *const Slot) -> SEXP;
-    fn tq_c_write(args: *const Slot) -> SEXP;
-    fn tq_c_read(args: *const Slot) -> SEXP;
-    fn tq_c_pointer_to(args: *const Slot) -> SEXP;
-    fn tq_c_slice(args: *const Slot) -> SEXP;
-    fn tq_c_pack(args: *const Slot) -> SEXP;
-    fn tq_c_unpack(args: *const Slot) -> SEXP;
-    fn tq_c_with_captured(args: *const Slot) -> SEXP;
-    fn tq_c_with_environment(args: *const Slot) -> SEXP;
-    fn tq_c_clean_function(args: *const Slot) -> SEXP;
-    fn tq_c_with_code_of(args: *const Slot) -> SEXP;
-    fn tq_c_without_sources(args: *const Slot) -> SEXP;
-    fn tq_c_value_at_hand(args: *const Slot) -> SEXP;
-    fn tq_c_symbol_like(args: *const Slot) -> SEXP;
-    fn tq_c_marker(args: *const Slot) -> SEXP;
-    fn tq_c_segment_pointer(args: *const Slot) -> SEXP;
-    fn tq_c_shared_vector(args: *const Slot) -> SEXP;
-    fn tq_c_shallow_copy(args: *const Slot) -> SEXP;
-    fn tq_c_copy_attributes(args: *const Slot) -> SEXP;
-    fn tq_c_set_attribute(args: *const Slot) -> SEXP;
-    fn tq_c_attribute(args: *const Slot) -> SEXP;
-    fn tq_c_check_stack(args: *const Slot) -> SEXP;
-    fn tq_c_region(args: *const Slot) -> SEXP;
-    fn tq_c_call_elements(args: *const Slot) -> SEXP;
-    fn tq_c_evaluate_own(args: *const Slot) -> SEXP;
-    fn tq_c_hang_bell(args: *const Slot) -> SEXP;
-    fn tq_c_protect(args: *const Slot) -> SEXP;
-    fn tq_c_collect_garbage(args: *const Slot) -> SEXP;
-    fn tq_c_symbols_in(args: *const Slot) -> SEXP;
-    fn tq_c_set_variable(args: *const Slot) -> SEXP;
-    fn tq_c_make_active(args: *const Slot) -> SEXP;
-    fn tq_c_remove_variable(args: *const Slot) -> SEXP;
-    fn tq_c_lock_variable(args: *const Slot) -> SEXP;
-    fn tq_c_unlock_variable(args: *const Slot) -> SEXP;
-    fn tq_c_evaluate_call(args: *const Slot) -> SEXP;
-    fn tq_c_try_call(args: *const Slot) -> SEXP;
-    fn tq_c_set_phase(args: *const Slot) -> SEXP;
-    fn tq_c_evaluate(args: *const Slot) -> SEXP;
-}
-
 macro_rules! slots {
     ($($type:ty: $field:ident = $value:expr),* $(,)?) => {$(
         impl From<$type> for Slot {
@@ -93,9 +40,11 @@ macro_rules! slots {
     )*};
 }
 slots! {
-    SEXP: object = |object| object,
-    SEXPTYPE: count = |kind| kind as usize,
+    Object<'_>: object = Object::get,
+    Option<Object<'_>>: object = |object: Option<Object<'_>>| object.map_or(std::ptr::null_mut(), Object::get),
+    Symbol: object = Symbol::get,
     usize: count = |count| count,
+    Phase: count = |phase| phase as usize,
     &CStr: address = |text: &CStr| text.as_ptr().cast(),
     &Tree<'_>: address = |tree: &Tree<'_>| std::ptr::from_ref(tree).cast(),
     &mut *const c_char: address = |place: &mut *const c_char| std::ptr::from_mut(place).cast_const().cast(),
@@ -108,132 +57,174 @@ slots! {
     Finalizer: finalizer = |finalizer| finalizer,
 }
 
-/// Declares calls. `object`: the value is protected once more than before, and the caller has to see to its end.
+/// What a call gives. An object is protected once more than before.
+trait Given<'s>: Sized {
+    const IS_KEPT: bool = true;
+
+    fn new(scope: &'s Scope, value: SEXP) -> Self;
+}
+
+impl Given<'_> for () {
+    const IS_KEPT: bool = false;
+
+    fn new(_: &Scope, _: SEXP) {}
+}
+
+impl<'s> Given<'s> for Object<'s> {
+    fn new(scope: &'s Scope, value: SEXP) -> Object<'s> {
+        scope.keep(value)
+    }
+}
+
+/// Nothing where that is null.
+impl<'s> Given<'s> for Option<Object<'s>> {
+    fn new(scope: &'s Scope, value: SEXP) -> Option<Object<'s>> {
+        (!value.is_null()).then(|| scope.keep(value))
+    }
+}
+
+impl Given<'_> for Symbol {
+    fn new(scope: &Scope, value: SEXP) -> Symbol {
+        scope.keep(value);
+        // SAFETY: the call gives one.
+        unsafe { Symbol::new(value) }
+    }
+}
+
+/// Declares methods of [`Scope`], and the functions of `src/guard.c` that they call.
 macro_rules! calls {
-    ($($(#[$doc:meta])* $what:ident $name:ident($($arg:ident: $type:ty),*) by $call:ident;)*) => {$(
-        $(#[$doc])*
-        ///
-        /// # Safety
-        /// On the R thread. Objects are R's, protected, and of the kind that is meant.
-        pub(super) unsafe fn $name($($arg: $type),*) -> Result<calls!(@type $what), Jump> {
-            let args = [$(Slot::from($arg)),*];
-            // SAFETY: see above.
-            unsafe { call($call, &args, calls!(@keeps $what)) }.map(calls!(@value $what))
-        }
-    )*};
-    (@type object) => { SEXP };
-    (@keeps object) => { 1 };
-    (@value object) => { |object| object };
-    (@type done) => { () };
-    (@keeps done) => { 0 };
-    (@value done) => { |_| () };
+    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),*) -> $given:ty = $call:ident;)*) => {
+        // Of R's objects only addresses cross.
+        #[allow(improper_ctypes)]
+        extern "C" {$(
+            fn $call(args: *const Slot) -> SEXP;
+        )*}
+
+        impl Scope {$(
+            $(#[$doc])*
+            pub(crate) fn $name(&self, $($arg: $type),*) -> Result<$given, Jump> {
+                let keeps = <$given as Given<'_>>::IS_KEPT;
+                // SAFETY: on the R thread, as the scope is; R keeps the objects.
+                let value = unsafe { guarded($call, &[$(Slot::from($arg)),*], keeps)? };
+                Ok(Given::new(self, value))
+            }
+        )*}
+    };
 }
 
 calls! {
-    /// A new vector. Numbers in it may be anything, elements are NULL or empty.
-    object vector(kind: SEXPTYPE, length: usize) by tq_c_vector;
-    /// An external pointer without an address.
-    object pointer(tag: &CStr, finalizer: Finalizer) by tq_c_pointer;
-    /// The value of a function, of an argument unless that is null.
-    object call_function(function: SEXP, argument: SEXP) by tq_c_call;
-    /// The same of a function of this package; without an argument where that is NULL.
-    object call_own(name: &CStr, argument: SEXP) by tq_c_call_own;
-    /// Jumps when the user interrupts.
-    done check_interrupt() by tq_c_check_interrupt;
-    /// Keeps an object for ever.
-    done keep(object: SEXP) by tq_c_keep;
-    /// Where the text of a string is in UTF-8, until the call from R ends.
-    done translate(string: SEXP, text: &mut *const c_char) by tq_c_translate;
     /// The object that a tree tells of.
-    object make(tree: &Tree<'_>) by tq_c_make;
-    /// Appends an object to a buffer: see `src/rapi.h`.
-    done write(buffer: &mut Buffer, object: SEXP, fun: SEXP) by tq_c_write;
-    /// The object of a payload, which is not empty.
-    object read(payload: &Payload) by tq_c_read;
+    fn make(tree: &Tree<'_>) -> Object<'_> = tq_c_make;
+    /// A list of so many NULLs.
+    fn empty_list(length: usize) -> Object<'_> = tq_c_empty_list;
+    /// An external pointer without an address.
+    fn bare_pointer(tag: &CStr, finalizer: Finalizer) -> Object<'_> = tq_c_pointer;
     /// An external pointer to a payload.
-    object pointer_to(payload: &Payload) by tq_c_pointer_to;
-    /// So many elements of a vector, from one on.
-    object slice(vector: SEXP, first: usize, count: usize) by tq_c_slice;
-    /// The first elements of a list, as a vector if they are scalars of one type.
-    object pack(list: SEXP, count: usize) by tq_c_pack;
-    /// Puts what [`pack`] has made into a list, from one place on.
-    done unpack(packed: SEXP, list: SEXP, first: usize) by tq_c_unpack;
-    /// A function with what it captures.
-    object with_captured(fun: SEXP, captured: SEXP) by tq_c_with_captured;
-    /// A function in another environment.
-    object with_environment(fun: SEXP, env: SEXP) by tq_c_with_environment;
-    /// Formals and code of a function without source references, as a function.
-    object clean_function(fun: SEXP) by tq_c_clean_function;
-    /// `fun` with formals and code of `clean`, in this environment.
-    object with_code_of(clean: SEXP, fun: SEXP, env: SEXP) by tq_c_with_code_of;
-    /// An object whose functions have no source references.
-    object without_sources(object: SEXP) by tq_c_without_sources;
-    /// The value of a variable that is not active, or null.
-    object value_at_hand(frame: SEXP, symbol: SEXP) by tq_c_value_at_hand;
-    /// The symbol whose name is that of another one without its first characters, and with others behind it.
-    object symbol_like(symbol: SEXP, without: usize, behind: &CStr) by tq_c_symbol_like;
-    /// What stands for a vector in a parcel.
-    object marker(state: &[f64; 4]) by tq_c_marker;
-    /// A pointer of R's that holds a segment.
-    object segment_pointer(segment: &Arc<Segment>) by tq_c_segment_pointer;
-    /// A vector over a segment, that is to stand for another one: where it begins, and its size.
-    object shared_vector(vector: SEXP, holder: SEXP, offset: usize, size: usize) by tq_c_shared_vector;
-    /// A copy of a list or vector, with the same elements.
-    object shallow_copy(object: SEXP) by tq_c_shallow_copy;
-    /// Gives an object the attributes of another one.
-    done copy_attributes(to: SEXP, from: SEXP) by tq_c_copy_attributes;
-    /// Sets an attribute of an object that nobody else has.
-    done set_attribute(object: SEXP, name: SEXP, value: SEXP) by tq_c_set_attribute;
-    /// An attribute, or NULL.
-    object attribute(object: SEXP, name: SEXP) by tq_c_attribute;
+    fn bare_pointer_to(payload: &Payload) -> Object<'_> = tq_c_pointer_to;
+    /// An object that is kept elsewhere, perhaps not for as long as this scope.
+    fn adopt(kept: Object<'_>) -> Object<'_> = tq_c_protect;
+    /// Keeps an object until it is released.
+    fn retain(object: Object<'_>) -> () = tq_c_retain;
+    /// What a function of R's gives, for an argument or for none.
+    fn call(function: Object<'_>, argument: Option<Object<'_>>) -> Object<'_> = tq_c_call;
+    /// The same of a function of this package; without an argument where that is NULL.
+    fn call_own(name: &CStr, argument: Object<'_>) -> Object<'_> = tq_c_call_own;
+    /// The value of a call, in the environment of base.
+    fn evaluate_call(call: Object<'_>) -> Object<'_> = tq_c_evaluate_call;
+    /// The same, or `None` for an error.
+    fn try_call(call: Object<'_>) -> Option<Object<'_>> = tq_c_try_call;
+    /// Lets a user interrupt.
+    fn check_interrupt() -> () = tq_c_check_interrupt;
     /// Jumps when there is not much left of the stack.
-    done check_stack() by tq_c_check_stack;
-    /// Copies elements from one on, as many as there are, or as have room.
-    done region(vector: SEXP, from: usize, most: usize, into: &mut [f64]) by tq_c_region;
-    /// Calls elements of a map.
-    done call_elements(elements: &mut Elements<'_>) by tq_c_call_elements;
-    /// The outcome of the evaluator's function.
-    object evaluate_own(evaluator: SEXP, call: SEXP) by tq_c_evaluate_own;
-    /// Hangs the bell of an event loop.
-    done hang_bell(settle: SEXP) by tq_c_hang_bell;
-    /// The object itself.
-    object protect(object: SEXP) by tq_c_protect;
+    fn check_stack() -> () = tq_c_check_stack;
     /// Has R collect garbage.
-    done collect_garbage() by tq_c_collect_garbage;
-    /// The symbols of all variables of an environment, as a list.
-    object symbols_in(env: SEXP) by tq_c_symbols_in;
-    /// Sets a variable of an environment.
-    done set_variable(env: SEXP, symbol: SEXP, value: SEXP) by tq_c_set_variable;
-    /// Makes it active.
-    done make_active(env: SEXP, symbol: SEXP, function: SEXP) by tq_c_make_active;
-    /// Removes it.
-    done remove_variable(env: SEXP, symbol: SEXP) by tq_c_remove_variable;
-    /// Locks it.
-    done lock_variable(env: SEXP, symbol: SEXP) by tq_c_lock_variable;
-    /// Unlocks it.
-    done unlock_variable(env: SEXP, symbol: SEXP) by tq_c_unlock_variable;
-    /// The value of a call.
-    object evaluate_call(call: SEXP) by tq_c_evaluate_call;
-    /// The same, or null for an error.
-    object try_call(call: SEXP) by tq_c_try_call;
-    /// Notes what the session does: see [`super::Phase`].
-    done set_phase(evaluator: SEXP, phase: usize) by tq_c_set_phase;
-    /// The outcome of a task, that may be interrupted meanwhile.
-    object evaluate(evaluator: SEXP, fun: SEXP, call: SEXP) by tq_c_evaluate;
+    fn collect_garbage() -> () = tq_c_collect_garbage;
+
+    /// A copy of a list or vector, with the same elements.
+    fn shallow_copy(object: Object<'_>) -> Object<'_> = tq_c_shallow_copy;
+    /// Gives a new object the attributes of another one.
+    fn copy_attributes(to: Object<'_>, from: Object<'_>) -> () = tq_c_copy_attributes;
+    /// Sets an attribute of a new object.
+    fn set_attribute(object: Object<'_>, name: Symbol, value: Object<'_>) -> () = tq_c_set_attribute;
+    /// An attribute, or NULL.
+    fn attribute(object: Object<'_>, name: Symbol) -> Object<'_> = tq_c_attribute;
     /// Has the elements of a vector be where `DATAPTR_RO` says.
-    done make_real(vector: SEXP) by tq_c_make_real;
+    fn make_elements(vector: Object<'_>) -> () = tq_c_make_elements;
+    /// Copies elements of a vector of integers or doubles from one on, as many as there are, or as have room.
+    fn copy_region(vector: Object<'_>, from: usize, most: usize, into: &mut [f64]) -> () = tq_c_region;
+    /// So many elements of a vector, from one on.
+    fn slice(vector: Object<'_>, first: usize, count: usize) -> Object<'_> = tq_c_slice;
+    /// The first elements of a list: as a vector, where they are scalars of one type.
+    fn pack(list: Object<'_>, count: usize) -> Object<'_> = tq_c_pack;
+    /// Puts what [`Scope::pack`] has made into a list that is long enough, from one place on.
+    fn unpack(packed: Object<'_>, list: Object<'_>, first: usize) -> () = tq_c_unpack;
+
+    /// The symbols of all variables of an environment, as a list.
+    fn list_symbols(env: Object<'_>) -> Object<'_> = tq_c_symbols_in;
+    /// The symbol whose name is that of another one without its first characters, and with others behind it.
+    fn symbol_like(symbol: Symbol, without: usize, behind: &CStr) -> Symbol = tq_c_symbol_like;
+    /// The value of a variable that is not active, if this R tells without evaluating it.
+    fn value_at_hand(frame: Object<'_>, symbol: Symbol) -> Option<Object<'_>> = tq_c_value_at_hand;
+    /// Sets a variable of an environment.
+    fn set_variable(env: Object<'_>, symbol: Symbol, value: Object<'_>) -> () = tq_c_set_variable;
+    /// Has a function stand for the value of a variable.
+    fn make_active(env: Object<'_>, symbol: Symbol, function: Object<'_>) -> () = tq_c_make_active;
+    fn remove_variable(env: Object<'_>, symbol: Symbol) -> () = tq_c_remove_variable;
+    fn lock_variable(env: Object<'_>, symbol: Symbol) -> () = tq_c_lock_variable;
+    fn unlock_variable(env: Object<'_>, symbol: Symbol) -> () = tq_c_unlock_variable;
+
+    /// A function with what it captures: a list, an environment, or NULL.
+    fn with_captured(fun: Object<'_>, captured: Object<'_>) -> Object<'_> = tq_c_with_captured;
+    /// The same function in another environment.
+    fn with_environment(fun: Object<'_>, env: Object<'_>) -> Object<'_> = tq_c_with_environment;
+    /// The formals and the code of a function without source references, as a function in the environment of base.
+    fn clean_function(fun: Object<'_>) -> Object<'_> = tq_c_clean_function;
+    /// `fun` with the formals and the code of `clean`, in this environment.
+    fn with_code_of(clean: Object<'_>, fun: Object<'_>, env: Object<'_>) -> Object<'_> = tq_c_with_code_of;
+    /// An object whose functions, in lists at any depth, have no source references.
+    fn without_sources(object: Object<'_>) -> Object<'_> = tq_c_without_sources;
+
+    /// Appends an object to a buffer. `sent_with`: a task is sent it, beside this function, or NULL: if it cannot work
+    /// in another process this is an error, or a warning.
+    fn write(buffer: &mut Buffer, object: Object<'_>, sent_with: Option<Object<'_>>) -> () = tq_c_write;
+    /// The object of a payload, which is not empty.
+    fn read(payload: &Payload) -> Object<'_> = tq_c_read;
+    /// What stands for a vector in a parcel, for R's serializer.
+    fn marker(state: &[f64; 4]) -> Object<'_> = tq_c_marker;
+    /// A pointer that holds a segment.
+    fn segment_pointer(segment: &Arc<Segment>) -> Object<'_> = tq_c_segment_pointer;
+    /// A vector over the segment that `holder` holds, to stand for another one, which was written there: where it
+    /// begins, and its size.
+    fn shared_vector(vector: Object<'_>, holder: Object<'_>, offset: usize, size: usize) -> Object<'_> = tq_c_shared_vector;
+
+    /// Notes what the session does.
+    fn set_phase(evaluator: Object<'_>, phase: Phase) -> () = tq_c_set_phase;
+    /// The outcome of a task, which may be interrupted meanwhile.
+    fn evaluate(evaluator: Object<'_>, fun: Object<'_>, call: Object<'_>) -> Object<'_> = tq_c_evaluate;
+    /// The outcome of the evaluator's function, outside a session.
+    fn evaluate_own(evaluator: Object<'_>, call: Object<'_>) -> Object<'_> = tq_c_evaluate_own;
+    /// Calls elements of a map.
+    fn run_elements(elements: &mut Elements<'_>) -> () = tq_c_call_elements;
+    /// Has event loops of the package later, which is loaded, hear of what was promised to them: `settle(loop)` answers.
+    fn hang_bell(settle: Object<'_>) -> () = tq_c_hang_bell;
+    /// Writes where the text of a string is in UTF-8, until the call from R ends.
+    fn translate(string: Object<'_>, text: &mut *const c_char) -> () = tq_c_translate;
+}
+
+type CallOfR = unsafe extern "C" fn(*const Slot) -> SEXP;
+
+#[allow(improper_ctypes)]
+extern "C" {
+    fn tq_guarded(call: CallOfR, args: *const Slot, keeps: c_int, value: *mut SEXP) -> c_int;
 }
 
 /// # Safety
-/// As those of [`calls`].
-unsafe fn call(call: CallOfR, args: &[Slot], keeps: c_int) -> Result<SEXP, Jump> {
-    // SAFETY: a constant of R's.
-    let mut value = unsafe { R_NilValue };
-    // SAFETY: see above; the call reads as many arguments as it has.
-    let is_done = unsafe { tq_guarded(call, args.as_ptr(), keeps, &mut value) };
-    if is_done == 1 {
-        Ok(value)
-    } else {
-        Err(Jump(()))
+/// On the R thread. The call reads as many arguments as it has, and they are of the kind that is meant.
+unsafe fn guarded(call: CallOfR, args: &[Slot], keeps: bool) -> Result<SEXP, Jump> {
+    // SAFETY: a constant of R's; for the rest see above.
+    unsafe {
+        let mut value = R_NilValue;
+        let is_done = tq_guarded(call, args.as_ptr(), c_int::from(keeps), &mut value);
+        (is_done == 1).then_some(value).ok_or(Jump(()))
     }
 }

@@ -11,8 +11,8 @@ use extendr_ffi::{
     STRING_ELT, TAG, TYPEOF, VECTOR_ELT,
 };
 
-use super::guard::{self, Jump};
-use super::{Answer, Stop, Symbol};
+use super::guard::Jump;
+use super::{Answer, Scope, Stop, Symbol};
 
 // Of R's objects only addresses cross.
 #[allow(improper_ctypes)]
@@ -78,7 +78,60 @@ pub(crate) struct Object<'a> {
     kept: PhantomData<&'a ()>,
 }
 
+/// Declares methods that ask R, or C, something of an object, and of a symbol.
+macro_rules! questions {
+    ($($(#[$doc:meta])* fn $name:ident = $function:ident;)*) => {
+        impl Object<'_> {$(
+            $(#[$doc])*
+            pub(crate) fn $name(self) -> bool {
+                // SAFETY: R keeps it.
+                unsafe { $function(self.object) as c_int != 0 }
+            }
+        )*}
+    };
+    (of a symbol: $($(#[$doc:meta])* fn $name:ident = $function:ident;)*) => {
+        impl Object<'_> {$(
+            $(#[$doc])*
+            pub(crate) fn $name(self, symbol: Symbol) -> bool {
+                // SAFETY: R keeps it.
+                unsafe { $function(symbol.get(), self.object) as c_int != 0 }
+            }
+        )*}
+    };
+}
+
+questions! {
+    fn is_s4 = Rf_isS4;
+    fn has_attributes = tq_has_attributes;
+    /// Whether R makes its elements only when somebody asks for them.
+    fn is_lazy = ALTREP;
+    /// Whether it is a list that R keeps as one, or a wrapper of R's around such a one.
+    fn is_ordinary_list = tq_is_plain_list;
+    /// Whether it is a vector over a segment.
+    fn is_shared = tq_is_shared;
+    /// Whether such a vector is what the segment holds.
+    fn is_intact = tq_is_intact;
+    /// Whether an environment is locked.
+    fn is_locked = R_EnvironmentIsLocked;
+    fn is_namespace = R_IsNamespaceEnv;
+    /// Whether it is the environment of an attached package.
+    fn is_of_package = R_IsPackageEnv;
+}
+
+questions! {
+    of a symbol:
+    /// Whether a function stands for the value of this variable.
+    fn is_active = R_BindingIsActive;
+    fn is_binding_locked = R_BindingIsLocked;
+}
+
 impl<'a> Object<'a> {
+    /// Whether an environment itself has this variable.
+    pub(crate) fn has_variable(self, symbol: Symbol) -> bool {
+        // SAFETY: see `kind`.
+        unsafe { R_existsVarInFrame(self.object, symbol.get()) == Rboolean::TRUE }
+    }
+
     /// # Safety
     /// R keeps the object for `'a`, which is on the R thread.
     pub(super) unsafe fn new(object: SEXP) -> Object<'a> {
@@ -133,11 +186,6 @@ impl<'a> Object<'a> {
         matches!(self.kind(), CLOSXP | BUILTINSXP | SPECIALSXP)
     }
 
-    pub(crate) fn is_s4(self) -> bool {
-        // SAFETY: see `kind`.
-        unsafe { Rf_isS4(self.object) == Rboolean::TRUE }
-    }
-
     /// The environment of a closure.
     pub(crate) fn enclosure(self) -> Object<'a> {
         debug_assert_eq!(self.kind(), SEXPTYPE::CLOSXP);
@@ -186,12 +234,6 @@ impl<'a> Object<'a> {
         self.kind() == SEXPTYPE::VECSXP
     }
 
-    /// Whether it is a list that R keeps as one, or a wrapper of R's around such a one.
-    pub(crate) fn is_ordinary_list(self) -> bool {
-        // SAFETY: see `kind`.
-        unsafe { tq_is_plain_list(self.object) == 1 }
-    }
-
     /// Whether it is a vector of numbers, bytes or strings.
     pub(crate) fn is_atomic(self) -> bool {
         self.element_size().is_some()
@@ -237,18 +279,6 @@ impl<'a> Object<'a> {
         let is_number = matches!(self.kind(), SEXPTYPE::INTSXP | SEXPTYPE::REALSXP);
         // SAFETY: see `kind`; a vector.
         is_number && self.is_lazy() && unsafe { DATAPTR_OR_NULL(self.object).is_null() }
-    }
-
-    /// Whether it is a vector over a segment.
-    pub(crate) fn is_shared(self) -> bool {
-        // SAFETY: see `kind`.
-        unsafe { tq_is_shared(self.object) == 1 }
-    }
-
-    /// Whether a vector over a segment is what that holds.
-    pub(crate) fn is_intact(self) -> bool {
-        // SAFETY: callers have asked `is_shared`.
-        unsafe { tq_is_intact(self.object) == 1 }
     }
 
     /// The text of a string that is there, and what it is: see `src/shared.h`.
@@ -299,27 +329,10 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Whether a function stands for the value of this variable.
-    pub(crate) fn is_active(self, symbol: Symbol) -> bool {
-        // SAFETY: see `kind`.
-        unsafe { R_BindingIsActive(symbol.get(), self.object) == Rboolean::TRUE }
-    }
-
     /// The function that stands for the value of an active variable.
     pub(crate) fn active_function(self, symbol: Symbol) -> Object<'a> {
         // SAFETY: see `kind`; the environment keeps it.
         unsafe { Object::new(R_ActiveBindingFunction(symbol.get(), self.object)) }
-    }
-
-    pub(crate) fn is_binding_locked(self, symbol: Symbol) -> bool {
-        // SAFETY: see `kind`.
-        unsafe { R_BindingIsLocked(symbol.get(), self.object) == Rboolean::TRUE }
-    }
-
-    /// Whether an environment is locked.
-    pub(crate) fn is_locked(self) -> bool {
-        // SAFETY: see `kind`.
-        unsafe { R_EnvironmentIsLocked(self.object) == Rboolean::TRUE }
     }
 
     pub(crate) fn is_global(self) -> bool {
@@ -331,17 +344,6 @@ impl<'a> Object<'a> {
     pub(crate) fn is_base(self) -> bool {
         // SAFETY: see above.
         unsafe { [R_BaseEnv, R_BaseNamespace, R_EmptyEnv].contains(&self.object) }
-    }
-
-    pub(crate) fn is_namespace(self) -> bool {
-        // SAFETY: see `kind`.
-        unsafe { R_IsNamespaceEnv(self.object) == Rboolean::TRUE }
-    }
-
-    /// Whether it is the environment of an attached package.
-    pub(crate) fn is_of_package(self) -> bool {
-        // SAFETY: see `kind`.
-        unsafe { R_IsPackageEnv(self.object) == Rboolean::TRUE }
     }
 
     /// Whether an environment is on the search path.
@@ -365,22 +367,10 @@ impl<'a> Object<'a> {
         unsafe { Object::new(tq_parent(self.object)) }
     }
 
-    /// Whether an environment itself has this variable.
-    pub(crate) fn has_variable(self, symbol: Symbol) -> bool {
-        // SAFETY: see `kind`.
-        unsafe { R_existsVarInFrame(self.object, symbol.get()) == Rboolean::TRUE }
-    }
-
     /// Whether it is the same function as this one in all that is sent of it.
     pub(crate) fn is_same_function(self, other: &Kept) -> bool {
         // SAFETY: R keeps both.
         unsafe { tq_is_same_function(self.object, other.0) == 1 }
-    }
-
-    /// Whether R makes its elements only when somebody asks for them.
-    pub(crate) fn is_lazy(self) -> bool {
-        // SAFETY: see `kind`.
-        unsafe { ALTREP(self.object) != 0 }
     }
 
     /// Whether it has a class, of either kind.
@@ -434,11 +424,6 @@ impl<'a> Object<'a> {
         }
     }
 
-    pub(crate) fn has_attributes(self) -> bool {
-        // SAFETY: see `kind`.
-        unsafe { tq_has_attributes(self.object) == 1 }
-    }
-
     /// The elements of a list; none where it is none.
     pub(crate) fn elements_of_list(self) -> impl Iterator<Item = Object<'a>> {
         (0..self.length()).map_while(move |place| self.element(place))
@@ -454,7 +439,7 @@ impl<'a> Object<'a> {
         if names.kind() != SEXPTYPE::STRSXP {
             return Ok(None);
         }
-        names.make_real()?;
+        names.make_elements()?;
         let place = (0..names.length()).find(|&place| is_it(names.object, place));
         Ok(place.and_then(|place| self.element(place)))
     }
@@ -470,7 +455,7 @@ impl<'a> Object<'a> {
         if self.kind() != SEXPTYPE::STRSXP || place >= self.length() {
             return Ok(None);
         }
-        self.make_real()?;
+        self.make_elements()?;
         // SAFETY: the place is there; the text lives until the call from R ends.
         unsafe {
             let string = STRING_ELT(self.object, place as isize);
@@ -479,7 +464,7 @@ impl<'a> Object<'a> {
             }
             let mut text = R_CHAR(string);
             if !CStr::from_ptr(text).to_bytes().is_ascii() {
-                guard::translate(string, &mut text)?;
+                Scope::new().translate(Object::new(string), &mut text)?;
             }
             Ok(Some(CStr::from_ptr(text).to_string_lossy().into_owned()))
         }
@@ -500,21 +485,19 @@ impl<'a> Object<'a> {
         }
         // SAFETY: a vector of this kind, whose elements are there.
         unsafe {
-            self.make_real()?;
+            self.make_elements()?;
             let elements = DATAPTR_RO(self.object).cast::<T>();
             Ok(Some(std::slice::from_raw_parts(elements, length)))
         }
     }
 
     /// Some vectors are made when somebody looks at them.
-    pub(crate) fn make_real(self) -> Result<(), Jump> {
-        // SAFETY: see `kind`; called for vectors only.
-        unsafe {
-            if ALTREP(self.object) == 0 {
-                return Ok(());
-            }
-            guard::make_real(self.object)
+    pub(crate) fn make_elements(self) -> Result<(), Jump> {
+        if self.is_lazy() {
+            // SAFETY: see `kind`; nothing is made in this scope.
+            unsafe { Scope::new() }.make_elements(self)?;
         }
+        Ok(())
     }
 
     pub(crate) fn integers(self) -> Result<Option<&'a [i32]>, Jump> {
@@ -542,7 +525,7 @@ impl<'a> Object<'a> {
         if self.kind() != SEXPTYPE::STRSXP {
             return Ok(None);
         }
-        self.make_real()?;
+        self.make_elements()?;
         let text = |place: usize| {
             // SAFETY: the place is below the length of the vector, whose strings live as long as it, and end with NUL.
             unsafe {
