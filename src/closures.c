@@ -1,5 +1,5 @@
-/* Functions made anew: in another environment, with what they capture; and without their source references, which hold the
- * text of the whole file in which a function stands. */
+/* Functions made anew: in another environment, with what they capture; and without their source references, which hold
+ * the text of the whole file in which a function stands. */
 
 #include "rapi.h"
 

@@ -1,5 +1,5 @@
-/* A list of scalars takes ten times as long to write and read as the vector of the same numbers, and scalars are what most maps
- * give. A scalar with attributes is not plain: it stays as it is. */
+/* A list of scalars takes ten times as long to write and read as the vector of the same numbers, and scalars are what
+ * most maps give. A scalar with attributes is not plain: it stays as it is. */
 
 #include "elements.h"
 

@@ -1,7 +1,7 @@
 /* One task, in a session as in a queue without workers: the call of its function.
  *
- * It is driven by the evaluator of R/worker-eval.R, an environment, in which it notes the phase, and whose handlers learn of warnings,
- * messages and errors. A jump leaves everything to them. */
+ * It is driven by the evaluator of R/worker-eval.R, an environment, in which it notes the phase, and whose handlers
+ * learn of warnings, messages and errors. A jump leaves everything to them. */
 
 #include "rapi.h"
 
@@ -84,7 +84,8 @@ static SEXP head_for(SEXP fun, SEXP name) {
   return head;
 }
 
-/* The call is that of do.call(fun, args): what looks at it finds the values of the arguments, and no frame of ours is in between. */
+/* The call is that of do.call(fun, args): what looks at it finds the values of the arguments, and no frame of ours is
+ * in between. */
 SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded) {
   SEXP args = tq_element(task_call, "args"), batch = tq_element(task_call, "batch");
   SEXP captured = tq_element(task_call, "captured"), name = tq_element(task_call, "name");

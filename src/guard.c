@@ -1,8 +1,8 @@
 /* The border between R and Rust: the one way in from R, and the guard around every call of R that may jump.
  *
  * R reports errors, interrupts and want of memory by longjmp(), and must not jump over frames of Rust's. So Rust makes
- * such calls only through tq_guarded(), which makes them under R_UnwindProtect(). When R jumps, the jump ends there, and
- * Rust is told. It releases what it holds and returns as from any failure; then, when no frame of Rust's is left,
+ * such calls only through tq_guarded(), which makes them under R_UnwindProtect(). When R jumps, the jump ends there,
+ * and Rust is told. It releases what it holds and returns as from any failure; then, when no frame of Rust's is left,
  * tq_r_call() has R go on with the jump.
  *
  * Owns: the token of a jump that is under way. Must not: know what the calls are for. */

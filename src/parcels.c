@@ -2,8 +2,8 @@
  * these: they are copied once, by who sends them, and not at all by who gets them.
  *
  * Sending (src/rust/src/parcels.rs): a copy of the object is serialized in which markers stand for its large vectors. A
- * marker is an ALTREP object that nobody but R's serializer ever sees; what this writes of it is the type of the vector,
- * and where in which parcel it lies. Attributes are those of the vector, and travel as always.
+ * marker is an ALTREP object that nobody but R's serializer ever sees; what this writes of it is the type of the
+ * vector, and where in which parcel it lies. Attributes are those of the vector, and travel as always.
  *
  * Getting: R asks the class of a marker to read it, and gets a vector (shared.c) over the parcel. What comes from
  * another process is looked at before it is used.

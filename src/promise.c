@@ -15,8 +15,9 @@ static void settle(void *data) {
   UNPROTECT(2);
 }
 
-/* Called by later, on the R thread, between frames of C++ that must not be jumped over. settle() lets no error out, so what jumps is
- * an interrupt, before or after its work: it is left for who runs the loop, and the work is looked at again. */
+/* Called by later, on the R thread, between frames of C++ that must not be jumped over. settle() lets no error out, so
+ * what jumps is an interrupt, before or after its work: it is left for who runs the loop, and the work is looked at
+ * again. */
 static void answer(void *data) {
   int loop = (int) (intptr_t) data;
   tq_bell_answer(loop);

@@ -1,8 +1,8 @@
 /* What the files of C have in common.
  *
  * R reports errors, interrupts and want of memory by longjmp, and no Rust frame may be jumped over. So Rust calls these
- * functions only under the guard (guard.c). They may jump, unless it says otherwise, and own nothing but what R protects;
- * what has to be set back after a jump is set back by R_ExecWithCleanup (shared.c). */
+ * functions only under the guard (guard.c). They may jump, unless it says otherwise, and own nothing but what R
+ * protects; what has to be set back after a jump is set back by R_ExecWithCleanup (shared.c). */
 
 #ifndef TASKQ_RAPI_H
 #define TASKQ_RAPI_H
@@ -44,14 +44,14 @@ SEXP tq_value_at_hand(SEXP frame, SEXP symbol);
 int tq_has_attributes(SEXP x);
 /* The names of a list that has no other attribute; else NULL of R. */
 SEXP tq_only_names(SEXP list);
-/* Whether two functions are the same in all that is sent of them. One that is made anew in every turn of a loop shares its
- * parts. */
+/* Whether two functions are the same in all that is sent of them. One that is made anew in every turn of a loop shares
+ * its parts. */
 int tq_is_same_function(SEXP fun, SEXP other);
 
 /* ---- serialize.c ---- */
 
-/* Appends an object to a buffer. With what a task is sent beside its function `fun`, or R's NULL; NULL stands for an object that is
- * not sent: else one that cannot work in another process is an error, or a warning. */
+/* Appends an object to a buffer. With what a task is sent beside its function `fun`, or R's NULL; NULL stands for an
+ * object that is not sent: else one that cannot work in another process is an error, or a warning. */
 void tq_write(void *buffer, SEXP object, SEXP fun);
 /* The object of a payload, which is not empty. */
 SEXP tq_read(const void *payload);
@@ -73,7 +73,8 @@ void tq_shared_begin(DllInfo *dll);
 
 /* ---- parcels.c ---- */
 
-/* Whether a list is one, or a wrapper of R's around one; and the elements of a vector that R would write one by one, or NULL. */
+/* Whether a list is one, or a wrapper of R's around one; and the elements of a vector that R would write one by one,
+ * or NULL. */
 int tq_is_plain_list(SEXP x);
 const void *tq_elements_of(SEXP x);
 /* What stands for a vector in a parcel: its type, the place of the parcel, where it begins there, its length. */
@@ -95,15 +96,16 @@ int tq_has_source(SEXP fun);
 SEXP tq_clean_function(SEXP fun);
 /* `fun` with the formals and the code of `clean`, in this environment. */
 SEXP tq_with_code_of(SEXP clean, SEXP fun, SEXP env);
-/* `x`, where functions have source references the same without these: `x` itself, or what is in it if it is a list, at any depth.
- * What is in environments and attributes stays as it is. */
+/* `x`, where functions have source references the same without these: `x` itself, or what is in it if it is a list, at
+ * any depth. What is in environments and attributes stays as it is. */
 SEXP tq_without_sources(SEXP x);
 
 /* ---- batch.c ---- */
 
-/* Evaluates FUN(X[[i]], ...) in a frame, and puts the results into a list. The first number of `state` is the place of the next
- * element, from 0 on, and is counted up. `renew`: NULL of R, or called before an element when the one before has used random
- * numbers. Where they are counted each has to begin first, and the host may have taken back what is left. */
+/* Evaluates FUN(X[[i]], ...) in a frame, and puts the results into a list. The first number of `state` is the place of
+ * the next element, from 0 on, and is counted up. `renew`: NULL of R, or called before an element when the one before
+ * has used random numbers. Where they are counted each has to begin first, and the host may have taken back what is
+ * left. */
 struct tq_elements {
   SEXP frame, values, state, renew;
   size_t until;
@@ -115,8 +117,8 @@ void tq_call_elements(struct tq_elements *elements);
 
 enum tq_phase { TQ_PHASE_IDLE = 0, TQ_PHASE_RECEIVE = 1, TQ_PHASE_RUN = 2, TQ_PHASE_REPLY = 3 };
 void tq_set_phase(SEXP evaluator, enum tq_phase phase);
-/* Calls a task's function and gives its outcome. `task_call`: what the task has of args, packages, globals and seed; `guarded`: in a
- * session, where it may be interrupted meanwhile. */
+/* Calls a task's function and gives its outcome. `task_call`: what the task has of args, packages, globals and seed;
+ * `guarded`: in a session, where it may be interrupted meanwhile. */
 SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded);
 /* The same of the evaluator's function, outside a session. */
 SEXP tq_evaluate_own(SEXP evaluator, SEXP task_call);
@@ -126,8 +128,8 @@ void tq_evaluate_begin(void);
 
 /* ---- promise.c ---- */
 
-/* Hangs the bell: settle(loop) of R/promise.R is what answers. later must be loaded; looking its function up is for the R thread
- * alone. */
+/* Hangs the bell: settle(loop) of R/promise.R is what answers. later must be loaded; looking its function up is for the
+ * R thread alone. */
 void tq_hang_bell(SEXP settle_with);
 
 #endif

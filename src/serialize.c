@@ -15,13 +15,13 @@ static void out_char(R_outpstream_t stream, int c) {
   out_bytes(stream, &byte, 1);
 }
 
-/* R asks this for every environment, external pointer and weak reference that it writes; packages and the global environment
- * aside. It only notes that there is something that may change while the object stays the same. Where source is kept
- * is such an environment, too, but nobody changes it. */
+/* R asks this for every environment, external pointer and weak reference that it writes; packages and the global
+ * environment aside. It only notes that there is something that may change while the object stays the same. Where
+ * source is kept is such an environment, too, but nobody changes it. */
 static unsigned long references_written;
 
-/* What may be of no use in another process is looked at by R/references.R: how often it was met, and what is being sent, as
- * list(function of the task or NULL, object), until that was looked at; NULL where nothing is looked at. */
+/* What may be of no use in another process is looked at by R/references.R: how often it was met, and what is being
+ * sent, as list(function of the task or NULL, object), until that was looked at; NULL where nothing is looked at. */
 static unsigned long doubts;
 static SEXP being_sent = NULL;
 
@@ -53,11 +53,13 @@ static SEXP note_reference(SEXP object, SEXP data) {
 
 static void write_object(void *buffer, SEXP object) {
   struct R_outpstream_st stream;
-  R_InitOutPStream(&stream, (R_pstream_data_t) buffer, R_pstream_binary_format, 3, out_char, out_bytes, note_reference, R_NilValue);
+  R_pstream_data_t data = (R_pstream_data_t) buffer;
+  R_InitOutPStream(&stream, data, R_pstream_binary_format, 3, out_char, out_bytes, note_reference, R_NilValue);
   R_Serialize(object, &stream);
 }
 
-/* A finalizer that serializes, too, finds what it needs, and leaves what it has found. After a jump the next one begins anew. */
+/* A finalizer that serializes, too, finds what it needs, and leaves what it has found. After a jump the next one begins
+ * anew. */
 void tq_write(void *buffer, SEXP object, SEXP fun) {
   SEXP outer = being_sent, sent = NULL;
   if (fun) {
@@ -82,8 +84,8 @@ struct source {
   size_t left;
 };
 
-/* R goes down a level of the C stack for each level of an object, and for each element of a pairlist, and does not look whether there
- * is room. It reads at least a word on each. */
+/* R goes down a level of the C stack for each level of an object, and for each element of a pairlist, and does not look
+ * whether there is room. It reads at least a word on each. */
 static void in_bytes(R_inpstream_t stream, void *into, int length) {
   struct source *source = (struct source *) stream->data;
   R_CheckStack();

@@ -1,7 +1,7 @@
 /* Vectors over mapped memory: R's alternative representation (ALTREP) of vectors that lie in a segment, memory that
  * processes have in common (shared vectors), or in a parcel, in which they came (arrived vectors). Here is what such
- * a vector does for R, and how shared ones travel. src/rust/src/share.rs makes segments of objects, parcels.rs beside it
- * sends large vectors, and parcels.c has them arrive.
+ * a vector does for R, and how shared ones travel. src/rust/src/share.rs makes segments of objects, parcels.rs beside
+ * it sends large vectors, and parcels.c has them arrive.
  *
  * | where | what |
  * | --- | --- |
@@ -91,7 +91,8 @@ SEXP tq_segment_pointer(const void *segment) {
 }
 
 /* `all`: what is in the segment or parcel that `holder` holds. */
-static SEXP make_vector(SEXPTYPE type, SEXP holder, const char *all, size_t offset, R_xlen_t length, size_t size, int has_arrived) {
+static SEXP make_vector(SEXPTYPE type, SEXP holder, const char *all, size_t offset, R_xlen_t length, size_t size,
+                        int has_arrived) {
   SEXP memory = PROTECT(Rf_allocVector(RAWSXP, sizeof(struct vector)));
   struct vector vector = {all + offset, length, offset, size, 0, 0, has_arrived, 0};
   memcpy(RAW(memory), &vector, sizeof vector);
@@ -400,7 +401,8 @@ void tq_shared_begin(DllInfo *dll) {
   kind_classes[3] = R_make_altcomplex_class("shared_complex", "taskq", dll);
   kind_classes[4] = R_make_altraw_class("shared_raw", "taskq", dll);
   kind_classes[5] = R_make_altstring_class("shared_string", "taskq", dll);
-  SEXP (*const readers[KINDS])(SEXP, SEXP) = {read_kind_0, read_kind_1, read_kind_2, read_kind_3, read_kind_4, read_kind_5};
+  SEXP (*const readers[KINDS])(SEXP, SEXP) = {read_kind_0, read_kind_1, read_kind_2,
+                                              read_kind_3, read_kind_4, read_kind_5};
   for (int kind = 0; kind < KINDS; kind++) set_methods(kind, readers[kind]);
   R_set_altlogical_Elt_method(kind_classes[0], integer_elt);
   R_set_altlogical_Get_region_method(kind_classes[0], integer_region);

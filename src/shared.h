@@ -1,7 +1,7 @@
 /* Vectors over mapped memory: shared ones, and those that have arrived in parcels.
  *
  * Strings lie in a block: for each element, and for the end, where its text begins behind these numbers, and in the
- * four highest bits what it is (tq_string_flags()); then the texts. Everything else lies there as in a vector of R's. */
+ * four highest bits what it is (tq_string_flags()); then the texts. Everything else lies there as in R's vectors. */
 
 #ifndef TASKQ_SHARED_H
 #define TASKQ_SHARED_H

@@ -1,7 +1,7 @@
 /* What Rust (src/rust/src/external, entries.rs, far/serve.rs) offers to C. None of it calls R or jumps; all of it is
  * called on the R thread.
  *
- * A payload is what was serialized, in memory or in a memory file. Bytes that are read out of one live as long as it. */
+ * A payload is what was serialized, in memory or in a memory file. Bytes that are read out of one live as long. */
 
 #ifndef TASKQ_H
 #define TASKQ_H
@@ -18,9 +18,9 @@ struct tq_bytes {
 /* Appends to a growing buffer; 0 when there is no memory. */
 int tq_buffer_write(void *buffer, const void *bytes, size_t length);
 
-/* The bell by which an event loop hears of what was promised to it. It is hung once, with a function of the package later
- * that may be called on any thread, and what the loop is to call then, with the loop's number as its data. Ringing has
- * the loop answer soon, once for all rings until it does. */
+/* The bell by which an event loop hears of what was promised to it. It is hung once, with a function of the package
+ * later that may be called on any thread, and what the loop is to call then, with the loop's number as its data.
+ * Ringing has the loop answer soon, once for all rings until it does. */
 typedef void (*tq_exec_later)(void (*)(void *), void *, double, int);
 void tq_bell_hang(tq_exec_later exec_later, void (*answer)(void *));
 void tq_bell_ring(int loop);

@@ -50,7 +50,8 @@ step() {
 
 # What the log of a failed step says of the reason: last in the output, where even its last lines alone tell.
 reason() {
-  local faults='^ *── (Failure|Error)|^error(\[|:)|^test .* FAILED$|panicked at|^\* checking .*(ERROR|WARNING|NOTE)$|^(Error|not ok|FAULT|VIOLATION|Left behind|Stopped after)'
+  local faults='^ *── (Failure|Error)|^error(\[|:)|^test .* FAILED$|panicked at|^\* checking .*(ERROR|WARNING|NOTE)$'
+  faults+='|^(Error|not ok|FAULT|VIOLATION|Left behind|Stopped after)'
   grep -E -A 3 -e "$faults" "$logs/$1.log" | grep -v '^--$' | cut -c 1-160 | tail -n 12
 }
 

@@ -1,5 +1,5 @@
-// The monitor of a task queue in the browser. It applies what the server tells (R/shiny-monitor-server.R) to the page: rows
-// are found by the id of their task and only what changed is touched, so that focus, choice and scrolling stay.
+// The monitor of a task queue in the browser. It applies what the server tells (R/shiny-monitor-server.R) to the page:
+// rows are found by the id of their task and only what changed is touched, so that focus, choice and scrolling stay.
 // It decides nothing. What a task says reaches the page as text only: textContent, never HTML.
 (function () {
   "use strict";
@@ -202,8 +202,8 @@
       this.wear();
     }
 
-    // Headers that stay while rows pass under them need the colour of the page, which only the page knows; and colours that
-    // can be read on it.
+    // Headers that stay while rows pass under them need the colour of the page, which only the page knows; and colours
+    // that can be read on it.
     wear() {
       let colour = [255, 255, 255, 1];
       for (let element = this.root; element; element = element.parentElement) {
@@ -302,7 +302,8 @@
       }
       const timeline = this.part("timeline");
       // Shiny draws what it can see, and looks when it is told to.
-      if (timeline) timeline.addEventListener("toggle", () => $(timeline).trigger(timeline.open ? "shown" : "hidden"), options);
+      const toggled = () => $(timeline).trigger(timeline.open ? "shown" : "hidden");
+      if (timeline) timeline.addEventListener("toggle", toggled, options);
     }
 
     // One task is cancelled by one click. For more the button asks, before Shiny hears of the click.
@@ -456,7 +457,8 @@
       this.active = chosen.active;
       if (button) {
         button.disabled = chosen.active === 0;
-        setText(this.part("cancel-count"), chosen.active === 0 ? "" : chosen.active === 1 ? " 1 task" : " " + chosen.active + " tasks");
+        const tasks = chosen.active === 1 ? " task" : " tasks";
+        setText(this.part("cancel-count"), chosen.active === 0 ? "" : " " + chosen.active + tasks);
       }
       this.markRows();
     }
@@ -481,7 +483,8 @@
     toggle(id) {
       const ids = new Set(this.chosen.ids);
       if (!ids.delete(id)) ids.add(id);
-      const current = ids.has(id) ? id : this.chosen.current === id ? Array.from(ids).pop() || null : this.chosen.current;
+      const other = this.chosen.current === id ? Array.from(ids).pop() || null : this.chosen.current;
+      const current = ids.has(id) ? id : other;
       this.choose(ids, current, id);
     }
 
@@ -500,7 +503,8 @@
       const id = row.dataset.id;
       row.focus({ preventScroll: true });
       // Who marks text in order to copy it chooses nothing.
-      if (!event.shiftKey && String(window.getSelection()).length && window.getSelection().containsNode(row, true)) return;
+      const selection = window.getSelection();
+      if (!event.shiftKey && String(selection).length && selection.containsNode(row, true)) return;
       if (event.shiftKey) this.chooseTo(id);
       else if (event.ctrlKey || event.metaKey || event.target.closest(".tqm-pick")) this.toggle(id);
       else this.chooseOne(id);
@@ -595,7 +599,8 @@
 
     // Pages that are not served securely have no clipboard of their own: there, marked text is copied.
     async copy() {
-      const shown = ["output-error", "stdout", "stderr"].map((name) => this.part(name)).filter((part) => part.textContent);
+      const parts = ["output-error", "stdout", "stderr"].map((name) => this.part(name));
+      const shown = parts.filter((part) => part.textContent);
       const text = shown.map((part) => part.textContent.trimEnd()).join("\n");
       const say = (word) => {
         setText(this.part("copy"), word);
@@ -615,7 +620,8 @@
     write(pre, { text, skipped }, reset) {
       const follows = reset || pre.scrollHeight - pre.scrollTop - pre.clientHeight < 12;
       if (reset) pre.textContent = "";
-      if (skipped > 0) pre.append((pre.textContent ? "\n" : "") + "[\u2026 " + skipped + " bytes are not shown \u2026]\n");
+      const begin = pre.textContent ? "\n" : "";
+      if (skipped > 0) pre.append(begin + "[\u2026 " + skipped + " bytes are not shown \u2026]\n");
       if (text) pre.append(plain(text));
       if (pre.textContent.length > KEPT_CHARS) pre.textContent = pre.textContent.slice(-KEPT_CHARS / 2);
       else pre.normalize();

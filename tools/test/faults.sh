@@ -1,7 +1,7 @@
 #!/bin/bash
-# Shows that the tests of promises notice when a promise is broken: builds the package with faults that can be switched on
-# (src/rust/crates/taskq-sys/src/fault.rs), and runs for each fault the tests that must fail by it. On demand; not part of
-# the other tests. Arguments: names of faults, to try only those.
+# Shows that the tests of promises notice when a promise is broken: builds the package with faults that can be switched
+# on (src/rust/crates/taskq-sys/src/fault.rs), and runs for each fault the tests that must fail by it. On demand; not
+# part of the other tests. Arguments: names of faults, to try only those.
 #
 # A library that was installed with TASKQ_FEATURES=failpoints can be given as FAULTS_LIBRARY; nothing is built then.
 set -u

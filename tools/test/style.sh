@@ -1,6 +1,6 @@
 #!/bin/bash
-# How the sources are written, as far as programs can tell: scripts by shellcheck, R code by lintr, comments and documents
-# by a program of ours. (Rust has steps of its own, "format" and "lint".)
+# How the sources are written, as far as programs can tell: scripts by shellcheck, R code by lintr, comments and
+# documents by a program of ours. (Rust has steps of its own, "format" and "lint".)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tools/env.sh

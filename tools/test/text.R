@@ -1,13 +1,13 @@
-# What programs can tell of comments and documents: the files, folders and functions of ours that they name are there.
-# In the documents that lead through the code, all functions are ours, but for `foreign`.
+# What programs can tell of comments and documents: the files, folders and functions of ours that they name are there,
+# and no line is longer than 120 characters, but for rows of tables and heads of chunks, which are one line. In the
+# documents that lead through the code, all functions are ours, but for `foreign`.
 folders <- c(".github", "R", "bench", "inst", "man", "pkgdown", "src", "tests", "tools", "vignettes")
 all <- c(list.files(folders, recursive = TRUE, full.names = TRUE, all.files = TRUE), list.files(all.files = TRUE))
 all <- all[!grepl("(^|/)(target|vendor|node_modules|[.]git)/|[.](o|so|a)$", all) & !dir.exists(all)]
 texts <- grep("[.](R|Rmd|md|rs|toml|c|h|sh|js|mjs|css|scss|yml)$", all, value = TRUE)
 
 # What is read of a file, line by line; code is left out.
-text_of <- function(file) {
-  lines <- readLines(file, warn = FALSE, encoding = "UTF-8")
+text_of <- function(file, lines) {
   switch(sub(".*[.]", "", file),
     md = , Rmd = lines,
     rs = , js = , mjs = , scss = sub("^.*?(//|$)", "", lines, perl = TRUE),
@@ -19,6 +19,7 @@ text_of <- function(file) {
 # The parts of a line that match, without those that are something else.
 named <- function(pattern, line) setdiff(regmatches(line, gregexpr(pattern, line, perl = TRUE))[[1]], others)
 others <- c("PEER.R", "Node.js", "src/main/RNG.c", "build/")
+generated <- c("R/rust-calls.R", list.files("tests/testthat/_snaps", full.names = TRUE))
 guides <- c("CONTRIBUTING.md", "vignettes/articles/design-house.Rmd")
 foreign <- c("on.exit", "rs_name", "sendmsg", "utils::news")
 
@@ -35,7 +36,8 @@ is_folder <- function(name) any(grepl(paste0("/", name), paste0("/", all), fixed
 code <- unlist(lapply(grep("^(R|src|tests|tools)/.*[.](R|rs|c|h|sh)$", all, value = TRUE), readLines, warn = FALSE))
 defined <- unique(unlist(regmatches(code, gregexpr("\\b(tq|rs)_\\w+(?!\\w|\\(\\))", code, perl = TRUE))))
 is_function <- function(name) sub("()", "", name, fixed = TRUE) %in% defined
-called <- unique(unlist(regmatches(code, gregexpr("\\b[\\w.]+(?=(<'\\w+>)?\\(| (<-|=) function\\()", code, perl = TRUE))))
+called <- gregexpr("\\b[\\w.]+(?=(<'\\w+>)?\\(| (<-|=) function\\()", code, perl = TRUE)
+called <- unique(unlist(regmatches(code, called)))
 is_called <- function(name) name %in% foreign || sub(".*:", "", name) %in% called
 
 faults <- character()
@@ -45,7 +47,11 @@ check <- function(file, place, names, is_there) {
 }
 kinds <- "(R|Rmd|md|rs|toml|c|h|sh|js|mjs|css|scss|yml)"
 for (file in texts) {
-  lines <- text_of(file)
+  lines <- readLines(file, warn = FALSE, encoding = "UTF-8")
+  long <- which(nchar(lines, "chars", allowNA = TRUE) > 120L & !grepl("^ *(//[!/]|#|[*])? *[|]|^```\\{", lines))
+  if (file %in% generated || grepl("^src/rust/(src|crates/taskq-engine)/", file)) long <- integer()
+  faults <- c(faults, sprintf("%s:%d: more than 120 characters", rep(file, length(long)), long))
+  lines <- text_of(file, lines)
   for (place in grep(paste0("[.]", kinds, "|/`|\\("), lines)) {
     line <- lines[[place]]
     check(file, place, named(sprintf("(?<![<\\w./*-])[\\w./*-]+[.]%s\\b(?![\\w(.-])", kinds), line), is_file)

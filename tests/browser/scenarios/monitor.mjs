@@ -1,4 +1,5 @@
-// The monitor module: what its visitors see and do, with the mouse and without, and that nobody can do more than he sees.
+// The monitor module: what its visitors see and do, with the mouse and without, and that they can do no more than
+// they see.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -51,7 +52,9 @@ export default async function (t) {
     await says(part("shown"), "1–25 of 63");
     await row("long").getByRole("progressbar", { name: "Progress of long" }).waitFor();
     t.equal(await root.locator('[data-tq="workers-table"] tbody tr').count(), 2);
-    for (const name of ["Find", "State", "Tag", "Rows", "Number of workers"]) await root.getByLabel(name, { exact: true }).waitFor();
+    for (const name of ["Find", "State", "Tag", "Rows", "Number of workers"]) {
+      await root.getByLabel(name, { exact: true }).waitFor();
+    }
   });
 
   await t.check("what tasks say is text", async () => {
@@ -96,7 +99,8 @@ export default async function (t) {
     await t.until("output has grown", async () => (await last()) > was + 5);
     t.equal(await stdout.evaluate((pre) => pre.scrollTop), 0);
     const lines = (await stdout.innerText()).trim().split("\n");
-    t.equal(lines.slice(0, 50).map((line) => line.trim()), Array.from({ length: Math.min(50, lines.length) }, (_, i) => `line ${i + 1}`));
+    const expected = Array.from({ length: Math.min(50, lines.length) }, (_, i) => `line ${i + 1}`);
+    t.equal(lines.slice(0, 50).map((line) => line.trim()), expected);
   });
 
   await t.check("the server sorts, filters and pages", async () => {
@@ -164,10 +168,13 @@ export default async function (t) {
     }
     await page.keyboard.press("Home");
     t.equal(await focused(), EVIL);
-    for (const key of ["ArrowDown", "ArrowDown", "Enter", "ArrowDown", "ArrowDown", "Space"]) await page.keyboard.press(key);
+    for (const key of ["ArrowDown", "ArrowDown", "Enter", "ArrowDown", "ArrowDown", "Space"]) {
+      await page.keyboard.press(key);
+    }
     t.equal(await focused(), "job-03");
     await says(part("output-of"), "of job-03 (waiting)");
-    t.equal(await root.locator('tr[aria-selected="true"]').evaluateAll((rows) => rows.map((row) => row.dataset.id)), ["job-01", "job-03"]);
+    const selected = root.locator('tr[aria-selected="true"]');
+    t.equal(await selected.evaluateAll((rows) => rows.map((row) => row.dataset.id)), ["job-01", "job-03"]);
     await root.getByRole("button", { name: "Cancel 2 tasks" }).waitFor();
     for (let i = 0; i < 5 && (await focused()) !== "all-cancel"; i += 1) await page.keyboard.press("Tab");
     t.equal(await focused(), "all-cancel");
@@ -220,10 +227,12 @@ export default async function (t) {
 
   await t.check("the focused row stays focused while all others move around it", async () => {
     await row("job-30").focus();
-    await t.until("all short tasks are done", async () => (await root.locator('tr[data-state="waiting"]').count()) === 0);
+    const waiting = root.locator('tr[data-state="waiting"]');
+    await t.until("all short tasks are done", async () => (await waiting.count()) === 0);
     await says(cell("job-30", "state"), "success");
     t.equal(await focused(), "job-30");
-    const states = await root.locator(".tqm-tasks tbody tr").evaluateAll((rows) => rows.map((row) => row.dataset.state));
+    const rows = root.locator(".tqm-tasks tbody tr");
+    const states = await rows.evaluateAll((rows) => rows.map((row) => row.dataset.state));
     const rank = (state) => ["running", "waiting"].indexOf(state) + 1 || 3;
     t.equal(states.map(rank), states.map(rank).sort());
   });
@@ -252,9 +261,13 @@ export default async function (t) {
     const beta = page.locator("#beta-monitor");
     await says(beta.locator('[data-tq="shown"]'), "of 30");
     t.equal(await beta.getByRole("button", { name: /Pause|Resume|Set/ }).count(), 0);
-    await page.evaluate(() => Shiny.setInputValue("beta-chosen", { n: 1e6, ids: ["long"], current: "long" }, { priority: "event" }));
+    await page.evaluate(() => {
+      Shiny.setInputValue("beta-chosen", { n: 1e6, ids: ["long"], current: "long" }, { priority: "event" });
+    });
     await says(beta.locator('[data-tq="notice"]'), "Refused");
-    await page.evaluate(() => ["cancel", "pause"].forEach((name) => Shiny.setInputValue(`beta-${name}`, 99, { priority: "event" })));
+    await page.evaluate(() => {
+      for (const name of ["cancel", "pause"]) Shiny.setInputValue(`beta-${name}`, 99, { priority: "event" });
+    });
     await says(beta.locator('[data-tq="notice"]'), "No chosen task");
     t.equal(await beta.getByText("line 1").count(), 0);
     await tab("All");
@@ -298,14 +311,18 @@ export default async function (t) {
   await leave(app, page);
 }
 
-// In the page: what sticks out of the window or of its card at the side, or has no width. Cells that end in "..." are meant.
+// In the page: what sticks out of the window or of its card at the side, or has no width. Cells that end in "..." are
+// meant.
 function cutOff() {
   const cut = [];
-  for (const element of document.querySelectorAll("#all-monitor :is(button, select, input, label, td, th, .tqm-badge, pre)")) {
+  const parts = "#all-monitor :is(button, select, input, label, td, th, .tqm-badge, pre)";
+  for (const element of document.querySelectorAll(parts)) {
     if (!element.getClientRects().length || element.closest(".tqm-only-read, :disabled")) continue;
     const { left, right, width } = element.getBoundingClientRect();
     const card = (element.closest(".tqm-card") ?? document.body).getBoundingClientRect();
-    if (left < card.left - 1 || right > card.right + 1 || width < 4) cut.push(`${element.tagName} ${element.textContent.slice(0, 20)}`);
+    if (left < card.left - 1 || right > card.right + 1 || width < 4) {
+      cut.push(`${element.tagName} ${element.textContent.slice(0, 20)}`);
+    }
   }
   return cut;
 }
@@ -323,12 +340,14 @@ function tooFaint() {
     return layers.reverse().reduce((below, layer) => over(layer, below), [255, 255, 255]);
   };
   const light = (rgb) => {
-    const [r, g, b] = rgb.map((value) => value / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = rgb.map((value) => linear(value / 255));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const faint = [];
   for (const element of document.querySelectorAll("#all-monitor *")) {
-    const text = [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.textContent).join("").trim();
+    const texts = [...element.childNodes].filter((node) => node.nodeType === 3);
+    const text = texts.map((node) => node.textContent).join("").trim();
     if (!text || element.closest(":disabled, .tqm-only-read") || !element.getClientRects().length) continue;
     const below = behind(element);
     const [a, b] = [light(over(channels(getComputedStyle(element).color), below)), light(below)];

@@ -30,9 +30,9 @@
 //! being counted. No task is begun before all that it is to run after have succeeded. What had ended
 //! before its end was asked for is what it says; what ends later is cancelled or has timed out,
 //! whatever it says. In a fair queue a lane in which a task waits is passed over by each other lane
-//! of its priority once for each of its own turns, and by no lower priority. Every input has a defined answer in every state. Submit, dispatch, cancel and
-//! take are O(log n) in the number of tasks, for each task that one is to run after; those that are
-//! to be alone in a session add O(seats).
+//! of its priority once for each of its own turns, and by no lower priority. Every input has a defined answer in every
+//! state. Submit, dispatch, cancel and take are O(log n) in the number of tasks, for each task that one is to run
+//! after; those that are to be alone in a session add O(seats).
 //!
 //! # Not built
 //!

@@ -31,8 +31,8 @@ pub struct Submission {
     /// It is a part of something that counts as one task, see
     /// [`Scheduler::number`](crate::Scheduler::number): it takes no number from those that count, nor
     /// an automatic label (but the next free of `.part-1`, `.part-2`, ...), ranks behind those of its
-    /// priority (in a fair queue: and tag), and there is always room for it. Who submits parts limits their number. No task can
-    /// be to run after a part: it would be older than that.
+    /// priority (in a fair queue: and tag), and there is always room for it. Who submits parts limits their number. No
+    /// task can be to run after a part: it would be older than that.
     pub part: bool,
     /// There is always room for it: it waits in a full queue, too, which has room for others only when fewer than
     /// [`max_waiting`](crate::Config::max_waiting) wait. For a task whose submitter must not wait for room.

@@ -1,6 +1,6 @@
-//! One session and its host in every order in which they can act: a task socket, a control socket and the status board between
-//! them, a recall and a cancel at any time. An honest session is never taken for a liar, and of one that lies nothing is
-//! believed that did not happen.
+//! One session and its host in every order in which they can act: a task socket, a control socket and the status board
+//! between them, a recall and a cancel at any time. An honest session is never taken for a liar, and of one that lies
+//! nothing is believed that did not happen.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Memory files that are written once, sealed, and handed to another process, which maps them.
 //!
-//! They are written by `pwrite` alone: a page that was written is there, so that no later access can be a `SIGBUS`, and want of
-//! memory is an error of the call and not a signal. The seals say that neither content nor size will change. Who receives a file
-//! does not believe that: it looks ([`Content::of`]).
+//! They are written by `pwrite` alone: a page that was written is there, so that no later access can be a `SIGBUS`, and
+//! want of memory is an error of the call and not a signal. The seals say that neither content nor size will change.
+//! Who receives a file does not believe that: it looks ([`Content::of`]).
 //!
 //! Descriptors are scarce, so files that wait in this process are counted: beyond a [share of what the process may have
 //! open](crate::budget) there is none, and the caller keeps its bytes in memory.
@@ -41,8 +41,8 @@ pub struct Growing {
 }
 
 impl Growing {
-    /// A new file; `name` is only for whoever looks into `/proc`. `None` when the kernel has or gives none, or when this process
-    /// holds as many as it may.
+    /// A new file; `name` is only for whoever looks into `/proc`. `None` when the kernel has or gives none, or when
+    /// this process holds as many as it may.
     #[must_use]
     pub fn create(name: &str) -> Option<Growing> {
         if !available(Feature::Memfd) {

@@ -1,8 +1,8 @@
 //! Segments: sealed memory files that hold shared vectors, mapped once in each process that has some of them.
 //!
-//! A segment lives as long as somebody in this process holds it: a vector of R's, or a payload that refers to it. The kernel
-//! keeps its pages as long as some process does, or a socket in which its descriptor is under way; so there is nothing to clean
-//! up, however a process ends.
+//! A segment lives as long as somebody in this process holds it: a vector of R's, or a payload that refers to it. The
+//! kernel keeps its pages as long as some process does, or a socket in which its descriptor is under way; so there is
+//! nothing to clean up, however a process ends.
 //!
 //! The file is the name: a segment that comes again is recognised by device and inode, as long as it is held.
 
@@ -21,8 +21,8 @@ use crate::sealed::{written_size, Sealed};
 /// A file in the kernel that holds memory files, and its number there.
 type Name = (u64, u64);
 
-/// Those of this process. Never waited for: in a fork, the lock may be held for ever; a segment that is not found here is merely
-/// mapped twice.
+/// Those of this process. Never waited for: in a fork, the lock may be held for ever; a segment that is not found here
+/// is merely mapped twice.
 static HELD: Mutex<BTreeMap<Name, Weak<Segment>>> = Mutex::new(BTreeMap::new());
 /// How many there are.
 static COUNT: AtomicUsize = AtomicUsize::new(0);

@@ -1,4 +1,5 @@
-//! How many memory files a process may hold. One test in a process of its own: the limit and the count are the process's.
+//! How many memory files a process may hold. One test in a process of its own: the limit and the count are the
+//! process's.
 
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use taskq_payload::budget::budget;

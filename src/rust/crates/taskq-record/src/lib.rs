@@ -23,8 +23,8 @@
 //! 3. [`result::TaskResult::fields`]: the name by which users see it.
 //!
 //! `tests/golden.rs` and that of `taskq-wire` fail until their bytes are changed on purpose, and the documentation of
-//! `pop()` has to name it. An option of a task is likewise a field of [`options::TaskRequest`], what `taskq-core` makes of
-//! it, and the argument in R.
+//! `pop()` has to name it. An option of a task is likewise a field of [`options::TaskRequest`], what `taskq-core` makes
+//! of it, and the argument in R.
 
 #![cfg_attr(
     not(test),

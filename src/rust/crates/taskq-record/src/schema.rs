@@ -1,7 +1,8 @@
 //! The version that a record has when it is kept: in a file, or on another machine that runs another taskq.
 //!
-//! A field that is added with `#[serde(default)]` can be read by the version before, and needs no new number. A field that
-//! changes its meaning, or goes, does; and the version before has to be read for as long as there are such records.
+//! A field that is added with `#[serde(default)]` can be read by the version before, and needs no new number. A field
+//! that changes its meaning, or goes, does; and the version before has to be read for as long as there are such
+//! records.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -10,8 +10,8 @@ pub fn now_ns() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
-/// Lets sleeps of this thread end when they should: by default the kernel may add 50 microseconds. Where that cannot be set, they
-/// do.
+/// Lets sleeps of this thread end when they should: by default the kernel may add 50 microseconds. Where that cannot be
+/// set, they do.
 pub fn sleep_precisely() {
     #[cfg(target_os = "linux")]
     // SAFETY: sets an attribute of the calling thread.

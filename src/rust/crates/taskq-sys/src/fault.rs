@@ -1,8 +1,8 @@
 //! Faults that a build can have on purpose, to see that the tests of promises notice.
 //!
-//! With the feature `failpoints`, `TASKQ_FAIL=a,b` makes this process (and those that inherit its environment) have the faults
-//! `a` and `b`. Without it nothing is compiled in. Which faults there are, and which test each must turn red, stands in
-//! `tools/test/faults.sh`; the code of each is one condition at the place where its promise is kept.
+//! With the feature `failpoints`, `TASKQ_FAIL=a,b` makes this process (and those that inherit its environment) have the
+//! faults `a` and `b`. Without it nothing is compiled in. Which faults there are, and which test each must turn red,
+//! stands in `tools/test/faults.sh`; the code of each is one condition at the place where its promise is kept.
 
 /// Whether this process has that fault. The variable is read once.
 #[cfg(feature = "failpoints")]

@@ -1,4 +1,5 @@
-//! The table of descriptors: putting one at a fixed number, closing all that are not one's own, and how many there may be.
+//! The table of descriptors: putting one at a fixed number, closing all that are not one's own, and how many there may
+//! be.
 
 use std::ffi::{c_long, c_uint};
 use std::io;
@@ -39,8 +40,8 @@ pub fn duplicate_above(fd: impl AsFd, from: RawFd) -> io::Result<OwnedFd> {
     Ok(rustix::io::fcntl_dupfd_cloexec(fd, from)?)
 }
 
-/// Opens `/dev/null` at each of the numbers 0, 1 and 2 at which nothing is open, and leaves it there for good. Otherwise they
-/// would pass to the next files that are opened, and what the process prints would go there.
+/// Opens `/dev/null` at each of the numbers 0, 1 and 2 at which nothing is open, and leaves it there for good.
+/// Otherwise they would pass to the next files that are opened, and what the process prints would go there.
 pub fn occupy_standard() {
     if crate::fault::is_on("use-standard") {
         return;
@@ -109,8 +110,8 @@ pub fn close_on_exec_from(first: RawFd) {
     }
 }
 
-/// Lets this process have `count` descriptors: where the soft limit is too low for that and the hard one is not, it is raised.
-/// As far as that goes; what does not fit fails when it is opened.
+/// Lets this process have `count` descriptors: where the soft limit is too low for that and the hard one is not, it is
+/// raised. As far as that goes; what does not fit fails when it is opened.
 pub fn make_room(count: u64) {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|current| current < count) {

@@ -1,5 +1,5 @@
-//! The Unix calls that both ends of a queue need, behind functions that are safe to call. No policy, and no other crate of
-//! ours.
+//! The Unix calls that both ends of a queue need, behind functions that are safe to call. No policy, and no other crate
+//! of ours.
 //!
 //! | module | what |
 //! | --- | --- |

@@ -34,8 +34,8 @@ fn unlinked(directory: &OsStr) -> io::Result<File> {
     let mut template = directory.as_bytes().to_vec();
     template.extend_from_slice(b"/taskq-XXXXXX");
     let template = CString::new(template)?.into_raw();
-    // SAFETY: `template` is a writable string that ends with NUL and six X; `into_raw` gave it to us, and mkostemp keeps
-    // its length.
+    // SAFETY: `template` is a writable string that ends with NUL and six X; `into_raw` gave it to us, and mkostemp
+    // keeps its length.
     let (fd, name) = unsafe {
         let fd = libc::mkostemp(template, libc::O_CLOEXEC);
         (fd, CString::from_raw(template))

@@ -1,8 +1,8 @@
 //! How much a process leaves of the processors to others.
 //!
-//! Linux weighs threads by their niceness, but where it groups processes by their session (an *autogroup*, sched(7)) only
-//! against threads of the same session: among the groups a niceness of the group counts. A process that has begun a
-//! session is therefore to raise both.
+//! Linux weighs threads by their niceness, but where it groups processes by their session (an *autogroup*, sched(7))
+//! only against threads of the same session: among the groups a niceness of the group counts. A process that has begun
+//! a session is therefore to raise both.
 
 use std::fs;
 use std::io;

@@ -1,7 +1,8 @@
 //! Short memory: who is to be killed first, and whether somebody was.
 //!
-//! When memory is short, the kernel kills the process with the highest score. A session raises its own, so that it goes before the
-//! host, whose work it could not do anyway. The kernel does not say why a process got a `SIGKILL`, but it counts.
+//! When memory is short, the kernel kills the process with the highest score. A session raises its own, so that it goes
+//! before the host, whose work it could not do anyway. The kernel does not say why a process got a `SIGKILL`, but it
+//! counts.
 
 use std::fs;
 use std::io;
@@ -62,8 +63,8 @@ impl Watch {
         Watch { counters }
     }
 
-    /// Whether a kill was counted since this was asked last. On a machine whose processes are not in groups of their own, it may have
-    /// been any process.
+    /// Whether a kill was counted since this was asked last. On a machine whose processes are not in groups of their
+    /// own, it may have been any process.
     pub fn was_oom(&mut self) -> bool {
         let mut was = false;
         for counter in &mut self.counters {
@@ -97,8 +98,9 @@ fn count_of(text: &str, key: &str) -> Option<u64> {
     count.trim().parse().ok()
 }
 
-/// Where the kills in this process's groups are counted. `own` has a line `<number>:<controllers>:<path>` for each hierarchy:
-/// the one of version 2 has no controllers. Inside a container the path may be the one outside; then the root is ours.
+/// Where the kills in this process's groups are counted. `own` has a line `<number>:<controllers>:<path>` for each
+/// hierarchy: the one of version 2 has no controllers. Inside a container the path may be the one outside; then the
+/// root is ours.
 fn group_files(own: &str, cgroup: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for line in own.lines() {

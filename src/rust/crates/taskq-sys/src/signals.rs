@@ -34,8 +34,8 @@ impl Mask {
     }
 }
 
-/// Blocks all signals in the calling thread but those that its own faults raise, and returns the mask it had. Threads that
-/// it starts inherit the new one.
+/// Blocks all signals in the calling thread but those that its own faults raise, and returns the mask it had. Threads
+/// that it starts inherit the new one.
 #[must_use]
 pub fn block_async() -> Mask {
     // SAFETY: the C library's function, on a place of the right type.
@@ -80,8 +80,8 @@ fn set_mask(how: i32, set: &libc::sigset_t) -> libc::sigset_t {
     }
 }
 
-/// Gives all signals their default disposition, and the calling thread an empty mask. For a child before it runs another
-/// program; async-signal-safe.
+/// Gives all signals their default disposition, and the calling thread an empty mask. For a child before it runs
+/// another program; async-signal-safe.
 pub fn reset_all() {
     /// `SIGRTMAX` of Linux; elsewhere the last calls fail, which does no harm.
     const LAST: i32 = 64;
@@ -92,8 +92,8 @@ pub fn reset_all() {
     set_mask(libc::SIG_SETMASK, &only(&[]));
 }
 
-/// Lets `SIGUSR1` and `SIGUSR2` end the process without a word, as they would any other. R's own handlers save the workspace
-/// in the working directory first, which is the user's.
+/// Lets `SIGUSR1` and `SIGUSR2` end the process without a word, as they would any other. R's own handlers save the
+/// workspace in the working directory first, which is the user's.
 pub fn save_no_workspace() {
     if fault::is_on("save-workspace") {
         return;
@@ -146,8 +146,8 @@ pub fn settle(signal: i32) {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: the pointers are to places of the right types. The call takes away a pending signal, and on its return the
-    // kernel delivers what is pending and not blocked.
+    // SAFETY: the pointers are to places of the right types. The call takes away a pending signal, and on its return
+    // the kernel delivers what is pending and not blocked.
     unsafe { while libc::sigtimedwait(&set, ptr::null_mut(), &now) > 0 {} }
 }
 
@@ -176,8 +176,8 @@ static CHILD_ENDS: AtomicI32 = AtomicI32::new(-1);
 extern "C" fn on_child(_signal: i32) {
     let fd = CHILD_ENDS.load(Ordering::Relaxed);
     if fd >= 0 {
-        // SAFETY: `__errno_location` gives this thread's errno, which the interrupted code must find unchanged. The byte
-        // is a static one, and a full pipe is as good as a written one.
+        // SAFETY: `__errno_location` gives this thread's errno, which the interrupted code must find unchanged. The
+        // byte is a static one, and a full pipe is as good as a written one.
         unsafe {
             let errno = libc::__errno_location();
             let before = *errno;
@@ -221,8 +221,8 @@ impl ChildEnds {
         while rustix::io::read(&self.read, &mut bytes).is_ok_and(|count| count == bytes.len()) {}
     }
 
-    /// Gives `SIGCHLD` back to whom it belonged to. For a forked child, which then forgets this value: the descriptors are
-    /// its parent's business.
+    /// Gives `SIGCHLD` back to whom it belonged to. For a forked child, which then forgets this value: the descriptors
+    /// are its parent's business.
     pub fn restore(&self) {
         CHILD_ENDS.store(-1, Ordering::Relaxed);
         // SAFETY: `before` is what sigaction has given us.

@@ -9,8 +9,8 @@
 //! | soft resource limits | the limits in `LIMITS`, unless nobody can have set one | [`Snapshot::restore`] |
 //! | locale | the name of all categories | the caller, who may keep a state of its own that goes with it |
 //!
-//! Cheap: `changes` makes four short system calls, with limits twelve, and allocates nothing when there is nothing to do. Both run on the thread
-//! whose signal mask is meant, while no other thread changes the environment.
+//! Cheap: `changes` makes four short system calls, with limits twelve, and allocates nothing when there is nothing to
+//! do. Both run on the thread whose signal mask is meant, while no other thread changes the environment.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -99,7 +99,8 @@ pub struct Snapshot {
 impl Snapshot {
     /// The state as it is now. For a moment files are made with mode 0600.
     ///
-    /// `bare` says that no shared object is loaded whose code sets resource limits: until the next is loaded they need not be looked at.
+    /// `bare` says that no shared object is loaded whose code sets resource limits: until the next is loaded they need
+    /// not be looked at.
     #[must_use]
     pub fn take(bare: bool) -> Snapshot {
         // SAFETY: only the mask is exchanged.
@@ -237,8 +238,8 @@ fn directory(buffer: &mut [u8; PATH]) -> Option<&CStr> {
 
 /// The environment as it stands, without a copy.
 fn entries() -> impl Iterator<Item = &'static CStr> {
-    // SAFETY: the C library's array, which ends with NULL; no other thread changes it, and the caller keeps no entry beyond its
-    // next change.
+    // SAFETY: the C library's array, which ends with NULL; no other thread changes it, and the caller keeps no entry
+    // beyond its next change.
     let mut next = unsafe { environ };
     std::iter::from_fn(move || {
         // SAFETY: as above; `next` points into the array or is its end.

@@ -1,7 +1,7 @@
 //! Socket pairs: a byte stream, and packets that can carry descriptors.
 //!
-//! Nothing here has a name in any file system or namespace, so nobody can connect to it. No call raises `SIGPIPE`. Calls
-//! block unless the socket is set not to ([`set_nonblocking`]) or the flags say so; then they report
+//! Nothing here has a name in any file system or namespace, so nobody can connect to it. No call raises `SIGPIPE`.
+//! Calls block unless the socket is set not to ([`set_nonblocking`]) or the flags say so; then they report
 //! [`io::ErrorKind::WouldBlock`].
 
 use std::collections::VecDeque;
@@ -141,8 +141,8 @@ pub fn send_stream(fd: impl AsFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
     })?)
 }
 
-/// The same with at most [`MAX_STREAM_FDS`] descriptors, which come with the first of the bytes. Either some bytes and all
-/// descriptors are taken, or nothing.
+/// The same with at most [`MAX_STREAM_FDS`] descriptors, which come with the first of the bytes. Either some bytes and
+/// all descriptors are taken, or nothing.
 ///
 /// # Errors
 /// As [`send_stream`]; `InvalidInput` for too many descriptors; [`is_too_many_under_way`].
@@ -164,7 +164,8 @@ pub fn send_stream_with(
     })?)
 }
 
-/// Whether the kernel refuses to have more descriptors of this user in sockets, unread. It tells nobody when there is room.
+/// Whether the kernel refuses to have more descriptors of this user in sockets, unread. It tells nobody when there is
+/// room.
 #[must_use]
 pub fn is_too_many_under_way(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::TOOMANYREFS.raw_os_error())
@@ -182,12 +183,12 @@ pub fn recv_stream(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// Receives a part of a stream and appends the descriptors that came with it to `fds`; they are closed by `exec`. The part ends
-/// no later than the piece that was sent with descriptors, so these are of the last piece that begins in it.
+/// Receives a part of a stream and appends the descriptors that came with it to `fds`; they are closed by `exec`. The
+/// part ends no later than the piece that was sent with descriptors, so these are of the last piece that begins in it.
 ///
 /// # Errors
-/// `WouldBlock`; `InvalidData` when this process cannot take the descriptors (those that came are closed); and what else
-/// `recvmsg` reports.
+/// `WouldBlock`; `InvalidData` when this process cannot take the descriptors (those that came are closed); and what
+/// else `recvmsg` reports.
 pub fn recv_stream_with(
     fd: impl AsFd,
     buffer: &mut [u8],

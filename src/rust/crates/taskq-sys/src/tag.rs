@@ -1,7 +1,8 @@
 //! The environment variables by which the processes of a queue are found, however far they strayed.
 //!
-//! `TASKQ_QUEUE` holds the tokens of all queues a process belongs to, outer ones first: a task may have a queue of its own.
-//! `TASKQ_SESSION` holds the tags of all sessions it descends from, `<token>.<nursery's process id>.<worker>`, outer ones first.
+//! `TASKQ_QUEUE` holds the tokens of all queues a process belongs to, outer ones first: a task may have a queue of its
+//! own. `TASKQ_SESSION` holds the tags of all sessions it descends from, `<token>.<nursery's process id>.<worker>`,
+//! outer ones first.
 //!
 //! Others see a process's environment as it was at its `exec`, and what is forked never calls `exec`. So a stem, from
 //! which the nurseries of several queues may come, is started with a name of its own as the last token, and a nursery

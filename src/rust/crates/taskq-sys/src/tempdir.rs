@@ -1,14 +1,14 @@
 //! The directory of a queue for temporary files: where it is made, made again, and removed.
 //!
 //! A queue may live for weeks, and others remove what is old: `systemd-tmpfiles` does, a user who empties the temporary
-//! directory, or a fork of the host that ends as R does. So nothing in here relies on a directory that was there before:
-//! who needs it [makes](TempDir::make) it, which is a system call or two where it is there. There is more than one
-//! place for it, because the directory in which it was made first may be gone, too.
+//! directory, or a fork of the host that ends as R does. So nothing in here relies on a directory that was there
+//! before: who needs it [makes](TempDir::make) it, which is a system call or two where it is there. There is more than
+//! one place for it, because the directory in which it was made first may be gone, too.
 //!
 //! A directory is used only if this user owns it, and is made only in a directory of the same owner as at the
 //! beginning: a name that was seen before may have been taken by another user. Links are not followed. What is removed
-//! with all that is in it has one of our names besides, and nothing mounted in it: a path from elsewhere, from a variable
-//! of the environment or from a program, may be any.
+//! with all that is in it has one of our names besides, and nothing mounted in it: a path from elsewhere, from a
+//! variable of the environment or from a program, may be any.
 //!
 //! Whoever ends a queue may be killed while doing so, and those it kills would have seen to the files. So what is to
 //! be removed is removed first ([`TempDir::clear`]), and once more when nobody is left who could have written meanwhile
@@ -161,8 +161,8 @@ pub fn make_own(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes the directory that a program has made for its own temporary files, whose name begins with `prefix`. In one of
-/// ours it goes with all that is in it, elsewhere only if it is empty.
+/// Removes the directory that a program has made for its own temporary files, whose name begins with `prefix`. In one
+/// of ours it goes with all that is in it, elsewhere only if it is empty.
 ///
 /// # Errors
 /// What the operating system says; `PermissionDenied` where it is not such a directory.

@@ -1,8 +1,8 @@
 //! The threads of this process that are not its own doing: how many numerical libraries use, and how many there are.
 //!
-//! These libraries read their variable when they are loaded, which may have been before it was known what it should be: R itself
-//! brings OpenMP along, and its BLAS. One that is loaded later reads the variable, so there is nothing to be done
-//! about it here.
+//! These libraries read their variable when they are loaded, which may have been before it was known what it should be:
+//! R itself brings OpenMP along, and its BLAS. One that is loaded later reads the variable, so there is nothing to be
+//! done about it here.
 
 use std::ffi::{c_int, c_void, CStr};
 use std::fs;
@@ -74,8 +74,8 @@ fn is_leaving(stat: &Stat) -> bool {
     flags.is_some_and(|flags| flags & PF_EXITING != 0)
 }
 
-/// OpenMP's standard function is in the runtimes of GCC, of LLVM, and of Intel; OpenBLAS does the same by itself at each
-/// `fork()`, in a handler that it has registered.
+/// OpenMP's standard function is in the runtimes of GCC, of LLVM, and of Intel; OpenBLAS does the same by itself at
+/// each `fork()`, in a handler that it has registered.
 fn end_pools() {
     const RUNTIMES: [&CStr; 3] = [c"libgomp.so.1", c"libomp.so.5", c"libiomp5.so"];
     const OMP_PAUSE_HARD: c_int = 2;

@@ -1,6 +1,7 @@
 //! Children that have ended: which, and how.
 //!
-//! Owns every wait for a child. Takes the status of none but the one it is told: other code in the process has children, too.
+//! Owns every wait for a child. Takes the status of none but the one it is told: other code in the process has
+//! children, too.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -18,7 +19,8 @@ pub struct Reaped {
     pub max_rss: u64,
 }
 
-/// Takes the exit status of the child `pid`. With `block` it waits for the end; otherwise `None` means that it still runs.
+/// Takes the exit status of the child `pid`. With `block` it waits for the end; otherwise `None` means that it still
+/// runs.
 ///
 /// # Errors
 /// `pid` is no process number.

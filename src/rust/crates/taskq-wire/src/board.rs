@@ -2,19 +2,20 @@
 //!
 //! It answers four questions without a message, and exactly:
 //!
-//! 1. *Had this attempt begun when its session died?* The session notes the attempt before it calls the function and wipes
-//!    the note after the last byte of the result is written. The host reads the note after the session's death, when
-//!    nobody writes any more. An attempt that was sent but had not begun is not to blame for a crash.
-//! 2. *Which bytes of the output pipes belong to which task?* The session cannot know how much was written to descriptors
-//!    1 and 2 (child processes write there, too), but the kernel tells how much is unread, and the host notes here how much
-//!    it has read. The sum is the position at which the task's output ends; the host cuts its stream there. A sequence
-//!    number, odd while the host reads, tells the session to look again.
-//! 3. *How far is this attempt?* The session notes what its task says of its [progress]; the host looks whenever it wants to know.
-//! 4. *Which [elements] of its batch has the session begun, and which may the host take back?* Both sides change one number, so
-//!    that each element is begun by one session, and the host knows what a session had begun when it died.
+//! 1. *Had this attempt begun when its session died?* The session notes the attempt before it calls the function and
+//!    wipes the note after the last byte of the result is written. The host reads the note after the session's death,
+//!    when nobody writes any more. An attempt that was sent but had not begun is not to blame for a crash.
+//! 2. *Which bytes of the output pipes belong to which task?* The session cannot know how much was written to
+//!    descriptors 1 and 2 (child processes write there, too), but the kernel tells how much is unread, and the host
+//!    notes here how much it has read. The sum is the position at which the task's output ends; the host cuts its
+//!    stream there. A sequence number, odd while the host reads, tells the session to look again.
+//! 3. *How far is this attempt?* The session notes what its task says of its [progress]; the host looks whenever it
+//!    wants to know.
+//! 4. *Which [elements] of its batch has the session begun, and which may the host take back?* Both sides change one
+//!    number, so that each element is begun by one session, and the host knows what a session had begun when it died.
 //!
-//! Layout: [`Board`] has 640 bytes, all zero at first, of which the host writes the second part, and the session the rest;
-//! both write the elements, which stand in the first part behind the attempt (offset 24).
+//! Layout: [`Board`] has 640 bytes, all zero at first, of which the host writes the second part, and the session the
+//! rest; both write the elements, which stand in the first part behind the attempt (offset 24).
 //!
 //! | offset | length | what |
 //! | --- | --- | --- |
@@ -38,8 +39,8 @@ use taskq_record::{AttemptId, TaskId};
 
 /// So often a look that was overtaken is made again, before nothing is known.
 const LOOKS: usize = 64;
-/// So often a session looks again, giving way to others each time: for seconds. The host does not take so long, unless it
-/// was stopped.
+/// So often a session looks again, giving way to others each time: for seconds. The host does not take so long, unless
+/// it was stopped.
 const LOOKS_OF_SESSION: u32 = 1 << 20;
 
 /// One session's board.
@@ -132,8 +133,8 @@ impl Board {
 
     /// Session: how much was ever written, given a look at how much is unread.
     ///
-    /// Looks again while the host is reading; the host holds that state for the length of two system calls. If it is in it
-    /// for seconds, the answer may be wrong by what it reads just then.
+    /// Looks again while the host is reading; the host holds that state for the length of two system calls. If it is in
+    /// it for seconds, the answer may be wrong by what it reads just then.
     pub fn written(&self, mut unread: impl FnMut() -> Positions) -> Positions {
         let mut looks = 0u32;
         loop {
@@ -165,8 +166,8 @@ impl Board {
         self.told.set(attempt, fraction, message, now_ns);
     }
 
-    /// Host: what the session's tasks have said last, of whichever attempt it was. `None` also while they say more than can
-    /// be read.
+    /// Host: what the session's tasks have said last, of whichever attempt it was. `None` also while they say more than
+    /// can be read.
     pub fn progress(&self) -> Option<Progress> {
         self.told.get()
     }
@@ -208,8 +209,8 @@ mod tests {
         assert_eq!(board.written(|| unread).stderr, 4);
     }
 
-    /// A pipe is played by an atomic: the host moves bytes from "unread" to "read" in two steps, and whenever the session
-    /// looks, the sum must be what was written.
+    /// A pipe is played by an atomic: the host moves bytes from "unread" to "read" in two steps, and whenever the
+    /// session looks, the sum must be what was written.
     #[test]
     fn positions_are_exact_while_the_host_reads() {
         const WRITTEN: u64 = 1_000_000;

@@ -9,12 +9,13 @@
 //! | 8 | 8 | length of the payload, little endian |
 //! | 16 | … | the message in postcard's format, then the payload |
 //!
-//! [`encode_head`] writes everything but the payload, which its owner sends from where it lies. [`Decoder`] takes bytes in
-//! any chunks and gives back whole frames; a large payload is read straight into its final place. Lengths are checked before
-//! memory is asked for, and memory is asked for fallibly: a broken peer costs an error, never the process.
+//! [`encode_head`] writes everything but the payload, which its owner sends from where it lies. [`Decoder`] takes bytes
+//! in any chunks and gives back whole frames; a large payload is read straight into its final place. Lengths are
+//! checked before memory is asked for, and memory is asked for fallibly: a broken peer costs an error, never the
+//! process.
 //!
-//! Descriptors come beside the stream, in the order of the frames. They are handed over with their frame; a frame with fewer than
-//! it says, and some that no frame asks for, are errors, and dropping the decoder closes what it holds.
+//! Descriptors come beside the stream, in the order of the frames. They are handed over with their frame; a frame with
+//! fewer than it says, and some that no frame asks for, are errors, and dropping the decoder closes what it holds.
 
 mod decoder;
 
@@ -36,12 +37,12 @@ pub const MAX_PAYLOAD: u64 = 1 << 40;
 /// No frame carries more descriptors: the kernel's limit for one message on a socket.
 pub const MAX_DESCRIPTORS: usize = 253;
 
-/// Appends the header and the message of a frame to `out`; `payload_len` bytes of payload must follow on the stream, and so many
-/// descriptors must come with its first byte.
+/// Appends the header and the message of a frame to `out`; `payload_len` bytes of payload must follow on the stream,
+/// and so many descriptors must come with its first byte.
 ///
 /// # Errors
-/// [`WireError::TooLong`] when message or payload are beyond their limits, [`WireError::Descriptors`] when there are too many of
-/// these; `out` is then unchanged.
+/// [`WireError::TooLong`] when message or payload are beyond their limits, [`WireError::Descriptors`] when there are
+/// too many of these; `out` is then unchanged.
 pub fn encode_head<M: Serialize>(
     message: &M,
     payload_len: u64,

@@ -1,5 +1,5 @@
-//! Which functions a session has. The host and the session keep the same account, of the same frames in the same order, so
-//! nothing is said about it: a function that the account has does not travel.
+//! Which functions a session has. The host and the session keep the same account, of the same frames in the same order,
+//! so nothing is said about it: a function that the account has does not travel.
 //!
 //! It has a bounded number of places and of bytes; what was used least recently makes room.
 
@@ -40,7 +40,8 @@ struct Entry {
 }
 
 impl Memory {
-    /// A function is used. `id` is never 0, and always the same for the same bytes; `forget` is told each place that becomes free.
+    /// A function is used. `id` is never 0, and always the same for the same bytes; `forget` is told each place that
+    /// becomes free.
     ///
     /// What is in a file, or refers to one, is not kept: that would keep the file.
     pub fn admit(&mut self, id: u64, part: &Part, mut forget: impl FnMut(usize)) -> Place {

@@ -1,7 +1,7 @@
 //! Every message there is, one enum per channel and direction.
 //!
-//! The messages are types of their own, not the scheduler's; what they tell of tasks and attempts is `taskq-record`'s. What
-//! is sent changes only on purpose: `tests/golden.rs` fails when bytes change without a new
+//! The messages are types of their own, not the scheduler's; what they tell of tasks and attempts is `taskq-record`'s.
+//! What is sent changes only on purpose: `tests/golden.rs` fails when bytes change without a new
 //! [`VERSION`](crate::VERSION).
 
 use std::ffi::OsStr;
@@ -15,8 +15,8 @@ use taskq_record::{AttemptId, Measured, ProcessEnd, StartPhase, Time, Verdict, W
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToStem {
     /// Make a nursery. Four descriptors come with this packet, in this order: the nursery's end of its control socket,
-    /// the setup file, the nursery's end of its output pipe, and the stem's end of a socket for what it has to say about
-    /// this nursery, which is [`FromStem`].
+    /// the setup file, the nursery's end of its output pipe, and the stem's end of a socket for what it has to say
+    /// about this nursery, which is [`FromStem`].
     Nursery {
         /// The process id of the host, which is the stem's parent.
         host_pid: i32,
@@ -51,8 +51,8 @@ pub enum FromStem {
 pub struct Setup {
     /// The process id of the host.
     pub host_pid: i32,
-    /// A random name of the queue. It stands in the environment (`TASKQ_QUEUE`) of all its processes, which is how strays
-    /// are found.
+    /// A random name of the queue. It stands in the environment (`TASKQ_QUEUE`) of all its processes, which is how
+    /// strays are found.
     pub token: String,
     /// Where the queue's own directory (mode 0700) can be, under which every session gets a temporary directory: the
     /// first of these places that can be used.

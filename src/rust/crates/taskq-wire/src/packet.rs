@@ -1,6 +1,8 @@
-//! Small control messages on a socket that keeps packet borders: one version byte, then the message in postcard's format.
+//! Small control messages on a socket that keeps packet borders: one version byte, then the message in postcard's
+//! format.
 //!
-//! Owns these bytes and their limit. Does not see the descriptors that may come along: who sends and who receives counts them.
+//! Owns these bytes and their limit. Does not see the descriptors that may come along: who sends and who receives
+//! counts them.
 
 use serde::de::DeserializeOwned;
 use serde::Serialize;

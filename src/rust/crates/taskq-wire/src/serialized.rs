@@ -1,12 +1,12 @@
 //! Whether bytes are what R's serializer writes, found out without R: for what comes from a session, before R reads it.
 //!
-//! R believes what it reads. A length below zero, or a thing in the place of another, can end its process, and it goes down a
-//! level of the C stack for each level of the object, and for each element of a pairlist. So the host looks first. This
-//! scans the bytes from the first to the last without recursion, with memory that what came bounds, and skips over the
-//! contents of vectors.
+//! R believes what it reads. A length below zero, or a thing in the place of another, can end its process, and it goes
+//! down a level of the C stack for each level of the object, and for each element of a pairlist. So the host looks
+//! first. This scans the bytes from the first to the last without recursion, with memory that what came bounds, and
+//! skips over the contents of vectors.
 //!
-//! The format is that of "R Internals", 1.8, in the byte order of the machine, versions 2 and 3. That R can read what is
-//! [`Sound`](Soundness::Sound) needs no more than memory. Whether byte code makes sense is not looked at.
+//! The format is that of "R Internals", 1.8, in the byte order of the machine, versions 2 and 3. That R can read what
+//! is [`Sound`](Soundness::Sound) needs no more than memory. Whether byte code makes sense is not looked at.
 
 /// What R will make of the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

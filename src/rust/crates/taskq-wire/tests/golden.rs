@@ -1,4 +1,5 @@
-//! The bytes of every message, so that none of them changes by accident. A change on purpose raises `VERSION` and these.
+//! The bytes of every message, so that none of them changes by accident. A change on purpose raises `VERSION` and
+//! these.
 
 use serde::de::DeserializeOwned;
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! What can go wrong, by what the caller can do about it.
 //!
-//! Owns the words for it: fragments that say what was tried, on what. Neither writes them anywhere nor ends the process: that
-//! is for the caller, as each type says.
+//! Owns the words for it: fragments that say what was tried, on what. Neither writes them anywhere nor ends the
+//! process: that is for the caller, as each type says.
 
 use std::io;
 use std::os::fd::RawFd;

@@ -2,9 +2,10 @@
 //! runs tasks. It knows nothing of R.
 //!
 //! A *stem* is a process in which everything is up that does not depend on a queue. It forks a nursery for each queue.
-//! A *nursery* is a process that has loaded everything a task may need and then serves one host: it forks a *session* on
-//! request (or starts a program, where forking is not safe), reaps it, and removes what it left behind. A session receives
-//! attempts, calls whatever the binding calls with them, and sends the results. See `design-processes.Rmd` for the long form.
+//! A *nursery* is a process that has loaded everything a task may need and then serves one host: it forks a *session*
+//! on request (or starts a program, where forking is not safe), reaps it, and removes what it left behind. A session
+//! receives attempts, calls whatever the binding calls with them, and sends the results. See `design-processes.Rmd` for
+//! the long form.
 //!
 //! ```text
 //! Stem::open ── serve ──┬── Nursery::serve ──┬── Role::Session(seed) ── Session::start ── ready ── receive, arm, …

@@ -69,7 +69,8 @@ impl Nursery {
         setup_file: OwnedFd,
     ) -> Result<(Nursery, SetupFile), StartError> {
         let file = SetupFile::read(&setup_file)?;
-        // From now on no call on it may wait: a host that does not read must not keep the nursery from noticing its death.
+        // From now on no call on it may wait: a host that does not read must not keep the nursery from noticing its
+        // death.
         socket::set_nonblocking(&control, true).map_err(StartError::system("set up the socket"))?;
         let inherited = Inherited {
             control,
@@ -106,8 +107,8 @@ impl Nursery {
         Ok(dir)
     }
 
-    /// Tells the host that this nursery cannot come up. The process should exit after it. Waits at most a second for room in
-    /// the socket; there is room unless the host has stopped.
+    /// Tells the host that this nursery cannot come up. The process should exit after it. Waits at most a second for
+    /// room in the socket; there is room unless the host has stopped.
     pub fn failed(&self, phase: StartPhase, message: &str) {
         let Some(inherited) = &self.inherited else {
             return;
@@ -137,8 +138,8 @@ impl Nursery {
 
     /// Serves the host until it is gone, says so, or closes its end; or until this process is a forked session.
     ///
-    /// Becomes the adopter of orphans, takes over `SIGCHLD`, and replaces the signal for the parent's death by one that only
-    /// wakes it. Sessions are forked if the process has one thread; otherwise `exec` is started for each.
+    /// Becomes the adopter of orphans, takes over `SIGCHLD`, and replaces the signal for the parent's death by one that
+    /// only wakes it. Sessions are forked if the process has one thread; otherwise `exec` is started for each.
     ///
     /// # Errors
     /// [`ServeError`]; like after [`Role::End`], nothing of what was started is left.

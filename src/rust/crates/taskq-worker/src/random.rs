@@ -1,9 +1,10 @@
 //! Random numbers that belong to a task, whichever session runs it.
 //!
-//! A queue with a seed: the k-th task has the k-th stream of the generator MRG32k3a (P. L'Ecuyer, *Operations Research* 47,
-//! 1999), which R calls "L'Ecuyer-CMRG". Streams are 2^127 numbers apart; the one that is k streams ahead of a state is that state
-//! times the k-th power of a matrix, modulo two primes: what `parallel::nextRNGStream()` gives when it is called k times. A stream
-//! has substreams, 2^76 numbers apart: one for each element of a map, which counts as one task.
+//! A queue with a seed: the k-th task has the k-th stream of the generator MRG32k3a (P. L'Ecuyer, *Operations Research*
+//! 47, 1999), which R calls "L'Ecuyer-CMRG". Streams are 2^127 numbers apart; the one that is k streams ahead of a
+//! state is that state times the k-th power of a matrix, modulo two primes: what `parallel::nextRNGStream()` gives when
+//! it is called k times. A stream has substreams, 2^76 numbers apart: one for each element of a map, which counts as
+//! one task.
 //!
 //! A queue without a seed: each attempt has a seed of its own for whatever generator its user prefers.
 
@@ -115,8 +116,8 @@ pub fn salt(token: &str) -> u32 {
     })
 }
 
-/// A seed for `set.seed()`. Attempts of a queue have different ones: all first attempts of 2^32 tasks, and the first hundred
-/// attempts of any ten million consecutive tasks.
+/// A seed for `set.seed()`. Attempts of a queue have different ones: all first attempts of 2^32 tasks, and the first
+/// hundred attempts of any ten million consecutive tasks.
 #[must_use]
 pub fn seed(salt: u32, attempt: AttemptId) -> i32 {
     let again = attempt.number.wrapping_sub(1).wrapping_mul(0x9e37_79b9);

@@ -1,7 +1,8 @@
 //! What a session is made of, before it runs.
 //!
-//! Owns its descriptors and what it knows of its ancestors, however it came to be, and the numbers and variables by which an
-//! executed one finds them. Starts no thread and sends nothing: that is [`Session::start`](crate::Session::start)'s.
+//! Owns its descriptors and what it knows of its ancestors, however it came to be, and the numbers and variables by
+//! which an executed one finds them. Starts no thread and sends nothing: that is
+//! [`Session::start`](crate::Session::start)'s.
 
 use std::env;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -39,8 +40,8 @@ pub struct Seed {
     pub(crate) outputs: [OwnedFd; 2],
     pub(crate) board: Board,
     pub(crate) lineage: Lineage,
-    /// The session's temporary directory, where `TMPDIR` points to. It exists, has mode 0700, and the nursery removes it
-    /// when the session is gone.
+    /// The session's temporary directory, where `TMPDIR` points to. It exists, has mode 0700, and the nursery removes
+    /// it when the session is gone.
     pub(crate) dir: PathBuf,
     /// Makes the random numbers of this queue's tasks different from another one's.
     pub(crate) salt: u32,
@@ -60,8 +61,8 @@ pub(crate) struct Lineage {
 impl Lineage {
     /// Waits up to a second for the nursery's end, and if it comes, for one's own.
     ///
-    /// A host that is gone takes the nursery along, and if that cannot clean up any more, the control threads of the sessions
-    /// have to: a session must not leave by itself meanwhile.
+    /// A host that is gone takes the nursery along, and if that cannot clean up any more, the control threads of the
+    /// sessions have to: a session must not leave by itself meanwhile.
     pub(crate) fn outlive_the_nursery(&self) {
         const LIMIT: Duration = Duration::from_secs(1);
         /// Where there is no event.
@@ -128,8 +129,9 @@ pub(crate) fn dir_name(worker: WorkerId) -> String {
 
 /// Takes over an inherited descriptor.
 pub(crate) fn adopt(number: RawFd) -> Result<OwnedFd, StartError> {
-    // SAFETY: the process was started with these numbers for us, and this runs once, before anything else uses them. In a
-    // process that was not, something of the kind a host passes would have to stand there by accident to be taken over.
+    // SAFETY: the process was started with these numbers for us, and this runs once, before anything else uses them. In
+    // a process that was not, something of the kind a host passes would have to stand there by accident to be taken
+    // over.
     unsafe { fds::adopt(number) }.map_err(|source| StartError::Descriptor { number, source })
 }
 

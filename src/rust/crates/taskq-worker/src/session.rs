@@ -49,8 +49,8 @@ const OOM_SCORE: i32 = 300;
 pub struct InterruptHook {
     /// Called on the control thread, immediately before `SIGINT` is sent to the main thread. Must not block.
     pub raise: fn(),
-    /// Called on the main thread by [`Session::arm`] and [`Session::disarm`]: forgets an interrupt that was raised and has
-    /// not hit. Must not block.
+    /// Called on the main thread by [`Session::arm`] and [`Session::disarm`]: forgets an interrupt that was raised and
+    /// has not hit. Must not block.
     pub clear: fn(),
 }
 
@@ -82,8 +82,8 @@ struct Current {
 }
 
 impl Session {
-    /// Begins a session. To be called on the main thread, before anything that may start processes: what the session starts
-    /// is only sure to die with it once the control thread runs, which this starts.
+    /// Begins a session. To be called on the main thread, before anything that may start processes: what the session
+    /// starts is only sure to die with it once the control thread runs, which this starts.
     ///
     /// # Errors
     /// No thread or no descriptors are left.
@@ -117,8 +117,8 @@ impl Session {
         })
     }
 
-    /// Leaves more of the processors to others from now on, by `more` of what nice(1) counts, to 19 at most. The control
-    /// thread does not: what is to be stopped is stopped in time. To be called on the main thread.
+    /// Leaves more of the processors to others from now on, by `more` of what nice(1) counts, to 19 at most. The
+    /// control thread does not: what is to be stopped is stopped in time. To be called on the main thread.
     pub fn step_back(&self, more: i32) {
         if self.pid == process::own_pid() {
             niceness::step_back(more);
@@ -130,7 +130,8 @@ impl Session {
         self.temp.uses(dir);
     }
 
-    /// Whether the directory that the program uses is there. It may be gone whenever time has passed, or a task has run.
+    /// Whether the directory that the program uses is there. It may be gone whenever time has passed, or a task has
+    /// run.
     #[must_use]
     pub fn has_temp_dir(&self) -> bool {
         self.temp.is_there()
@@ -153,8 +154,8 @@ impl Session {
         self.send(&FromSession::Ready { pid: self.pid }, &[], &[])
     }
 
-    /// Tells the host that the session cannot come up; the process should exit after this. A failure that cannot be told is
-    /// seen as that exit.
+    /// Tells the host that the session cannot come up; the process should exit after this. A failure that cannot be
+    /// told is seen as that exit.
     pub fn failed(&mut self, phase: StartPhase, message: &str) {
         let message = shortened(message).to_owned();
         let _ = self.send(&FromSession::Failed { phase, message }, &[], &[]);
@@ -173,8 +174,8 @@ impl Session {
         poll(&mut fds, Some(&patience)) != Ok(0)
     }
 
-    /// Waits for the next attempt that was not recalled, and makes it the [`current`](Session::current) one. It has begun
-    /// when this returns, even if its payload makes no sense.
+    /// Waits for the next attempt that was not recalled, and makes it the [`current`](Session::current) one. It has
+    /// begun when this returns, even if its payload makes no sense.
     ///
     /// `false` means that no more will come: the host has said so or has closed its end. In the latter case the host is
     /// probably gone, so this waits up to a second for being killed. Signals do not end the wait.
@@ -331,8 +332,8 @@ impl Session {
         Ok(())
     }
 
-    /// Puts the standard descriptors back where they belong. [`Session::finish`] does so; to be called again after something
-    /// was closed that the task had left open, because it may have had one of their numbers.
+    /// Puts the standard descriptors back where they belong. [`Session::finish`] does so; to be called again after
+    /// something was closed that the task had left open, because it may have had one of their numbers.
     ///
     /// # Errors
     /// [`SessionError`]. In a fork of the session, nothing is done.
@@ -363,8 +364,8 @@ impl Session {
         Some(random::seed(self.salt, attempt))
     }
 
-    /// Notes on the board how far the current attempt is, for the host to look at. Without one it does nothing, nor does it in a
-    /// fork of the session. No system call but for the clock.
+    /// Notes on the board how far the current attempt is, for the host to look at. Without one it does nothing, nor
+    /// does it in a fork of the session. No system call but for the clock.
     pub fn progress(&self, fraction: f64, message: &str) {
         if let Some(current) = &self.current {
             if self.pid == process::own_pid() {
@@ -374,8 +375,8 @@ impl Session {
         }
     }
 
-    /// The current attempt is a batch of so many elements, each of which has to [begin](Session::begin_element). False when there is
-    /// no attempt, or it has elements already, or this is a fork of the session: nothing is counted then.
+    /// The current attempt is a batch of so many elements, each of which has to [begin](Session::begin_element). False
+    /// when there is no attempt, or it has elements already, or this is a fork of the session: nothing is counted then.
     #[must_use]
     pub fn open_elements(&self, count: u64) -> bool {
         let current = self.current.as_ref().filter(|_| self.own().is_ok());
@@ -388,8 +389,8 @@ impl Session {
         self.board.elements().begin_one()
     }
 
-    /// Ends this process at once, by `SIGKILL`: for a session that cannot tell its host what happened. The nursery kills
-    /// what it had started. In a fork of the session it ends only the fork.
+    /// Ends this process at once, by `SIGKILL`: for a session that cannot tell its host what happened. The nursery
+    /// kills what it had started. In a fork of the session it ends only the fork.
     pub fn die(&self) -> ! {
         die::die(&self.shared.lineage)
     }
@@ -408,8 +409,9 @@ impl Session {
         Some(began_ns)
     }
 
-    /// The kernel bounds how many descriptors of a user are unread in sockets. A result in a file that comes too late for that goes
-    /// through the socket; one that refers to other files has to wait, and nothing tells when there is room.
+    /// The kernel bounds how many descriptors of a user are unread in sockets. A result in a file that comes too late
+    /// for that goes through the socket; one that refers to other files has to wait, and nothing tells when there is
+    /// room.
     fn send_finished(&mut self, finished: Finished, outcome: &Payload) -> Result<(), SessionError> {
         const ASK_AGAIN: Duration = Duration::from_millis(10);
         loop {

@@ -269,7 +269,8 @@ impl Stem {
             Ok(Some(pidfd)) if tell(&report, &FromStem::Forked { pid }, Some(&pidfd)) => {
                 self.nurseries.push(Offspring { pid, pidfd, report });
             }
-            // A nursery of which the host does not know, or that cannot be watched, must not be. The host may ask again.
+            // A nursery of which the host does not know, or that cannot be watched, must not be. The host may ask
+            // again.
             other => {
                 let errno = other.err().and_then(|error| error.raw_os_error());
                 let errno = errno.unwrap_or(libc::EMFILE);
@@ -327,8 +328,9 @@ fn own_dir() -> Option<PathBuf> {
     (dir.file_name()? == name.as_str()).then_some(dir)
 }
 
-/// Tells the host of a nursery; whether it could be told. A host that has closed its end needs to know nothing any more. A
-/// nursery gives rise to two messages, for which there is room, but the kernel bounds the descriptors under way.
+/// Tells the host of a nursery; whether it could be told. A host that has closed its end needs to know nothing any
+/// more. A nursery gives rise to two messages, for which there is room, but the kernel bounds the descriptors under
+/// way.
 fn tell(report: &OwnedFd, message: &FromStem, fd: Option<&OwnedFd>) -> bool {
     let fds: Vec<_> = fd.map(AsFd::as_fd).into_iter().collect();
     packet::encode(message).is_ok_and(|packet| send_packet(report, &packet, &fds).is_ok())

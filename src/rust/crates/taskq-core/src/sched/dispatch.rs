@@ -1,7 +1,7 @@
 //! Which task goes to which worker, and what is fetched back.
 //!
-//! The first waiting task (`waiting` says which that is) goes to an idle worker; only when there is none, and tasks are short by
-//! measurement, behind the running task of a busy one. What lies ahead is recalled when the head has
+//! The first waiting task (`waiting` says which that is) goes to an idle worker; only when there is none, and tasks are
+//! short by measurement, behind the running task of a busy one. What lies ahead is recalled when the head has
 //! run for `recall_after`, and when it has lain there for so long itself, because those in front of
 //! it turned out longer than the mean: so look-ahead never holds a task up for longer than that.
 //!

@@ -1,7 +1,7 @@
 //! Tasks come in, and leave for good.
 //!
-//! Owns who is refused and why, what a key does, and what becomes of what nobody wants. A refused submission, of one task or of many,
-//! has changed nothing, and neither has a refused take.
+//! Owns who is refused and why, what a key does, and what becomes of what nobody wants. A refused submission, of one
+//! task or of many, has changed nothing, and neither has a refused take.
 
 use std::collections::HashSet;
 

@@ -47,8 +47,8 @@ impl Scheduler {
         self.pool.line(worker).is_some_and(Line::awaits_answer)
     }
 
-    /// For how long, by measurement, no worker that is sent tasks ahead runs out of them: a driver that has just handed in
-    /// answers may let the next ones gather meanwhile. Nothing when there is no such worker. O(1).
+    /// For how long, by measurement, no worker that is sent tasks ahead runs out of them: a driver that has just handed
+    /// in answers may let the next ones gather meanwhile. Nothing when there is no such worker. O(1).
     #[must_use]
     pub fn leisure(&self) -> Duration {
         let behind_the_head = |(length, _): (usize, _)| length.saturating_sub(1) as u64;

@@ -1,7 +1,7 @@
 //! One look at all processes of the machine, through `/proc`.
 //!
-//! A look is not a moment: processes come and go while it is taken. What is found is a suggestion, and who signals a process
-//! checks again that it still is the one that was seen ([`Process::is_same`]).
+//! A look is not a moment: processes come and go while it is taken. What is found is a suggestion, and who signals a
+//! process checks again that it still is the one that was seen ([`Process::is_same`]).
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
@@ -154,8 +154,8 @@ impl Census {
         &self.processes
     }
 
-    /// The living among: the roots themselves, the members of sessions that the roots lead, those for which `belongs` says
-    /// so, and all descendants of these. Parents come before their children.
+    /// The living among: the roots themselves, the members of sessions that the roots lead, those for which `belongs`
+    /// says so, and all descendants of these. Parents come before their children.
     pub fn below(&self, roots: &[i32], mut belongs: impl FnMut(&Process) -> bool) -> Vec<Found> {
         let mut children: HashMap<i32, Vec<&Process>> = HashMap::new();
         for process in &self.processes {
@@ -192,7 +192,8 @@ impl Census {
     }
 }
 
-/// The children of all threads of a process, dead ones that are not reaped included. Complete as long as nobody reaps them meanwhile.
+/// The children of all threads of a process, dead ones that are not reaped included. Complete as long as nobody reaps
+/// them meanwhile.
 ///
 /// # Errors
 /// There is no such process, or the kernel does not list children.

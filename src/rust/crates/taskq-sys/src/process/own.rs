@@ -36,8 +36,8 @@ fn look() -> i32 {
 
 fn page() -> Option<&'static AtomicI32> {
     let access = ProtFlags::READ | ProtFlags::WRITE;
-    // SAFETY: the kernel chooses a free place. The page is all zero, which is a valid number, and nothing else refers to it; it is
-    // only unmapped when no reference was made.
+    // SAFETY: the kernel chooses a free place. The page is all zero, which is a valid number, and nothing else refers
+    // to it; it is only unmapped when no reference was made.
     unsafe {
         let page = mmap_anonymous(ptr::null_mut(), PAGE, access, MapFlags::PRIVATE).ok()?;
         if madvise(page, PAGE, Advice::LinuxWipeOnFork).is_err() {

@@ -1,8 +1,8 @@
 //! Killing what belongs together, and nothing else.
 //!
-//! The rounds go on until a look finds nobody any more, so that a process that forks while it is looked for is found by the
-//! next look. Before a process is signalled, it is held by a descriptor (so that its number cannot pass to another) and
-//! compared with what was seen; one that cannot be shown to belong is left alone and judged by the next look.
+//! The rounds go on until a look finds nobody any more, so that a process that forks while it is looked for is found by
+//! the next look. Before a process is signalled, it is held by a descriptor (so that its number cannot pass to another)
+//! and compared with what was seen; one that cannot be shown to belong is left alone and judged by the next look.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -23,8 +23,8 @@ pub struct Tree {
     /// Processes that are known for sure: the caller, or its children that are not reaped. They are killed, with their
     /// descendants and with the members of the sessions that they lead.
     pub roots: Vec<i32>,
-    /// Whoever has one of these marks is killed, with descendants. Without marks only descendants are looked at, which is
-    /// much cheaper.
+    /// Whoever has one of these marks is killed, with descendants. Without marks only descendants are looked at, which
+    /// is much cheaper.
     pub marks: Vec<Mark>,
     /// Processes whose marks need not be looked for, because they are known to belong elsewhere.
     pub known: HashSet<i32>,
@@ -43,8 +43,8 @@ pub struct Swept {
 
 /// Kills everything that belongs to `tree`, until a look finds none of it alive or `limit` is over.
 ///
-/// As long as there are others to be killed, the roots are only stopped: who descends from them can be seen as long as they
-/// are there.
+/// As long as there are others to be killed, the roots are only stopped: who descends from them can be seen as long as
+/// they are there.
 ///
 /// # Errors
 /// `/proc` cannot be read.
@@ -137,8 +137,8 @@ fn wait_for(dying: &[OwnedFd], deadline: Instant) {
         std::thread::sleep(PAUSE);
         return;
     };
-    // The last one is the nearest to the root, and most of its kin will be dead when it is. One that cannot die now would
-    // hold the others up, so the wait is short.
+    // The last one is the nearest to the root, and most of its kin will be dead when it is. One that cannot die now
+    // would hold the others up, so the wait is short.
     let left = deadline
         .saturating_duration_since(Instant::now())
         .min(10 * PAUSE);

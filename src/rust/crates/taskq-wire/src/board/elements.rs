@@ -1,4 +1,5 @@
-//! The elements of a batch, of which the session begins one after the other, and the host may take back those that have not begun.
+//! The elements of a batch, of which the session begins one after the other, and the host may take back those that have
+//! not begun.
 //!
 //! One number, which both sides change by compare and exchange:
 //!
@@ -28,7 +29,8 @@ const MASK: u64 = (1 << BITS) - 1;
 pub struct Elements(AtomicU64);
 
 impl Elements {
-    /// Session: this attempt is a batch of so many elements. False when there is one already: this is a map inside of it.
+    /// Session: this attempt is a batch of so many elements. False when there is one already: this is a map inside of
+    /// it.
     pub fn open(&self, attempt: AttemptId, count: u64) -> bool {
         let word = mark(attempt) << (2 * BITS) | count.min(MOST) << BITS;
         self.0
@@ -54,8 +56,8 @@ impl Elements {
         begun(self.0.load(Ordering::Acquire))
     }
 
-    /// Host: takes back half of those elements of this attempt that have not begun, and at least one, from the end. How many are
-    /// left to the session, those that have begun included; none when nothing was taken.
+    /// Host: takes back half of those elements of this attempt that have not begun, and at least one, from the end. How
+    /// many are left to the session, those that have begun included; none when nothing was taken.
     pub fn take_back(&self, attempt: AttemptId) -> Option<u64> {
         let mut word = self.0.load(Ordering::Acquire);
         // A session that begins one after the other is overtaken, unless it only pretends to.

@@ -1,9 +1,10 @@
 //! What a task has said of its progress, as it stands on the board.
 //!
-//! The session writes it as often as it likes, without a system call and without waiting; the host may look at any time, also
-//! after the session was killed in the middle of writing. So there are two copies: the number of notes says which of them is
-//! the latest, and the session writes into the other one before it raises the number. A host that was overtaken while it
-//! read sees another number afterwards, and looks again; not without an end, as a task could keep it at that.
+//! The session writes it as often as it likes, without a system call and without waiting; the host may look at any
+//! time, also after the session was killed in the middle of writing. So there are two copies: the number of notes says
+//! which of them is the latest, and the session writes into the other one before it raises the number. A host that was
+//! overtaken while it read sees another number afterwards, and looks again; not without an end, as a task could keep it
+//! at that.
 
 use std::sync::atomic::{fence, AtomicU32, AtomicU64, Ordering};
 

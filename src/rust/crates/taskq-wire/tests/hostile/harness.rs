@@ -1,5 +1,5 @@
-//! What must hold for any bytes: an error or a message, no panic, and no more memory than bytes came. Shared with the fuzz
-//! target in `src/rust/fuzz`.
+//! What must hold for any bytes: an error or a message, no panic, and no more memory than bytes came. Shared with the
+//! fuzz target in `src/rust/fuzz`.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -116,7 +116,8 @@ impl Source for Handing<'_> {
     }
 }
 
-/// However many descriptors come, and whatever the frames say of them: each frame has as many as it says, and none stays open.
+/// However many descriptors come, and whatever the frames say of them: each frame has as many as it says, and none
+/// stays open.
 fn with_descriptors(bytes: &[u8]) {
     let (given, witness) = UnixStream::pair().expect("a pair");
     let mut source = Handing {

@@ -1,8 +1,8 @@
 //! The nursery's sessions: who lives, burying the dead, and killing.
 //!
-//! A dead session stays a zombie until everything that belonged to it is gone: as long as it is one, its number (which names
-//! its terminal session, too) cannot pass to another process. Sessions that end together are buried together, because what
-//! costs time is the look at all processes.
+//! A dead session stays a zombie until everything that belonged to it is gone: as long as it is one, its number (which
+//! names its terminal session, too) cannot pass to another process. Sessions that end together are buried together,
+//! because what costs time is the look at all processes.
 
 use std::collections::HashMap;
 use std::io;
@@ -137,9 +137,9 @@ impl Children {
         messages
     }
 
-    /// Whether these sessions are dead, and nobody lives who descends from them: the nursery has adopted their orphans by then, so
-    /// every stray is a child of its own or descends from one, and all its children are sessions. This is one look at one list, where
-    /// looking at all processes of the machine takes a millisecond and more.
+    /// Whether these sessions are dead, and nobody lives who descends from them: the nursery has adopted their orphans
+    /// by then, so every stray is a child of its own or descends from one, and all its children are sessions. This is
+    /// one look at one list, where looking at all processes of the machine takes a millisecond and more.
     fn have_left_nothing(&self, pids: &[i32]) -> bool {
         let is_dead = |pid: &i32| matches!(wait::ended(Some(*pid)), Ok(Some(_)));
         let is_known = |pid: &i32| self.sessions.contains_key(pid);

@@ -70,7 +70,8 @@ impl Serving {
         unsafe { libc::fflush(std::ptr::null_mut()) };
         // No signal may find the child while it still looks like the nursery.
         let mask = signals::block_async();
-        // SAFETY: the process has a single thread, so the child is a whole process: no lock is held by a thread it lacks.
+        // SAFETY: the process has a single thread, so the child is a whole process: no lock is held by a thread it
+        // lacks.
         let pid = unsafe { libc::fork() };
         if pid != 0 {
             let error = io::Error::last_os_error();
@@ -125,8 +126,8 @@ impl Serving {
             dir,
             salt: random::salt(&self.inherited.setup.token),
         };
-        // SAFETY: what is closed here is owned by the nursery's values, which `serve` forgets in the child, or by whatever
-        // ran before the nursery served: that is the documented price of being forked.
+        // SAFETY: what is closed here is owned by the nursery's values, which `serve` forgets in the child, or by
+        // whatever ran before the nursery served: that is the documented price of being forked.
         unsafe { fds::close_all_except(&seed.own_fds()) }
             .map_err(StartError::system("close the nursery's descriptors"))?;
         // SAFETY: the child has a single thread.
@@ -140,8 +141,8 @@ impl Serving {
         /// The first number that no session inherits.
         const BEYOND: RawFd = seed::SETUP + 1;
         let [task, control, stdout, stderr, board] = ends;
-        // All numbers that are going to be replaced are occupied meanwhile, lest the pipe through which a failed `exec` is
-        // reported gets one of them.
+        // All numbers that are going to be replaced are occupied meanwhile, lest the pipe through which a failed `exec`
+        // is reported gets one of them.
         let mut occupied = Vec::new();
         while occupied
             .last()
@@ -184,8 +185,8 @@ impl Serving {
             fds::close_on_exec_from(BEYOND);
             Ok(())
         };
-        // SAFETY: the closure runs in a child of a process with threads. All it calls is async-signal-safe; the switch that
-        // `set_parent_death_signal` looks at was read when the service began.
+        // SAFETY: the closure runs in a child of a process with threads. All it calls is async-signal-safe; the switch
+        // that `set_parent_death_signal` looks at was read when the service began.
         unsafe { command.pre_exec(begin) };
         let child = command.spawn()?;
         // Dropping the handle neither waits nor kills: reaping is the nursery's business.
@@ -198,7 +199,8 @@ enum Forked {
     Child(Box<Seed>),
 }
 
-/// Puts the standard descriptors where they belong, and gives back the session's own: task, control, and the two outputs.
+/// Puts the standard descriptors where they belong, and gives back the session's own: task, control, and the two
+/// outputs.
 fn standard(ends: [OwnedFd; 4]) -> io::Result<(OwnedFd, OwnedFd, [OwnedFd; 2])> {
     let null = lifted(fs::File::open("/dev/null")?.into())?;
     let [task, control, stdout, stderr] = ends;

@@ -1,9 +1,9 @@
 //! The control thread: interrupts, attempts that are given back, and the death of the nursery.
 //!
-//! It never touches what runs on the main thread, except by a signal while an attempt is armed. Armed or not, and the sending
-//! of the signal, are under one lock, so that an interrupt never hits what comes after its attempt. So are giving back and
-//! telling the host, whose socket does not block: what was given back stands in the control socket before a later attempt
-//! begins, so the host can know of it whenever it hears that one has ended.
+//! It never touches what runs on the main thread, except by a signal while an attempt is armed. Armed or not, and the
+//! sending of the signal, are under one lock, so that an interrupt never hits what comes after its attempt. So are
+//! giving back and telling the host, whose socket does not block: what was given back stands in the control socket
+//! before a later attempt begins, so the host can know of it whenever it hears that one has ended.
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -1,8 +1,9 @@
 //! The end of a session whose nursery is gone, or that cannot be reached any more.
 //!
-//! The nursery's death is seen by all sessions at once, and what they have to do is the same: kill all that descends from any
-//! of them. Looking at all processes costs milliseconds, so one of them does it for all; the others kill what is nearest to
-//! them, and go. The one does it in a process of its own, because meanwhile a session may be stopped, or end by itself.
+//! The nursery's death is seen by all sessions at once, and what they have to do is the same: kill all that descends
+//! from any of them. Looking at all processes costs milliseconds, so one of them does it for all; the others kill what
+//! is nearest to them, and go. The one does it in a process of its own, because meanwhile a session may be stopped, or
+//! end by itself.
 
 use std::fs::File;
 use std::thread;

@@ -1,11 +1,11 @@
 //! Which attempts have begun, are over, or were given back: the pure part of what receiving and controlling share.
 //!
-//! An attempt is *unknown* (not sent yet, or waiting in the socket), then either *returned* for good, or *begun* and then
-//! *over*. A recall returns what is unknown, so it must be known what is over, too. The session remembers the last
+//! An attempt is *unknown* (not sent yet, or waiting in the socket), then either *returned* for good, or *begun* and
+//! then *over*. A recall returns what is unknown, so it must be known what is over, too. The session remembers the last
 //! [`REMEMBERED`] of these: many times more than a host sends ahead.
 //!
-//! What is returned is asked for first, and noted when the host has been told, without letting go of the ledger in between:
-//! so the host can know it before anything begins that it was sent later.
+//! What is returned is asked for first, and noted when the host has been told, without letting go of the ledger in
+//! between: so the host can know it before anything begins that it was sent later.
 
 use std::collections::{HashSet, VecDeque};
 

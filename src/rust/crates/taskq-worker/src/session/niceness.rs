@@ -12,8 +12,8 @@ const AGAIN: Duration = Duration::from_millis(100);
 const TRIES: u32 = 300;
 const STACK: usize = 64 * 1024;
 
-/// Raises the niceness of the calling thread, at once, and of the group of the session, as soon as the kernel allows it.
-/// What is not allowed is left out: it makes nothing wrong.
+/// Raises the niceness of the calling thread, at once, and of the group of the session, as soon as the kernel allows
+/// it. What is not allowed is left out: it makes nothing wrong.
 pub(super) fn step_back(more: i32) {
     let _ = niceness::raise(more);
     if is_too_soon(&niceness::raise_group(more)) {

@@ -58,7 +58,8 @@ impl Output {
 
     /// Writes out what the C library holds back.
     pub(super) fn flush(&self) {
-        // SAFETY: NULL means all streams that were written to. That a task's stream cannot be written is the task's loss.
+        // SAFETY: NULL means all streams that were written to. That a task's stream cannot be written is the task's
+        // loss.
         unsafe { libc::fflush(std::ptr::null_mut()) };
     }
 

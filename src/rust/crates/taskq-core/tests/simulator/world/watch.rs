@@ -24,7 +24,8 @@ impl World {
         session.sends += 1;
     }
 
-    /// No task lies ahead for long while a session is idle, unless it would have to be given back by one that has hung up.
+    /// No task lies ahead for long while a session is idle, unless it would have to be given back by one that has hung
+    /// up.
     pub(super) fn check_stranded(&mut self) {
         let idle = self
             .scheduler
