@@ -1,6 +1,6 @@
 #!/usr/bin/env Rscript
-# Whether sessions are forked when a package is attached in `packages =`, for one package after the other: prints the
-# table in vignettes/articles/design-processes.Rmd. Needs the packages; nothing is installed.
+# Whether sessions are forked when a package is attached in `packages =`, for one package after the other: a table, of
+# which vignettes/articles/design-processes.Rmd tells. Needs the packages; nothing is installed.
 #
 #   Rscript tools/forks.R              the fifty packages that most others in Debian's archive need, and some more
 #   Rscript tools/forks.R dplyr arrow  these
