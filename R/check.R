@@ -14,7 +14,8 @@ tq_check_duration <- function(x, arg, call, hint = NULL) {
   tq_input_error(arg, x, "a number of milliseconds from 0 to Inf, or a difftime", call, hint)
 }
 
-# Nobody writes down a part of a millisecond, but who thinks in seconds writes 0.5. What was computed may be as short.
+# A duration below a millisecond is a mistake where it is written down (0.5, meant as seconds); a computed one may be
+# as short.
 # Told once.
 tq_warn_of_seconds <- function(x, arg, call) {
   is_written <- vapply(as.list(call), function(part) identical(part, x), NA)
@@ -48,7 +49,7 @@ tq_check_num_workers <- function(x, arg, call) {
   as.integer(c(x[1L], x[length(x)]))
 }
 
-# So many of something, or Inf.
+# A count of at least 1, or Inf.
 tq_check_count <- function(x, arg, call) {
   if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 1 && x == trunc(x)) return(as.double(x))
   tq_input_error(arg, x, "a whole number from 1 to Inf", call)

@@ -40,7 +40,7 @@ tq_inline_start <- function(inline, call) {
 # Runs what waits. What a task pushes into the queue that it is in runs after it.
 tq_inline_run <- function(inline, handle, call) {
   while (!is.null(task <- tq_checked(rs_inline_next(handle), call))) {
-    # A number: so many milliseconds later a task is to be tried again. Nothing else happens in a queue without workers
+    # A number: in how many milliseconds a task is to be tried again. Nothing else happens in a queue without workers
     # meanwhile, and an interrupt ends the sleep.
     if (is.list(task)) tq_inline_one(inline, handle, task) else Sys.sleep(task / 1000)
   }

@@ -16,7 +16,7 @@ tq_promise <- function(private, id, call, whole = FALSE) {
   loop <- later::current_loop()$id
   in_app <- isNamespaceLoaded("shiny") && !is.null(shiny::getDefaultReactiveDomain())
   promise <- NULL
-  # Nobody else would come to a task that is promised, but has no promise.
+  # A task that is promised and has no promise would never leave the queue.
   suspendInterrupts({
     desk <- tq_desk(private, call)
     promised <- tq_checked(rs_queue_promise(handle, task, loop), call)
@@ -40,7 +40,7 @@ tq_run <- function(private, fun, args, id, options, call) {
 }
 
 # The `id` and the `promise` of a task of tq_task(), or NULL where the queue is full. A Ctrl-C must not find a task that
-# was pushed, but has no promise yet: nobody would know its id.
+# was pushed, but has no promise yet: its id would be lost.
 tq_run_task <- function(private, task, call, whole = FALSE) {
   handle <- tq_handle(private, call)
   run <- suspendInterrupts({

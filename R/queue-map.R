@@ -1,5 +1,5 @@
 # map(): hands out batches of elements, and puts their results together. Which elements are sent next and for how
-# long is decided in taskq-core (batches.rs); the batches are tasks that nobody else sees. However this ends, by an
+# long is decided in taskq-core (batches.rs); the batches are tasks that no other method shows. However this ends, by an
 # error or by Ctrl-C, what is under way is cancelled, and the queue is as it was.
 
 tq_map <- function(private, x, fun, args, names, on_error, progress, chunk, call) {

@@ -171,7 +171,7 @@ tq_monitor_cells <- function(look, rows, reason) {
   )
 }
 
-# The workers: their numbers and texts, so many at most. With a tag, what others do is not told.
+# The workers: their numbers and texts, up to a limit. With a tag, what others do is not told.
 tq_monitor_workers <- function(look, tag) {
   seats <- look$seats
   shown <- seq_len(min(length(seats$seat), tq_limits$monitor_workers))

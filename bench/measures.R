@@ -42,7 +42,7 @@ timed <- function(expr) {
   seconds_since(start)
 }
 
-# The mean time of a call, over so many that they fill a block of time.
+# The mean time of a call, over as many as fill a block of time.
 per_call <- function(f, block) {
   n <- 1
   repeat {

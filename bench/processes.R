@@ -1,5 +1,5 @@
 # The processes of a rival, found in /proc. What a rival starts carries a mark in its environment:
-# a daemon that is started through a shell is nobody's child after a moment, and the children of
+# a daemon that is started through a shell has no parent of ours after a moment, and the children of
 # this session belong to all the rivals that are open.
 
 mark_variable <- "TASKQ_BENCH_MARK"

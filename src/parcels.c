@@ -2,7 +2,7 @@
  * these: they are copied once, by who sends them, and not at all by who gets them.
  *
  * Sending (src/rust/src/parcels.rs): a copy of the object is serialized in which markers stand for its large vectors. A
- * marker is an ALTREP object that nobody but R's serializer ever sees; what this writes of it is the type of the
+ * marker is an ALTREP object that only R's serializer ever sees; what this writes of it is the type of the
  * vector, and where in which parcel it lies. Attributes are those of the vector, and travel as always.
  *
  * Getting: R asks the class of a marker to read it, and gets a vector (shared.c) over the parcel. What comes from
@@ -81,7 +81,7 @@ static SEXP read_marker(SEXP class, SEXP state) {
   if (!is_sound) Rf_error("a large vector is not what it was said to be");
   double size = length * (double) tq_element_size(type);
   make_room(size);
-  /* The pointer is made first: when there is no memory for it, nobody holds the parcel. */
+  /* The pointer is made first: when there is no memory for it, the parcel is not held. */
   SEXP tag = PROTECT(Rf_ScalarReal(size));
   SEXP holder = PROTECT(R_MakeExternalPtr(NULL, tag, R_NilValue));
   R_RegisterCFinalizerEx(holder, free_parcel, FALSE);

@@ -17,7 +17,7 @@ static void out_char(R_outpstream_t stream, int c) {
 
 /* R asks this for every environment, external pointer and weak reference that it writes; packages and the global
  * environment aside. It only notes that there is something that may change while the object stays the same. Where
- * source is kept is such an environment, too, but nobody changes it. */
+ * source is kept is such an environment, too, but it does not change. */
 static unsigned long references_written;
 
 /* What may be of no use in another process is looked at by R/references.R: how often it was met, and what is being

@@ -8,7 +8,7 @@
  * | data1 | an external pointer to a struct vector, which lies in its tag (a raw vector); it protects that of segment or parcel |
  * | data2 | NULL, or what this process has of its own: elements of strings, or a place that may be written |
  *
- * Nobody ever writes into a segment: it is mapped read-only, and its file is sealed. Who asks for a place to write
+ * A segment is never written into: it is mapped read-only, and its file is sealed. Who asks for a place to write
  * gets private pages of the same file, or a copy. A vector that differs from its segment by that is sent and saved as
  * any other vector.
  *
@@ -37,7 +37,7 @@ struct vector {
   R_xlen_t length;
   size_t offset, size;
   int is_changed, is_whole; /* of strings: some were set, all were made */
-  int has_arrived, is_mine; /* in a parcel; which nobody else holds */
+  int has_arrived, is_mine; /* in a parcel; which has no other holder */
 };
 
 int tq_kind_of(SEXPTYPE type) {
@@ -81,7 +81,7 @@ static void free_segment(SEXP pointer) {
   R_ClearExternalPtr(pointer);
 }
 
-/* It is made first: when there is no memory for it, nobody holds the segment. */
+/* It is made first: when there is no memory for it, the segment is not held. */
 SEXP tq_segment_pointer(const void *segment) {
   SEXP pointer = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
   R_RegisterCFinalizerEx(pointer, free_segment, FALSE);

@@ -24,7 +24,7 @@ int tq_is_intact(SEXP x);
 
 /* A pointer of R's that holds a segment. */
 SEXP tq_segment_pointer(const void *segment);
-/* A vector at so many bytes of it, which the caller has seen to be there. */
+/* A vector at this offset in it; the caller has seen that its bytes are there. */
 SEXP tq_make_shared(SEXPTYPE type, SEXP segment, size_t offset, R_xlen_t length, size_t size);
 
 /* A vector that has arrived in a parcel, which `parcel` holds; `all` are its bytes. Not for strings. */

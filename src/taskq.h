@@ -33,7 +33,7 @@ int tq_payload_bytes(const void *payload, struct tq_bytes *bytes);
 size_t tq_payload_segments(const void *payload);
 const void *tq_payload_segment(const void *payload, size_t place);
 /* How many parcels came with a payload; and a hold on one of them, or NULL. Its bytes, 0 when there is no memory for
- * them. They can be written when nobody else holds it: 1 once they are, and nobody else learns of it. Freeing NULL
+ * them. They can be written when it has no other holder: 1 once that is so. Freeing NULL
  * does nothing. */
 size_t tq_payload_parcels(const void *payload);
 void *tq_payload_parcel(const void *payload, size_t place);
@@ -47,7 +47,7 @@ void tq_segment_free(void *segment);
 void tq_segment_bytes(const void *segment, struct tq_bytes *bytes);
 /* A part of a segment that can be written without anybody else noticing; NULL when there is none. */
 void *tq_segment_private(const void *segment, size_t offset, size_t size, void **address);
-/* Whether anything was written there, or below zero when nobody knows. */
+/* Whether anything was written there, or below zero when that cannot be told. */
 int tq_private_is_written(const void *mapping);
 void tq_private_free(void *mapping);
 /* The place of a segment among those that go with what is serialized, or below zero when it cannot go with it. */

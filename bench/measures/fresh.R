@@ -29,7 +29,7 @@ fresh_measures <- function(settings) {
     pool$handle$push(one, isolate = TRUE)
     stopifnot(identical(pool$handle$pop(Inf)$result, 1))
   }
-  # The mean of so many, each begun when a session is ready.
+  # The mean of several, each begun when a session is ready.
   alone_when_ready <- function(pool, n) {
     mean(vapply(seq_len(n), function(i) {
       await(pool$peer$is_ready(pool$handle))

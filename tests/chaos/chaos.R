@@ -67,7 +67,8 @@ all_pids <- function() as.integer(list.files("/proc", "^[0-9]+$"))
 processes_of <- function(life) Filter(function(pid) is_alive(pid) && has_marker(pid, life), all_pids())
 
 # The processes that belong to a host, by what they are. Nurseries outlive the stem that they come from; a session has a
-# tag (`taskq_sys::tag`), and so has what a task has started, which is nobody's here unless its nursery has adopted it.
+# tag (`taskq_sys::tag`), and so has what a task has started, which has no parent here unless its nursery has adopted
+# it.
 processes_by_role <- function(life) {
   pids <- processes_of(life)
   parents <- vapply(pids, function(pid) as.integer(c(stat_of(pid), NA, NA)[[2L]]), 0L)
@@ -176,7 +177,7 @@ read_words <- function(path, what) {
 }
 
 judge <- function(life) {
-  # Nobody outlives the host by more than two seconds; the machine is busy, so five times that.
+  # No process outlives the host by more than two seconds; the machine is busy, so five times that.
   ended <- as.numeric(Sys.time())
   repeat {
     left <- processes_of(life)

@@ -1,5 +1,5 @@
-# C code that writes in place, as packages do that do not keep to R's rules: what it writes into must be nobody else's.
-# list(number, string: these make the second element 42; library: where it is, for other processes).
+# C code that writes in place, as packages do that do not keep to R's rules: what it writes into must have no other
+# holder. list(number, string: these make the second element 42; library: where it is, for other processes).
 local_poke <- function(frame = parent.frame()) {
   made <- local_library(frame, "poke", c(
     "#include <Rinternals.h>",

@@ -60,7 +60,7 @@ local_gate <- function(frame = parent.frame()) {
   )
 }
 
-# Presses Ctrl-C, so to say, so many seconds from now. system() itself ignores that for as long as it takes to start
+# Presses Ctrl-C, so to say, after this number of seconds. system() itself ignores that for as long as it takes to start
 # something, so what it starts counts the time only when it is told to. To be called inside the tryCatch() that awaits
 # it: on a busy machine it comes before the next call.
 interrupt_in <- function(seconds) {

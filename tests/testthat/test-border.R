@@ -13,7 +13,7 @@ in_host_with <- function(objects, fun) {
   }, as_global(objects), as_global(fun), deadline_s = 240)
 }
 
-# What `call()` returns where R has only so many bytes left to allocate, or its error.
+# What `call()` returns where R has only `room` bytes left to allocate, or its error.
 squeezed <- function(call, room) {
   gc()
   cells <- gc()["Vcells", c("used", "gc trigger")]

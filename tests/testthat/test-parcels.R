@@ -1,4 +1,4 @@
-# Large vectors that are sent go in memory files and arrive as vectors over these. Nobody may see it but by the time it
+# Large vectors that are sent go in memory files and arrive as vectors over these. It may not be seen but by the time it
 # takes.
 
 is_sent <- function(x) any(grepl("sent by taskq", utils::capture.output(.Internal(inspect(x)))))

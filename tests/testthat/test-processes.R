@@ -196,7 +196,7 @@ test_that("a warning that sessions are not forked loses nothing where warnings a
   expect_true(q$is_idle())
   expect_identical(run_task(q, function() 1)$result, 1)
 
-  # What happens in an event loop is nobody's call.
+  # What happens in an event loop has no call of the user's.
   skip_if_not_installed("promises")
   skip_if_not_installed("later")
   q <- local_queue(1, env = c(TASKQ_WITHOUT = "fork"))

@@ -1,4 +1,4 @@
-# G: whatever a task writes, the host keeps it whole or counts what it drops, and nobody waits for it.
+# G: whatever a task writes, the host keeps it whole or counts what it drops, and no other task waits for it.
 
 # The limit of what is kept of one stream, half from each end; see the engine's configuration.
 kept_bytes <- 16 * 2^20
@@ -11,7 +11,7 @@ test_that("G1, G2: a flood is cut and counted, in bounded memory, while the othe
   resident <- resident_bytes()
   reset_peak()
   q$push(function() system("head -c 300000000 /dev/zero | tr '\\0' x; printf end"), id = "flood")
-  # What others need meanwhile. Nobody pops the flood.
+  # What others need meanwhile. The flood is not popped.
   took <- numeric()
   while (q$get_num_running() > 0L) {
     id <- q$push(function() 1)
@@ -99,7 +99,7 @@ test_that("G3: a task that closes or replaces its standard descriptors takes not
       expect_identical(result$result, character())
     }
   }
-  # Nobody had to die for it.
+  # No session had to be replaced for it.
   expect_length(unique(pid), 1L)
 })
 

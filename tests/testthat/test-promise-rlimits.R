@@ -64,7 +64,7 @@ test_that("O4: with a limit on addresses a queue works with little more than R t
     })
   }
   for (mb in c(32, 160)) expect_identical(try_with(mb), "success", label = paste(mb, "MB"))
-  # R takes 64 MB for regular expressions, if there are so many: little may be left then.
+  # R takes 64 MB for regular expressions, if it can: little may be left then.
   for (mb in c(66, 68, 70, 72)) expect_true(try_with(mb)[[1L]] %in% c("success", "taskq_error_system"))
   refused <- try_with(8)
   expect_identical(refused[[1L]], "taskq_error_system")

@@ -3,10 +3,10 @@
 # How a task ends whose worker gets the signal:
 #   crash    the worker is killed; the result tells the signal
 #   error    R makes an error of it, which the task could have caught
-#   ended    the task is interrupted, which is an error of it where nobody has cancelled it; the worker lives
+#   ended    the task is interrupted, which is an error of it unless it was cancelled; the worker lives
 #   nothing  the task goes on
 #   stopped  the task goes on when the worker is continued
-# SIGTSTP, SIGTTIN and SIGTTOU stop nobody whose process group has no parent in the session, and a worker has its own.
+# SIGTSTP, SIGTTIN and SIGTTOU stop no process whose group has no parent in the session, and a worker has its own.
 outcome_of_signal <- c(
   HUP = "crash", INT = "ended", QUIT = "crash", ILL = "crash", TRAP = "crash", ABRT = "crash", BUS = "crash",
   FPE = "crash", KILL = "crash", USR1 = "crash", SEGV = "crash", USR2 = "crash", PIPE = "error", ALRM = "crash",

@@ -1,6 +1,6 @@
 # O5: a queue made while the R process starts that sessions come from. Hosts of their own, which have profiles.
 
-# Code for a host, of `n` processes below it, which may still be starting or ending: TRUE as soon as there are so many.
+# Code for a host, of `n` processes below it, which may still be starting or ending: TRUE as soon as there are `n`.
 count_below <- quote({
   parent <- function(pid) {
     stat <- tryCatch(suppressWarnings(readLines(sprintf("/proc/%s/stat", pid), 1L)), error = function(cnd) character())

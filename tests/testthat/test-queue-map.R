@@ -173,7 +173,7 @@ test_that("a queue that is killed meanwhile ends the map", {
   }
   litter()
   on.exit(gctorture2(0L))
-  # Collections begin after so many allocations: within map().
+  # Collections begin after a number of allocations: within map().
   gctorture2(50L, 100L)
   cnd <- caught(q$map(1:200, function(i) Sys.sleep(0.02)))
   gctorture2(0L)

@@ -231,7 +231,7 @@ test_that("an interrupt of the loop loses nothing", {
   }
   expect_identical(interrupts, rounds)
   expect_true(run_loop_until(q$is_idle() && !length(ls(tq_desks)) && later::loop_empty()))
-  # What was interrupted may be a run() that has pushed nothing, or whose promise nobody got; or a callback, before it
+  # What was interrupted may be a run() that has pushed nothing, or whose promise was lost; or a callback, before it
   # has noted its value.
   expect_lte(pushed - length(values), interrupts)
   expect_identical(anyDuplicated(values), 0L)

@@ -1,4 +1,4 @@
-# Random numbers of tasks: whose they are, and that nobody else's change.
+# Random numbers of tasks: whose they are, and that no others change.
 
 draw <- global(function() c(runif(2), rnorm(2), sample(100L, 2)))
 
