@@ -85,7 +85,7 @@ pub struct Batches {
     under_way: usize,
     /// Nothing is taken back.
     whole: bool,
-    /// So many elements in each batch, whatever they take.
+    /// The number of elements in each batch, whatever they take.
     fixed: Option<u64>,
     speed: Speed,
     /// The most elements that one batch has settled.
@@ -103,7 +103,7 @@ struct Speed {
     elements: f64,
 }
 
-/// A batch is left alone for so long: most are over sooner.
+/// How long a batch is left alone: most are over sooner.
 const UNDISTURBED: Duration = Duration::from_millis(2);
 /// What is under way for each worker: one batch that it evaluates, and the next.
 const AHEAD: usize = 2;
@@ -117,9 +117,9 @@ const LONGEST: Duration = Duration::from_millis(100);
 /// a batch costs to send must not count, nor what a worker waits for the others at the end.
 const SHORTEST: (f64, f64) = (0.5e6, 5e6);
 const SHORTEST_PART: f64 = 0.01;
-/// So many more elements are sent than the budget is expected to suffice for.
+/// How many times more elements are sent than the budget is expected to suffice for.
 const RESERVE: f64 = 1.25;
-/// A batch has at most so many times more elements than one of those before.
+/// A batch has at most this many times more elements than one of those before.
 const GROWTH: u64 = 16;
 /// What is measured loses this part of its weight with each batch that is measured after it.
 const FORGETTING: f64 = 0.3;
@@ -127,7 +127,7 @@ const FORGETTING: f64 = 0.3;
 const MOST_BYTES: f64 = 8.0 * 1024.0 * 1024.0;
 
 impl Batches {
-    /// So many elements; each batch has `fixed` of them, or as many as its budget suffices for.
+    /// A map of this number of elements; each batch has `fixed` of them, or as many as its budget suffices for.
     #[must_use]
     pub fn new(length: u64, fixed: Option<u64>) -> Self {
         Batches {
@@ -153,7 +153,7 @@ impl Batches {
         }
     }
 
-    /// The next batch to be sent; none when all elements are sent, or enough is under way for so many
+    /// The next batch to be sent; none when all elements are sent, or enough is under way for these
     /// workers.
     pub fn send(&mut self, workers: usize) -> Option<Batch> {
         let workers = workers.max(1);
@@ -178,12 +178,12 @@ impl Batches {
         })
     }
 
-    /// So many bytes were sent for so many elements.
+    /// Notes how many bytes were sent for how many elements.
     pub fn weigh(&mut self, count: u64, bytes: u64) {
         self.bytes = self.bytes.max(bytes as f64 / count.max(1) as f64);
     }
 
-    /// A batch has come back: so many of its elements, from the first, are settled, and will not be
+    /// A batch has come back: `settled` of its elements, from the first, will not be
     /// sent again. `took`: how long it took to evaluate these, where that is known.
     ///
     /// When one long element has used the budget up, those behind it may be as long: if they went to
@@ -213,7 +213,7 @@ impl Batches {
         !self.whole && self.unsent == 0 && self.under_way > 0 && self.under_way < workers
     }
 
-    /// Only the first so many elements of this batch are under way any more.
+    /// Only the first `count` elements of this batch are under way any more.
     pub fn take_back(&mut self, batch: &mut Batch, count: u64) {
         if count < batch.count {
             self.give_back(batch.first + count, batch.count - count);

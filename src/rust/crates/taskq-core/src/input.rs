@@ -83,7 +83,7 @@ pub enum Input {
         /// How long each may take to end by itself, if not as long as `Config::grace`.
         grace: Option<Duration>,
     },
-    /// The user wants so many workers.
+    /// The user wants another number of workers.
     Resize {
         /// How many at least.
         workers: u32,

@@ -66,7 +66,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// A pool without seats, whose workers may run so many tasks each.
+    /// A pool without seats, whose workers may run `max_tasks` tasks each.
     pub(crate) fn new(max_tasks: u64) -> Self {
         Pool {
             max_tasks: max_tasks.max(1),
@@ -74,7 +74,7 @@ impl Pool {
         }
     }
 
-    /// Adds so many vacant seats, with the lowest numbers that are free.
+    /// Adds vacant seats, with the lowest numbers that are free.
     pub(crate) fn add_seats(&mut self, count: u32) {
         let free: Vec<u32> = (1..=u32::MAX)
             .filter(|number| !self.seats.contains_key(number))

@@ -23,7 +23,7 @@ impl MeanRunTime {
         self.0 = Some(self.0.map_or(new, |mean| mean - mean / 8 + new / 8));
     }
 
-    /// How long so many tasks run, one after the other; none as long as nothing is known.
+    /// How long `count` tasks run, one after the other; none as long as nothing is known.
     pub(crate) fn of(&self, tasks: u64) -> Option<Duration> {
         let nanos = |mean: u64| Duration::from_nanos(mean.saturating_mul(tasks));
         self.0.map(nanos)

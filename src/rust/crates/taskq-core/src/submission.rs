@@ -24,7 +24,7 @@ pub struct Submission {
     /// A name that it shares with others, see [`Scheduler::tagged`](crate::Scheduler::tagged), and in a
     /// [fair](crate::Config::fair) queue its turns, too.
     pub tag: Option<Arc<str>>,
-    /// Its result is for the one who submits it, and for nobody else: when it is done it is not
+    /// Its result is for the one who submits it, and for no other: when it is done it is not
     /// among the [done tasks](crate::Scheduler::done) and does not count as one. Its claimant looks
     /// at it and takes it by its number, or [disowns](crate::Scheduler::disown) it.
     pub claimed: bool,

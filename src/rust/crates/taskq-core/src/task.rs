@@ -53,9 +53,9 @@ pub(crate) enum Claim {
 /// Where a task is.
 #[derive(Clone, Debug)]
 pub(crate) enum Phase {
-    /// Nobody has it, and nobody may have it yet.
+    /// No session has it, and none may have it yet.
     Held(Hold),
-    /// Nobody has it.
+    /// No session has it.
     Waiting,
     /// It lies in the line of a worker, behind others.
     Ahead {

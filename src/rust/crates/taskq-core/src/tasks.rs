@@ -21,7 +21,7 @@
 //! its session died in it, and when its `Finished` overtook the `Returned` of the task before it.
 //!
 //! Invariants: `waiting` holds exactly the tasks of this phase, `done` those of this phase that
-//! nobody has claimed, and `kept` counts the others of these; none that is disowned is done;
+//! were not claimed, and `kept` counts the others of these; none that is disowned is done;
 //! `running` counts the Running ones; labels and tasks are one to one; a key names the youngest task that has it
 //! until that has ended, and older ones are asked to end; a task is held by others exactly when it
 //! is Held(After). Memory of a waiting task: less than 300 bytes and its label; with options, 150
@@ -269,7 +269,7 @@ impl Tasks {
         true
     }
 
-    /// Nobody wants the result of this task any more. False, and no change, when nobody had claimed it.
+    /// The result of this task is not wanted any more. False, and no change, when it was not claimed.
     pub(crate) fn disown(&mut self, id: TaskId) -> bool {
         let extras = self
             .table
@@ -373,7 +373,7 @@ impl Tasks {
         &self.waiting
     }
 
-    /// The tasks that nobody has, oldest push first. O(n).
+    /// The tasks that no session has, oldest push first. O(n).
     pub(crate) fn not_sent(&self) -> impl Iterator<Item = TaskId> + '_ {
         let not_sent = |phase: &Phase| matches!(phase, Phase::Held(_) | Phase::Waiting);
         let tasks = self.iter();
@@ -433,7 +433,7 @@ impl Tasks {
         }
     }
 
-    /// No task has got so many automatic labels that were given last, not for parts: those that are next may be these.
+    /// The last `count` automatic labels, not for parts, went to no task: they may be given again.
     pub(crate) fn release_labels(&mut self, count: usize) {
         self.last_automatic = self.last_automatic.saturating_sub(count as u64);
     }

@@ -10,7 +10,7 @@ use taskq_record::Outcome;
 pub struct Totals {
     /// Tasks that were accepted.
     pub submitted: u64,
-    /// Tasks that were done and taken, or left because nobody wanted them.
+    /// Tasks that were done and taken, or left because they were not wanted.
     pub taken: u64,
     /// Tasks that ended so, taken or not.
     pub success: u64,

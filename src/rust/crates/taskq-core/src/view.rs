@@ -106,7 +106,7 @@ pub struct Outlook {
 /// How long it will take until a task is begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// Nobody knows: no task has run yet.
+    /// It is not known: no task has run yet.
     Unknown,
     /// About so long.
     About(Duration),

@@ -106,7 +106,7 @@ impl Waiting {
         self.order().first(true)
     }
 
-    /// Whether more than so many that need a session of their own rank before this one that does
+    /// Whether more than `than` tasks that need a session of their own rank before this one, which does
     /// not, or, without it, are there at all. O(`than`).
     pub(crate) fn more_isolated(&self, than: usize, before: Option<Rank>) -> bool {
         self.order().more_isolated(than, before)
@@ -134,7 +134,7 @@ impl Waiting {
         (found(false), found(true)) == (waits && !isolate, waits && isolate)
     }
 
-    /// Panics unless all parts agree with each other; so many tasks are sent.
+    /// Panics unless all parts agree with each other; `sent` tasks are sent.
     pub(crate) fn check(&self, sent: usize) {
         self.order().check(sent);
     }

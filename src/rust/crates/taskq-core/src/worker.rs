@@ -56,7 +56,7 @@ struct Entry {
 }
 
 impl Worker {
-    /// Whether it was ready, and nobody has told it to end before it did, or closed its socket.
+    /// Whether it was ready, and was not told to end before it did, or closed its socket.
     pub(crate) fn ends_unasked(&self) -> bool {
         let is_ready = matches!(self.stage, Stage::Idle { .. } | Stage::Busy { .. });
         self.hung_up || (is_ready && !self.killed)

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`Content`] | a sealed file of whatever origin: mapped, or a copy where it cannot be |
 //! | [`Mapping`] | the pages of a sealed file, to be read; whoever owns it alone may write them for himself |
-//! | [`PrivateMapping`] | a part of them to be written, of which nobody else learns |
+//! | [`PrivateMapping`] | a part of them to be written, unseen by all others |
 //!
 //! Who maps has looked for the seals and at the size before: what is mapped can neither shrink nor change. All
 //! mappings are private: before Linux 6.7 nothing else could be mapped of a file that is sealed against writing, not
@@ -22,7 +22,7 @@ use crate::sealed::{read_all, written_size};
 
 /// Above this size a mapping is filled by one call instead of by one fault for each few pages.
 const POPULATE_FROM: usize = 1 << 20;
-/// The states of so many pages are read at once.
+/// How many states of pages are read at once.
 const STATES: usize = 64 * 1024;
 
 /// What is in a file: mapped, or a copy of it.
@@ -92,9 +92,9 @@ impl Mapping {
     fn writable(&mut self) -> io::Result<&mut [u8]> {
         let (address, len) = (self.0.as_ptr().cast_mut(), self.0.len());
         let access = MprotectFlags::READ | MprotectFlags::WRITE;
-        // SAFETY: the range was mapped by us, and is borrowed by nobody else.
+        // SAFETY: the range was mapped by us, and is not borrowed.
         unsafe { mprotect(address.cast(), len, access)? };
-        // SAFETY: so many bytes are mapped as long as `self` lives, which is borrowed as long as the slice.
+        // SAFETY: `len` bytes are mapped as long as `self` lives, which is borrowed as long as the slice.
         Ok(unsafe { std::slice::from_raw_parts_mut(address, len) })
     }
 

@@ -5,8 +5,8 @@
 //! | who sends it | a [sealed file](crate::sealed); its content is mapped when somebody here wants to see it | open |
 //! | who got it, and who will not send it any more | the [content](crate::mapping::Content) of the file | closed |
 //!
-//! Bytes never change as long as two hold the parcel. Who holds it alone may write into them, and nobody else learns
-//! of it.
+//! Bytes never change as long as two hold the parcel. Who holds it alone may write into them, and no other process
+//! learns of it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -112,7 +112,7 @@ impl Growing {
         self.write_staged()
     }
 
-    /// The file, which nobody can change from now on.
+    /// The file, which cannot be changed from now on.
     ///
     /// # Errors
     /// There is no memory for the last bytes; the file is given back as it was.
@@ -206,7 +206,7 @@ impl AsFd for Sealed {
     }
 }
 
-/// Whether nobody can change or shorten the file.
+/// Whether the file can be neither changed nor shortened.
 #[must_use]
 pub fn is_sealed(file: BorrowedFd<'_>) -> bool {
     fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS))

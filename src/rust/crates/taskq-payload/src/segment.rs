@@ -178,7 +178,7 @@ mod tests {
         let (offset, size) = (5000, 20_000);
         let private = segment.private(offset, size).expect("room");
         let other = segment.private(offset, size).expect("room");
-        // SAFETY: so many bytes are mapped there, and nobody else has their address.
+        // SAFETY: these bytes are mapped there, and their address is ours alone.
         let [mine, other] = [&private, &other]
             .map(|private| unsafe { std::slice::from_raw_parts_mut(private.address(), size) });
         assert!(*mine == bytes[offset..offset + size]);
@@ -216,7 +216,7 @@ mod tests {
         assert!(segment.descriptor().is_none());
         assert_eq!(segment.bytes(), b"abc");
         drop(segment);
-        // SAFETY: nobody else owns the number now.
+        // SAFETY: the number has no other owner now.
         let still_open = unsafe { OwnedFd::from_raw_fd(number) };
         fstat(&still_open).expect("still open");
     }

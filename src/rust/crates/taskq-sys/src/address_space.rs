@@ -7,7 +7,7 @@ use rustix::mm::{mmap_anonymous, munmap, MapFlags, ProtFlags};
 use rustix::process::{getrlimit, Resource};
 
 /// To be called before a thread is started. Where addresses are limited, all threads allocate from one arena: another
-/// one takes 64 MB of addresses, most of which nobody uses.
+/// one takes 64 MB of addresses, most of which are not used.
 pub fn be_sparing() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     if getrlimit(Resource::As).current.is_some() {
@@ -16,14 +16,14 @@ pub fn be_sparing() {
     }
 }
 
-/// Whether so many bytes more can be had at this moment. Nothing is kept of them.
+/// Whether this number of bytes more can be had at this moment. Nothing is kept of them.
 ///
 /// # Errors
 /// There is not so much.
 pub fn has_room(bytes: usize) -> io::Result<()> {
     let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
     // Not by malloc: where such a piece is freed, it maps and returns less from then on.
-    // SAFETY: a new mapping at a place that the kernel chooses, which nobody else knows.
+    // SAFETY: a new mapping at a place that the kernel chooses, which no other code knows.
     unsafe {
         let room = mmap_anonymous(std::ptr::null_mut(), bytes, access, flags)?;
         munmap(room, bytes)?;

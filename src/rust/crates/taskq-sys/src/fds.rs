@@ -70,7 +70,7 @@ pub unsafe fn adopt(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: borrowed for one call that fails when nothing is open at that number.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
     rustix::io::fcntl_setfd(borrowed, rustix::io::FdFlags::CLOEXEC)?;
-    // SAFETY: it is open, and the caller vouches that nobody else owns it.
+    // SAFETY: it is open, and the caller vouches that it has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -129,7 +129,7 @@ pub fn make_room(count: u64) {
 /// Whether the kernel has done it. Called directly, because the C library knows the call only since glibc 2.34.
 fn close_range(first: RawFd, last: RawFd, flags: c_uint) -> bool {
     let (first, last, flags) = (first as c_long, last as c_long, c_long::from(flags));
-    // SAFETY: the call touches no memory; that nobody owns the descriptors is vouched for by our caller's caller.
+    // SAFETY: the call touches no memory; that the descriptors have no owner is vouched for by our caller's caller.
     unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) == 0 }
 }
 

@@ -6,7 +6,7 @@
 //! | environment variables | their bytes, in their order; if that differs, in any order | [`Snapshot::restore`] |
 //! | file mode creation mask, the thread's signal mask | nothing | [`Snapshot::changes`]: setting costs no more than looking |
 //! | disposition of `SIGINT` | handler and flags | [`Snapshot::restore`] |
-//! | soft resource limits | the limits in `LIMITS`, unless nobody can have set one | [`Snapshot::restore`] |
+//! | soft resource limits | the limits in `LIMITS`, unless none can have been set | [`Snapshot::restore`] |
 //! | locale | the name of all categories | the caller, who may keep a state of its own that goes with it |
 //!
 //! Cheap: `changes` makes four short system calls, with limits twelve, and allocates nothing when there is nothing to

@@ -1,7 +1,7 @@
 //! Socket pairs: a byte stream, and packets that can carry descriptors.
 //!
-//! Nothing here has a name in any file system or namespace, so nobody can connect to it. No call raises `SIGPIPE`.
-//! Calls block unless the socket is set not to ([`set_nonblocking`]) or the flags say so; then they report
+//! Nothing here has a name in any file system or namespace, so no other process can connect to it. No call raises
+//! `SIGPIPE`. Calls block unless the socket is set not to ([`set_nonblocking`]) or the flags say so; then they report
 //! [`io::ErrorKind::WouldBlock`].
 
 use std::collections::VecDeque;
@@ -164,7 +164,7 @@ pub fn send_stream_with(
     })?)
 }
 
-/// Whether the kernel refuses to have more descriptors of this user in sockets, unread. It tells nobody when there is
+/// Whether the kernel refuses to have more descriptors of this user in sockets, unread. It does not tell when there is
 /// room.
 #[must_use]
 pub fn is_too_many_under_way(error: &io::Error) -> bool {

@@ -83,7 +83,7 @@ pub unsafe fn write_queue(token: &str) -> bool {
     // SAFETY: the name ends with NUL; the caller vouches that the environment does not change under us.
     let value = unsafe { libc::getenv(c"TASKQ_QUEUE".as_ptr()) };
     if !value.is_null() {
-        // SAFETY: getenv returns a string that ends with NUL and stays while nobody changes the environment.
+        // SAFETY: getenv returns a string that ends with NUL and stays while the environment is not changed.
         let held = unsafe { CStr::from_ptr(value) }.to_bytes();
         let start = held.iter().rposition(|byte| *byte == b' ');
         let start = start.map_or(0, |blank| blank + 1);
@@ -115,7 +115,7 @@ pub unsafe fn write_session(tag: &str) -> io::Result<bool> {
     // SAFETY: the name ends with NUL; the caller vouches that the environment does not change under us.
     let value = unsafe { libc::getenv(c"TASKQ_SESSION".as_ptr()) };
     if !value.is_null() {
-        // SAFETY: getenv returns a string that ends with NUL and stays while nobody changes the environment.
+        // SAFETY: getenv returns a string that ends with NUL and stays while the environment is not changed.
         let held = unsafe { CStr::from_ptr(value) }.to_bytes();
         let used = held
             .iter()

@@ -11,8 +11,8 @@
 //! variable of the environment or from a program, may be any.
 //!
 //! Whoever ends a queue may be killed while doing so, and those it kills would have seen to the files. So what is to
-//! be removed is removed first ([`TempDir::clear`]), and once more when nobody is left who could have written meanwhile
-//! ([`TempDir::remove`]): at every moment there is either a process that removes the files, or no file.
+//! be removed is removed first ([`TempDir::clear`]), and once more when no process is left that could have written
+//! meanwhile ([`TempDir::remove`]): at every moment there is either a process that removes the files, or no file.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, Metadata};
@@ -107,8 +107,8 @@ impl TempDir {
         self.dirs().find(|dir| is_own_dir(dir))
     }
 
-    /// Removes what is in it, as far as that goes while others may write to it. The directory itself stays: nobody can
-    /// make a file in what was in it, and those who have to agree by means of it still can.
+    /// Removes what is in it, as far as that goes while others may write to it. The directory itself stays: no one else
+    /// can make a file in what was in it, and those who have to agree by means of it still can.
     pub fn clear(&self) {
         self.dirs().for_each(clear);
     }

@@ -18,7 +18,7 @@ const SETTERS: [(&str, &CStr); 4] = [
     ("BLIS_NUM_THREADS", c"bli_thread_set_num_threads"),
 ];
 
-/// Has a library that is loaded use so many threads as if `variable` had told it at its start. Others are left alone.
+/// Has a library that is loaded use `count` threads as if `variable` had told it at its start. Others are left alone.
 pub fn limit(variable: &str, count: i32) {
     let Some((_, setter)) = SETTERS.iter().find(|(name, _)| *name == variable) else {
         return;

@@ -22,7 +22,7 @@ pub unsafe fn write(start: &str, title: &str) -> bool {
     if first == 0 || end <= first {
         return false;
     }
-    // SAFETY: the kernel has put the arguments there, on the stack, which stays and is writable. Nobody else looks at
+    // SAFETY: the kernel has put the arguments there, on the stack, which stays and is writable. No other code looks at
     // them now.
     let arguments = unsafe { std::slice::from_raw_parts_mut(first as *mut u8, end - first) };
     let Some((0, strings)) = arguments.split_last_mut().map(|(last, rest)| (*last, rest)) else {

@@ -4,7 +4,7 @@
 //!
 //! 1. *Had this attempt begun when its session died?* The session notes the attempt before it calls the function and
 //!    wipes the note after the last byte of the result is written. The host reads the note after the session's death,
-//!    when nobody writes any more. An attempt that was sent but had not begun is not to blame for a crash.
+//!    when no process writes any more. An attempt that was sent but had not begun is not to blame for a crash.
 //! 2. *Which bytes of the output pipes belong to which task?* The session cannot know how much was written to
 //!    descriptors 1 and 2 (child processes write there, too), but the kernel tells how much is unread, and the host
 //!    notes here how much it has read. The sum is the position at which the task's output ends; the host cuts its

@@ -38,7 +38,7 @@ pub const MAX_PAYLOAD: u64 = 1 << 40;
 pub const MAX_DESCRIPTORS: usize = 253;
 
 /// Appends the header and the message of a frame to `out`; `payload_len` bytes of payload must follow on the stream,
-/// and so many descriptors must come with its first byte.
+/// and this number of descriptors must come with its first byte.
 ///
 /// # Errors
 /// [`WireError::TooLong`] when message or payload are beyond their limits, [`WireError::Descriptors`] when there are

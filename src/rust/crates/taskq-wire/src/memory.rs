@@ -5,9 +5,9 @@
 
 use crate::message::Part;
 
-/// So many functions a session keeps.
+/// How many functions a session keeps.
 pub const PLACES: usize = 64;
-/// So many bytes they have together.
+/// How many bytes they have together.
 pub const MOST_BYTES: u64 = 64 << 20;
 
 /// Where a function is kept.

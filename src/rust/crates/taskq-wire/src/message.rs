@@ -150,7 +150,7 @@ pub enum NoFork {
     Uncounted,
     /// The process has more than one thread.
     Threads {
-        /// So many.
+        /// This number of threads.
         count: u32,
         /// By which steps of the start the number rose, as far as it was seen.
         sources: Vec<ThreadSource>,
@@ -164,7 +164,7 @@ pub struct ThreadSource {
     pub phase: StartPhase,
     /// The packages that were loaded in that step, of which one has started them; none when it loaded no package.
     pub packages: Vec<String>,
-    /// So many more.
+    /// How many more there were.
     pub threads: u32,
 }
 
@@ -175,9 +175,9 @@ pub struct Part {
     pub len: u64,
     /// Whether they are in a memory file, whose descriptor comes with the frame. Otherwise they follow the message.
     pub in_file: bool,
-    /// So many memory files of shared vectors that they refer to come with the frame, too, behind that one.
+    /// How many memory files of shared vectors that they refer to come with the frame, too, behind that one.
     pub attached: u8,
-    /// So many memory files of other vectors that they refer to come behind these.
+    /// How many memory files of other vectors that they refer to come behind these.
     pub parcels: u8,
 }
 

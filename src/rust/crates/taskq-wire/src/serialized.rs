@@ -19,7 +19,7 @@ pub enum Soundness {
     Broken,
 }
 
-/// So many levels need a few hundred kilobytes of C stack, which R has wherever it can call a function.
+/// This number of levels needs a few hundred kilobytes of C stack, which R has wherever it can call a function.
 pub const SHALLOW: u32 = 1000;
 /// More levels than any R can read: it protects each of them, and has room for half a million at the very most.
 const DEEPEST: u32 = 500_000;
@@ -84,9 +84,9 @@ const REFERENCE: u8 = 255;
 enum Next {
     /// An item of one of these kinds.
     Item(Kind),
-    /// So many items of a list, each of one of these kinds.
+    /// Items of a list, each of one of these kinds, and how many.
     Items(u64, Kind),
-    /// So many strings.
+    /// A number of strings.
     Strings(u64),
     /// Code, how many constants it has, and these.
     Code,

@@ -151,7 +151,7 @@ impl Nursery {
 
 /// Texts are sent up to this length, so that every packet fits.
 const LONGEST_MESSAGE: usize = 32 * 1024;
-/// So many steps that brought threads are told of.
+/// How many steps that brought threads are told of.
 const MOST_SOURCES: usize = 100;
 
 /// The beginning of `message` that fits into a packet.

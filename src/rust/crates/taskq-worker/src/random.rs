@@ -53,7 +53,7 @@ pub fn stream(seed: i32, streams: u64) -> Stream {
     ahead(first(seed), streams, 0)
 }
 
-/// The state that is so many streams, and in that stream so many substreams, ahead of this one.
+/// The state that is `streams` streams, and in that stream `substreams` substreams, ahead of this one.
 #[must_use]
 pub fn ahead(state: Stream, streams: u64, substreams: u64) -> Stream {
     let half = |at: usize| [0, 1, 2].map(|i| u64::from(state[at + i]));

@@ -375,7 +375,7 @@ impl Session {
         }
     }
 
-    /// The current attempt is a batch of so many elements, each of which has to [begin](Session::begin_element). False
+    /// The current attempt is a batch of `count` elements, each of which has to [begin](Session::begin_element). False
     /// when there is no attempt, or it has elements already, or this is a fork of the session: nothing is counted then.
     #[must_use]
     pub fn open_elements(&self, count: u64) -> bool {

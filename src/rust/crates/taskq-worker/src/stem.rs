@@ -21,7 +21,7 @@
 //! | --- | --- |
 //! | nursery | the stem reaps it and tells the host |
 //! | host | the stem sees it by its descriptor and leaves; nurseries in service see it, too, the others get `SIGKILL` as children of the stem |
-//! | stem | nurseries in service go on; one that has not begun to serve is killed by the kernel, as there is nobody else who would see to it that it does not outlive its host |
+//! | stem | nurseries in service go on; one that has not begun to serve is killed by the kernel, as no other process would see to it that it does not outlive its host |
 
 use std::env;
 use std::fs::File;

@@ -18,7 +18,7 @@ impl Scheduler {
         (least as usize, most.max(least) as usize)
     }
 
-    /// Adds seats for the tasks that nobody will take.
+    /// Adds seats for the tasks that no worker will take.
     pub(super) fn meet_demand(&mut self) {
         let serves = matches!(self.nursery, Nursery::Up | Nursery::Booting);
         if self.paused || !serves || self.starts.given_up {

@@ -2,7 +2,7 @@
 //!
 //! Only reads, and panics: a broken invariant is a bug of this crate.
 
-#![allow(clippy::panic)] // Tests call it, nobody else.
+#![allow(clippy::panic)] // Only tests call it.
 
 use taskq_record::{QueueState, TaskId};
 

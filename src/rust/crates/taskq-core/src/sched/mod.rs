@@ -92,19 +92,19 @@
 //! | stopping by a cancel | what it says          | Cancelled   | Cancelled    | Cancelled | Cancelled | Cancelled |
 //! | stopping by timeout  | what it says          | Timeout     | Timeout      | Timeout   | Timeout   | Cancelled |
 //!
-//! `Interrupted` counts as ended later, and as Error when nobody asked for it. For a timeout *asked*
+//! `Interrupted` counts as ended later, and as Error when the queue has not asked for it. For a timeout *asked*
 //! means when the time was over, not when the timer was looked at. A session takes its line in
 //! order, so what lies in front of the attempt that it noted as begun has begun, too: its result is
 //! lost with the session, and it counts as begun. When the pool has failed, NoWorker takes the place
 //! of *waits*.
 //!
 //! A Crash, Timeout or Error of an attempt that had begun is not the end of its task when that kind
-//! is in its `retry_on`, fewer than `tries` have begun, nobody has cancelled it and the pool has not
+//! is in its `retry_on`, fewer than `tries` have begun, it was not cancelled and the pool has not
 //! failed: then it is held for its delay, and waits again. A task whose time was over before its
 //! session had begun it has timed out for good: to send it again would count as no try, and so might
 //! go on for ever.
 //!
-//! # What becomes of a task that nobody has
+//! # What becomes of a task that no session has
 //!
 //! | task is             | another ends          | its delay is over | `Cancel`  | pool fails | `Kill`    |
 //! |---------------------|-----------------------|-------------------|-----------|------------|-----------|

@@ -17,8 +17,8 @@ use super::machine::Scheduler;
 impl Scheduler {
     /// When this task will be begun; nothing for one that is done, or that is not there.
     ///
-    /// What lies ahead at a worker comes first, then what nobody has. A task that is held counts as
-    /// if it waited from now on. It waits until so many of the tasks before it have ended that there
+    /// What lies ahead at a worker comes first, then what no session has. A task that is held counts as
+    /// if it waited from now on. It waits until enough of the tasks before it have ended that there
     /// is a worker for it, each after the mean run time of the last ones, and no less than its delay
     /// before a try. O(a thousandth of the number of tasks, + the number of workers).
     #[must_use]

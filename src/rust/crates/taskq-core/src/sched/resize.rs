@@ -14,7 +14,7 @@ use crate::worker::Stage;
 use super::machine::{Mode, Scheduler};
 
 impl Scheduler {
-    /// The user wants so many workers, at least and at most.
+    /// The user wants other numbers of workers, at least and at most.
     pub(super) fn resize(&mut self, workers: u32, max_workers: u32) {
         if self.mode != Mode::Open || self.starts.given_up {
             return;
@@ -35,7 +35,7 @@ impl Scheduler {
         self.shrink(u32::MAX);
     }
 
-    /// Adds so many seats: those that are leaving stay, and others come.
+    /// Adds seats: those that are leaving stay, and others come.
     pub(super) fn grow(&mut self, count: u32) {
         let leaving: Vec<u32> = self
             .pool

@@ -228,7 +228,7 @@ impl Scheduler {
         }
     }
 
-    /// Whether a session that is gone was ready, and nobody had told it to end.
+    /// Whether a session that is gone was ready, and had not been told to end.
     fn dies_unasked(&self, worker: WorkerId) -> bool {
         let unasked = self.pool.worker(worker).is_some_and(Worker::ends_unasked);
         unasked && !matches!(self.nursery, Nursery::Ending { .. })

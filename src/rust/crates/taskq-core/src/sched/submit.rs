@@ -1,7 +1,7 @@
 //! Tasks come in, and leave for good.
 //!
-//! Owns who is refused and why, what a key does, and what becomes of what nobody wants. A refused submission, of one
-//! task or of many, has changed nothing, and neither has a refused take.
+//! Owns who is refused and why, what a key does, and what becomes of what is not wanted any more. A refused submission,
+//! of one task or of many, has changed nothing, and neither has a refused take.
 
 use std::collections::HashSet;
 
@@ -87,7 +87,7 @@ impl Scheduler {
         self.tasks.automatic_label(false, |_| false)
     }
 
-    /// So many labels that were [reserved](Scheduler::reserve_label) last are not needed.
+    /// The last `count` labels that were [reserved](Scheduler::reserve_label) are not needed.
     pub fn release_labels(&mut self, count: usize) {
         self.tasks.release_labels(count);
     }
@@ -105,7 +105,7 @@ impl Scheduler {
     }
 
     /// The claimant of a task does not want its result any more: it is cancelled, and leaves the queue
-    /// as soon as it is done. Nothing happens to a task that nobody has claimed.
+    /// as soon as it is done. Nothing happens to a task that was not claimed.
     pub fn disown(&mut self, now: Time, task: TaskId) {
         if !self.tasks.disown(task) {
             return;
@@ -123,14 +123,14 @@ impl Scheduler {
         self.wind_down();
     }
 
-    /// Removes a done task that nobody wants.
+    /// Removes a done task that is not wanted.
     pub(super) fn forget(&mut self, task: TaskId) {
         if self.take(task) {
             self.act(Action::Forget { task });
         }
     }
 
-    /// Whether the queue takes so many tasks.
+    /// Whether the queue takes `count` tasks.
     fn admit(&self, count: usize) -> Result<(), SubmitError> {
         if self.mode != Mode::Open {
             Err(SubmitError::Closed)

@@ -98,7 +98,7 @@ impl Scheduler {
         tagged.map(|(id, _)| id).collect()
     }
 
-    /// Whether so many tasks more may wait.
+    /// Whether `count` tasks more may wait.
     #[must_use]
     pub fn has_room(&self, count: usize) -> bool {
         self.counts().waiting.saturating_add(count) <= self.config.max_waiting

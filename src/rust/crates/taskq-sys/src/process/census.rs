@@ -192,7 +192,7 @@ impl Census {
     }
 }
 
-/// The children of all threads of a process, dead ones that are not reaped included. Complete as long as nobody reaps
+/// The children of all threads of a process, dead ones that are not reaped included. Complete as long as none is reaped
 /// them meanwhile.
 ///
 /// # Errors

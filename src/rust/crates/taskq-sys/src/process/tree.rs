@@ -1,6 +1,6 @@
 //! Killing what belongs together, and nothing else.
 //!
-//! The rounds go on until a look finds nobody any more, so that a process that forks while it is looked for is found by
+//! The rounds go on until a look finds none any more, so that a process that forks while it is looked for is found by
 //! the next look. Before a process is signalled, it is held by a descriptor (so that its number cannot pass to another)
 //! and compared with what was seen; one that cannot be shown to belong is left alone and judged by the next look.
 

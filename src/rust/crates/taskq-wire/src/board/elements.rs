@@ -29,7 +29,7 @@ const MASK: u64 = (1 << BITS) - 1;
 pub struct Elements(AtomicU64);
 
 impl Elements {
-    /// Session: this attempt is a batch of so many elements. False when there is one already: this is a map inside of
+    /// Session: this attempt is a batch of `count` elements. False when there is one already: this is a map inside of
     /// it.
     pub fn open(&self, attempt: AttemptId, count: u64) -> bool {
         let word = mark(attempt) << (2 * BITS) | count.min(MOST) << BITS;

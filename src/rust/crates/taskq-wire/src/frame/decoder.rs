@@ -40,7 +40,7 @@ impl<R: Read> Source for R {
 /// What one call of [`Decoder::read_from`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// So many bytes came; the source may have more.
+    /// This number of bytes came; the source may have more.
     Read(usize),
     /// The source has nothing for now (it is not blocking).
     WouldBlock,

@@ -109,7 +109,7 @@ impl Children {
                 let dead: Vec<i32> = self.sessions.keys().copied().filter(ended).collect();
                 messages.extend(self.sweep(&dead));
             } else {
-                // An orphan that was adopted, or a child of `preload`, in which nobody is interested any more.
+                // An orphan that was adopted, or a child of `preload`, which is of no interest any more.
                 let _ = wait::reap(pid, false);
             }
         }
@@ -137,9 +137,9 @@ impl Children {
         messages
     }
 
-    /// Whether these sessions are dead, and nobody lives who descends from them: the nursery has adopted their orphans
-    /// by then, so every stray is a child of its own or descends from one, and all its children are sessions. This is
-    /// one look at one list, where looking at all processes of the machine takes a millisecond and more.
+    /// Whether these sessions are dead, and no process lives that descends from them: the nursery has adopted their
+    /// orphans by then, so every stray is a child of its own or descends from one, and all its children are sessions.
+    /// This is one look at one list, where looking at all processes of the machine takes a millisecond and more.
     fn have_left_nothing(&self, pids: &[i32]) -> bool {
         let is_dead = |pid: &i32| matches!(wait::ended(Some(*pid)), Ok(Some(_)));
         let is_known = |pid: &i32| self.sessions.contains_key(pid);

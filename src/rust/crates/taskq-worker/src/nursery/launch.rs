@@ -223,7 +223,7 @@ fn lifted(fd: OwnedFd) -> io::Result<OwnedFd> {
 
 /// Ends a child that cannot become a session. Its exit handlers are the nursery's and must not run.
 fn give_up(error: &StartError) -> ! {
-    // The standard error is the session's pipe, or still the nursery's; if it is neither, nobody can be told.
+    // The standard error is the session's pipe, or still the nursery's; if it is neither, there is no way to tell.
     let _ = writeln!(io::stderr(), "taskq: a session cannot begin: {error}");
     // SAFETY: ends the process without running anything.
     unsafe { libc::_exit(CANNOT_BEGIN) }

@@ -187,7 +187,7 @@ impl Control {
                     self.unanswered = Some(message);
                     break;
                 }
-                // What could not be sent will be missed by nobody.
+                // What could not be sent will not be missed.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
                 other => other?,
             }

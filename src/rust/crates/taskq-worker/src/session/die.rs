@@ -40,7 +40,7 @@ pub(super) fn die(lineage: &Lineage) -> ! {
 
 /// The lock on the queue's directory, which one session gets; `None` for the others.
 fn election(lineage: &Lineage) -> Option<Option<File>> {
-    // Without a directory everybody is elected: that costs time, but leaves nobody behind.
+    // Without a directory everybody is elected: that costs time, but leaves no process behind.
     let Some(Ok(dir)) = lineage.queue_dir.find().map(File::open) else {
         return Some(None);
     };
@@ -70,7 +70,7 @@ fn sweep(lineage: &Lineage) {
     /// There is no event that says that a directory is gone. It takes milliseconds where the host is well.
     const PAUSE: Duration = Duration::from_millis(10);
     const LONG_PAUSE: Duration = Duration::from_millis(100);
-    /// After so long the host must be stopped, and nobody waits.
+    /// After this time the host must be stopped, and no session waits.
     const WELL: Duration = Duration::from_millis(500);
     let marks = vec![lineage.siblings.clone()];
     let _ = kill_tree(
