@@ -21,9 +21,9 @@ use taskq_sys::{oom, process};
 use taskq_wire::message::FromNursery;
 
 use crate::clock::now;
+use crate::door::{Door, Inside};
 use crate::nursery::{News as NurseryNews, Nursery};
 use crate::session::{News, Round, Session, Stirs};
-use crate::state::{Shared, State};
 
 mod births;
 mod deaths;
@@ -49,7 +49,7 @@ const LOOK_FOR_DEATH: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub(crate) struct Driver {
-    shared: Arc<Shared>,
+    door: Arc<Door>,
     poll: Poll,
     events: Events,
     nursery: Option<Nursery>,
@@ -68,8 +68,8 @@ pub(crate) struct Driver {
     oom: oom::Watch,
     /// The driver's own deadlines.
     deadlines: BTreeMap<Deadline, Time>,
-    /// Whether it is the R thread that listens: errands wait.
-    is_guest: bool,
+    /// Whether errands wait: the R thread listens, or others are being run.
+    errands_wait: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,11 +82,11 @@ enum Deadline {
 
 impl Driver {
     /// A driver, and what wakes it.
-    pub(crate) fn new(shared: Arc<Shared>) -> io::Result<(Driver, mio::Waker)> {
+    pub(crate) fn new(door: Arc<Door>) -> io::Result<(Driver, mio::Waker)> {
         let poll = Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKER)?;
         let driver = Driver {
-            shared,
+            door,
             poll,
             events: Events::with_capacity(256),
             nursery: None,
@@ -98,14 +98,14 @@ impl Driver {
             births: births::Births::default(),
             oom: oom::Watch::new(),
             deadlines: BTreeMap::new(),
-            is_guest: false,
+            errands_wait: false,
         };
         Ok((driver, waker))
     }
 
     /// Does what was wanted before there was a driver.
     pub(crate) fn begin(&mut self) {
-        self.step(|_, _| ());
+        self.run_errands();
     }
 
     /// One turn of the loop: sleeps until something is to be done, and does it.
@@ -117,14 +117,9 @@ impl Driver {
         }
         let has_news = self.read_sessions();
         self.meet_deadlines();
-        let leisure = self.step(|state, now| {
-            if state.sched.next_wakeup().is_some_and(|at| at <= now) {
-                state.sched.handle(now, Input::Tick);
-            }
-            state.sched.leisure()
-        });
+        self.input(|inside, now| inside.state.tick(now));
         if has_news {
-            gather(leisure);
+            gather(self.door.look().sched().leisure());
         }
         Ok(())
     }
@@ -134,16 +129,16 @@ impl Driver {
     pub(crate) fn turn_of_guest(&mut self, limit: Option<Duration>) -> io::Result<bool> {
         let planned = self.plan();
         self.listen(planned.into_iter().chain(limit).min())?;
-        self.is_guest = true;
+        self.errands_wait = true;
         self.read_sessions();
-        self.is_guest = false;
+        self.errands_wait = false;
         let now = now();
-        let state = self.shared.lock();
+        let look = self.door.look();
         let is_due = |at: Time| at <= now;
         Ok(self.nursery_stirs
             || self.deadlines.values().copied().any(is_due)
-            || !state.errands.is_empty()
-            || state.sched.next_wakeup().is_some_and(is_due))
+            || look.sessions().has_errands()
+            || look.sched().next_wakeup().is_some_and(is_due))
     }
 
     /// Sleeps until an event, and notes what has come.
@@ -172,21 +167,18 @@ impl Driver {
 
     /// Whether the queue is closed and nothing of it is left.
     pub(crate) fn is_over(&self) -> bool {
-        self.nursery.is_none() && self.shared.lock().sched.state() == QueueState::Closed
+        self.nursery.is_none() && self.door.look().sched().state() == QueueState::Closed
     }
 
     /// When to wake up without an event. What the R thread has left meanwhile is found here, or has written to the waker.
     fn plan(&mut self) -> Option<Duration> {
-        let mut state = self.shared.lock();
-        if self.births.are_stalled() || !state.stalled.is_empty() {
+        if self.births.are_stalled() || self.door.look().sessions().are_stalled() {
             self.deadlines
                 .entry(Deadline::LookForRoom)
                 .or_insert_with(|| now().after(LOOK_AGAIN));
         }
-        let own = self.deadlines.values().copied().min();
-        let next = [own, state.sched.next_wakeup()].into_iter().flatten().min();
-        state.driver_wakes_at = next;
-        if self.nursery_stirs || !self.ready.is_empty() || !state.errands.is_empty() {
+        let next = self.door.plan(self.deadlines.values().copied().min());
+        if self.nursery_stirs || !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
         next.map(|at| at.since(now()))
@@ -201,39 +193,37 @@ impl Driver {
         }
         let worker = WorkerId(((number - SESSIONS) / 4) as u64);
         if event.is_writable() {
-            let mut state = self.shared.lock();
-            if !state.stalled.contains(&worker) {
-                state.flush(worker);
-            }
+            self.door.input(|inside, _| inside.sessions.go_on(worker));
         }
         let stirs = self.ready.entry(worker).or_default();
         stirs.add((number - SESSIONS) % 4);
     }
 
-    /// Steps the machine and runs the errands that follow, which may ask for more of both.
-    fn step<T>(&mut self, change: impl FnOnce(&mut State, Time) -> T) -> T {
-        let mut state = self.shared.lock();
-        let answer = change(&mut state, now());
-        let mut tell = state.settle();
-        while !self.is_guest && !state.errands.is_empty() {
-            let errands = std::mem::take(&mut state.errands);
-            drop(state);
+    /// Tells the scheduler what has happened, and runs the errands that follow, which may ask for more of both.
+    fn input(&mut self, hear: impl FnOnce(&mut Inside, Time)) {
+        self.door.input(hear);
+        self.run_errands();
+    }
+
+    /// The same, where nothing came along.
+    fn tell_machine(&mut self, input: Input) {
+        self.input(|inside, now| inside.state.input(input, now));
+    }
+
+    fn run_errands(&mut self) {
+        if std::mem::replace(&mut self.errands_wait, true) {
+            return;
+        }
+        loop {
+            let errands = self.door.errands();
+            if errands.is_empty() {
+                break;
+            }
             for errand in errands {
                 self.run_errand(errand);
             }
-            state = self.shared.lock();
-            tell |= state.settle();
         }
-        self.shared.release(state);
-        if tell {
-            self.shared.tell();
-        }
-        answer
-    }
-
-    /// Gives the machine an input whose errands the enclosing [`step`](Driver::step) will run.
-    fn tell_machine(&self, input: Input) {
-        self.shared.lock().sched.handle(now(), input);
+        self.errands_wait = false;
     }
 
     fn run_errand(&mut self, errand: Action) {
@@ -249,9 +239,9 @@ impl Driver {
             Action::KillNursery if taskq_sys::fault::is_on("no-kill") => {}
             Action::KillNursery => match &mut self.nursery {
                 Some(nursery) => nursery.kill(),
-                None => self.tell_machine(Input::NurseryGone { reported: false }),
+                None => self.nursery_is_gone(false, None),
             },
-            // The others are done under the lock, by whoever steps the machine.
+            // The others are done under the lock.
             _ => {}
         }
     }
@@ -295,11 +285,11 @@ impl Driver {
         match message {
             FromNursery::Up { refusal } => {
                 if let Some(why) = refusal {
-                    self.shared.notify(why);
+                    let _ = self.door.notice.set(why);
                 }
                 // Told again when a nursery stops forking; the machine knows by then.
                 if !std::mem::replace(&mut self.nursery_is_up, true) {
-                    self.step(|state, now| state.sched.handle(now, Input::NurseryUp));
+                    self.tell_machine(Input::NurseryUp);
                 }
             }
             FromNursery::Failed { phase, message } => {
@@ -311,7 +301,8 @@ impl Driver {
                 self.births.arrived();
                 if let Some(session) = self.sessions.get(&worker) {
                     session.link.set_pid(pid);
-                    self.shared.lock().history.has_pid(worker, pid);
+                    self.door
+                        .input(|inside, now| inside.state.is_process(worker, pid, now));
                 }
             }
             FromNursery::LaunchFailed { worker, errno } => {
@@ -336,10 +327,10 @@ impl Driver {
                 continue;
             };
             let mut news = Vec::new();
-            let shared = &self.shared;
-            let owes_answer = || shared.lock().sched.awaits_answer(worker);
+            let door = &self.door;
+            let owes_answer = || door.look().sched().awaits_answer(worker);
             let round = session.pump(stirs, owes_answer, &mut news);
-            if self.shared.config.scheduler.max_memory < u64::MAX {
+            if self.door.config.scheduler.max_memory < u64::MAX {
                 let usage = session.link.pid().and_then(process::usage);
                 for item in &mut news {
                     if let News::Finished(task) = item {
@@ -349,7 +340,7 @@ impl Driver {
             }
             if !news.is_empty() {
                 has_news = true;
-                self.step(|state, now| state.hear_session(worker, news, now));
+                self.input(|inside, now| inside.state.hear_session(worker, news, now));
             }
             match round {
                 Round::Drained => {}
@@ -357,10 +348,10 @@ impl Driver {
                     self.ready.insert(worker, Stirs::ALL);
                 }
                 Round::Broken => {
-                    self.step(|state, now| state.sched.handle(now, Input::Unheard { worker }));
+                    self.tell_machine(Input::Unheard { worker });
                 }
                 Round::Closed => {
-                    self.step(|state, now| state.sched.handle(now, Input::HungUp { worker }));
+                    self.tell_machine(Input::HungUp { worker });
                 }
             }
         }
@@ -379,7 +370,7 @@ impl Driver {
             match deadline {
                 Deadline::LookForDeath => self.attend_nursery(),
                 Deadline::LookForRoom => {
-                    self.shared.lock().flush_stalled();
+                    self.door.input(|inside, _| inside.sessions.flush_stalled());
                     self.births.go_on();
                     self.launch_waiting();
                 }
@@ -394,32 +385,5 @@ fn gather(leisure: Duration) {
     let pause = (leisure / 2).min(GATHER_MOST);
     if pause >= GATHER_LEAST {
         std::thread::sleep(pause);
-    }
-}
-
-impl State {
-    /// A session's news become inputs of the machine, what it gives back first.
-    fn hear_session(&mut self, worker: WorkerId, mut news: Vec<News>, now: Time) {
-        for item in &mut news {
-            if let News::Returned(attempts) = item {
-                let attempts = std::mem::take(attempts);
-                self.sched.handle(now, Input::Returned { worker, attempts });
-            }
-        }
-        for item in news {
-            match item {
-                News::Ready { pid } => {
-                    self.history.learn_pid(worker, pid);
-                    self.history.ready(worker, now);
-                    self.sched.handle(now, Input::WorkerReady { worker });
-                }
-                News::StartFailed(failure) => {
-                    self.note_failure(failure);
-                    self.sched.handle(now, Input::StartFailed { worker });
-                }
-                News::Finished(task) => self.finish(worker, *task, now),
-                News::Returned(_) => {}
-            }
-        }
     }
 }

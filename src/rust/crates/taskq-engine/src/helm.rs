@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 
 use taskq_sys::signals;
 
+use crate::door::Door;
 use crate::driver::Driver;
-use crate::state::Shared;
 
 /// A wait that is shorter is expected to be followed by another one.
 pub(crate) const LEASE: Duration = Duration::from_millis(1);
@@ -84,7 +84,7 @@ impl Helm {
     }
 
     /// The life of the driver's thread: listens until the queue is over, but for the times when the R thread does.
-    pub(crate) fn run(&self, shared: &Shared) -> io::Result<()> {
+    pub(crate) fn run(&self, door: &Door) -> io::Result<()> {
         self.with_driver(|driver| {
             driver.begin();
             Ok(())
@@ -99,7 +99,7 @@ impl Helm {
             if is_over {
                 return Ok(());
             }
-            self.lend(shared);
+            self.lend(door);
         }
     }
 
@@ -144,14 +144,14 @@ impl Helm {
     }
 
     /// Lets the R thread have the helm, and returns when it is the driver's thread's again.
-    fn lend(&self, shared: &Shared) {
+    fn lend(&self, door: &Door) {
         let mut watch = self.watch();
         self.is_asked.store(false, Ordering::Relaxed);
         *watch = Watch {
             holder: Holder::Free,
             since: Instant::now(),
         };
-        shared.tell();
+        door.tell();
         loop {
             let left = LEASE.checked_sub(watch.since.elapsed());
             watch = match (watch.holder, left) {

@@ -5,23 +5,22 @@
 //!
 //! # Layout
 //! - [`queue`]: the handle that the R thread uses: push, wait, look, take, close.
-//! - `state`: what the lock guards: the scheduler, the payloads, the sending half of every session. Either thread steps the
-//!   machine under the lock and does the writes that cannot block.
+//! - `door`: the way in for either thread, under the one lock, and what follows of it.
+//! - `state`: what is known: scheduler, payloads, results, what ran. `effects`: what it does to the world, which `sessions`
+//!   carries out, the sending half of every session, or `inline` where there are none.
 //! - `driver`: the one thread, and the only loop: events become inputs of the machine.
 //! - `helm`: which thread listens: the driver's, or the R thread while it waits.
 //! - `nursery`: the far process that launches sessions: how it is born, told and buried, with what is decided about it in
 //!   `nursery/lifecycle`; `stem`: the far process that it
 //!   comes from, which belongs to no queue.
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the sending one.
-//! - `output`: what a task wrote, within a limit; `record`: what the host keeps of a task beside the scheduler's view;
-//!   `function`: a function that tasks share.
-//! - `history`: what ran, for pictures; `trace`: such a picture in a file; `replace`: how a file of the user's is replaced.
-//! - `wanted`: what the R thread waits for; `clock`: the instant, and its date.
+//! - `output`: what a task wrote, within a limit; `function`: a function that tasks share.
+//! - `trace`: a picture of what ran in a file; `replace`: how a file of the user's is replaced; `clock`: the instant, and its date.
 //! - `config`: what a queue is made from; `error`: what can go wrong with it.
 //!
 //! # Threads and the lock
 //! The R thread and the driver meet in one mutex. No R call, no blocking system call and no wait happens under it. The R thread
-//! waits on a channel of capacity one, in which the driver leaves a coalesced wake-up, or takes the helm and listens itself.
+//! waits to be woken, many wake-ups being one, or takes the helm and listens itself.
 //! The driver sleeps in `epoll` until an event or the machine's next deadline: an idle queue wakes nobody.
 
 // No panic may reach R: what can fail says so by its type. (Tests may panic.)
@@ -40,33 +39,33 @@
 
 mod clock;
 mod config;
+mod door;
 mod driver;
+mod effects;
 mod error;
 mod function;
 mod helm;
-mod history;
+mod inline;
 mod link;
 mod nursery;
 mod outbox;
 mod output;
 pub mod queue;
-mod record;
 mod replace;
 mod session;
+mod sessions;
 mod state;
 mod stem;
 mod text;
 pub mod trace;
-mod wanted;
 
 pub use config::{Config, EventLoop};
 pub use error::{PushError, StartFailure};
 pub use function::Function;
-pub use history::{Bar, BarState, Life, LifeEnd};
 pub use output::Captured;
 pub use queue::{
     Awaited, Detail, InlineStep, InlineTask, Map, MapOutcome, OutputNews, Queue, SeatRow, Snapshot,
     Stretch, TaskObjects, TaskRow, Timeline, WaitOutcome,
 };
-pub use record::{DoneTask, Ending, TaskPayload};
+pub use state::{Bar, BarState, DoneTask, Ending, Life, LifeEnd, TaskPayload};
 pub use text::{shown, Charset};

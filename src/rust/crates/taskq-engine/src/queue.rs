@@ -4,7 +4,6 @@
 //! caller waits in short turns and looks after its own interrupts in between; nothing of
 //! the queue is half done at that moment.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -17,11 +16,11 @@ use taskq_sys::{address_space, fds, process};
 use taskq_wire::message::NoFork;
 
 use crate::config::Config;
+use crate::door::Door;
 use crate::driver::Driver;
 use crate::error::{PushError, StartFailure};
 use crate::helm::Helm;
-use crate::record::{DoneTask, Record, TaskPayload};
-use crate::state::{Shared, State};
+use crate::state::{DoneTask, State, TaskPayload};
 
 mod claims;
 mod find;
@@ -48,7 +47,7 @@ const LEAST_MEMORY: usize = 12 << 20;
 /// A queue. Dropping it ends the queue without waiting for the end.
 #[derive(Debug)]
 pub struct Queue {
-    shared: Arc<Shared>,
+    door: Arc<Door>,
     /// Who listens; nobody where the caller runs the tasks itself.
     helm: Option<Arc<Helm>>,
     driver: Mutex<Option<JoinHandle<()>>>,
@@ -70,23 +69,23 @@ impl Queue {
         fds::occupy_standard();
         make_room_for_sessions(scheduler.workers.max(scheduler.max_workers));
         let sched = Scheduler::new(config.scheduler);
-        let shared = Arc::new(Shared::new(State::new(sched, false), config));
-        let (driver, waker) = Driver::new(Arc::clone(&shared))?;
-        shared.lock().driver = Some(Arc::new(waker));
+        let door = Arc::new(Door::new(sched, false, config));
+        let (driver, waker) = Driver::new(Arc::clone(&door))?;
+        door.set_driver(waker);
         let helm = Arc::new(Helm::new(driver));
         let thread = std::thread::Builder::new()
             .name("taskq-driver".to_owned())
             .spawn({
-                let (shared, helm) = (Arc::clone(&shared), Arc::clone(&helm));
-                move || thread::drive(&helm, &shared)
+                let (door, helm) = (Arc::clone(&door), Arc::clone(&helm));
+                move || thread::drive(&helm, &door)
             })?;
-        Ok(Queue::of(shared, Some((helm, thread))))
+        Ok(Queue::of(door, Some((helm, thread))))
     }
 
-    fn of(shared: Arc<Shared>, driver: Option<(Arc<Helm>, JoinHandle<()>)>) -> Queue {
+    fn of(door: Arc<Door>, driver: Option<(Arc<Helm>, JoinHandle<()>)>) -> Queue {
         let (helm, driver) = driver.unzip();
         Queue {
-            shared,
+            door,
             is_inline: helm.is_none(),
             helm,
             driver: Mutex::new(driver),
@@ -115,13 +114,13 @@ impl Queue {
     /// Names for tasks that are about to be pushed with them, and which no other task gets that brings none: for a caller that
     /// needs a name before there is a task, because nothing may fail once it is queued.
     pub fn reserve_names<'a>(&self, names: impl Iterator<Item = &'a mut Option<Box<str>>>) {
-        let mut state = self.shared.lock();
-        names.for_each(|name| *name = Some(state.sched.reserve_label()));
+        self.door
+            .ask(|state, _| names.for_each(|name| *name = Some(state.reserve_label())));
     }
 
     /// So many names that were [reserved](Queue::reserve_names) last are not needed.
     pub fn release_names(&self, count: usize) {
-        self.shared.lock().sched.release_labels(count);
+        self.door.ask(|state, _| state.release_labels(count));
     }
 
     /// Queues a task and returns the user's name of it: its label, or an automatic one.
@@ -129,11 +128,9 @@ impl Queue {
     /// # Errors
     /// [`PushError`] when the task is not taken; nothing has changed then.
     pub fn push(&self, task: Submission, payload: TaskPayload) -> Result<String, PushError> {
-        self.shared.step(|state, now| {
-            let timeout = task.options.timeout;
-            let task = state.sched.submit(now, task)?;
-            state.records.insert(task, Record::new(payload, timeout));
-            let label = state.sched.task(task).map(|view| view.label.to_owned());
+        self.door.ask(|state, now| {
+            let task = state.submit(task, payload, None, now)?;
+            let label = state.sched().task(task).map(|view| view.label.to_owned());
             Ok(label.unwrap_or_default())
         })
     }
@@ -143,149 +140,110 @@ impl Queue {
     /// # Errors
     /// As [`push`](Queue::push).
     pub fn push_many(&self, tasks: Vec<(Submission, TaskPayload)>) -> Result<(), PushError> {
-        let (tasks, payloads): (Vec<Submission>, Vec<TaskPayload>) = tasks.into_iter().unzip();
-        self.shared.step(|state, now| {
-            let timeouts: Vec<_> = tasks.iter().map(|task| task.options.timeout).collect();
-            let tasks = state.sched.submit_all(now, tasks)?;
-            let records = payloads.into_iter().zip(timeouts);
-            let records = records.map(|(payload, timeout)| Record::new(payload, timeout));
-            state.records.extend(tasks.into_iter().zip(records));
-            Ok(())
-        })
+        Ok(self.door.ask(|state, now| state.submit_all(tasks, now))?)
     }
 
     /// The oldest done task, which stays in the queue until it is [taken](Queue::take).
     #[must_use]
     pub fn oldest_done(&self) -> Option<DoneTask> {
-        let state = self.shared.lock();
-        state
-            .sched
-            .oldest_done()
-            .and_then(|task| self.describe_done(&state, task))
+        let look = self.door.look();
+        self.describe_done(&look, look.sched().oldest_done()?)
     }
 
     /// A done task by its number.
     #[must_use]
     pub fn done_task(&self, task: TaskId) -> Option<DoneTask> {
-        self.describe_done(&self.shared.lock(), task)
+        self.describe_done(&self.door.look(), task)
     }
 
     /// Removes a done task for good; false when it is not there or not done.
     pub fn take(&self, task: TaskId) -> bool {
-        let (taken, record) = self.shared.step(|state, _| {
-            let taken = state.sched.take(task);
-            (taken, if taken { state.forget(task) } else { None })
-        });
-        // Large payloads are freed without the lock.
-        drop(record);
-        taken
+        self.take_all(&[task])
     }
 
     /// Removes these done tasks for good; none, and false, when one of them is not there or not done.
     pub fn take_all(&self, tasks: &[TaskId]) -> bool {
-        let (taken, records) = self.shared.step(|state, _| {
-            let is_done = |task: &TaskId| {
-                let view = state.sched.task(*task);
-                view.is_some_and(|view| view.outcome.is_some())
-            };
-            if !tasks.iter().all(is_done) {
-                return (false, Vec::new());
-            }
-            let take = |task: &TaskId| {
-                state.sched.take(*task);
-                state.forget(*task)
-            };
-            (true, tasks.iter().map(take).collect())
-        });
-        // As above.
-        drop(records);
-        taken
+        self.door.ask(|state, _| state.take(tasks))
     }
 
     /// What a task is pushed with unless its user says otherwise.
     #[must_use]
     pub fn default_options(&self) -> &TaskOptions {
-        &self.shared.config.task_defaults
+        &self.door.config.task_defaults
     }
 
     /// How many sessions there will be at once when there is enough to do.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.shared.lock().sched.capacity()
+        self.door.look().sched().capacity()
     }
 
     /// How many tasks wait, run and are done.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.shared.lock().sched.counts()
+        self.door.look().sched().counts()
     }
 
     /// The state of the queue as a whole.
     #[must_use]
     pub fn state(&self) -> QueueState {
-        self.shared.lock().sched.state()
+        self.door.look().sched().state()
     }
 
     /// Why the pool has failed, if it has.
     #[must_use]
     pub fn failure(&self) -> Option<StartFailure> {
-        self.shared.lock().reason()
+        self.door.look().reason()
     }
 
     /// Why the pool has failed, if it has. Waiting does not report it again.
     pub fn tell_failure(&self) -> Option<StartFailure> {
-        let mut state = self.shared.lock();
-        state.failure_is_told = true;
-        state.reason()
+        self.door.ask(|state, _| {
+            state.set_failure_told();
+            state.reason()
+        })
     }
 
     /// Whether the user should be told now of [`no_fork`](Queue::no_fork): once, when it has become known.
     #[must_use]
     pub fn take_notice(&self) -> bool {
-        self.shared.take_notice()
+        self.door.take_notice()
     }
 
     /// Why sessions are not forked. `None` when they are, and as long as it is not known.
     #[must_use]
     pub fn no_fork(&self) -> Option<&NoFork> {
-        self.shared.no_fork()
+        self.door.notice.get()
     }
 
     /// What a task consists of, unless it is gone or was freed.
     #[must_use]
     pub fn payload(&self, task: TaskId) -> Option<TaskPayload> {
-        self.shared
-            .lock()
-            .records
-            .get(&task)
-            .and_then(|record| record.payload.clone())
+        self.door.look().record(task)?.payload.clone()
     }
 
     /// Refuses new tasks from now on, lets the others finish for as long as `grace`, then ends what is left. Does not wait.
     pub fn close(&self, grace: Duration) {
-        self.shared.step(|state, now| {
-            state.sched.handle(
-                now,
-                Input::Close {
-                    deadline: now.after(grace),
-                },
-            );
+        self.door.ask(|state, now| {
+            let deadline = now.after(grace);
+            state.input(Input::Close { deadline }, now);
         });
-        self.end_inline();
+        if self.is_inline {
+            // Nobody else says that nothing is left.
+            self.kill();
+        }
     }
 
     /// Ends everything now. Does not wait.
     pub fn kill(&self) {
-        self.shared
-            .step(|state, now| state.sched.handle(now, Input::Kill));
-        self.end_inline();
+        self.input(Input::Kill);
     }
 
     /// [`kill`](Queue::kill), for a thread that may have been stopped in the midst of another call, as in the handler of a
     /// signal: false if it holds the queue's lock, or does not get it within `limit`. Nothing is done then.
     #[must_use]
     pub fn kill_within(&self, limit: Duration) -> bool {
-        let is_free = self.shared.is_free(limit);
+        let is_free = self.door.is_free(limit);
         if is_free {
             self.kill();
         }
@@ -295,31 +253,29 @@ impl Queue {
     /// The same, and frees what nobody can ask for any more. What was promised can be asked for.
     #[must_use]
     pub fn abandon_within(&self, limit: Duration) -> bool {
-        if !self.kill_within(limit) {
-            return false;
+        let is_killed = self.kill_within(limit);
+        if is_killed {
+            self.door.ask(|state, _| state.abandon());
         }
-        let mut state = self.shared.lock();
-        let (promised, others) = std::mem::take(&mut state.records)
-            .into_iter()
-            .partition(|(_, record)| record.promised_to.is_some());
-        state.records = promised;
-        drop(state);
-        // Freed without the lock.
-        let _: HashMap<_, _> = others;
-        true
+        is_killed
     }
 
     /// Whether nothing of the queue runs any more.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let state = self.shared.lock();
-        state.driver.is_none()
-            && (state.sched.state() == QueueState::Closed || state.fault.is_some())
+        let look = self.door.look();
+        let is_closed = look.sched().state() == QueueState::Closed;
+        !look.has_driver() && (is_closed || look.has_fault())
+    }
+
+    /// Tells the scheduler what the user wants.
+    fn input(&self, input: Input) {
+        self.door.ask(|state, now| state.input(input, now));
     }
 
     fn describe_done(&self, state: &State, task: TaskId) -> Option<DoneTask> {
-        let view = state.sched.task(task)?;
-        let record = state.records.get(&task)?;
+        let view = state.sched().task(task)?;
+        let record = state.record(task)?;
         let ending = record.ending.clone().unwrap_or_default();
         Some(DoneTask {
             result: TaskResult {
@@ -330,9 +286,9 @@ impl Queue {
                 skipped_after: record.skipped_after.clone(),
                 tries: view.tries,
                 pid: ending.pid,
-                queued: self.shared.epoch.calendar(view.queued),
-                started: view.started.map(|at| self.shared.epoch.calendar(at)),
-                finished: self.shared.epoch.calendar(view.finished?),
+                queued: self.door.epoch.calendar(view.queued),
+                started: view.started.map(|at| self.door.epoch.calendar(at)),
+                finished: self.door.epoch.calendar(view.finished?),
                 measured: ending.measured,
             },
             ending,
@@ -379,7 +335,7 @@ mod tests {
         .expect("a queue");
         let brief = Duration::from_millis(5);
         // As where R ends in the handler of a signal that came in the midst of a call.
-        let held = queue.shared.lock();
+        let held = queue.door.look();
         assert!(!queue.kill_within(brief) && !queue.abandon_within(brief));
         drop(held);
         assert!(!queue.is_over());

@@ -18,10 +18,9 @@ use std::sync::Arc;
 use rustix::net::RecvFlags;
 use taskq_core::id::{AttemptId, TaskId};
 use taskq_payload::arrived::Arrived;
-use taskq_payload::payload::Payload;
 use taskq_record::StartCause;
 use taskq_sys::{pipe, socket};
-use taskq_wire::board::{progress, Positions};
+use taskq_wire::board::Positions;
 use taskq_wire::frame::{Decoder, Progress, Source};
 use taskq_wire::message::{Finished, FromControl, FromSession};
 use taskq_wire::packet;
@@ -30,6 +29,7 @@ use crate::config::Config;
 use crate::error::StartFailure;
 use crate::link::Link;
 use crate::output::{Captured, SharedCapture};
+use crate::state::Ending;
 use crate::text::{shown, whole_start};
 
 /// So many reads of one session happen before others get their turn.
@@ -74,12 +74,7 @@ pub(crate) enum News {
 #[derive(Debug)]
 pub(crate) struct FinishedTask {
     pub(crate) finished: Finished,
-    /// The serialized outcome.
-    pub(crate) outcome: Payload,
-    pub(crate) stdout: Captured,
-    pub(crate) stderr: Captured,
-    /// What it had last told of its progress.
-    pub(crate) progress: Option<progress::Progress>,
+    pub(crate) ending: Ending,
     /// The resident set of the session, where somebody wants to know.
     pub(crate) memory: Option<u64>,
     /// The task that the session notes to be running.
@@ -242,6 +237,7 @@ impl Session {
                         self.is_up = true;
                         self.link.learn_pid(pid);
                         self.begin_first_task();
+                        let pid = self.link.pid().unwrap_or(pid);
                         news.push(News::Ready { pid });
                     }
                     FromSession::Failed { phase, message } => {
@@ -260,12 +256,18 @@ impl Session {
                         let outcome = arrived.take(&finished.outcome)?;
                         arrived.finish()?;
                         let progress = self.link.board.progress();
-                        news.push(News::Finished(Box::new(FinishedTask {
+                        let ending = Ending {
+                            outcome: Some(Arc::new(outcome)),
+                            stdout: Arc::new(stdout),
+                            stderr: Arc::new(stderr),
+                            pid: self.link.pid(),
+                            measured: finished.measured,
                             progress: progress.filter(|told| told.attempt == finished.attempt),
+                            ..Ending::default()
+                        };
+                        news.push(News::Finished(Box::new(FinishedTask {
                             finished,
-                            outcome,
-                            stdout,
-                            stderr,
+                            ending,
                             memory: None,
                             running: self.link.board.begun().map(|(begun, _)| begun.task),
                         })));
@@ -451,8 +453,9 @@ mod tests {
             let mut news = Vec::new();
             let round = session.pump(Stirs::default(), || false, &mut news);
             assert_eq!(round, Round::Drained);
-            assert!(matches!(news[..], [News::Ready { pid: 7 }]));
-            assert_eq!(link.pid(), Some(if nursery_is_first { 8 } else { 7 }));
+            let known = if nursery_is_first { 8 } else { 7 };
+            assert!(matches!(news[..], [News::Ready { pid }] if pid == known));
+            assert_eq!(link.pid(), Some(known));
             link.set_pid(8);
             assert_eq!(link.pid(), Some(8));
         }

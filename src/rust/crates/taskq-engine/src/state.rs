@@ -1,284 +1,158 @@
-//! What the lock guards, and what either thread does under it.
+//! What is known of a queue: its scheduler, what its tasks consist of and came to, and what ran. Private to this module; the
+//! [door](crate::door) is the way in.
 //!
-//! A caller changes the scheduler inside [`Shared::step`]; the actions that follow are carried out there at once when they are
-//! writes that cannot block, and left as errands for the driver when they need more. Nothing here waits.
+//! What has happened comes in by the methods of `event`, what the R thread wants by those of `requests`. Either becomes an
+//! input of the scheduler, whose actions [`settle`](State::settle) hands on to the [`Effects`]. What has been born, or has ended,
+//! is told to the [observers](observer). Does no I/O and waits for nothing.
 
-mod outgoing;
+mod event;
+mod history;
+mod observer;
+mod record;
+mod requests;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::collections::{BTreeSet, HashMap};
 
-use crossbeam_channel::{Receiver, Sender};
-use taskq_core::id::{AttemptId, TaskId, Time, WorkerId};
-use taskq_core::Action;
-use taskq_core::{Begun, GoneCause, Input};
-use taskq_core::{Outcome, QueueState, Scheduler};
+use taskq_core::id::{TaskId, Time};
+use taskq_core::{Action, Counts, Outcome, QueueState, Scheduler, TaskPhase};
+use taskq_record::words::Asked;
 use taskq_record::StartCause;
 use taskq_sys::process;
-use taskq_wire::message::{NoFork, ToControl};
 
-use crate::clock::{now, Epoch};
-use crate::config::{Config, EventLoop};
+use crate::config::EventLoop;
+use crate::effects::{Effects, Run};
 use crate::error::StartFailure;
-use crate::history::History;
-use crate::record::{Ending, Record, TaskPayload};
-use crate::session::FinishedTask;
-use crate::wanted::Wanted;
 
-pub(crate) use outgoing::Outgoing;
+pub(crate) use event::Gone;
+pub use history::{Bar, BarState, Life, LifeEnd};
+pub(crate) use history::{History, ENTRIES};
+pub(crate) use record::Record;
+pub use record::{DoneTask, Ending, TaskPayload};
 
-/// What the threads of a queue share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    /// Guards everything that changes.
-    state: Mutex<State>,
-    /// A wake-up for the R thread; capacity one, so that many become one.
-    pub(crate) wake_up: Sender<()>,
-    /// Its other end.
-    pub(crate) woken: Receiver<()>,
-    /// Ties the monotonic clock to the calendar.
-    pub(crate) epoch: Epoch,
-    /// Something that the user should know of, told once in the life of the queue.
-    notice: OnceLock<NoFork>,
-    /// Whether the R thread has yet to tell it.
-    has_notice: AtomicBool,
-    /// What the queue was made from.
-    pub(crate) config: Config,
-}
+use observer::{Fact, Observer};
 
-/// What changes.
+/// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct State {
     /// Decides everything.
-    pub(crate) sched: Scheduler,
+    sched: Scheduler,
     /// Payload and ending of every task that has not been taken.
-    pub(crate) records: HashMap<TaskId, Record>,
-    /// The sending half of every session.
-    pub(crate) outgoing: HashMap<WorkerId, Outgoing>,
-    /// Actions that only the driver can carry out.
-    pub(crate) errands: Vec<Action>,
-    /// Sessions to which the kernel would not pass on more descriptors. No event tells when it will.
-    pub(crate) stalled: BTreeSet<WorkerId>,
-    /// Payloads that nobody needs any more, to be freed without the lock.
-    pub(crate) spent: Vec<TaskPayload>,
-    /// The same of tasks that nobody will ask for.
-    forgotten: Vec<Record>,
+    records: HashMap<TaskId, Record>,
     /// The tasks that are done and promised, by their loops.
-    pub(crate) kept: BTreeSet<(EventLoop, TaskId)>,
-    /// The loops that are to hear of it, without the lock.
-    pub(crate) to_ring: BTreeSet<EventLoop>,
-    /// Where attempts go when there is no driver.
-    pub(crate) inline: Option<VecDeque<AttemptId>>,
+    kept: BTreeSet<(EventLoop, TaskId)>,
+    /// The loops that are to hear of it.
+    to_ring: BTreeSet<EventLoop>,
+    /// What nobody needs any more, to be freed without the lock.
+    freed: Vec<Record>,
     /// What ran.
-    pub(crate) history: History,
+    history: History,
     /// The last reason why a session did not start.
-    pub(crate) failure: Option<StartFailure>,
+    failure: Option<StartFailure>,
     /// Whether the R thread has heard of it.
-    pub(crate) failure_is_told: bool,
-    /// What the R thread waits for.
-    pub(crate) wanted: Wanted,
-    /// Wakes the driver; `None` when there is none (any more).
-    pub(crate) driver: Option<Arc<mio::Waker>>,
-    /// When the driver will wake up by itself.
-    pub(crate) driver_wakes_at: Option<Time>,
+    failure_is_told: bool,
     /// A fault of ours that stopped the driver.
-    pub(crate) fault: Option<String>,
+    fault: Option<String>,
+    /// What the R thread waits for.
+    wanted: Wanted,
 }
 
-impl Shared {
-    pub(crate) fn new(state: State, config: Config) -> Shared {
-        let (wake_up, woken) = crossbeam_channel::bounded(1);
-        Shared {
-            state: Mutex::new(state),
-            wake_up,
-            woken,
-            epoch: Epoch::now(),
-            notice: OnceLock::new(),
-            has_notice: AtomicBool::new(false),
-            config,
-        }
-    }
-
-    /// The state. A panic of another holder is no reason to refuse it: the machine is consistent between its own steps, and
-    /// the fault is reported on its own way.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether the lock can be had, within `limit`. It cannot if this thread holds it itself.
-    pub(crate) fn is_free(&self, limit: Duration) -> bool {
-        // Nothing tells when a lock is free, but for waiting for it without an end.
-        const PAUSE: Duration = Duration::from_millis(1);
-        let deadline = Instant::now() + limit;
-        while let Err(TryLockError::WouldBlock) = self.state.try_lock() {
-            if Instant::now() >= deadline {
-                return false;
-            }
-            std::thread::sleep(PAUSE);
-        }
-        true
-    }
-
-    /// Changes the state by `change`, carries out what follows, and wakes whom it concerns. For the R thread.
-    pub(crate) fn step<T>(&self, change: impl FnOnce(&mut State, Time) -> T) -> T {
-        let mut state = self.lock();
-        let answer = change(&mut state, now());
-        let tell = state.settle();
-        let driver = if state.driver_is_needed() {
-            state.driver.clone()
-        } else {
-            None
-        };
-        self.release(state);
-        if let Some(driver) = driver {
-            // Writing to an event descriptor of ours does not fail while the driver lives, and needs not when it does not.
-            let _ = driver.wake();
-        }
-        if tell {
-            self.tell();
-        }
-        answer
-    }
-
-    /// Has the driver's thread look up.
-    pub(crate) fn wake_driver(&self) {
-        let driver = self.lock().driver.clone();
-        if let Some(driver) = driver {
-            // As above.
-            let _ = driver.wake();
-        }
-    }
-
-    /// Lets go of the lock, and does what is done without it: frees what nobody needs, and rings.
-    pub(crate) fn release(&self, mut state: MutexGuard<'_, State>) {
-        let spent = std::mem::take(&mut state.spent);
-        let forgotten = std::mem::take(&mut state.forgotten);
-        let to_ring = std::mem::take(&mut state.to_ring);
-        drop(state);
-        drop((spent, forgotten));
-        to_ring.into_iter().for_each(self.config.bell);
-    }
-
-    /// Leaves word for the user of why sessions are not forked, unless there was one before.
-    pub(crate) fn notify(&self, notice: NoFork) {
-        if self.notice.set(notice).is_ok() {
-            self.has_notice.store(true, Ordering::Release);
-        }
-    }
-
-    /// Whether there is a word for the user; true once.
-    pub(crate) fn take_notice(&self) -> bool {
-        // The usual case is one load, on the way of every push.
-        self.has_notice.load(Ordering::Relaxed) && self.has_notice.swap(false, Ordering::AcqRel)
-    }
-
-    /// Why sessions are not forked.
-    pub(crate) fn no_fork(&self) -> Option<&NoFork> {
-        self.notice.get()
-    }
-
-    /// Wakes the R thread, should it wait.
-    pub(crate) fn tell(&self) {
-        // A full channel means that a wake-up is already there.
-        let _ = self.wake_up.try_send(());
-    }
+/// What the R thread waits for, so that it is not woken for anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// It does not wait.
+    Nothing,
+    /// That a task is done, or that none can be.
+    Done,
+    /// That no task waits or runs.
+    Quiet,
+    /// Room for so many tasks more.
+    Room(usize),
+    /// That any task is done which was not.
+    Change,
 }
 
 impl State {
-    pub(crate) fn new(sched: Scheduler, inline: bool) -> State {
-        let history = if inline {
-            History::alone(process::own_pid())
-        } else {
-            History::default()
-        };
+    pub(crate) fn new(sched: Scheduler, is_inline: bool) -> State {
         State {
             sched,
             records: HashMap::new(),
-            outgoing: HashMap::new(),
-            errands: Vec::new(),
-            stalled: BTreeSet::new(),
-            spent: Vec::new(),
-            forgotten: Vec::new(),
             kept: BTreeSet::new(),
             to_ring: BTreeSet::new(),
-            inline: inline.then(VecDeque::new),
-            history,
+            freed: Vec::new(),
+            history: if is_inline {
+                History::alone(process::own_pid())
+            } else {
+                History::default()
+            },
             failure: None,
             failure_is_told: false,
-            wanted: Wanted::Nothing,
-            driver: None,
-            driver_wakes_at: None,
             fault: None,
+            wanted: Wanted::Nothing,
         }
     }
 
-    /// Carries out the scheduler's actions; returns whether the R thread should hear of it.
-    pub(crate) fn settle(&mut self) -> bool {
+    /// Has all that the scheduler wants done. Not to be called but by the door, which does so after every change.
+    pub(crate) fn settle(&mut self, effects: &mut impl Effects, now: Time) {
         let mut is_done = false;
         let mut has_failed = false;
-        let mut written: Vec<WorkerId> = Vec::new();
-        self.write_history();
+        self.note_ended(now);
         while let Some(action) = self.sched.next_action() {
-            self.note_action(&action);
             match action {
                 Action::Send { worker, attempt } => {
-                    self.send(worker, attempt);
-                    if !written.contains(&worker) {
-                        written.push(worker);
+                    if let Some(run) = self.run(attempt) {
+                        effects.send(worker, run);
                     }
-                }
-                Action::Retire { .. } if self.inline.is_some() => self.errands.push(action),
-                Action::Retire { worker } => {
-                    self.retire(worker);
-                    if !written.contains(&worker) {
-                        written.push(worker);
-                    }
-                }
-                Action::Recall { worker, attempts } => {
-                    self.control(worker, &ToControl::Recall { attempts });
-                }
-                Action::Interrupt { worker, attempt } => {
-                    self.control(worker, &ToControl::Interrupt { attempt });
                 }
                 Action::Done { task } => {
-                    let skipped_after = self.name_of_cause(task);
-                    if let Some(record) = self.records.get_mut(&task) {
-                        self.spent.extend(record.settle());
-                        record.skipped_after = skipped_after;
-                        if record.promised_to.is_some() {
-                            self.keep(task);
-                        }
-                    }
+                    self.set_done(task);
                     is_done = true;
                 }
-                Action::Forget { task } => {
-                    let record = self.forget(task);
-                    self.forgotten.extend(record);
-                }
+                Action::Forget { task } => self.forget(task),
                 Action::Failed => has_failed = true,
-                Action::Boot
-                | Action::Launch { .. }
-                | Action::KillWorker { .. }
-                | Action::KillNursery
-                | Action::Shutdown => self.errands.push(action),
+                action => {
+                    self.note_action(&action, now);
+                    effects.act(action);
+                }
             }
         }
-        for worker in written {
-            self.flush(worker);
-        }
-        has_failed || self.has_come(is_done)
+        let wakes = effects.wakes();
+        wakes.r_thread |= has_failed || self.has_come(is_done);
+        wakes.loops.append(&mut self.to_ring);
+        let is_over = self.sched.state() == QueueState::Closed;
+        effects.finish(if is_over {
+            Some(now)
+        } else {
+            self.sched.next_wakeup()
+        });
     }
 
-    /// A task has left the queue. What was kept of it is to be freed without the lock.
-    #[must_use]
-    pub(crate) fn forget(&mut self, task: TaskId) -> Option<Record> {
-        let record = self.records.remove(&task)?;
-        if let Some(event_loop) = record.promised_to {
-            self.kept.remove(&(event_loop, task));
+    /// An attempt as it is sent.
+    fn run(&self, attempt: taskq_core::AttemptId) -> Option<Run<'_>> {
+        let task = self.sched.task(attempt.task)?;
+        Some(Run {
+            attempt,
+            label: task.label,
+            // While it runs, the present try is counted already.
+            tries: match task.phase {
+                TaskPhase::Running { .. } => task.tries,
+                TaskPhase::Waiting | TaskPhase::Done => task.tries.saturating_add(1),
+            },
+            payload: self.records.get(&attempt.task)?.payload.as_ref()?,
+        })
+    }
+
+    /// A task is done: what only running it needed can go, and who was promised it hears of it.
+    fn set_done(&mut self, task: TaskId) {
+        let skipped_after = self.name_of_cause(task);
+        if let Some(record) = self.records.get_mut(&task) {
+            let freed = record.settle();
+            self.freed
+                .extend(freed.map(|payload| Record::new(payload, None)));
+            record.skipped_after = skipped_after;
+            self.keep(task);
         }
-        Some(record)
     }
 
     /// The user's name of the task because of which this one was skipped. It is in the queue still: nothing is taken between
@@ -290,33 +164,106 @@ impl State {
         }
     }
 
-    /// Whether the driver has something to do that it does not know of.
-    fn driver_is_needed(&self) -> bool {
-        let earlier = match (self.sched.next_wakeup(), self.driver_wakes_at) {
-            (Some(wanted), Some(planned)) => wanted < planned,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        let is_over = self.sched.state() == QueueState::Closed;
-        earlier || is_over || !self.errands.is_empty() || !self.stalled.is_empty()
-    }
-
-    /// Keeps the reason why a session or a nursery did not start, to be shown when the pool gives up; once it has, what
-    /// ends afterwards is no reason any more.
-    pub(crate) fn note_failure(&mut self, failure: StartFailure) {
-        if self.sched.state() == QueueState::Open {
-            self.failure = Some(failure);
+    /// If a task that is done was promised, its loop shall hear of it.
+    fn keep(&mut self, task: TaskId) {
+        let record = self.records.get(&task);
+        if let Some(event_loop) = record.and_then(|record| record.promised_to) {
+            self.kept.insert((event_loop, task));
+            self.to_ring.insert(event_loop);
         }
     }
 
-    /// Ends everything where there is no driver (any more) to say that it is done.
-    pub(crate) fn end_without_driver(&mut self) {
-        self.sched.handle(now(), Input::Kill);
-        self.settle();
-        self.errands.clear();
-        self.sched
-            .handle(now(), Input::NurseryGone { reported: false });
-        self.settle();
+    /// A task has left the queue.
+    fn forget(&mut self, task: TaskId) {
+        let Some(record) = self.records.remove(&task) else {
+            return;
+        };
+        if let Some(event_loop) = record.promised_to {
+            self.kept.remove(&(event_loop, task));
+        }
+        self.freed.push(record);
+    }
+
+    /// What is to be freed, without the lock.
+    pub(crate) fn take_freed(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.freed)
+    }
+
+    /// Whether the R thread has to look. `is_done`: a task is, that was not before.
+    fn has_come(&self, is_done: bool) -> bool {
+        let is_quiet = |counts: Counts| counts.waiting + counts.running == 0;
+        match self.wanted {
+            Wanted::Nothing => false,
+            Wanted::Done => {
+                let counts = self.sched.counts();
+                counts.done > 0 || is_quiet(counts)
+            }
+            Wanted::Quiet => is_quiet(self.sched.counts()),
+            Wanted::Room(count) => self.sched.has_room(count),
+            Wanted::Change => is_done,
+        }
+    }
+
+    /// Tells all who keep a record of what is born and what ends.
+    fn tell(&mut self, fact: Fact<'_>, now: Time) {
+        let observers: [&mut dyn Observer; 1] = [&mut self.history];
+        for observer in observers {
+            observer.note(&fact, now);
+        }
+    }
+
+    /// Tells what has ended. To be done before a session is gone that may have run it.
+    fn note_ended(&mut self, now: Time) {
+        while let Some(ended) = self.sched.next_ended() {
+            let title = self.title_of(ended.task, ended.claimed);
+            self.tell(Fact::Ended(&ended, title), now);
+        }
+    }
+
+    /// Tells what is about to be done with sessions.
+    fn note_action(&mut self, action: &Action, now: Time) {
+        let fact = match *action {
+            // Without a seat it is to be killed before anything of it is there.
+            Action::Launch { worker } => match self.sched.seat_of(worker) {
+                Some(seat) => Fact::Launched(worker, seat),
+                None => return,
+            },
+            Action::Retire { worker } => Fact::Asked(Some(worker), Asked::Retired),
+            Action::KillWorker { worker } => Fact::Asked(Some(worker), Asked::Killed),
+            Action::Shutdown => Fact::Asked(None, Asked::Closed),
+            Action::KillNursery if self.sched.state() != QueueState::Open => {
+                Fact::Asked(None, Asked::Closed)
+            }
+            _ => return,
+        };
+        self.tell(fact, now);
+    }
+
+    /// The scheduler, to be looked at.
+    pub(crate) fn sched(&self) -> &Scheduler {
+        &self.sched
+    }
+
+    /// What is kept of a task.
+    pub(crate) fn record(&self, task: TaskId) -> Option<&Record> {
+        self.records.get(&task)
+    }
+
+    /// What ran.
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What a part of a map shows instead of its label.
+    pub(crate) fn title_of(&self, task: TaskId, is_claimed: bool) -> Option<std::sync::Arc<str>> {
+        let record = self.records.get(&task).filter(|_| is_claimed)?;
+        record.title.clone()
+    }
+
+    /// The oldest task that is done and was promised to this loop.
+    pub(crate) fn oldest_kept(&self, event_loop: EventLoop) -> Option<TaskId> {
+        let all = (event_loop, TaskId(0))..=(event_loop, TaskId(u64::MAX));
+        self.kept.range(all).next().map(|&(_, task)| task)
     }
 
     /// Why nothing can run any more, if so.
@@ -333,93 +280,13 @@ impl State {
         self.failure.clone().filter(|_| has_failed)
     }
 
-    /// An attempt has ended by itself.
-    pub(crate) fn finish(&mut self, worker: WorkerId, news: FinishedTask, now: Time) {
-        let FinishedTask {
-            finished,
-            outcome,
-            stdout,
-            stderr,
-            progress,
-            memory,
-            running,
-        } = news;
-        let pid = self
-            .outgoing
-            .get(&worker)
-            .and_then(|outgoing| outgoing.link.pid());
-        let ending = Ending {
-            outcome: Some(Arc::new(outcome)),
-            stdout: Arc::new(stdout),
-            stderr: Arc::new(stderr),
-            stderr_tail: Vec::new(),
-            pid,
-            measured: finished.measured,
-            progress,
-            elements: 0,
-            oom: false,
-        };
-        let attempt = finished.attempt;
-        let input = Input::Finished {
-            worker,
-            attempt,
-            verdict: finished.verdict,
-            began: finished.began,
-            ended: finished.ended,
-            memory,
-            running,
-        };
-        self.end_attempt(attempt.task, ending, input, now);
+    /// Whether nothing can run any more, and the R thread has not heard why.
+    pub(crate) fn has_news_of_failure(&self) -> bool {
+        !self.failure_is_told && self.reason().is_some()
     }
 
-    /// A session is gone; `ending` is what it left of the attempt that had `begun`, or counts as begun.
-    pub(crate) fn bury(
-        &mut self,
-        worker: WorkerId,
-        cause: GoneCause,
-        begun: Option<Begun>,
-        ending: Ending,
-        now: Time,
-    ) {
-        let input = Input::WorkerGone {
-            worker,
-            cause,
-            begun,
-        };
-        let attempt = begun.map(|begun| begun.attempt);
-        match attempt.or_else(|| self.sched.unheard(worker)) {
-            Some(attempt) => self.end_attempt(attempt.task, ending, input, now),
-            None => self.sched.handle(now, input),
-        }
-        self.write_history();
-        self.history.gone(worker, cause, now);
-    }
-
-    /// A session is gone that was never there.
-    pub(crate) fn bury_unborn(&mut self, worker: WorkerId, cause: GoneCause, now: Time) {
-        let begun = None;
-        let input = Input::WorkerGone {
-            worker,
-            cause,
-            begun,
-        };
-        self.sched.handle(now, input);
-        self.write_history();
-        self.history.gone(worker, cause, now);
-    }
-
-    /// Tells the machine `input`, and keeps what the attempt left if that has ended the task. Whether it does is for the machine
-    /// to say: the message may be stale. A task that was ended before its session was dead has nothing yet.
-    pub(crate) fn end_attempt(&mut self, task: TaskId, ending: Ending, input: Input, now: Time) {
-        let is_done =
-            |sched: &Scheduler| sched.task(task).is_some_and(|view| view.outcome.is_some());
-        let was_done = is_done(&self.sched);
-        self.sched.handle(now, input);
-        let is_late = was_done && ending.outcome.is_none();
-        if is_late || (!was_done && is_done(&self.sched)) {
-            if let Some(record) = self.records.get_mut(&task) {
-                record.ending.get_or_insert_with(|| Arc::new(ending));
-            }
-        }
+    /// Whether the driver has stopped by a fault of ours.
+    pub(crate) fn has_fault(&self) -> bool {
+        self.fault.is_some()
     }
 }

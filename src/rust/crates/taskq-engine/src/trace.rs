@@ -23,9 +23,9 @@ use taskq_core::id::Time;
 use taskq_record::words::Asked;
 use taskq_sys::{process, signals};
 
-use crate::history::{Bar, Life, LifeEnd};
 use crate::queue::Timeline;
 use crate::replace;
+use crate::state::{Bar, Life, LifeEnd};
 
 /// The count of waiting tasks is told so often at most: more than any screen shows.
 const COUNTS: u64 = 20_000;

@@ -7,19 +7,18 @@ use std::sync::Arc;
 
 use mio::{Interest, Token};
 use taskq_core::id::WorkerId;
-use taskq_core::{GoneCause, Input};
+use taskq_core::GoneCause;
 use taskq_payload::board::Board;
 use taskq_record::StartCause;
 use taskq_sys::{pipe, socket};
-use taskq_wire::memory::Memory;
 
 use super::{Driver, NURSERY_CONTROL, NURSERY_OUTPUT, NURSERY_PIDFD, NURSERY_REPORT, SESSIONS};
 use crate::error::StartFailure;
 use crate::link::Link;
 use crate::nursery::{FarEnds, Nursery};
-use crate::outbox::Outbox;
 use crate::session::Session;
-use crate::state::Outgoing;
+use crate::sessions::Outgoing;
+use crate::state::Gone;
 use crate::stem;
 
 /// So many launches are under way at once: the kernel bounds the descriptors in a socket.
@@ -74,7 +73,7 @@ impl Births {
 impl Driver {
     /// Has a nursery made.
     pub(super) fn boot(&mut self) {
-        let started = Nursery::start(&self.shared.config);
+        let started = Nursery::start(&self.door.config);
         let error = match started {
             Ok(mut nursery) => match self.watch_nursery(&nursery) {
                 Ok(()) => {
@@ -94,8 +93,7 @@ impl Driver {
             message: error.to_string(),
             ..StartFailure::default()
         };
-        self.shared.lock().note_failure(failure);
-        self.tell_machine(Input::NurseryGone { reported: true });
+        self.nursery_is_gone(true, Some(failure));
     }
 
     /// Has the poller tell of all that comes of a nursery. One that has come from a stem at once is born already.
@@ -145,10 +143,10 @@ impl Driver {
     }
 
     /// No process could be made for `worker`.
-    pub(super) fn refuse_birth(&mut self, worker: WorkerId, errno: i32) {
-        let mut state = self.shared.lock();
-        state.note_failure(no_process(errno));
-        state.bury_unborn(worker, GoneCause::LaunchFailed { errno }, super::now());
+    pub(super) fn refuse_birth(&self, worker: WorkerId, errno: i32) {
+        let cause = GoneCause::LaunchFailed { errno };
+        let gone = Gone::unborn(worker, cause, Some(no_process(errno)));
+        self.door.input(|inside, now| inside.bury(gone, now));
     }
 
     /// `Ok(false)`: not now. The nursery's socket is full, or the kernel passes on no more descriptors, or it is dying, and the
@@ -187,7 +185,7 @@ impl Driver {
             return sent;
         }
         let link = Arc::new(Link::new(board, task, control));
-        let config = &self.shared.config;
+        let config = &self.door.config;
         let session = Session::new(Arc::clone(&link), (stdout, stderr), config);
         let base = SESSIONS + 4 * worker.0 as usize;
         for (i, fd) in session.descriptors().into_iter().enumerate() {
@@ -197,14 +195,10 @@ impl Driver {
             // sockets ends the process.
             self.watch(fd, Token(base + i), interest)?;
         }
-        let outgoing = Outgoing {
-            link,
-            outbox: Outbox::default(),
-            functions: Memory::default(),
-            captures: session.captures(),
-        };
+        let outgoing = Outgoing::new(link, session.captures());
         self.sessions.insert(worker, session);
-        self.shared.lock().outgoing.insert(worker, outgoing);
+        self.door
+            .input(|inside, _| inside.sessions.add(worker, outgoing));
         Ok(true)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use taskq_core::id::{Time, WorkerId};
-use taskq_core::{Begun, GoneCause, Input};
+use taskq_core::{Begun, GoneCause};
 use taskq_record::{Measured, ProcessEnd, StartCause};
 use taskq_wire::message::ToNursery;
 
@@ -11,7 +11,7 @@ use super::births::no_process;
 use super::{now, Deadline, Driver, LOOK_AGAIN, LOOK_FOR_DEATH};
 use crate::error::StartFailure;
 use crate::nursery::Nursery;
-use crate::record::Ending;
+use crate::state::{Ending, Gone};
 
 /// How a session ends that the kernel kills for want of memory, among others.
 const SIGKILLED: GoneCause = GoneCause::Signaled {
@@ -25,9 +25,7 @@ impl Driver {
             return;
         }
         if self.births.cancel(worker) {
-            let mut state = self.shared.lock();
-            state.bury_unborn(worker, GoneCause::Unknown, now());
-            return;
+            return self.give_up(worker, GoneCause::Unknown);
         }
         let Some(nursery) = &self.nursery else { return };
         if let Some(session) = self.sessions.get_mut(&worker) {
@@ -40,8 +38,7 @@ impl Driver {
     /// Asks the nursery to end everything and itself. For how long that may take, the scheduler knows.
     pub(super) fn say_farewell(&mut self) {
         let Some(nursery) = &mut self.nursery else {
-            self.tell_machine(Input::NurseryGone { reported: false });
-            return;
+            return self.nursery_is_gone(false, None);
         };
         if !matches!(nursery.send(&ToNursery::Shutdown, &[]), Ok(true)) {
             nursery.kill();
@@ -52,7 +49,7 @@ impl Driver {
     pub(super) fn bury_unborn(&mut self, worker: WorkerId, errno: i32) {
         self.forget(worker);
         self.refuse_birth(worker, errno);
-        self.step(|_, _| ());
+        self.run_errands();
     }
 
     /// A session's process is gone.
@@ -68,7 +65,7 @@ impl Driver {
         };
         let mut news = Vec::new();
         session.pump_to_the_end(&mut news);
-        let failure = (!session.is_up && !session.has_refused).then(|| StartFailure {
+        let why = (!session.is_up && !session.has_refused).then(|| StartFailure {
             cause: StartCause::Startup,
             phase: None,
             message: "a session died while it started".to_owned(),
@@ -76,7 +73,7 @@ impl Driver {
             end,
         });
         let is_victim = cause == SIGKILLED && !session.is_killed;
-        let (stdout, stderr, stderr_tail) = session.last_words(self.shared.config.stderr_tail);
+        let (stdout, stderr, stderr_tail) = session.last_words(self.door.config.stderr_tail);
         let pid = session.link.pid();
         let board = &session.link.board;
         let progress = board.progress();
@@ -100,13 +97,15 @@ impl Driver {
             oom: is_victim && self.oom.was_oom(),
         };
         self.forget(worker);
-        self.step(|state, now| {
-            state.hear_session(worker, news, now);
-            if let Some(failure) = failure {
-                state.note_failure(failure);
-            }
-            state.bury(worker, cause, begun, ending, now);
-        });
+        let gone = Gone {
+            worker,
+            cause,
+            news,
+            why,
+            begun,
+            ending,
+        };
+        self.input(|inside, now| inside.bury(gone, now));
     }
 
     /// Has the nursery's death looked for where nothing tells of it.
@@ -139,26 +138,34 @@ impl Driver {
         nursery.bury();
         self.unwatch_nursery(&nursery);
         let reported = nursery.refusal.is_some();
-        let failure = why_it_died(&mut nursery, end, self.shared.config.stderr_tail);
+        let failure = why_it_died(&mut nursery, end, self.door.config.stderr_tail);
         drop(nursery);
         let sessions: Vec<WorkerId> = self.sessions.keys().copied().collect();
         for worker in sessions {
             self.bury_session(worker, GoneCause::NurseryLost, None, None);
         }
         for worker in self.births.reset() {
-            let mut state = self.shared.lock();
-            state.bury_unborn(worker, GoneCause::NurseryLost, now());
+            self.give_up(worker, GoneCause::NurseryLost);
         }
-        self.step(|state, now| {
-            state.note_failure(failure);
-            state.sched.handle(now, Input::NurseryGone { reported });
-        });
+        self.nursery_is_gone(reported, Some(failure));
+        self.run_errands();
     }
 
-    /// Drops both halves of a session.
+    /// There is no nursery (any more).
+    pub(super) fn nursery_is_gone(&self, reported: bool, why: Option<StartFailure>) {
+        self.door
+            .input(|inside, now| inside.state.nursery_gone(reported, why, now));
+    }
+
+    /// Nothing was done yet for a session, and will not be.
+    fn give_up(&self, worker: WorkerId, cause: GoneCause) {
+        let gone = Gone::unborn(worker, cause, None);
+        self.door.input(|inside, now| inside.bury(gone, now));
+    }
+
+    /// Drops the receiving half of a session. The other one goes when its end is told.
     fn forget(&mut self, worker: WorkerId) {
         self.ready.remove(&worker);
-        self.shared.lock().outgoing.remove(&worker);
         if let Some(session) = self.sessions.remove(&worker) {
             for fd in session.descriptors() {
                 self.unwatch(fd);

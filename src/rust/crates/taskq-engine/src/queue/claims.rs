@@ -11,8 +11,7 @@ use taskq_core::{Submission, TaskPhase};
 
 use super::{Queue, WaitOutcome};
 use crate::error::PushError;
-use crate::record::{Record, TaskPayload};
-use crate::wanted::Wanted;
+use crate::state::{TaskPayload, Wanted};
 
 /// The tasks of one claimant. Dropping it disowns those that were not taken.
 #[derive(Debug)]
@@ -35,20 +34,17 @@ pub(super) enum ClaimOutcome {
 }
 
 impl Claims {
-    /// A claimant without tasks, which counts as one task: with the number of it.
+    /// A claimant without tasks: a map, with its serial number from 1, and that of the one task that it counts as.
     ///
     /// # Errors
     /// [`PushError`] when the queue takes no tasks.
-    pub(super) fn new(queue: &Arc<Queue>) -> Result<(Claims, TaskId), PushError> {
-        let number = queue.shared.step(|state, now| {
-            state.sched.submit_all(now, Vec::new())?;
-            Ok::<_, PushError>(state.sched.number())
-        })?;
+    pub(super) fn new(queue: &Arc<Queue>) -> Result<(Claims, u64, TaskId), PushError> {
+        let (serial, number) = queue.door.ask(|state, now| state.begin_map(now))?;
         let claims = Claims {
             queue: Arc::clone(queue),
             tasks: Vec::new(),
         };
-        Ok((claims, number))
+        Ok((claims, serial, number))
     }
 
     /// The queue that the tasks are in.
@@ -72,14 +68,11 @@ impl Claims {
             part: true,
             ..task
         };
-        let task = self.queue.shared.step(|state, now| {
-            let timeout = task.options.timeout;
-            let task = state.sched.submit(now, task)?;
-            let title = Some(title.into());
-            let record = Record::new(payload, timeout);
-            state.records.insert(task, Record { title, ..record });
-            Ok::<_, PushError>(task)
-        })?;
+        let title = Some(title.into());
+        let task = self
+            .queue
+            .door
+            .ask(|state, now| state.submit(task, payload, title, now))?;
         self.tasks.push(task);
         Ok(task)
     }
@@ -93,7 +86,7 @@ impl Claims {
         let mut first = None;
         let answer = self.queue.wait(Wanted::Change, timeout, |state| {
             let is_done = |task: &&TaskId| {
-                let view = state.sched.task(**task);
+                let view = state.sched().task(**task);
                 view.map_or(true, |view| view.phase == TaskPhase::Done)
             };
             first = self.tasks.iter().find(is_done).copied();
@@ -118,11 +111,7 @@ impl Drop for Claims {
         if self.tasks.is_empty() || !self.queue.is_ours() {
             return;
         }
-        self.queue.shared.step(|state, now| {
-            // What waits goes before what runs: nothing is begun in between.
-            for task in self.tasks.drain(..).rev() {
-                state.sched.disown(now, task);
-            }
-        });
+        let tasks = self.tasks.drain(..);
+        self.queue.door.ask(|state, now| state.disown(tasks, now));
     }
 }

@@ -14,11 +14,11 @@ impl Queue {
         &self,
         labels: impl IntoIterator<Item = &'a str>,
     ) -> Result<Vec<TaskId>, Vec<String>> {
-        let state = self.shared.lock();
+        let look = self.door.look();
         let mut unknown = Vec::new();
         let mut found = Vec::new();
         for label in labels {
-            match state.sched.find(label) {
+            match look.sched().find(label) {
                 Some(task) => found.push(task),
                 None => unknown.push(label.to_owned()),
             }
@@ -33,29 +33,29 @@ impl Queue {
     /// The tasks with this tag that are not done, oldest push first.
     #[must_use]
     pub fn tagged(&self, tag: &str) -> Vec<TaskId> {
-        self.shared.lock().sched.tagged(tag)
+        self.door.look().sched().tagged(tag)
     }
 
     /// The done tasks, oldest push first.
     #[must_use]
     pub fn done_tasks(&self) -> Vec<TaskId> {
-        self.shared.lock().sched.done().collect()
+        self.door.look().sched().done().collect()
     }
 
     /// The names of all done tasks, oldest push first.
     #[must_use]
     pub fn done(&self) -> Vec<String> {
-        let state = self.shared.lock();
-        let label = |task| state.sched.task(task).map(|view| view.label.to_owned());
-        state.sched.done().filter_map(label).collect()
+        let look = self.door.look();
+        let label = |task| look.sched().task(task).map(|view| view.label.to_owned());
+        look.sched().done().filter_map(label).collect()
     }
 
     /// How many of these tasks are done or gone.
     #[must_use]
     pub fn count_done(&self, tasks: impl IntoIterator<Item = TaskId>) -> usize {
-        let state = self.shared.lock();
+        let look = self.door.look();
         let is_done = |task: &TaskId| {
-            let view = state.sched.task(*task);
+            let view = look.sched().task(*task);
             view.map_or(true, |view| view.phase == TaskPhase::Done)
         };
         tasks.into_iter().filter(is_done).count()

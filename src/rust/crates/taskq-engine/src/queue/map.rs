@@ -19,10 +19,10 @@ use taskq_wire::board::{elements, Board};
 use super::claims::{ClaimOutcome, Claims};
 use super::Queue;
 use crate::clock::now;
+use crate::door::Look;
 use crate::error::PushError;
 use crate::function::Function;
-use crate::record::TaskPayload;
-use crate::state::State;
+use crate::state::TaskPayload;
 
 /// A map. Dropping it cancels what is under way.
 #[derive(Debug)]
@@ -64,8 +64,7 @@ impl Map {
         length: u64,
         fixed: Option<u64>,
     ) -> Result<Map, PushError> {
-        let (claims, number) = Claims::new(queue)?;
-        let serial = queue.shared.lock().history.next_map();
+        let (claims, serial, number) = Claims::new(queue)?;
         let batches = Batches::new(length, fixed);
         let is_tried_again = queue.default_options().tries > 1;
         Ok(Map {
@@ -152,9 +151,8 @@ impl Map {
     /// How many elements a batch had begun whose session died in it.
     #[must_use]
     pub fn begun(&self, task: TaskId) -> u64 {
-        let state = self.queue().shared.lock();
-        let record = state.records.get(&task);
-        let ending = record.and_then(|record| record.ending.as_ref());
+        let look = self.queue().door.look();
+        let ending = look.record(task).and_then(|record| record.ending.as_ref());
         ending.map_or(0, |ending| ending.elements)
     }
 
@@ -193,10 +191,10 @@ impl Map {
     /// How far the batches are that sessions evaluate now.
     fn progress(&self) -> BTreeMap<TaskId, Progress> {
         let queue = self.queue();
-        let state = queue.shared.lock();
+        let look = queue.door.look();
         let now = now();
         let progress = |task: TaskId, batch: &Batch| {
-            let (since, _, board) = running(&state, task)?;
+            let (since, _, board) = running(&look, task)?;
             Some(Progress {
                 ran: now.since(since),
                 begun: board.elements().begun(),
@@ -221,12 +219,12 @@ fn title_of(map: u64, batch: &Batch) -> String {
 }
 
 /// Since when a task has run, if it does; its attempt, and the board of the session that runs it.
-fn running(state: &State, task: TaskId) -> Option<(Time, AttemptId, &Board)> {
-    let view = state.sched.task(task)?;
+fn running<'a>(look: &'a Look<'_>, task: TaskId) -> Option<(Time, AttemptId, &'a Board)> {
+    let view = look.sched().task(task)?;
     let TaskPhase::Running { worker, since } = view.phase else {
         return None;
     };
-    let board = &state.outgoing.get(&worker)?.link.board;
+    let board = &look.sessions().get(worker)?.link.board;
     Some((since, view.attempt?, board))
 }
 
@@ -236,7 +234,7 @@ const _: () = assert!(MOST_ELEMENTS <= elements::MOST);
 /// Takes elements back from a batch, see [`elements`](taskq_wire::board::elements). How many are left to its session; none when
 /// there was nothing to take.
 fn take_back(queue: &Queue, task: TaskId) -> Option<u64> {
-    let state = queue.shared.lock();
-    let (_, attempt, board) = running(&state, task)?;
+    let look = queue.door.look();
+    let (_, attempt, board) = running(&look, task)?;
     board.elements().take_back(attempt)
 }

@@ -90,13 +90,13 @@ impl Queue {
     ) -> Option<(u32, bool, [T; 2])> {
         loop {
             let (tries, attempt, captures) = {
-                let state = self.shared.lock();
-                let view = state.sched.task(task)?;
+                let look = self.door.look();
+                let view = look.sched().task(task)?;
                 let nothing = <[T; 2]>::default();
                 let captures = match view.phase {
                     TaskPhase::Waiting => return Some((0, false, nothing)),
                     TaskPhase::Done => {
-                        let ending = state.records.get(&task)?.ending.as_ref();
+                        let ending = look.record(task)?.ending.as_ref();
                         let streams = ending.map_or(nothing, |ending| {
                             [
                                 read(view.tries, 0, Stream::Ended(&ending.stdout)),
@@ -105,9 +105,9 @@ impl Queue {
                         });
                         return Some((view.tries, true, streams));
                     }
-                    TaskPhase::Running { worker, .. } => state
-                        .outgoing
-                        .get(&worker)
+                    TaskPhase::Running { worker, .. } => look
+                        .sessions()
+                        .get(worker)
                         .map(|outgoing| outgoing.captures.clone()),
                 };
                 (view.tries, view.attempt, captures)
@@ -121,9 +121,9 @@ impl Queue {
                 read(tries, 0, Stream::Live(&stdout)),
                 read(tries, 1, Stream::Live(&stderr)),
             ];
-            let state = self.shared.lock();
-            if state
-                .sched
+            let look = self.door.look();
+            if look
+                .sched()
                 .task(task)
                 .is_some_and(|view| view.attempt == attempt)
             {

@@ -1,13 +1,13 @@
 //! What a queue is at one moment: its counts, and the tables of its tasks and workers.
 
-use taskq_core::id::{TaskId, WorkerId};
+use taskq_core::id::TaskId;
 use taskq_core::{Counts, Outcome, QueueState, SeatState, SeatView, TaskPhase, TaskView, Totals};
 use taskq_wire::board::progress::Progress;
 
 use super::Queue;
+use crate::door::Look;
 use crate::error::StartFailure;
-use crate::record::{DoneTask, TaskPayload};
-use crate::state::State;
+use crate::state::{DoneTask, TaskPayload};
 
 /// A row of the table of tasks.
 #[derive(Clone, Debug)]
@@ -102,31 +102,30 @@ impl Queue {
     /// What the queue is and does now: all of it under one lock.
     #[must_use]
     pub fn snapshot(&self, detail: Detail) -> Snapshot {
-        let state = self.shared.lock();
+        let look = self.door.look();
         let shown = |least: Detail| (detail >= least).then_some(());
-        let seats = shown(Detail::Seats).filter(|()| state.inline.is_none());
+        let seats = shown(Detail::Seats).filter(|()| !self.is_inline);
         let objects_of = |row: &TaskRow| TaskObjects {
-            sent: state
-                .records
-                .get(&row.id)
+            sent: look
+                .record(row.id)
                 .and_then(|record| record.payload.clone()),
-            done: self.describe_done(&state, row.id),
+            done: self.describe_done(&look, row.id),
         };
-        let tasks = shown(Detail::Tasks).map_or_else(Vec::new, |()| self.task_rows(&state));
+        let tasks = shown(Detail::Tasks).map_or_else(Vec::new, |()| self.task_rows(&look));
         Snapshot {
-            state: state.sched.state(),
-            is_paused: state.sched.is_paused(),
-            failure: state.reason(),
-            counts: state.sched.counts(),
-            totals: *state.sched.totals(),
-            seats: seats.map_or_else(Vec::new, |()| self.seat_rows(&state)),
+            state: look.sched().state(),
+            is_paused: look.sched().is_paused(),
+            failure: look.reason(),
+            counts: look.sched().counts(),
+            totals: *look.sched().totals(),
+            seats: seats.map_or_else(Vec::new, |()| self.seat_rows(&look)),
             objects: shown(Detail::Objects)
                 .map_or_else(Vec::new, |()| tasks.iter().map(objects_of).collect()),
             tasks,
         }
     }
 
-    fn task_rows(&self, state: &State) -> Vec<TaskRow> {
+    fn task_rows(&self, look: &Look<'_>) -> Vec<TaskRow> {
         let row = |view: TaskView<'_>| TaskRow {
             id: view.id,
             label: view.label.to_owned(),
@@ -135,41 +134,34 @@ impl Queue {
             tries: view.tries,
             tag: view.tag.map(str::to_owned),
             priority: view.priority,
-            progress: self.progress_in(state, view.id),
+            progress: self.progress_in(look, view.id),
             pid: view
                 .worker
                 .filter(|_| view.outcome.is_none())
-                .and_then(|w| pid_of(state, w)),
-            queued: self.shared.epoch.calendar(view.queued),
-            started: view.started.map(|at| self.shared.epoch.calendar(at)),
-            finished: view.finished.map(|at| self.shared.epoch.calendar(at)),
+                .and_then(|worker| look.sessions().pid(worker)),
+            queued: self.door.epoch.calendar(view.queued),
+            started: view.started.map(|at| self.door.epoch.calendar(at)),
+            finished: view.finished.map(|at| self.door.epoch.calendar(at)),
         };
         let is_shown = |view: &TaskView<'_>| !view.claimed || view.outcome.is_none();
-        state.sched.tasks().filter(is_shown).map(row).collect()
+        look.sched().tasks().filter(is_shown).map(row).collect()
     }
 
-    fn seat_rows(&self, state: &State) -> Vec<SeatRow> {
+    fn seat_rows(&self, look: &Look<'_>) -> Vec<SeatRow> {
         let row = |view: SeatView| SeatRow {
             seat: view.seat,
             state: view.state,
             task: match view.state {
-                SeatState::Busy(attempt) | SeatState::Leaving(attempt) => state
-                    .sched
+                SeatState::Busy(attempt) | SeatState::Leaving(attempt) => look
+                    .sched()
                     .task(attempt.task)
                     .map(|task| task.label.to_owned()),
                 SeatState::Starting | SeatState::Idle => None,
             },
-            pid: view.worker.and_then(|worker| pid_of(state, worker)),
+            pid: view.worker.and_then(|worker| look.sessions().pid(worker)),
             tasks_done: view.tasks_done,
-            started: view.started.map(|at| self.shared.epoch.calendar(at)),
+            started: view.started.map(|at| self.door.epoch.calendar(at)),
         };
-        state.sched.seats().map(row).collect()
+        look.sched().seats().map(row).collect()
     }
-}
-
-fn pid_of(state: &State, worker: WorkerId) -> Option<i32> {
-    state
-        .outgoing
-        .get(&worker)
-        .and_then(|outgoing| outgoing.link.pid())
 }

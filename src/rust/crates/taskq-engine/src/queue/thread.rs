@@ -4,15 +4,14 @@ use std::panic;
 
 use taskq_sys::{clock, signals};
 
-use crate::clock::now;
+use crate::door::Door;
 use crate::helm::Helm;
-use crate::state::Shared;
 
 /// The driver thread.
-pub(super) fn drive(helm: &Helm, shared: &Shared) {
+pub(super) fn drive(helm: &Helm, door: &Door) {
     let _ = signals::block_async();
     clock::sleep_precisely();
-    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| helm.run(shared)));
+    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| helm.run(door)));
     let fault = match outcome {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
@@ -23,17 +22,10 @@ pub(super) fn drive(helm: &Helm, shared: &Shared) {
         // The state of the driver is in doubt, but not the pid and the name of what has to go.
         let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| driver.abandon()));
     }
-    let mut state = shared.lock();
-    state.outgoing.clear();
-    state.history.all_gone(now());
-    state.driver = None;
-    state.fault = fault;
-    if state.fault.is_some() {
-        // Nothing runs any more, so nobody may wait for it.
-        let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| state.end_without_driver()));
-    }
-    shared.release(state);
-    shared.tell();
+    // The state may be what has the fault.
+    let end = panic::AssertUnwindSafe(|| door.input(|inside, now| inside.end_driver(fault, now)));
+    let _ = panic::catch_unwind(end);
+    door.tell();
 }
 
 fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {

@@ -8,8 +8,8 @@ use taskq_wire::board::progress::Progress;
 
 use super::Queue;
 use crate::clock::now;
-use crate::state::State;
-use crate::wanted::Wanted;
+use crate::door::Look;
+use crate::state::{State, Wanted};
 
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +42,12 @@ impl Awaited {
     fn are_done(&mut self, state: &State) -> bool {
         match self {
             Awaited::All => {
-                let counts = state.sched.counts();
+                let counts = state.sched().counts();
                 counts.waiting + counts.running == 0
             }
             Awaited::These { tasks, done } => {
                 let is_done = |task: &TaskId| {
-                    let phase = state.sched.task(*task).map(|view| view.phase);
+                    let phase = state.sched().task(*task).map(|view| view.phase);
                     matches!(phase, None | Some(TaskPhase::Done))
                 };
                 *done += tasks[*done..]
@@ -69,7 +69,7 @@ impl Queue {
                 waiting,
                 running,
                 done,
-            } = state.sched.counts();
+            } = state.sched().counts();
             if done > 0 {
                 Some(WaitOutcome::Done)
             } else {
@@ -95,7 +95,7 @@ impl Queue {
     #[must_use]
     pub fn wait_for_room(&self, count: usize, timeout: Duration) -> WaitOutcome {
         self.wait(Wanted::Room(count), timeout, |state| {
-            state.sched.has_room(count).then_some(WaitOutcome::Done)
+            state.sched().has_room(count).then_some(WaitOutcome::Done)
         })
     }
 
@@ -104,7 +104,7 @@ impl Queue {
     pub fn wait_for_end(&self, timeout: Duration) -> bool {
         let deadline = Instant::now().checked_add(timeout);
         while !self.is_over() {
-            if !self.sleep_until(deadline) {
+            if !self.door.sleep(deadline) {
                 return self.is_over();
             }
         }
@@ -120,28 +120,27 @@ impl Queue {
     /// When a task will be begun; nothing for one that is done or gone. Counts the tasks before it.
     #[must_use]
     pub fn outlook(&self, task: TaskId) -> Option<Outlook> {
-        self.shared.lock().sched.outlook(now(), task)
+        self.door.look().sched().outlook(now(), task)
     }
 
     /// What a task has last told of its progress, with the time in seconds since 1970.
     #[must_use]
     pub fn progress(&self, task: TaskId) -> Option<(Progress, f64)> {
-        let state = self.shared.lock();
-        let progress = self.progress_in(&state, task)?;
+        let progress = self.progress_in(&self.door.look(), task)?;
         let at = self
-            .shared
+            .door
             .epoch
             .calendar(taskq_core::id::Time(progress.at_ns));
         Some((progress, at))
     }
 
-    pub(super) fn progress_in(&self, state: &State, task: TaskId) -> Option<Progress> {
-        let view = state.sched.task(task)?;
+    pub(super) fn progress_in(&self, look: &Look<'_>, task: TaskId) -> Option<Progress> {
+        let view = look.sched().task(task)?;
         match view.phase {
             TaskPhase::Waiting => None,
-            TaskPhase::Done => state.records.get(&task)?.ending.as_ref()?.progress.clone(),
+            TaskPhase::Done => look.record(task)?.ending.as_ref()?.progress.clone(),
             TaskPhase::Running { worker, .. } => {
-                let progress = state.outgoing.get(&worker)?.link.board.progress()?;
+                let progress = look.sessions().get(worker)?.link.board.progress()?;
                 (Some(progress.attempt) == view.attempt).then_some(progress)
             }
         }
@@ -155,16 +154,11 @@ impl Queue {
         mut is_there: impl FnMut(&State) -> Option<WaitOutcome>,
     ) -> WaitOutcome {
         let mut look = |wanted: Wanted| {
-            let mut state = self.shared.lock();
-            state.wanted = Wanted::Nothing;
-            if !state.failure_is_told && state.reason().is_some() {
-                return Some(WaitOutcome::Failed);
-            }
-            let outcome = is_there(&state);
-            if outcome.is_none() {
-                state.wanted = wanted;
-            }
-            outcome
+            self.door.seek(wanted, |state| {
+                let has_failed = state.has_news_of_failure();
+                let failed = has_failed.then_some(WaitOutcome::Failed);
+                failed.or_else(|| is_there(state))
+            })
         };
         if let Some(outcome) = look(Wanted::Nothing) {
             return outcome;
@@ -178,8 +172,8 @@ impl Queue {
             if let Some(outcome) = look(wanted) {
                 break outcome;
             }
-            if !self.sleep_until(deadline) {
-                self.shared.lock().wanted = Wanted::Nothing;
+            if !self.door.sleep(deadline) {
+                self.door.seek(Wanted::Nothing, |_| None::<()>);
                 break WaitOutcome::TimedOut;
             }
         };
@@ -199,7 +193,7 @@ impl Queue {
         let helm = self.helm.as_ref()?;
         let Some(mut at_helm) = helm.take() else {
             if helm.wants_it() {
-                self.shared.wake_driver();
+                self.door.wake_driver();
             }
             return None;
         };
@@ -217,13 +211,5 @@ impl Queue {
             }
         }
         outcome
-    }
-
-    /// Sleeps until something has happened; false when the time was over before.
-    fn sleep_until(&self, deadline: Option<Instant>) -> bool {
-        match deadline {
-            Some(deadline) => self.shared.woken.recv_deadline(deadline).is_ok(),
-            None => self.shared.woken.recv().is_ok(),
-        }
     }
 }

@@ -75,7 +75,7 @@ pub struct DoneTask {
 }
 
 /// What the host keeps of a task.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) payload: Option<TaskPayload>,
     pub(crate) ending: Option<Arc<Ending>>,
@@ -92,11 +92,8 @@ impl Record {
     pub(crate) fn new(payload: TaskPayload, timeout: Option<Duration>) -> Record {
         Record {
             payload: Some(payload),
-            ending: None,
-            skipped_after: None,
             timeout,
-            promised_to: None,
-            title: None,
+            ..Record::default()
         }
     }
 

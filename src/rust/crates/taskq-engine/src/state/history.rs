@@ -1,7 +1,6 @@
 //! A bounded record of what ran, for pictures of it: which session ran what and when, and how it ended.
 //!
-//! Owns the ends of attempts as the scheduler tells them ([`Ended`]), in its order, and the lives of sessions as the
-//! driver sees them. Decides nothing, and nothing depends on it: what waits or runs now stands in the scheduler alone.
+//! Owns the ends of attempts and the lives of sessions, as it is told of them ([`Fact`]). Decides nothing, and nothing depends on it: what waits or runs now stands in the scheduler alone.
 //! Under the lock of the queue, so an entry costs no more than a look-up and two shared names.
 //!
 //! | a session is | told by                                      |
@@ -21,6 +20,8 @@ use std::sync::Arc;
 use taskq_core::id::{Time, WorkerId};
 use taskq_core::{Ended, GoneCause, Outcome};
 use taskq_record::{words::Asked, words::AttemptState};
+
+use super::observer::{Fact, Observer};
 
 /// So many attempts are kept, and so many sessions that are gone: a few for each pixel that a picture is wide, about
 /// 200 bytes each with its label, and so 2 MB at most that a queue keeps of what its user has popped.
@@ -157,7 +158,7 @@ impl History {
     }
 
     /// An attempt is over; `title` is what it shows instead of its label.
-    pub(crate) fn note(&mut self, ended: Ended, title: Option<Arc<str>>) {
+    fn note_ended(&mut self, ended: &Ended, title: Option<&Arc<str>>) {
         let mut began = ended.ran.map(|(_, began)| began);
         let (seat, pid) = match ended.ran {
             Some((worker, _)) => self.place_of(worker),
@@ -173,8 +174,8 @@ impl History {
             self.forgotten_until = self.forgotten_until.max(oldest);
         }
         self.bars.push_back(Bar {
-            name: title.unwrap_or(ended.label),
-            tag: ended.tag,
+            name: Arc::clone(title.unwrap_or(&ended.label)),
+            tag: ended.tag.clone(),
             seat,
             pid,
             tries: ended.tries,
@@ -189,56 +190,12 @@ impl History {
         });
     }
 
-    /// A session is to come up on this seat.
-    pub(crate) fn launched(&mut self, worker: WorkerId, seat: u32, now: Time) {
-        let life = Life {
-            seat,
-            pid: None,
-            launched: now,
-            ready: None,
-            end: None,
-            asked: None,
-        };
-        self.lives.insert(worker, life);
-    }
-
-    /// A session is a process.
-    pub(crate) fn has_pid(&mut self, worker: WorkerId, pid: i32) {
-        if let Some(life) = self.lives.get_mut(&worker) {
-            life.pid = Some(pid);
-        }
-    }
-
-    /// A session tells of itself which process it is.
-    pub(crate) fn learn_pid(&mut self, worker: WorkerId, pid: i32) {
-        if let Some(life) = self.lives.get_mut(&worker) {
-            life.pid.get_or_insert(pid);
-        }
-    }
-
-    /// A session waits for its first task.
-    pub(crate) fn ready(&mut self, worker: WorkerId, now: Time) {
-        if let Some(life) = self.lives.get_mut(&worker) {
-            life.ready = Some(now);
-        }
-    }
-
-    /// A session is to end.
-    pub(crate) fn ask(&mut self, worker: WorkerId, asked: Asked) {
-        if let Some(life) = self.lives.get_mut(&worker) {
-            life.asked = Some(asked);
-        }
-    }
-
-    /// All sessions are to end.
-    pub(crate) fn ask_all(&mut self, asked: Asked) {
-        for life in self.lives.values_mut() {
-            life.asked.get_or_insert(asked);
-        }
+    fn change(&mut self, worker: WorkerId, change: impl FnOnce(&mut Life)) {
+        self.lives.get_mut(&worker).map(change);
     }
 
     /// A session has ended.
-    pub(crate) fn gone(&mut self, worker: WorkerId, cause: GoneCause, now: Time) {
+    fn end(&mut self, worker: WorkerId, cause: GoneCause, now: Time) {
         let Some(mut life) = self.lives.remove(&worker) else {
             return;
         };
@@ -248,14 +205,6 @@ impl History {
             self.past.pop_front();
         }
         self.past.push_back(life);
-    }
-
-    /// All sessions have ended, and nobody has seen how.
-    pub(crate) fn all_gone(&mut self, now: Time) {
-        let workers: Vec<WorkerId> = self.lives.keys().copied().collect();
-        for worker in workers {
-            self.gone(worker, GoneCause::Unknown, now);
-        }
     }
 
     /// The number of a new map, from 1.
@@ -291,6 +240,43 @@ impl History {
     }
 }
 
+impl Observer for History {
+    fn note(&mut self, fact: &Fact<'_>, now: Time) {
+        match *fact {
+            Fact::Launched(worker, seat) if self.alone.is_none() => {
+                let life = Life {
+                    seat,
+                    pid: None,
+                    launched: now,
+                    ready: None,
+                    end: None,
+                    asked: None,
+                };
+                self.lives.insert(worker, life);
+            }
+            Fact::Process(worker, pid) => self.change(worker, |life| life.pid = Some(pid)),
+            Fact::Ready(worker) => self.change(worker, |life| life.ready = Some(now)),
+            Fact::Asked(Some(worker), asked) => {
+                self.change(worker, |life| life.asked = Some(asked));
+            }
+            Fact::Asked(None, asked) => {
+                for life in self.lives.values_mut() {
+                    life.asked.get_or_insert(asked);
+                }
+            }
+            Fact::Ended(ended, ref title) => self.note_ended(ended, title.as_ref()),
+            Fact::Gone(worker, cause) => self.end(worker, cause, now),
+            Fact::AllGone => {
+                let workers: Vec<WorkerId> = self.lives.keys().copied().collect();
+                for worker in workers {
+                    self.end(worker, GoneCause::Unknown, now);
+                }
+            }
+            Fact::Launched(..) => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use taskq_core::TaskId;
@@ -319,11 +305,11 @@ mod tests {
         let mut history = History::default();
         let most = ENTRIES as u64;
         for task in 1..=most {
-            history.note(ended(task, None), None);
+            history.note(&Fact::Ended(&ended(task, None), None), Time(0));
         }
         assert_eq!(history.forgotten_until(), None);
         for task in most + 1..=most + 5 {
-            history.note(ended(task, None), None);
+            history.note(&Fact::Ended(&ended(task, None), None), Time(0));
         }
         assert_eq!(history.forgotten_until(), Some(Time(50)));
         let names: Vec<_> = history.bars().map(|bar| &*bar.name).collect();
@@ -334,8 +320,11 @@ mod tests {
     fn the_lives_of_sessions_are_bounded_too() {
         let mut history = History::default();
         for worker in 0..=ENTRIES as u64 {
-            history.launched(WorkerId(worker), 1, Time(worker));
-            history.gone(WorkerId(worker), GoneCause::Unknown, Time(worker));
+            history.note(&Fact::Launched(WorkerId(worker), 1), Time(worker));
+            history.note(
+                &Fact::Gone(WorkerId(worker), GoneCause::Unknown),
+                Time(worker),
+            );
         }
         assert_eq!(history.lives().count(), ENTRIES);
         assert!(history.lives.is_empty());
@@ -344,9 +333,10 @@ mod tests {
     #[test]
     fn an_attempt_has_the_seat_and_the_process_of_its_session() {
         let mut history = History::default();
-        history.launched(WORKER, 7, Time(1));
-        history.has_pid(WORKER, 99);
-        history.note(ended(1, Some((WORKER, Time(5)))), Some("a title".into()));
+        history.note(&Fact::Launched(WORKER, 7), Time(1));
+        history.note(&Fact::Process(WORKER, 99), Time(1));
+        let (one, title) = (ended(1, Some((WORKER, Time(5)))), "a title");
+        history.note(&Fact::Ended(&one, Some(title.into())), Time(0));
         let bar = history.bars().next().expect("one");
         assert_eq!(
             (bar.seat, bar.pid, &*bar.name),
@@ -359,14 +349,14 @@ mod tests {
         let cause = GoneCause::Signaled { signal: 9 };
         let mut history = History::default();
         for worker in 1..=4 {
-            history.launched(WorkerId(worker), 1, Time(worker));
+            history.note(&Fact::Launched(WorkerId(worker), 1), Time(worker));
         }
-        history.ask(WorkerId(1), Asked::Retired);
-        history.gone(WorkerId(2), cause, Time(9));
-        history.ask(WorkerId(3), Asked::Killed);
-        history.ask_all(Asked::Closed);
+        history.note(&Fact::Asked(Some(WorkerId(1)), Asked::Retired), Time(9));
+        history.note(&Fact::Gone(WorkerId(2), cause), Time(9));
+        history.note(&Fact::Asked(Some(WorkerId(3)), Asked::Killed), Time(9));
+        history.note(&Fact::Asked(None, Asked::Closed), Time(9));
         for worker in [1, 3, 4] {
-            history.gone(WorkerId(worker), cause, Time(9));
+            history.note(&Fact::Gone(WorkerId(worker), cause), Time(9));
         }
         let words: Vec<_> = history
             .lives()
@@ -378,8 +368,14 @@ mod tests {
     #[test]
     fn attempts_on_the_only_seat_of_a_queue_without_sessions_do_not_overlap() {
         let mut history = History::alone(5);
-        history.note(ended(1, Some((WORKER, Time(2)))), None);
-        history.note(ended(2, Some((WORKER, Time(8)))), None);
+        history.note(
+            &Fact::Ended(&ended(1, Some((WORKER, Time(2)))), None),
+            Time(0),
+        );
+        history.note(
+            &Fact::Ended(&ended(2, Some((WORKER, Time(8)))), None),
+            Time(0),
+        );
         let times: Vec<_> = history.bars().map(|bar| (bar.began, bar.seat)).collect();
         assert_eq!(times, [(Some(Time(2)), Some(1)), (Some(Time(10)), Some(1))]);
     }

@@ -1,0 +1,56 @@
+//! What stands for the world outside in a queue without sessions: attempts wait for the caller, who runs them, and sessions
+//! and nursery are answered for. A new session is ready at once, and one that is to leave is gone.
+
+use std::collections::VecDeque;
+
+use taskq_core::id::{AttemptId, Time, WorkerId};
+use taskq_core::{Action, GoneCause, Input};
+
+use crate::effects::{Effects, Run, Wakes};
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(crate) struct Inline {
+    attempts: VecDeque<AttemptId>,
+    answers: VecDeque<Input>,
+    wakes: Wakes,
+}
+
+impl Inline {
+    /// The next attempt, for the caller.
+    pub(crate) fn hand_out(&mut self) -> Option<AttemptId> {
+        self.attempts.pop_front()
+    }
+
+    /// What the sessions would say that are not there.
+    pub(crate) fn answer(&mut self) -> Option<Input> {
+        self.answers.pop_front()
+    }
+}
+
+impl Effects for Inline {
+    fn send(&mut self, _: WorkerId, run: Run<'_>) {
+        self.attempts.push_back(run.attempt);
+    }
+
+    fn act(&mut self, action: Action) {
+        self.answers.push_back(match action {
+            Action::Boot => Input::NurseryUp,
+            Action::Launch { worker } => Input::WorkerReady { worker },
+            Action::Retire { worker } | Action::KillWorker { worker } => Input::WorkerGone {
+                worker,
+                cause: GoneCause::Exited { code: 0 },
+                begun: None,
+            },
+            Action::Shutdown | Action::KillNursery => Input::NurseryGone { reported: false },
+            // The caller interrupts what it runs itself.
+            _ => return,
+        });
+    }
+
+    fn wakes(&mut self) -> &mut Wakes {
+        &mut self.wakes
+    }
+
+    fn finish(&mut self, _: Option<Time>) {}
+}

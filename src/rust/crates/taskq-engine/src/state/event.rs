@@ -1,0 +1,164 @@
+//! What has happened outside, and what becomes of it: inputs of the scheduler, and what is kept of what came along.
+
+use std::sync::Arc;
+
+use taskq_core::id::{TaskId, Time, WorkerId};
+use taskq_core::{Begun, GoneCause, Input, QueueState, Scheduler};
+
+use super::observer::Fact;
+use super::record::Ending;
+use super::State;
+use crate::error::StartFailure;
+use crate::session::{FinishedTask, News};
+
+/// A session that is gone.
+#[derive(Debug)]
+pub(crate) struct Gone {
+    pub(crate) worker: WorkerId,
+    pub(crate) cause: GoneCause,
+    /// What it has said at last.
+    pub(crate) news: Vec<News>,
+    /// Why it did not come up, if it did not.
+    pub(crate) why: Option<StartFailure>,
+    pub(crate) begun: Option<Begun>,
+    /// What it left of the attempt that had `begun`, or counts as begun.
+    pub(crate) ending: Ending,
+}
+
+impl Gone {
+    /// A session that never was a process.
+    pub(crate) fn unborn(worker: WorkerId, cause: GoneCause, why: Option<StartFailure>) -> Gone {
+        Gone {
+            worker,
+            cause,
+            news: Vec::new(),
+            why,
+            begun: None,
+            ending: Ending::default(),
+        }
+    }
+}
+
+impl State {
+    /// Tells the scheduler something.
+    pub(crate) fn input(&mut self, input: Input, now: Time) {
+        self.sched.handle(now, input);
+    }
+
+    /// A deadline may be over.
+    pub(crate) fn tick(&mut self, now: Time) {
+        if self.sched.next_wakeup().is_some_and(|at| at <= now) {
+            self.input(Input::Tick, now);
+        }
+    }
+
+    /// The nursery is gone, or could not be made. `reported`: as in [`Input::NurseryGone`].
+    pub(crate) fn nursery_gone(&mut self, reported: bool, why: Option<StartFailure>, now: Time) {
+        self.note_failure(why);
+        self.input(Input::NurseryGone { reported }, now);
+    }
+
+    /// A session is this process.
+    pub(crate) fn is_process(&mut self, worker: WorkerId, pid: i32, now: Time) {
+        self.tell(Fact::Process(worker, pid), now);
+    }
+
+    /// A session's news become inputs of the scheduler, what it gives back first.
+    pub(crate) fn hear_session(&mut self, worker: WorkerId, mut news: Vec<News>, now: Time) {
+        for item in &mut news {
+            if let News::Returned(attempts) = item {
+                let attempts = std::mem::take(attempts);
+                self.input(Input::Returned { worker, attempts }, now);
+            }
+        }
+        for item in news {
+            match item {
+                News::Ready { pid } => {
+                    self.is_process(worker, pid, now);
+                    self.tell(Fact::Ready(worker), now);
+                    self.input(Input::WorkerReady { worker }, now);
+                }
+                News::StartFailed(failure) => {
+                    self.note_failure(Some(failure));
+                    self.input(Input::StartFailed { worker }, now);
+                }
+                News::Finished(task) => self.finish(worker, *task, now),
+                News::Returned(_) => {}
+            }
+        }
+    }
+
+    /// An attempt has ended by itself.
+    fn finish(&mut self, worker: WorkerId, task: FinishedTask, now: Time) {
+        let FinishedTask {
+            finished,
+            ending,
+            memory,
+            running,
+        } = task;
+        let attempt = finished.attempt;
+        let input = Input::Finished {
+            worker,
+            attempt,
+            verdict: finished.verdict,
+            began: finished.began,
+            ended: finished.ended,
+            memory,
+            running,
+        };
+        self.end_attempt(attempt.task, ending, input, now);
+    }
+
+    /// A session is gone.
+    pub(crate) fn bury(&mut self, gone: Gone, now: Time) {
+        let (worker, cause, begun) = (gone.worker, gone.cause, gone.begun);
+        self.hear_session(worker, gone.news, now);
+        self.note_failure(gone.why);
+        let attempt = begun.map(|begun| begun.attempt);
+        let attempt = attempt.or_else(|| self.sched.unheard(worker));
+        let input = Input::WorkerGone {
+            worker,
+            cause,
+            begun,
+        };
+        match attempt {
+            Some(attempt) => self.end_attempt(attempt.task, gone.ending, input, now),
+            None => self.input(input, now),
+        }
+        self.note_ended(now);
+        self.tell(Fact::Gone(worker, cause), now);
+    }
+
+    /// Tells the machine `input`, and keeps what the attempt left if that has ended the task. Whether it does is for the machine
+    /// to say: the message may be stale. A task that was ended before its session was dead has nothing yet.
+    pub(crate) fn end_attempt(&mut self, task: TaskId, ending: Ending, input: Input, now: Time) {
+        let is_done =
+            |sched: &Scheduler| sched.task(task).is_some_and(|view| view.outcome.is_some());
+        let was_done = is_done(&self.sched);
+        self.input(input, now);
+        let is_late = was_done && ending.outcome.is_none();
+        if is_late || (!was_done && is_done(&self.sched)) {
+            if let Some(record) = self.records.get_mut(&task) {
+                record.ending.get_or_insert_with(|| Arc::new(ending));
+            }
+        }
+    }
+
+    /// The driver has come to its end. Should it have been a fault, nothing runs any more, so nobody may wait for it.
+    pub(crate) fn end_driver(&mut self, fault: Option<String>, now: Time) {
+        self.tell(Fact::AllGone, now);
+        if fault.is_some() {
+            self.input(Input::Kill, now);
+            self.input(Input::NurseryGone { reported: false }, now);
+        }
+        self.fault = fault;
+    }
+
+    /// Keeps the reason why a session or a nursery did not start, to be shown when the pool gives up; once it has, what
+    /// ends afterwards is no reason any more.
+    fn note_failure(&mut self, failure: Option<StartFailure>) {
+        if failure.is_some() && self.sched.state() == QueueState::Open {
+            self.failure = failure;
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What the R thread wants: tasks come in, are promised, and go. It is settled by the [door](crate::door).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use taskq_core::id::{TaskId, Time};
+use taskq_core::{Input, Submission, SubmitError, TaskPhase, Verdict};
+
+use super::record::{Ending, Record, TaskPayload};
+use super::{State, Wanted};
+use crate::config::EventLoop;
+
+impl State {
+    /// Takes a task in. `title`: what pictures call it, when that is not its label.
+    pub(crate) fn submit(
+        &mut self,
+        task: Submission,
+        payload: TaskPayload,
+        title: Option<Arc<str>>,
+        now: Time,
+    ) -> Result<TaskId, SubmitError> {
+        let timeout = task.options.timeout;
+        let task = self.sched.submit(now, task)?;
+        let record = Record::new(payload, timeout);
+        self.records.insert(task, Record { title, ..record });
+        Ok(task)
+    }
+
+    /// Takes tasks in, all or none.
+    pub(crate) fn submit_all(
+        &mut self,
+        tasks: Vec<(Submission, TaskPayload)>,
+        now: Time,
+    ) -> Result<(), SubmitError> {
+        let (tasks, payloads): (Vec<Submission>, Vec<TaskPayload>) = tasks.into_iter().unzip();
+        let timeouts: Vec<_> = tasks.iter().map(|task| task.options.timeout).collect();
+        let tasks = self.sched.submit_all(now, tasks)?;
+        let records = payloads.into_iter().zip(timeouts);
+        let records = records.map(|(payload, timeout)| Record::new(payload, timeout));
+        self.records.extend(tasks.into_iter().zip(records));
+        Ok(())
+    }
+
+    /// The number of a new map, from 1, and that of the task that it counts as.
+    pub(crate) fn begin_map(&mut self, now: Time) -> Result<(u64, TaskId), SubmitError> {
+        self.sched.submit_all(now, Vec::new())?;
+        Ok((self.history.next_map(), self.sched.number()))
+    }
+
+    /// See [`Queue::reserve_names`](crate::Queue::reserve_names).
+    pub(crate) fn reserve_label(&mut self) -> Box<str> {
+        self.sched.reserve_label()
+    }
+
+    /// See [`Queue::release_names`](crate::Queue::release_names).
+    pub(crate) fn release_labels(&mut self, count: usize) {
+        self.sched.release_labels(count);
+    }
+
+    /// Removes done tasks; none, and false, when one of them is not there or not done.
+    pub(crate) fn take(&mut self, tasks: &[TaskId]) -> bool {
+        let is_done = |task: &TaskId| {
+            let view = self.sched.task(*task);
+            view.is_some_and(|view| view.outcome.is_some())
+        };
+        let are_done = tasks.iter().all(is_done);
+        for &task in tasks.iter().filter(|_| are_done) {
+            self.sched.take(task);
+            self.forget(task);
+        }
+        are_done
+    }
+
+    /// Nobody asks for these tasks any more. What waits goes before what runs: nothing is begun in between.
+    pub(crate) fn disown(&mut self, tasks: impl DoubleEndedIterator<Item = TaskId>, now: Time) {
+        for task in tasks.rev() {
+            self.sched.disown(now, task);
+        }
+    }
+
+    /// See [`Queue::promise`](crate::Queue::promise).
+    pub(crate) fn promise(&mut self, task: TaskId, event_loop: EventLoop) -> bool {
+        let is_done = match self.sched.task(task) {
+            Some(view) => view.phase == TaskPhase::Done,
+            None => return false,
+        };
+        if !self.sched.claim(task) {
+            return false;
+        }
+        if let Some(record) = self.records.get_mut(&task) {
+            record.promised_to = Some(event_loop);
+        }
+        if is_done {
+            self.keep(task);
+        }
+        true
+    }
+
+    /// Ends what runs, see [`Input::Cancel`]. Of each task its name, and whether it was not done before.
+    pub(crate) fn cancel(
+        &mut self,
+        tasks: &[TaskId],
+        input: Input,
+        now: Time,
+    ) -> Vec<(String, bool)> {
+        let told = |task: &TaskId| {
+            let view = self.sched.task(*task)?;
+            Some((view.label.to_owned(), view.phase != TaskPhase::Done))
+        };
+        let ended = tasks.iter().filter_map(told).collect();
+        self.input(input, now);
+        ended
+    }
+
+    /// A task that was handed out has come to its end.
+    pub(crate) fn finish_inline(
+        &mut self,
+        task: TaskId,
+        verdict: Verdict,
+        ending: Ending,
+        began: Time,
+        now: Time,
+    ) {
+        let view = self.sched.task(task);
+        let running = view.and_then(|view| view.attempt.zip(view.worker));
+        let Some((attempt, worker)) = running else {
+            return;
+        };
+        // Nobody else says that a task is out of time.
+        self.input(Input::Tick, now);
+        let input = Input::Finished {
+            worker,
+            attempt,
+            verdict,
+            began,
+            ended: now,
+            memory: None,
+            running: None,
+        };
+        self.end_attempt(task, ending, input, now);
+    }
+
+    /// Frees what nobody can ask for any more: what was not promised.
+    pub(crate) fn abandon(&mut self) {
+        let records = std::mem::take(&mut self.records).into_iter();
+        let (promised, others): (_, HashMap<_, _>) =
+            records.partition(|(_, record)| record.promised_to.is_some());
+        self.records = promised;
+        self.freed.extend(others.into_values());
+    }
+
+    /// The R thread has heard why the pool has failed.
+    pub(crate) fn set_failure_told(&mut self) {
+        self.failure_is_told = true;
+    }
+
+    /// The R thread waits for this.
+    pub(crate) fn want(&mut self, wanted: Wanted) {
+        self.wanted = wanted;
+    }
+}
