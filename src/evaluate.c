@@ -89,7 +89,6 @@ static SEXP head_for(SEXP fun, SEXP name) {
 SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded) {
   SEXP args = tq_element(task_call, "args"), batch = tq_element(task_call, "batch");
   SEXP captured = tq_element(task_call, "captured"), name = tq_element(task_call, "name");
-  PROTECT(fun = tq_with_captured(fun, captured));
   Rf_defineVar(fun_symbol, fun, evaluator);
   SEXP head = PROTECT(batch == R_NilValue ? head_for(fun, name) : R_NilValue);
   SEXP call = PROTECT(batch == R_NilValue ? call_with(head, args) : Rf_lang3(batch_symbol, fun, batch));
@@ -120,7 +119,7 @@ SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded) {
     outcome = Rf_eval(record, evaluator);
     UNPROTECT(1);
   }
-  UNPROTECT(6);
+  UNPROTECT(5);
   return outcome;
 }
 
@@ -128,10 +127,3 @@ SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded) {
 void tq_raise_interrupt(void) { R_interrupts_pending = 1; }
 
 void tq_clear_interrupt(void) { R_interrupts_pending = 0; }
-
-SEXP tq_evaluate_own(SEXP evaluator, SEXP task_call) {
-  SEXP fun = PROTECT(Rf_eval(fun_symbol, evaluator));
-  SEXP outcome = tq_evaluate(evaluator, fun, task_call, 0);
-  UNPROTECT(1);
-  return outcome;
-}

@@ -132,11 +132,8 @@ DOES(make_active, R_MakeActiveBinding(O(1), O(2), O(0)))
 DOES(remove_variable, R_removeVarFromFrame(O(1), O(0)))
 DOES(lock_variable, R_LockBinding(O(1), O(0)))
 DOES(unlock_variable, R_unLockBinding(O(1), O(0)))
-GIVES(with_captured, tq_with_captured(O(0), O(1)))
-GIVES(with_environment, tq_with_environment(O(0), O(1)))
-GIVES(clean_function, tq_clean_function(O(0)))
-GIVES(with_code_of, tq_with_code_of(O(0), O(1), O(2)))
-GIVES(without_sources, tq_without_sources(O(0)))
+GIVES(make_closure, tq_make_closure(O(0), O(1), O(2)))
+GIVES(new_environment, R_NewEnv(O(0), 0, 0))
 DOES(write, tq_write(slots[0].buffer, O(1), O(2)))
 GIVES(read, tq_read(slots[0].address))
 GIVES(marker, tq_marker(slots[0].address))
@@ -144,8 +141,7 @@ GIVES(segment_pointer, tq_segment_pointer(slots[0].address))
 /* A vector over a segment that is to stand for another one. */
 GIVES(shared_vector, tq_make_shared(TYPEOF(O(0)), O(1), N(2), XLENGTH(O(0)), N(3)))
 DOES(set_phase, tq_set_phase(O(0), (enum tq_phase) N(1)))
-GIVES(evaluate, tq_evaluate(O(0), O(1), O(2), 1))
-GIVES(evaluate_own, tq_evaluate_own(O(0), O(1)))
+GIVES(evaluate, tq_evaluate(O(0), O(1), O(2), (int) N(3)))
 DOES(call_elements, tq_call_elements(slots[0].buffer))
 DOES(hang_bell, tq_hang_bell(O(0)))
 /* Where the text of a string is in UTF-8, until the routine ends. */
@@ -202,6 +198,15 @@ CALL(symbols_in) {
   for (R_xlen_t i = 0; i < XLENGTH(names); i++) SET_VECTOR_ELT(symbols, i, Rf_installTrChar(STRING_ELT(names, i)));
   UNPROTECT(2);
   return symbols;
+}
+
+/* Sets variables of an environment to the elements of a list, by their names. */
+CALL(set_variables) {
+  SEXP names = PROTECT(Rf_getAttrib(O(1), R_NamesSymbol));
+  for (R_xlen_t i = 0; i < Rf_xlength(O(1)); i++)
+    Rf_defineVar(Rf_installTrChar(STRING_ELT(names, i)), VECTOR_ELT(O(1), i), O(0));
+  UNPROTECT(1);
+  return R_NilValue;
 }
 
 /* Copies elements of a vector of integers or doubles from one on, as many as there are, or as may be. */

@@ -31,6 +31,7 @@ SEXP tq_element(SEXP list, const char *name);
 
 /* ---- versions.c ---- */
 
+SEXP tq_make_closure(SEXP formals, SEXP code, SEXP env);
 /* The environment of a closure; its formals; and the environment around one. */
 SEXP tq_enclosure(SEXP fun);
 SEXP tq_formals(SEXP fun);
@@ -84,22 +85,6 @@ double tq_parcels_held(void);
 /* Makes what it needs; once. */
 void tq_parcels_begin(DllInfo *dll);
 
-/* ---- closures.c ---- */
-
-/* The function with what it captures: a list, an environment, or NULL of R. */
-SEXP tq_with_captured(SEXP fun, SEXP captured);
-/* The same function in another environment, not compiled: what is compiled depends on that. */
-SEXP tq_with_environment(SEXP fun, SEXP env);
-/* Whether a function has source references. */
-int tq_has_source(SEXP fun);
-/* The formals and the code of a function without them, as a function in the environment of base, without attributes. */
-SEXP tq_clean_function(SEXP fun);
-/* `fun` with the formals and the code of `clean`, in this environment. */
-SEXP tq_with_code_of(SEXP clean, SEXP fun, SEXP env);
-/* `x`, where functions have source references the same without these: `x` itself, or what is in it if it is a list, at
- * any depth. What is in environments and attributes stays as it is. */
-SEXP tq_without_sources(SEXP x);
-
 /* ---- batch.c ---- */
 
 /* Evaluates FUN(X[[i]], ...) in a frame, and puts the results into a list. The first number of `state` is the place of
@@ -120,8 +105,6 @@ void tq_set_phase(SEXP evaluator, enum tq_phase phase);
 /* Calls a task's function and gives its outcome. `task_call`: what the task has of args, packages, globals and seed;
  * `guarded`: in a session, where it may be interrupted meanwhile. */
 SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded);
-/* The same of the evaluator's function, outside a session. */
-SEXP tq_evaluate_own(SEXP evaluator, SEXP task_call);
 /* Makes what it needs; once. */
 void tq_evaluate_begin(void);
 

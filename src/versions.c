@@ -1,4 +1,4 @@
-/* What the versions of R call differently. None of it jumps. */
+/* What the versions of R call differently. None of it jumps, but what makes something. */
 
 #include "rapi.h"
 
@@ -8,6 +8,18 @@
 #define FORMALS R_ClosureFormals
 #define CLOENV R_ClosureEnv
 #endif
+
+SEXP tq_make_closure(SEXP formals, SEXP code, SEXP env) {
+#if R_VERSION >= R_Version(4, 5, 0)
+  return R_mkClosure(formals, code, env);
+#else
+  SEXP closure = Rf_allocSExp(CLOSXP);
+  SET_FORMALS(closure, formals);
+  SET_BODY(closure, code);
+  SET_CLOENV(closure, env);
+  return closure;
+#endif
+}
 
 SEXP tq_enclosure(SEXP fun) { return CLOENV(fun); }
 

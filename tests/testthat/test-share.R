@@ -167,6 +167,17 @@ test_that("lists and data frames are shared at any depth, and the rest of them i
   expect_same(both[[1]], x, "a part that was shared")
 })
 
+test_that("a list can have more vectors than R protects at a time", {
+  list <- rep(list(as.numeric(1:200)), 51000)
+  shared <- share(list)
+  expect_true(rs_is_shared(shared[[51000]]))
+  expect_identical(shared, list)
+  # It looks at each of them for large ones.
+  q <- local_queue(1)
+  q$push(function(x) c(length(x), sum(x[[51000]])), list(c(as.list(seq_len(50999)), list(numeric(1e5) + 1))))
+  expect_identical(q$pop(60000)$result, c(51000, 1e5))
+})
+
 test_that("what cannot be shared is named with its place", {
   cnd <- caught(share(list(a = 1, b = list(2, mean))))
   expect_s3_class(cnd, "taskq_error_input")

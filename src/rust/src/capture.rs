@@ -13,6 +13,9 @@ use std::ffi::c_int;
 
 use extendr_ffi::SEXPTYPE;
 
+use crate::closures::{
+    clean_function, with_captured, with_code_of, with_environment, without_sources,
+};
 use crate::code::{self, BEHIND_DOTS, FUNCTION, REPLACEMENT, VALUE};
 use crate::entries::entries;
 use crate::r::{Answer, Binding, Constant, Object, Scope, Shelf, Symbol, Tree};
@@ -114,7 +117,7 @@ fn bare<'s>(scope: &'s Scope, fun: Object<'s>, env: Object<'s>) -> Answer<Object
         return if is_there {
             Ok(fun)
         } else {
-            Ok(scope.with_environment(fun, env)?)
+            with_environment(scope, fun, env)
         };
     }
     let place = place_of(scope, fun)? * PLACES + CLEAN;
@@ -125,13 +128,13 @@ fn bare<'s>(scope: &'s Scope, fun: Object<'s>, env: Object<'s>) -> Answer<Object
     let clean = match known {
         Some(clean) => clean?,
         None => {
-            let clean = scope.clean_function(fun)?;
+            let clean = clean_function(scope, fun)?;
             let place = place_of(scope, fun)? * PLACES + CLEAN;
             with_known(scope, |known| known.shelf.put(place, clean))?;
             clean
         }
     };
-    Ok(scope.with_code_of(clean, fun, env)?)
+    with_code_of(scope, clean, fun, env)
 }
 
 /// What another process has, too.
@@ -251,7 +254,7 @@ pub(crate) fn portable<'s>(scope: &'s Scope, fun: Object<'s>) -> Answer<(Object<
             let names: Vec<_> = values.iter().map(|(symbol, _)| symbol.text()).collect();
             let values: Vec<_> = values.iter().map(|&(_, value)| value.into()).collect();
             let list = scope.make(&Tree::list(&values).named(&names))?;
-            scope.without_sources(list)?
+            without_sources(scope, list)?
         }
         Found::Deep(failed) => {
             let request = scope.make(&Tree::list(&[fun.into(), failed.into()]))?;
@@ -277,7 +280,7 @@ fn rs_with_captured<'s>(
     fun: Object<'s>,
     captured: Object<'s>,
 ) -> Answer<Object<'s>> {
-    Ok(scope.with_captured(fun, captured)?)
+    with_captured(scope, fun, captured)
 }
 
 /// Whether a value travels as it is.
@@ -298,7 +301,7 @@ fn rs_uses<'s>(scope: &'s Scope, fun: Object<'s>) -> Answer<Object<'s>> {
 
 /// An object whose functions, in lists at any depth, have no source references.
 fn rs_without_sources<'s>(scope: &'s Scope, object: Object<'s>) -> Answer<Object<'s>> {
-    Ok(scope.without_sources(object)?)
+    without_sources(scope, object)
 }
 
 /// Whether an external pointer refers to nothing.

@@ -33,6 +33,7 @@
 
 mod buffer;
 mod capture;
+mod closures;
 mod code;
 mod entries;
 mod external;

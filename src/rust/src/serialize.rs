@@ -8,6 +8,7 @@ use taskq_payload::payload::Payload;
 use taskq_wire::serialized::{look, Soundness};
 
 use crate::buffer::Buffer;
+use crate::closures::without_sources;
 use crate::entries::entries;
 use crate::parcels::with_parcels;
 use crate::plain;
@@ -66,7 +67,7 @@ fn write(
     sent_with: Option<Object<'_>>,
 ) -> Answer<()> {
     scope.within(|scope| {
-        let object = scope.without_sources(object)?;
+        let object = without_sources(scope, object)?;
         let object = with_parcels(scope, buffer, object)?;
         Ok(scope.write(buffer, object, sent_with)?)
     })

@@ -3,7 +3,7 @@
 
 use crate::r::{Answer, Object, Scope};
 
-/// What is to stand for a vector: itself, where that is to stay, else one without attributes.
+/// What is to stand for an object: itself, where that is to stay; else another one, of a vector one without attributes.
 pub(crate) type Replace<'f> =
     &'f mut dyn for<'r> FnMut(&'r Scope, Object<'r>) -> Answer<Object<'r>>;
 
@@ -18,7 +18,12 @@ pub(crate) fn with_vectors<'s>(
 ) -> Answer<Object<'s>> {
     let mut copy = match object {
         list if list.is_list() && depth == 0 => return Ok(object),
-        list if list.is_list() => list_with(scope, list, depth - 1, replace)?,
+        list if list.is_list() => {
+            scope.check_stack()?;
+            list_with(scope, list, |_| true, &mut |scope, element| {
+                with_vectors(scope, element, depth - 1, replace)
+            })?
+        }
         vector if vector.is_atomic() => replace(scope, vector)?,
         _ => return Ok(object),
     };
@@ -47,28 +52,34 @@ pub(crate) fn with_vectors<'s>(
     Ok(copy)
 }
 
-fn list_with<'s>(
+/// `list`; or a copy without attributes, where other objects stand for some of the elements that are concerned. However
+/// many these are, few are protected at a time.
+pub(crate) fn list_with<'s>(
     scope: &'s Scope,
     list: Object<'s>,
-    depth: usize,
+    is_concerned: fn(Object<'_>) -> bool,
     replace: Replace<'_>,
 ) -> Answer<Object<'s>> {
-    scope.check_stack()?;
-    let mut copy = list;
-    for (place, element) in list.elements_of_list().enumerate() {
-        let other = scope.inner(element, |scope, element| {
-            with_vectors(scope, element, depth, replace)
-        })?;
-        if other == element {
+    let copy_of = |list: Object<'_>| scope.slice(list, 0, list.length());
+    // Another package's may make its elements when it is asked for them.
+    let is_ordinary = list.is_ordinary_list();
+    let before = if is_ordinary { list } else { copy_of(list)? };
+    let mut copy = before;
+    for (place, element) in before.elements_of_list().enumerate() {
+        if !is_concerned(element) {
             continue;
         }
-        if copy == list {
-            copy = scope.empty_list(list.length())?;
-            for (place, element) in list.elements_of_list().enumerate() {
-                copy.set(place, element)?;
-            }
+        if copy != before {
+            scope.within_on(element, |scope, element| {
+                copy.set(place, replace(scope, element)?)
+            })?;
+            continue;
         }
-        copy.set(place, other)?;
+        let other = scope.inner(element, &mut *replace)?;
+        if other != element {
+            copy = copy_of(before)?;
+            copy.set(place, other)?;
+        }
     }
-    Ok(copy)
+    Ok(if copy == before { list } else { copy })
 }

@@ -10,8 +10,9 @@ use taskq_record::Verdict;
 use taskq_worker::Session;
 
 use super::{describe, is_session, with_far, Far};
+use crate::closures::with_captured;
 use crate::entries::entries;
-use crate::r::{Answer, Kept, Object, Phase, Scope, Stop};
+use crate::r::{Answer, Kept, Object, Phase, Scope, Stop, Symbol};
 use crate::serialize::{serialize_outcome, unserialize};
 use crate::state;
 
@@ -80,7 +81,7 @@ fn run(scope: &Scope, evaluator: Object<'_>) -> Answer<()> {
         }
     };
     with_session(Session::spent)?;
-    let outcome = scope.evaluate(evaluator, fun, call)?;
+    let outcome = evaluate(scope, evaluator, fun, call, true)?;
     reply(scope, Verdict::Success, outcome)?;
     scope.set_phase(evaluator, Phase::Idle)?;
     Ok(())
@@ -213,13 +214,27 @@ fn quietly<T>(otherwise: T, body: impl FnOnce(&mut Session) -> T) -> T {
     with_session(body).unwrap_or(otherwise)
 }
 
+/// The outcome of a task. `is_armed`: it may be interrupted meanwhile.
+fn evaluate<'s>(
+    scope: &'s Scope,
+    evaluator: Object<'s>,
+    fun: Object<'s>,
+    call: Object<'s>,
+    is_armed: bool,
+) -> Answer<Object<'s>> {
+    let captured = call.field("captured")?.unwrap_or(scope.null());
+    let fun = with_captured(scope, fun, captured)?;
+    Ok(scope.evaluate(evaluator, fun, call, usize::from(is_armed))?)
+}
+
 /// The outcome of the evaluator's function, for a queue without workers. `call`: what the task has beside it.
 fn rs_evaluate<'s>(
     scope: &'s Scope,
     evaluator: Object<'s>,
     call: Object<'s>,
 ) -> Answer<Object<'s>> {
-    Ok(scope.evaluate_own(evaluator, call)?)
+    let fun = evaluator.value_of(Symbol::named(c"fun"));
+    evaluate(scope, evaluator, fun.unwrap_or(scope.null()), call, false)
 }
 
 entries! {

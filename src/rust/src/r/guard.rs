@@ -167,22 +167,17 @@ calls! {
     fn value_at_hand(frame: Object<'_>, symbol: Symbol) -> Option<Object<'_>> = tq_c_value_at_hand;
     /// Sets a variable of an environment.
     fn set_variable(env: Object<'_>, symbol: Symbol, value: Object<'_>) -> () = tq_c_set_variable;
+    /// An environment without variables, in this one.
+    fn new_environment(parent: Object<'_>) -> Object<'_> = tq_c_new_environment;
+    /// Sets variables of an environment to the elements of a list, by their names.
+    fn set_variables(env: Object<'_>, values: Object<'_>) -> () = tq_c_set_variables;
     /// Has a function stand for the value of a variable.
     fn make_active(env: Object<'_>, symbol: Symbol, function: Object<'_>) -> () = tq_c_make_active;
     fn remove_variable(env: Object<'_>, symbol: Symbol) -> () = tq_c_remove_variable;
     fn lock_variable(env: Object<'_>, symbol: Symbol) -> () = tq_c_lock_variable;
     fn unlock_variable(env: Object<'_>, symbol: Symbol) -> () = tq_c_unlock_variable;
 
-    /// A function with what it captures: a list, an environment, or NULL.
-    fn with_captured(fun: Object<'_>, captured: Object<'_>) -> Object<'_> = tq_c_with_captured;
-    /// The same function in another environment.
-    fn with_environment(fun: Object<'_>, env: Object<'_>) -> Object<'_> = tq_c_with_environment;
-    /// The formals and the code of a function without source references, as a function in the environment of base.
-    fn clean_function(fun: Object<'_>) -> Object<'_> = tq_c_clean_function;
-    /// `fun` with the formals and the code of `clean`, in this environment.
-    fn with_code_of(clean: Object<'_>, fun: Object<'_>, env: Object<'_>) -> Object<'_> = tq_c_with_code_of;
-    /// An object whose functions, in lists at any depth, have no source references.
-    fn without_sources(object: Object<'_>) -> Object<'_> = tq_c_without_sources;
+    fn make_closure(formals: Object<'_>, code: Object<'_>, env: Object<'_>) -> Object<'_> = tq_c_make_closure;
 
     /// Appends an object to a buffer. `sent_with`: a task is sent it, beside this function, or NULL: if it cannot work
     /// in another process this is an error, or a warning.
@@ -199,10 +194,8 @@ calls! {
 
     /// Notes what the session does.
     fn set_phase(evaluator: Object<'_>, phase: Phase) -> () = tq_c_set_phase;
-    /// The outcome of a task, which may be interrupted meanwhile.
-    fn evaluate(evaluator: Object<'_>, fun: Object<'_>, call: Object<'_>) -> Object<'_> = tq_c_evaluate;
-    /// The outcome of the evaluator's function, outside a session.
-    fn evaluate_own(evaluator: Object<'_>, call: Object<'_>) -> Object<'_> = tq_c_evaluate_own;
+    /// The outcome of a task, which may be interrupted meanwhile if it is armed.
+    fn evaluate(evaluator: Object<'_>, fun: Object<'_>, call: Object<'_>, is_armed: usize) -> Object<'_> = tq_c_evaluate;
     /// Calls elements of a map.
     fn run_elements(elements: &mut Elements<'_>) -> () = tq_c_call_elements;
     /// Has event loops of the package later, which is loaded, hear of what was promised to them: `settle(loop)` answers.

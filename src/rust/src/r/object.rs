@@ -7,8 +7,8 @@ use extendr_ffi::{
     cetype_t, R_BaseEnv, R_BaseNamespace, R_EmptyEnv, R_ExternalPtrAddr, R_ExternalPtrProtected,
     R_GlobalEnv, R_IsNamespaceEnv, R_IsPackageEnv, R_NaString, R_NamesSymbol, R_NilValue,
     R_ReleaseObject, R_SetExternalPtrAddr, Rboolean, Rf_getAttrib, Rf_install, Rf_isObject,
-    Rf_xlength, ALTREP, CAR, CDR, DATAPTR_RO, R_CHAR, SET_REAL_ELT, SET_VECTOR_ELT, SEXP, SEXPTYPE,
-    STRING_ELT, TAG, TYPEOF, VECTOR_ELT,
+    Rf_xlength, ALTREP, CAR, CDR, DATAPTR_RO, R_CHAR, SETCDR, SET_REAL_ELT, SET_VECTOR_ELT, SEXP,
+    SEXPTYPE, STRING_ELT, TAG, TYPEOF, VECTOR_ELT,
 };
 
 use super::guard::Jump;
@@ -25,6 +25,7 @@ extern "C" {
     fn R_BindingIsLocked(symbol: SEXP, env: SEXP) -> Rboolean;
     fn R_ActiveBindingFunction(symbol: SEXP, env: SEXP) -> SEXP;
     fn R_EnvironmentIsLocked(env: SEXP) -> Rboolean;
+    fn SETCAR(cell: SEXP, object: SEXP) -> SEXP;
     fn DATAPTR_OR_NULL(vector: SEXP) -> *const c_void;
     fn tq_is_plain_list(object: SEXP) -> c_int;
     fn tq_elements_of(vector: SEXP) -> *const c_void;
@@ -37,7 +38,6 @@ extern "C" {
     fn R_existsVarInFrame(env: SEXP, symbol: SEXP) -> Rboolean;
     fn tq_formals(fun: SEXP) -> SEXP;
     fn tq_parent(env: SEXP) -> SEXP;
-    fn tq_has_source(fun: SEXP) -> c_int;
     fn tq_only_names(list: SEXP) -> SEXP;
     fn tq_enclosure(fun: SEXP) -> SEXP;
     fn tq_has_attributes(object: SEXP) -> c_int;
@@ -221,8 +221,61 @@ impl<'a> Object<'a> {
 
     /// Whether a closure has source references.
     pub(crate) fn has_source(self) -> bool {
-        // SAFETY: a closure.
-        self.kind() == SEXPTYPE::CLOSXP && unsafe { tq_has_source(self.object) == 1 }
+        let is_closure = self.kind() == SEXPTYPE::CLOSXP;
+        is_closure && (self.has_source_attribute() || self.code().has_source_attribute())
+    }
+
+    /// Whether a function, or code, has a source reference.
+    pub(crate) fn has_source_attribute(self) -> bool {
+        // SAFETY: see `kind`. It lives as long as the object; asking for it makes nothing.
+        let source = || unsafe { Rf_getAttrib(self.object, Symbol::source().get()) };
+        // SAFETY: a constant of R's.
+        self.has_attributes() && source() != unsafe { R_NilValue }
+    }
+
+    /// Whether it is a cell of a pairlist, or of a call.
+    pub(crate) fn is_cell(self) -> bool {
+        self.is_call() || self.kind() == SEXPTYPE::LISTSXP
+    }
+
+    pub(crate) fn is_call(self) -> bool {
+        self.kind() == SEXPTYPE::LANGSXP
+    }
+
+    /// What a cell holds; NULL of anything else.
+    pub(crate) fn first(self) -> Object<'a> {
+        // SAFETY: a cell keeps it, as what follows; NULL has both.
+        unsafe { Object::new(CAR(self.cell())) }
+    }
+
+    /// The cell behind this one; NULL where there is none.
+    pub(crate) fn rest(self) -> Object<'a> {
+        // SAFETY: see above.
+        unsafe { Object::new(CDR(self.cell())) }
+    }
+
+    fn cell(self) -> SEXP {
+        if self.is_cell() {
+            return self.object;
+        }
+        // SAFETY: a constant of R's.
+        unsafe { R_NilValue }
+    }
+
+    /// Puts an object into a cell.
+    pub(crate) fn set_first(self, object: Object<'_>) {
+        if self.is_cell() {
+            // SAFETY: a cell.
+            unsafe { SETCAR(self.object, object.object) };
+        }
+    }
+
+    /// Has other cells, or NULL, follow a cell.
+    pub(crate) fn set_rest(self, cells: Object<'_>) {
+        if self.is_cell() {
+            // SAFETY: a cell.
+            unsafe { SETCDR(self.object, cells.object) };
+        }
     }
 
     /// A number that is the same for the same object.
@@ -426,7 +479,10 @@ impl<'a> Object<'a> {
 
     /// The elements of a list; none where it is none.
     pub(crate) fn elements_of_list(self) -> impl Iterator<Item = Object<'a>> {
-        (0..self.length()).map_while(move |place| self.element(place))
+        let length = if self.is_list() { self.length() } else { 0 };
+        // SAFETY: the place is there; elements live as long as their list.
+        (0..length)
+            .map(move |place| unsafe { Object::new(VECTOR_ELT(self.object, place as isize)) })
     }
 
     /// The element of a list with this name.

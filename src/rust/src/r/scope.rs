@@ -53,10 +53,20 @@ impl Scope {
         body(&unsafe { Scope::new() })
     }
 
-    /// Makes an object of another one in a scope of its own, and protects it in this one.
+    /// The same with an object that outlives it.
+    pub(crate) fn within_on<T>(
+        &self,
+        object: Object<'_>,
+        body: impl for<'i> FnOnce(&'i Scope, Object<'i>) -> Answer<T>,
+    ) -> Answer<T> {
+        // SAFETY: as above; the object is kept for as long.
+        unsafe { body(&Scope::new(), Object::new(object.get())) }
+    }
+
+    /// Makes an object of another one in a scope of its own, and protects it in this one, unless it is the same.
     pub(crate) fn inner<'s>(
         &'s self,
-        object: Object<'_>,
+        object: Object<'s>,
         body: impl for<'i> FnOnce(&'i Scope, Object<'i>) -> Answer<Object<'i>>,
     ) -> Answer<Object<'s>> {
         // SAFETY: the inner scope ends before this one makes anything. Nothing is called between that and the protection.
@@ -64,6 +74,9 @@ impl Scope {
             let inner = Scope::new();
             let made = body(&inner, Object::new(object.get()))?.get();
             drop(inner);
+            if made == object.get() {
+                return Ok(object);
+            }
             Ok(self.adopt(Object::new(made))?)
         }
     }

@@ -8,7 +8,7 @@ use extendr_ffi::{
 };
 
 use super::object::Rf_getCharCE;
-use super::Text;
+use super::{Object, Text};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Symbol(SEXP);
@@ -37,6 +37,21 @@ impl Symbol {
         Symbol(unsafe { Rf_install(name.as_ptr()) })
     }
 
+    /// `function`
+    pub(crate) fn function() -> Symbol {
+        Symbol::named(c"function")
+    }
+
+    /// `srcref`, the attribute of functions and code that have one.
+    pub(crate) fn source() -> Symbol {
+        Symbol::named(c"srcref")
+    }
+
+    /// The names of attributes for the source of code.
+    pub(crate) fn of_sources() -> [Symbol; 3] {
+        [c"srcref", c"srcfile", c"wholeSrcref"].map(Symbol::named)
+    }
+
     /// The names of attributes that may be large.
     pub(crate) fn of_large_attributes() -> [Symbol; 4] {
         // SAFETY: constants of R's.
@@ -57,6 +72,11 @@ impl Symbol {
 
     pub(crate) fn get(self) -> SEXP {
         self.0
+    }
+
+    pub(crate) fn object(self) -> Object<'static> {
+        // SAFETY: R keeps symbols for ever.
+        unsafe { Object::new(self.0) }
     }
 
     /// The name, as the bytes that it is.
