@@ -13,7 +13,8 @@
 //!
 //! With `STEM_FAILS=<errno>` in its environment, the stem can make no nursery, for that reason.
 //!
-//! A task's function is ignored; the rest of its payload is text, too. The result's payload is what its commands have said:
+//! A task's function is ignored; the rest of its payload is text, too. The result's payload is what its commands have
+//! said:
 //!
 //! | command | what happens |
 //! | --- | --- |

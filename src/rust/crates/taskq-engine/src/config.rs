@@ -30,7 +30,8 @@ pub struct Config {
     pub temp_dirs: Vec<Parent>,
     /// What the nursery is told of `preload`, `init` and so on: opaque here.
     pub setup: Vec<u8>,
-    /// How many bytes of a task's standard output, and of its standard error, are kept: the first and the last half of it.
+    /// How many bytes of a task's standard output, and of its standard error, are kept: the first and the last half of
+    /// it.
     pub output_limit: usize,
     /// In what sessions write.
     pub charset: Charset,
@@ -38,8 +39,8 @@ pub struct Config {
     pub stderr_tail: usize,
     /// What a task is pushed with unless its user says otherwise.
     pub task_defaults: TaskOptions,
-    /// Called when a task that was [promised](crate::Queue::promise) to this loop is done: on any thread, perhaps often,
-    /// perhaps when there is nothing left for it. It must return soon, and is called without a lock.
+    /// Called when a task that was [promised](crate::Queue::promise) to this loop is done: on any thread, perhaps
+    /// often, perhaps when there is nothing left for it. It must return soon, and is called without a lock.
     pub bell: fn(EventLoop),
     /// The scheduler's own settings, among them the number of workers.
     pub scheduler: SchedulerConfig,

@@ -8,8 +8,8 @@
 //! | [`seek`](Door::seek), [`sleep`](Door::sleep) | waiting | nothing |
 //!
 //! Nobody else settles: before the lock is given back, all that the scheduler wants was told to the [`Effects`]
-//! (`sessions`, or `inline` in a queue without them), which write what cannot block. What needs no lock is done when it is
-//! free: memory is freed, and who waits is woken. Nothing here blocks, but for [`sleep`](Door::sleep).
+//! (`sessions`, or `inline` in a queue without them), which write what cannot block. What needs no lock is done when it
+//! is free: memory is freed, and who waits is woken. Nothing here blocks, but for [`sleep`](Door::sleep).
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -192,8 +192,8 @@ impl Door {
         self.notice.get().is_some() && !self.notice_is_taken.swap(true, Ordering::Relaxed)
     }
 
-    /// A panic of another holder is no reason to refuse the lock: the machine is consistent between its own steps, and the
-    /// fault is reported on its own way.
+    /// A panic of another holder is no reason to refuse the lock: the machine is consistent between its own steps, and
+    /// the fault is reported on its own way.
     fn lock(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }

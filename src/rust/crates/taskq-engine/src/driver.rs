@@ -1,9 +1,9 @@
-//! The driver: the one loop of a queue, a turn at a time. What the operating system tells becomes an input of the scheduler;
-//! what the scheduler wants, and the R thread could not do at once, is done here. It has a thread of its own, which lends the
-//! [helm](crate::helm) to the R thread.
+//! The driver: the one loop of a queue, a turn at a time. What the operating system tells becomes an input of the
+//! scheduler; what the scheduler wants, and the R thread could not do at once, is done here. It has a thread of its
+//! own, which lends the [helm](crate::helm) to the R thread.
 //!
-//! It sleeps in the poller until an event or the next deadline, and holds the lock only while it steps the machine, never
-//! while it reads, spawns or waits.
+//! It sleeps in the poller until an event or the next deadline, and holds the lock only while it steps the machine,
+//! never while it reads, spawns or waits.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -41,8 +41,8 @@ const GATHER_MOST: Duration = Duration::from_micros(100);
 /// A shorter pause is not worth the system call.
 const GATHER_LEAST: Duration = Duration::from_micros(10);
 /// How often something that nothing announces is looked for: a death that is to come where the kernel has no process
-/// descriptors, and room for descriptors in its sockets where there was none. (A try in vain makes the socket writable for the
-/// poller, each time anew: that is no reason to try again.)
+/// descriptors, and room for descriptors in its sockets where there was none. (A try in vain makes the socket writable
+/// for the poller, each time anew: that is no reason to try again.)
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How often an unexpected death is looked for where the kernel has no process descriptors.
 const LOOK_FOR_DEATH: Duration = Duration::from_millis(200);
@@ -124,8 +124,8 @@ impl Driver {
         Ok(())
     }
 
-    /// One turn of a guest, no longer than `limit`: hears sessions, and nothing else. Whether there is more to do, which is
-    /// left as it is for the driver's thread.
+    /// One turn of a guest, no longer than `limit`: hears sessions, and nothing else. Whether there is more to do,
+    /// which is left as it is for the driver's thread.
     pub(crate) fn turn_of_guest(&mut self, limit: Option<Duration>) -> io::Result<bool> {
         let planned = self.plan();
         self.listen(planned.into_iter().chain(limit).min())?;
@@ -170,7 +170,8 @@ impl Driver {
         self.nursery.is_none() && self.door.look().sched().state() == QueueState::Closed
     }
 
-    /// When to wake up without an event. What the R thread has left meanwhile is found here, or has written to the waker.
+    /// When to wake up without an event. What the R thread has left meanwhile is found here, or has written to the
+    /// waker.
     fn plan(&mut self) -> Option<Duration> {
         if self.births.are_stalled() || self.door.look().sessions().are_stalled() {
             self.deadlines
@@ -379,8 +380,8 @@ impl Driver {
     }
 }
 
-/// Lets answers gather, that one turn of the loop may take them all: a wake-up costs more than most of what it brings. Only while
-/// every session has more to do than this takes, so none waits for it.
+/// Lets answers gather, that one turn of the loop may take them all: a wake-up costs more than most of what it brings.
+/// Only while every session has more to do than this takes, so none waits for it.
 fn gather(leisure: Duration) {
     let pause = (leisure / 2).min(GATHER_MOST);
     if pause >= GATHER_LEAST {

@@ -1,7 +1,7 @@
 //! What a queue does to the world outside: what its [`State`](crate::state::State) wants, and who carries that out.
 //!
-//! `sessions` writes to sessions and leaves processes to the driver; `inline` answers as sessions would, where there are
-//! none; the tests of `state` note it down, and fail when something is left that they have not looked at.
+//! `sessions` writes to sessions and leaves processes to the driver; `inline` answers as sessions would, where there
+//! are none; the tests of `state` note it down, and fail when something is left that they have not looked at.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,8 @@ use taskq_core::Action;
 use crate::config::EventLoop;
 use crate::state::TaskPayload;
 
-/// What can be done to the world. It is said under the lock, in the order in which it is to happen: nothing of it may block.
+/// What can be done to the world. It is said under the lock, in the order in which it is to happen: nothing of it may
+/// block.
 pub(crate) trait Effects {
     /// Sends an attempt to a session, behind what it was sent before.
     fn send(&mut self, worker: WorkerId, run: Run<'_>);

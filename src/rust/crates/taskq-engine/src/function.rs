@@ -20,8 +20,8 @@ impl Default for Function {
 }
 
 impl Function {
-    /// Gives a function its number. `is_pure`: nothing in it can be changed by running it, so what was read once can be run
-    /// again.
+    /// Gives a function its number. `is_pure`: nothing in it can be changed by running it, so what was read once can be
+    /// run again.
     #[must_use]
     pub fn new(payload: Payload, is_pure: bool) -> Function {
         static NEXT: AtomicU64 = AtomicU64::new(1);

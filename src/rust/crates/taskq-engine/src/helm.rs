@@ -1,9 +1,9 @@
-//! The helm: which thread listens to the sessions. Usually the driver's own. But while the R thread waits it has nothing to do,
-//! and an answer that the driver's thread hears costs a second wake-up to tell the R thread of it. So the R thread takes the
-//! helm itself while it waits, when its last wait was a short one.
+//! The helm: which thread listens to the sessions. Usually the driver's own. But while the R thread waits it has
+//! nothing to do, and an answer that the driver's thread hears costs a second wake-up to tell the R thread of it. So
+//! the R thread takes the helm itself while it waits, when its last wait was a short one.
 //!
-//! The R thread only hears sessions and steps the machine. Processes, deadlines and the nursery stay the business of the
-//! driver's thread: it is called back as soon as there is something of that.
+//! The R thread only hears sessions and steps the machine. Processes, deadlines and the nursery stay the business of
+//! the driver's thread: it is called back as soon as there is something of that.
 //!
 //! # Who has it
 //! | from | to | when |
@@ -116,8 +116,8 @@ impl Helm {
         self.waits_briefly.store(time < LEASE, Ordering::Relaxed);
     }
 
-    /// Asks for the helm, if the R thread is about to wait for a short time only, to judge by the last one. Then the driver's
-    /// thread is to be woken.
+    /// Asks for the helm, if the R thread is about to wait for a short time only, to judge by the last one. Then the
+    /// driver's thread is to be woken.
     pub(crate) fn wants_it(&self) -> bool {
         let asks = self.waits_briefly.load(Ordering::Relaxed);
         self.is_asked.store(asks, Ordering::Relaxed);
@@ -185,7 +185,8 @@ impl Helm {
 }
 
 impl AtHelm<'_> {
-    /// Listens until something has come, no longer than `limit`; false when it is the driver's thread that has to go on.
+    /// Listens until something has come, no longer than `limit`; false when it is the driver's thread that has to go
+    /// on.
     pub(crate) fn turn(&mut self, limit: Option<Duration>) -> bool {
         let driver = self.driver.as_mut().and_then(|driver| driver.as_mut());
         let is_needed = driver.map_or(Ok(true), |driver| driver.turn_of_guest(limit));

@@ -1,5 +1,5 @@
-//! What stands for the world outside in a queue without sessions: attempts wait for the caller, who runs them, and sessions
-//! and nursery are answered for. A new session is ready at once, and one that is to leave is gone.
+//! What stands for the world outside in a queue without sessions: attempts wait for the caller, who runs them, and
+//! sessions and nursery are answered for. A new session is ready at once, and one that is to leave is gone.
 
 use std::collections::VecDeque;
 

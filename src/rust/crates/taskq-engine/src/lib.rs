@@ -1,26 +1,27 @@
 //! All I/O of one host of taskq.
 //!
-//! A [`Queue`] is the scheduler of `taskq-core` with the outside world attached: processes, sockets, pipes, a clock. It decides
-//! nothing about tasks; an `if` about which task runs next belongs to the core.
+//! A [`Queue`] is the scheduler of `taskq-core` with the outside world attached: processes, sockets, pipes, a clock. It
+//! decides nothing about tasks; an `if` about which task runs next belongs to the core.
 //!
 //! # Layout
 //! - [`queue`]: the handle that the R thread uses: push, wait, look, take, close.
 //! - `door`: the way in for either thread, under the one lock, and what follows of it.
-//! - `state`: what is known: scheduler, payloads, results, what ran. `effects`: what it does to the world, which `sessions`
-//!   carries out, the sending half of every session, or `inline` where there are none.
+//! - `state`: what is known: scheduler, payloads, results, what ran. `effects`: what it does to the world, which
+//!   `sessions` carries out, the sending half of every session, or `inline` where there are none.
 //! - `driver`: the one thread, and the only loop: events become inputs of the machine.
 //! - `helm`: which thread listens: the driver's, or the R thread while it waits.
-//! - `nursery`: the far process that launches sessions: how it is born, told and buried, with what is decided about it in
-//!   `nursery/lifecycle`; `stem`: the far process that it
-//!   comes from, which belongs to no queue.
-//! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the sending one.
+//! - `nursery`: the far process that launches sessions: how it is born, told and buried, with what is decided about it
+//!   in `nursery/lifecycle`; `stem`: the far process that it comes from, which belongs to no queue.
+//! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the
+//!   sending one.
 //! - `output`: what a task wrote, within a limit; `function`: a function that tasks share.
-//! - `trace`: a picture of what ran in a file; `replace`: how a file of the user's is replaced; `clock`: the instant, and its date.
+//! - `trace`: a picture of what ran in a file; `replace`: how a file of the user's is replaced; `clock`: the instant,
+//!   and its date.
 //! - `config`: what a queue is made from; `error`: what can go wrong with it.
 //!
 //! # Threads and the lock
-//! The R thread and the driver meet in one mutex. No R call, no blocking system call and no wait happens under it. The R thread
-//! waits to be woken, many wake-ups being one, or takes the helm and listens itself.
+//! The R thread and the driver meet in one mutex. No R call, no blocking system call and no wait happens under it. The
+//! R thread waits to be woken, many wake-ups being one, or takes the helm and listens itself.
 //! The driver sleeps in `epoll` until an event or the machine's next deadline: an idle queue wakes nobody.
 
 // No panic may reach R: what can fail says so by its type. (Tests may panic.)

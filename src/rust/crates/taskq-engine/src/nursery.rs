@@ -1,5 +1,6 @@
 //! The host's side of the nursery: how it is made, told and buried. What the host knows of it, and does about that, is
-//! [decided](lifecycle) apart from the calls of the operating system, which are here. The far side is in `taskq-worker`.
+//! [decided](lifecycle) apart from the calls of the operating system, which are here. The far side is in
+//! `taskq-worker`.
 //!
 //! A nursery comes from a [`Stem`], and may be the stem itself. In the driver's eyes it is one process from its
 //! beginning.
@@ -35,7 +36,8 @@ use crate::text::shown;
 /// How much of a nursery's own output is kept.
 const OUTPUT_LIMIT: usize = 64 * 1024;
 
-/// How long strays are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for longer.
+/// How long strays are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for
+/// longer.
 const STRAYS_LIMIT: Duration = Duration::from_secs(1);
 
 /// A nursery process.
@@ -254,8 +256,8 @@ impl Nursery {
         self.life.kill(&mut self.ends);
     }
 
-    /// Ends it, waits for its end, and buries it. The kernel needs milliseconds for that, and more only for a process that it
-    /// holds itself.
+    /// Ends it, waits for its end, and buries it. The kernel needs milliseconds for that, and more only for a process
+    /// that it holds itself.
     pub(crate) fn end(&mut self) {
         self.kill();
         let deadline = Instant::now() + END_LIMIT;

@@ -1,10 +1,10 @@
 //! Frames on their way into a stream socket that may not take them at once.
 //!
-//! Small parts are copied together, so that a frame leaves with one system call; large parts stay where they are and are
-//! shared with their owner, and those in a memory file go as its descriptor.
+//! Small parts are copied together, so that a frame leaves with one system call; large parts stay where they are and
+//! are shared with their owner, and those in a memory file go as its descriptor.
 //!
-//! Descriptors come with the first byte of their frame and with nothing before it, so such a frame begins a piece of its own, and
-//! no system call sends bytes beyond the start of the next.
+//! Descriptors come with the first byte of their frame and with nothing before it, so such a frame begins a piece of
+//! its own, and no system call sends bytes beyond the start of the next.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};

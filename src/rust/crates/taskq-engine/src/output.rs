@@ -1,7 +1,7 @@
 //! What a task wrote to one of its output descriptors, within a limit.
 //!
-//! A task may write without end. Its first and its last bytes say most, so half of the limit is given to each, and what was
-//! between them is only counted.
+//! A task may write without end. Its first and its last bytes say most, so half of the limit is given to each, and what
+//! was between them is only counted.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,7 @@
 //! The handle of a queue: everything the R thread can do with it.
 //!
-//! Every method tells the truth of now and returns at once, except those of `watch` that wait, no longer than they are told. The
-//! caller waits in short turns and looks after its own interrupts in between; nothing of
+//! Every method tells the truth of now and returns at once, except those of `watch` that wait, no longer than they are
+//! told. The caller waits in short turns and looks after its own interrupts in between; nothing of
 //! the queue is half done at that moment.
 
 use std::io;
@@ -111,8 +111,8 @@ impl Queue {
         self.owner
     }
 
-    /// Names for tasks that are about to be pushed with them, and which no other task gets that brings none: for a caller that
-    /// needs a name before there is a task, because nothing may fail once it is queued.
+    /// Names for tasks that are about to be pushed with them, and which no other task gets that brings none: for a
+    /// caller that needs a name before there is a task, because nothing may fail once it is queued.
     pub fn reserve_names<'a>(&self, names: impl Iterator<Item = &'a mut Option<Box<str>>>) {
         self.door
             .ask(|state, _| names.for_each(|name| *name = Some(state.reserve_label())));
@@ -222,7 +222,8 @@ impl Queue {
         self.door.look().record(task)?.payload.clone()
     }
 
-    /// Refuses new tasks from now on, lets the others finish for as long as `grace`, then ends what is left. Does not wait.
+    /// Refuses new tasks from now on, lets the others finish for as long as `grace`, then ends what is left. Does not
+    /// wait.
     pub fn close(&self, grace: Duration) {
         self.door.ask(|state, now| {
             let deadline = now.after(grace);
@@ -239,8 +240,8 @@ impl Queue {
         self.input(Input::Kill);
     }
 
-    /// [`kill`](Queue::kill), for a thread that may have been stopped in the midst of another call, as in the handler of a
-    /// signal: false if it holds the queue's lock, or does not get it within `limit`. Nothing is done then.
+    /// [`kill`](Queue::kill), for a thread that may have been stopped in the midst of another call, as in the handler
+    /// of a signal: false if it holds the queue's lock, or does not get it within `limit`. Nothing is done then.
     #[must_use]
     pub fn kill_within(&self, limit: Duration) -> bool {
         let is_free = self.door.is_free(limit);

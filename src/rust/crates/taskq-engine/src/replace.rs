@@ -1,8 +1,8 @@
 //! Replaces a file of the user's: all of the new one or nothing, with the mode and the owner of the old one.
 //!
-//! Links are followed as the kernel does with `protected_symlinks`, also where that is switched off: in a directory where
-//! everybody may make files, such as /tmp, only those of the user or of the directory's owner. Anybody could else choose
-//! which of the user's files is replaced.
+//! Links are followed as the kernel does with `protected_symlinks`, also where that is switched off: in a directory
+//! where everybody may make files, such as /tmp, only those of the user or of the directory's owner. Anybody could else
+//! choose which of the user's files is replaced.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -22,8 +22,8 @@ const SHARED: u32 = 0o1002;
 /// Writes a file by `write`, and puts it in the place of `path` when it is whole.
 ///
 /// # Errors
-/// When it cannot be made, when `path` is something else than a file, belongs to another user, or when a link on the way
-/// must not be followed.
+/// When it cannot be made, when `path` is something else than a file, belongs to another user, or when a link on the
+/// way must not be followed.
 pub(crate) fn write(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,

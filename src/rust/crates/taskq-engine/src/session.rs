@@ -1,14 +1,17 @@
-//! The receiving half of a session: frames from its R thread, packets from its control thread, bytes from its two pipes.
+//! The receiving half of a session: frames from its R thread, packets from its control thread, bytes from its two
+//! pipes.
 //!
 //! # Which output belongs to which task
-//! A session may begin its next task before the host has read the result of the previous one, and the pipes know no borders. So
-//! each [`Finished`] carries the positions at which the task's output ends, and one round of reading has this order:
-//! first the pipes, then the socket; each `Finished` cuts the streams at its positions (reading on, when the pipes were behind);
-//! what is left when the socket is empty was written before any `Finished` yet to come, and so belongs to the current task.
+//! A session may begin its next task before the host has read the result of the previous one, and the pipes know no
+//! borders. So each [`Finished`] carries the positions at which the task's output ends, and one round of reading has
+//! this order: first the pipes, then the socket; each `Finished` cuts the streams at its positions (reading on, when
+//! the pipes were behind); what is left when the socket is empty was written before any `Finished` yet to come, and so
+//! belongs to the current task.
 //!
 //! # Which tasks cannot have ended
-//! A session says what it gives back before it begins anything that it was sent later. So the control socket is read after the task
-//! socket, and what it brings is told first: then nothing that is told to have ended was sent behind something that is unanswered.
+//! A session says what it gives back before it begins anything that it was sent later. So the control socket is read
+//! after the task socket, and what it brings is told first: then nothing that is told to have ended was sent behind
+//! something that is unanswered.
 
 use std::collections::VecDeque;
 use std::io;
@@ -153,8 +156,9 @@ impl Session {
         ]
     }
 
-    /// Reads what there is where something `stirs`, and appends what it means to `news`. The task socket is always looked at: only
-    /// it tells whose output was read. When a task has ended, so is the control socket, if the session `owes_answer`.
+    /// Reads what there is where something `stirs`, and appends what it means to `news`. The task socket is always
+    /// looked at: only it tells whose output was read. When a task has ended, so is the control socket, if the session
+    /// `owes_answer`.
     pub(crate) fn pump(
         &mut self,
         stirs: Stirs,

@@ -1,5 +1,5 @@
-//! The sending half of every session: what goes out, and what waits for room in a socket, or for the driver. The receiving
-//! half is [`crate::session`]'s. Decides nothing, and never blocks.
+//! The sending half of every session: what goes out, and what waits for room in a socket, or for the driver. The
+//! receiving half is [`crate::session`]'s. Decides nothing, and never blocks.
 
 use std::collections::{BTreeSet, HashMap};
 use std::os::fd::AsFd;
@@ -121,8 +121,8 @@ impl Sessions {
 
     fn control(&self, worker: WorkerId, message: &ToControl) {
         if let Some((outgoing, packet)) = self.all.get(&worker).zip(packet::encode(message).ok()) {
-            // A full control socket belongs to a session that does not listen: the scheduler's grace ends it. A broken one
-            // belongs to a session that is about to be reported dead.
+            // A full control socket belongs to a session that does not listen: the scheduler's grace ends it. A broken
+            // one belongs to a session that is about to be reported dead.
             let _ = socket::send_packet(outgoing.link.control.as_fd(), &packet, &[]);
         }
     }

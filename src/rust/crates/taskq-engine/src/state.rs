@@ -1,9 +1,9 @@
-//! What is known of a queue: its scheduler, what its tasks consist of and came to, and what ran. Private to this module; the
-//! [door](crate::door) is the way in.
+//! What is known of a queue: its scheduler, what its tasks consist of and came to, and what ran. Private to this
+//! module; the [door](crate::door) is the way in.
 //!
-//! What has happened comes in by the methods of `event`, what the R thread wants by those of `requests`. Either becomes an
-//! input of the scheduler, whose actions [`settle`](State::settle) hands on to the [`Effects`]. What has been born, or has ended,
-//! is told to the [observers](observer). Does no I/O and waits for nothing.
+//! What has happened comes in by the methods of `event`, what the R thread wants by those of `requests`. Either becomes
+//! an input of the scheduler, whose actions [`settle`](State::settle) hands on to the [`Effects`]. What has been born,
+//! or has ended, is told to the [observers](observer). Does no I/O and waits for nothing.
 
 mod event;
 mod history;
@@ -155,8 +155,8 @@ impl State {
         }
     }
 
-    /// The user's name of the task because of which this one was skipped. It is in the queue still: nothing is taken between
-    /// the end of one and of the other.
+    /// The user's name of the task because of which this one was skipped. It is in the queue still: nothing is taken
+    /// between the end of one and of the other.
     fn name_of_cause(&self, task: TaskId) -> Option<String> {
         match self.sched.task(task)?.outcome? {
             Outcome::Skipped { after } => Some(self.sched.task(*after)?.label.to_owned()),

@@ -7,8 +7,8 @@
 //!
 //! A stem lives as long as a nursery that came from it, of whatever queue: the nurseries hold it, and the list of
 //! stems, which is the process's, only knows them. Whoever lets go of the last nursery ends it and waits for its end,
-//! which takes a millisecond, as it does not lie in the stem's power (but no longer than [`END_LIMIT`]). A stem that dies by itself costs no queue
-//! anything; the next one starts another.
+//! which takes a millisecond, as it does not lie in the stem's power (but no longer than [`END_LIMIT`]). A stem that
+//! dies by itself costs no queue anything; the next one starts another.
 //!
 //! A stem is a child of the host and nurseries are its children, so it is the stem that learns how a nursery ended.
 //!
@@ -44,8 +44,8 @@ const CONTROL: RawFd = 3;
 /// longer.
 const STRAYS_LIMIT: Duration = Duration::from_secs(1);
 
-/// How long the end of what was killed is waited for where nothing else can go on. The kernel needs milliseconds, and more only
-/// for a process that it holds itself.
+/// How long the end of what was killed is waited for where nothing else can go on. The kernel needs milliseconds, and
+/// more only for a process that it holds itself.
 pub(crate) const END_LIMIT: Duration = Duration::from_secs(2);
 
 /// A stem of this process.
@@ -190,7 +190,8 @@ impl Stem {
         if end.is_some() {
             return false;
         }
-        // Somebody else in this process may have waited for it, or the host ignores SIGCHLD: the number may have passed on.
+        // Somebody else in this process may have waited for it, or the host ignores SIGCHLD: the number may have passed
+        // on.
         if let Some(pidfd) = &self.pidfd {
             return process::kill_held(pidfd).is_ok();
         }

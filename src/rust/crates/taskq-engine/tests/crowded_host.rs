@@ -1,7 +1,8 @@
-//! A user of whom the kernel takes no more descriptors into sockets. One test at a time, because the limit is the process's.
+//! A user of whom the kernel takes no more descriptors into sockets. One test at a time, because the limit is the
+//! process's.
 //!
-//! On demand (`cargo test -p taskq-engine --test crowded_host -- --ignored`), where nobody else of this user is busy: the
-//! kernel counts what all of them have in sockets.
+//! On demand (`cargo test -p taskq-engine --test crowded_host -- --ignored`), where nobody else of this user is busy:
+//! the kernel counts what all of them have in sockets.
 
 mod common;
 

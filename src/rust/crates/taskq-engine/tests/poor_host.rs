@@ -1,4 +1,5 @@
-//! A host that cannot take in what a session has sent. The limit is the process's, so this is the only test of its program.
+//! A host that cannot take in what a session has sent. The limit is the process's, so this is the only test of its
+//! program.
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! Tasks that are promised to an event loop: rung for once they are done, taken by nobody else, kept when the queue ends.
+//! Tasks that are promised to an event loop: rung for once they are done, taken by nobody else, kept when the queue
+//! ends.
 
 mod common;
 

@@ -241,8 +241,8 @@ fn where_there_is_no_stem_each_queue_starts_the_program() {
 #[test]
 fn what_the_host_has_open_is_not_kept_open_by_a_queue() {
     let mut ends = [0; 2];
-    // SAFETY: a place for two descriptors, which the values made of them own from then on. They survive `exec`, as those
-    // of R's connections do.
+    // SAFETY: a place for two descriptors, which the values made of them own from then on. They survive `exec`, as
+    // those of R's connections do.
     let (mut read, write) = unsafe {
         assert_eq!(libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK), 0);
         (File::from_raw_fd(ends[0]), File::from_raw_fd(ends[1]))

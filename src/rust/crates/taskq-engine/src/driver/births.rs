@@ -149,8 +149,8 @@ impl Driver {
         self.door.input(|inside, now| inside.bury(gone, now));
     }
 
-    /// `Ok(false)`: not now. The nursery's socket is full, or the kernel passes on no more descriptors, or it is dying, and the
-    /// next one is asked.
+    /// `Ok(false)`: not now. The nursery's socket is full, or the kernel passes on no more descriptors, or it is dying,
+    /// and the next one is asked.
     fn launch(&mut self, worker: WorkerId) -> io::Result<bool> {
         let Some(nursery) = &mut self.nursery else {
             return Ok(false);

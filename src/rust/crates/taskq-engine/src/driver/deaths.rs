@@ -123,7 +123,8 @@ impl Driver {
         }
     }
 
-    /// The poller is to tell no more of a nursery. Closing a descriptor is not enough, see [`unwatch`](Driver::unwatch).
+    /// The poller is to tell no more of a nursery. Closing a descriptor is not enough, see
+    /// [`unwatch`](Driver::unwatch).
     pub(super) fn unwatch_nursery(&self, nursery: &Nursery) {
         for fd in nursery.descriptors().into_iter().chain(nursery.pidfds()) {
             self.unwatch(fd);

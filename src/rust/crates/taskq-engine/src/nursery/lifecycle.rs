@@ -1,6 +1,7 @@
-//! The life of a nursery as its host knows it: which process it is, whether it is to end, and how it ended. Decides what
-//! is done about that. The calls of the operating system are [`NurseryIo`]'s: in the [simulator](super::simulator) they
-//! are those of a simulated system, in which this code runs in every order that stem, nursery and driver can come in.
+//! The life of a nursery as its host knows it: which process it is, whether it is to end, and how it ended. Decides
+//! what is done about that. The calls of the operating system are [`NurseryIo`]'s: in `simulator.rs` beside this
+//! they are those of a simulated system, in which this code runs in every order that stem, nursery and driver can come
+//! in.
 //!
 //! | | its process | who knows how it ended | what ends it |
 //! | --- | --- | --- | --- |
@@ -8,7 +9,8 @@
 //! | born | a fork of the stem | the stem, which tells; if it is dead, too, nothing | killing the fork |
 //!
 //! The host learns late which of the two it is: the stem that it kills may have forked, and the fork lives on if it has
-//! come far enough. So a nursery that is to end is remembered as such, and is killed again when it turns out to be born.
+//! come far enough. So a nursery that is to end is remembered as such, and is killed again when it turns out to be
+//! born.
 
 use std::time::Duration;
 

@@ -52,8 +52,8 @@ impl Queue {
         Ok(Queue::of(Arc::new(door), None))
     }
 
-    /// The next task that the caller is to run itself; it is handed out once. While one runs, which may be what asks, there is
-    /// no other.
+    /// The next task that the caller is to run itself; it is handed out once. While one runs, which may be what asks,
+    /// there is no other.
     #[must_use]
     pub fn next_inline(&self) -> InlineStep {
         self.input(Input::Tick);

@@ -1,7 +1,8 @@
 //! A map on its way through a queue: its elements go out in batches, each a claimed task, and come back in any order.
 //!
-//! Which elements go together, for how long, and which are taken back when, is decided in [`taskq_core::batches`]; this keeps
-//! what was decided together with the tasks that carry it. What elements are, and how they are evaluated, only the sessions know.
+//! Which elements go together, for how long, and which are taken back when, is decided in [`taskq_core::batches`]; this
+//! keeps what was decided together with the tasks that carry it. What elements are, and how they are evaluated, only
+//! the sessions know.
 //!
 //! The owner goes round: [`plan`](Map::plan) and [`push`](Map::push) until nothing is to be sent, [`wait`](Map::wait),
 //! [`settle`](Map::settle), until [`wait`](Map::wait) says [`Empty`](MapOutcome::Empty).
@@ -53,8 +54,8 @@ pub enum MapOutcome {
 }
 
 impl Map {
-    /// A map of so many elements. `work`: the function and what all elements have in common; `fixed`: how many elements each batch
-    /// has, or as many as are worth while.
+    /// A map of so many elements. `work`: the function and what all elements have in common; `fixed`: how many elements
+    /// each batch has, or as many as are worth while.
     ///
     /// # Errors
     /// [`PushError`] when the queue takes no tasks.
@@ -94,7 +95,8 @@ impl Map {
         self.claims.queue()
     }
 
-    /// Plans the next batch, which is to be pushed before the next is planned; none when there is none, for now or ever.
+    /// Plans the next batch, which is to be pushed before the next is planned; none when there is none, for now or
+    /// ever.
     pub fn plan(&mut self) -> Option<Batch> {
         let workers = self.queue().capacity();
         self.planned = self.batches.send(workers);
@@ -126,8 +128,9 @@ impl Map {
         Ok(())
     }
 
-    /// Waits until a batch is done or there are elements to send, but no longer than `timeout`, which should be short: elements are
-    /// taken back only at the begin of a wait, and it ends early when some can be taken back then that cannot yet.
+    /// Waits until a batch is done or there are elements to send, but no longer than `timeout`, which should be short:
+    /// elements are taken back only at the begin of a wait, and it ends early when some can be taken back then that
+    /// cannot yet.
     pub fn wait(&mut self, timeout: Duration) -> MapOutcome {
         let (has_more, look_again) = self.balance();
         if has_more {
@@ -156,8 +159,8 @@ impl Map {
         ending.map_or(0, |ending| ending.elements)
     }
 
-    /// Takes a batch that is done; so many of its elements, from the first, are settled, the others are sent again. `took`: how
-    /// long these took, where that is known.
+    /// Takes a batch that is done; so many of its elements, from the first, are settled, the others are sent again.
+    /// `took`: how long these took, where that is known.
     pub fn settle(&mut self, task: TaskId, settled: u64, took: Option<Took>) {
         if let Some(batch) = self.under_way.remove(&task) {
             self.batches.settle(batch, settled, took);
@@ -165,7 +168,8 @@ impl Map {
         }
     }
 
-    /// When a worker has nothing to do, takes elements back from another one. Whether there are some to send; when to look again.
+    /// When a worker has nothing to do, takes elements back from another one. Whether there are some to send; when to
+    /// look again.
     fn balance(&mut self) -> (bool, Option<Duration>) {
         if !self.batches.are_short(self.queue().capacity()) {
             return (false, None);
@@ -231,8 +235,8 @@ fn running<'a>(look: &'a Look<'_>, task: TaskId) -> Option<(Time, AttemptId, &'a
 /// What the scheduler plans as one batch, a session can count.
 const _: () = assert!(MOST_ELEMENTS <= elements::MOST);
 
-/// Takes elements back from a batch, see [`elements`](taskq_wire::board::elements). How many are left to its session; none when
-/// there was nothing to take.
+/// Takes elements back from a batch, see [`taskq_wire::board::elements`]. How many are left to its session;
+/// none when there was nothing to take.
 fn take_back(queue: &Queue, task: TaskId) -> Option<u64> {
     let look = queue.door.look();
     let (_, attempt, board) = running(&look, task)?;

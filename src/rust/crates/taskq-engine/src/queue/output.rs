@@ -1,8 +1,8 @@
 //! The output of tasks: all that there is, or only what has come since the last look.
 //!
-//! A task may have written megabytes, and who follows it looks twice a second: what was seen before is not copied again. The
-//! bytes of a try are counted from its start, with those that were dropped, so that a look tells how far it came by a
-//! number. A new try begins anew.
+//! A task may have written megabytes, and who follows it looks twice a second: what was seen before is not copied
+//! again. The bytes of a try are counted from its start, with those that were dropped, so that a look tells how far it
+//! came by a number. A new try begins anew.
 
 use taskq_core::id::TaskId;
 use taskq_core::TaskPhase;
@@ -49,8 +49,8 @@ impl Queue {
         Some((stdout, stderr))
     }
 
-    /// What a task has written since it was looked at in the try `tries`, and its streams were `seen` up to there; of each
-    /// the last `limit` bytes at most.
+    /// What a task has written since it was looked at in the try `tries`, and its streams were `seen` up to there; of
+    /// each the last `limit` bytes at most.
     #[must_use]
     pub fn output_since(
         &self,
@@ -81,8 +81,8 @@ impl Queue {
         })
     }
 
-    /// Reads both streams of a task, with the number of its tries and whether it is done. `read` gets that number and which
-    /// stream it is.
+    /// Reads both streams of a task, with the number of its tries and whether it is done. `read` gets that number and
+    /// which stream it is.
     fn read_output<T: Default>(
         &self,
         task: TaskId,

@@ -4,7 +4,7 @@
 //! [bell](crate::Config::bell) is rung, on whatever thread that was found out; the loop then looks for what is
 //! [kept](Queue::oldest_kept) for it, and takes one after the other. What is promised is claimed: nobody else takes it.
 //!
-//! Promises outlive the handle of the queue: see [`Queue::abandon`].
+//! Promises outlive the handle of the queue: see [`Queue::abandon_within`].
 
 use taskq_core::id::TaskId;
 

@@ -8,7 +8,8 @@ use taskq_core::Input;
 use super::{make_room_for_sessions, Queue};
 
 impl Queue {
-    /// Ends tasks, those that run after `grace` by force. Returns for each its name, and whether it was not done before.
+    /// Ends tasks, those that run after `grace` by force. Returns for each its name, and whether it was not done
+    /// before.
     pub fn cancel(&self, tasks: &[TaskId], grace: Duration) -> Vec<(String, bool)> {
         let input = Input::Cancel {
             tasks: tasks.to_vec(),

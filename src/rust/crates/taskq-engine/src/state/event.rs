@@ -129,8 +129,8 @@ impl State {
         self.tell(Fact::Gone(worker, cause), now);
     }
 
-    /// Tells the machine `input`, and keeps what the attempt left if that has ended the task. Whether it does is for the machine
-    /// to say: the message may be stale. A task that was ended before its session was dead has nothing yet.
+    /// Tells the machine `input`, and keeps what the attempt left if that has ended the task. Whether it does is for
+    /// the machine to say: the message may be stale. A task that was ended before its session was dead has nothing yet.
     pub(crate) fn end_attempt(&mut self, task: TaskId, ending: Ending, input: Input, now: Time) {
         let is_done =
             |sched: &Scheduler| sched.task(task).is_some_and(|view| view.outcome.is_some());

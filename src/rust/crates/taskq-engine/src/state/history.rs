@@ -1,7 +1,8 @@
 //! A bounded record of what ran, for pictures of it: which session ran what and when, and how it ended.
 //!
-//! Owns the ends of attempts and the lives of sessions, as it is told of them ([`Fact`]). Decides nothing, and nothing depends on it: what waits or runs now stands in the scheduler alone.
-//! Under the lock of the queue, so an entry costs no more than a look-up and two shared names.
+//! Owns the ends of attempts and the lives of sessions, as it is told of them ([`Fact`]). Decides nothing, and nothing
+//! depends on it: what waits or runs now stands in the scheduler alone. Under the lock of the queue, so an entry costs
+//! no more than a look-up and two shared names.
 //!
 //! | a session is | told by                                      |
 //! |--------------|----------------------------------------------|

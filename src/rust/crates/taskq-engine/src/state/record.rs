@@ -97,8 +97,8 @@ impl Record {
         }
     }
 
-    /// The task is done: what only running it needed is given up to be freed, when that is worth it, and its descriptors in
-    /// any case.
+    /// The task is done: what only running it needed is given up to be freed, when that is worth it, and its
+    /// descriptors in any case.
     pub(crate) fn settle(&mut self) -> Option<TaskPayload> {
         let payload = self.payload.as_mut()?;
         if payload.weight() > KEEP_PAYLOAD {

@@ -1,6 +1,6 @@
-//! The choices of one turn of the driver: what happens before each of its calls. A turn is run again and again from the same
-//! state, until all sequences of choices were made. One that comes to a point where another has been is cut off: what the driver
-//! does there depends on what it knows and on the world alone.
+//! The choices of one turn of the driver: what happens before each of its calls. A turn is run again and again from the
+//! same state, until all sequences of choices were made. One that comes to a point where another has been is cut off:
+//! what the driver does there depends on what it knows and on the world alone.
 
 use std::collections::HashSet;
 use std::fmt::{self, Write};

@@ -1,5 +1,5 @@
-//! The driver's thread in the simulated system: the glue of `driver.rs` around the real [`Lifecycle`] and the real scheduler.
-//! Before each call of the system anything else may happen.
+//! The driver's thread in the simulated system: the glue of `driver.rs` around the real [`Lifecycle`] and the real
+//! scheduler. Before each call of the system anything else may happen.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -201,8 +201,8 @@ impl Turn<'_> {
         self.run_errands();
     }
 
-    /// `Nursery::bury`, and what follows when it is dropped: what carries the token is killed, the stem that nothing else
-    /// needs, and what carries the stem's token.
+    /// `Nursery::bury`, and what follows when it is dropped: what carries the token is killed, the stem that nothing
+    /// else needs, and what carries the stem's token.
     fn clear_away(&mut self) {
         let world = &mut *self.system.world;
         let Some(number) = world.starts.len().checked_sub(1) else {

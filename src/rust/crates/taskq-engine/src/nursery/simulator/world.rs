@@ -1,5 +1,5 @@
-//! The far side in virtual time: the processes of a queue, what they have been sent and have said, and what the kernel does
-//! when one of them ends. Each move is one that a process of `taskq-worker` makes, or that befalls it.
+//! The far side in virtual time: the processes of a queue, what they have been sent and have said, and what the kernel
+//! does when one of them ends. Each move is one that a process of `taskq-worker` makes, or that befalls it.
 
 use std::collections::VecDeque;
 
@@ -252,7 +252,8 @@ impl World {
             Stage::StemHasTold(_) => can(Move::LetsTheForkGoOn),
             Stage::Forked => can(Move::AsksToDieWithItsStem),
             Stage::Guarded => {
-                let waits = |stage| matches!(stage, Stage::StemHasForked(fork) | Stage::StemHasTold(fork) if fork == number);
+                let forked = [Stage::StemHasForked(number), Stage::StemHasTold(number)];
+                let waits = |stage| forked.contains(&stage);
                 let parent = process.parent.and_then(|parent| self.processes.get(parent));
                 if !parent.is_some_and(|parent| waits(parent.stage) && !parent.is_dead()) {
                     can(Move::TakesTheToken);
@@ -355,7 +356,8 @@ impl World {
                         self.say(number, FromNursery::Launched { worker, pid });
                     }
                     Some(ToNursery::Kill { worker }) => {
-                        let is_it = |process: &Process| matches!(process.stage, Stage::SessionStarts(it) | Stage::SessionServes(it) if it == worker);
+                        let stages = [Stage::SessionStarts(worker), Stage::SessionServes(worker)];
+                        let is_it = |process: &Process| stages.contains(&process.stage);
                         if let Some(session) = self.processes.iter().position(is_it) {
                             self.die(session);
                         }
