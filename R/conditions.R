@@ -41,7 +41,13 @@ tq_warn <- function(what, message, call, ..., body = NULL) {
 }
 
 # Called natively, by the first call of a user's that nothing has come of yet, when a queue does not fork its sessions.
-tq_notice <- function(handle) tq_warn_no_fork(tq_checked(rs_queue_no_fork(handle), NULL))
+# It is told once; what keeps it from being told, say an interrupt, leaves it for the next call.
+tq_notice <- function(handle) {
+  withCallingHandlers(
+    tq_warn_no_fork(tq_checked(rs_queue_no_fork(handle), NULL)),
+    taskq_warning_fork = function(cnd) rs_queue_notice_told(handle)
+  )
+}
 
 # `why`: list(reason, threads, phases, packages, brought) of the native side.
 tq_warn_no_fork <- function(why) {

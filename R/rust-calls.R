@@ -195,6 +195,9 @@ rs_num_cores <- function() .External(C_tq_call, "rs_num_cores")
 # it has brought. NULL where sessions are forked.
 rs_queue_no_fork <- function(queue) .External(C_tq_call, "rs_queue_no_fork", queue)
 
+# The user is told now why sessions are not forked, and not again.
+rs_queue_notice_told <- function(queue) .External(C_tq_call, "rs_queue_notice_told", queue)
+
 # The next task that the caller is to run itself as a list; or how many milliseconds later there will be one, because it
 # waits for its next try; or NULL.
 rs_inline_next <- function(queue) .External(C_tq_call, "rs_inline_next", queue)

@@ -97,10 +97,15 @@ fn rs_queue_no_fork(queue: &Queue) -> Option<Value> {
 /// tell the user, this warns, and a handler, or `options(warn = 2)`, may jump.
 fn asked<'s>(scope: &'s Scope, handle: Object<'s>) -> Answer<&'s Queue> {
     let queue = <&Queue>::take(handle, "handle")?;
-    if queue.take_notice() {
+    if queue.has_notice() {
         scope.call_own(c"tq_notice", handle)?;
     }
     Ok(queue)
+}
+
+/// The user is told now why sessions are not forked, and not again.
+fn rs_queue_notice_told(queue: &Queue) {
+    queue.notice_is_told();
 }
 
 /// How many processors this process may use.
@@ -123,6 +128,7 @@ entries! {
     rs_exit(),
     rs_num_cores(),
     rs_queue_no_fork(queue),
+    rs_queue_notice_told(queue),
 }
 
 /// All that is called on the host's side.

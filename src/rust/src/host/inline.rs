@@ -32,7 +32,11 @@ fn rs_inline_next<'s>(scope: &'s Scope, queue: &Queue) -> Answer<Object<'s>> {
                 i32::try_from(task.tries).ok().into(),
                 limit.unwrap_or(f64::INFINITY).into(),
             ];
-            Ok(scope.record(&NEXT, &cells)?)
+            let next = scope.record(&NEXT, &cells);
+            if next.is_err() {
+                queue.put_back_inline(task.id);
+            }
+            Ok(next?)
         }
     }
 }

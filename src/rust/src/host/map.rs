@@ -12,12 +12,13 @@ use taskq_core::id::TaskId;
 use taskq_engine::{Map, MapOutcome};
 
 use super::push::{refused, sent};
-use super::wait::in_slices;
+use super::wait::{in_slices, told_failure};
 use super::{asked, handle};
 use crate::entries::entries;
+use crate::external::border;
 use crate::functions;
 use crate::r::{Answer, Argument, Constant, Jump, Object, Scope, Stop, Tree};
-use crate::reply::{failure, start_failure};
+use crate::reply::failure;
 use crate::value::Value;
 
 const PARTS: Constant = Constant::new(&["elements", "results", "token", "keep"]);
@@ -121,10 +122,7 @@ fn rs_map_wait(scope: &Scope, handle: Object<'_>, map: Running<'_>, ms: f64) -> 
     Ok(match answer? {
         Some(MapOutcome::Done(task)) => (task.0 as f64).into(),
         Some(MapOutcome::Empty) => Value::null(),
-        Some(MapOutcome::Failed) => match queue.tell_failure() {
-            Some(failure) => start_failure(&failure),
-            None => Value::null(),
-        },
+        Some(MapOutcome::Failed) => told_failure(scope, queue)?.into(),
         Some(MapOutcome::More | MapOutcome::TimedOut) | None => false.into(),
     })
 }
@@ -182,7 +180,7 @@ unsafe extern "C" fn end_map(pointer: SEXP) {
         let map = Box::from_raw(address.cast::<Map>());
         // In a fork the locks inside may be held for ever.
         if map.queue().is_ours() {
-            drop(map);
+            border((), || drop(map));
         } else {
             std::mem::forget(map);
         }

@@ -10,6 +10,7 @@ use super::asked;
 use crate::entries::entries;
 use crate::r::{Answer, Object, Scope, Stop};
 use crate::reply::start_failure;
+use crate::value::Value;
 
 /// How long is waited before R does.
 const SLICE: Duration = Duration::from_millis(50);
@@ -52,12 +53,23 @@ pub(super) fn until(
 ) -> Answer<bool> {
     match answer(scope, ms, wait)? {
         Some(WaitOutcome::Done) => Ok(true),
-        Some(WaitOutcome::Failed) => match queue.tell_failure() {
-            Some(failure) => Err(Stop::Failure(start_failure(&failure))),
+        Some(WaitOutcome::Failed) => match told_failure(scope, queue)? {
+            Some(failure) => Err(Stop::Failure(failure)),
             None => Ok(false),
         },
         _ => Ok(false),
     }
+}
+
+/// Why the pool has failed, for a user who is told now.
+pub(super) fn told_failure(scope: &Scope, queue: &Queue) -> Answer<Option<Value>> {
+    let failure = queue.failure().as_ref().map(start_failure);
+    if let Some(failure) = &failure {
+        // Once: so there has to be memory for it.
+        scope.within(|scope| Ok(failure.make(scope).map(|_| ())?))?;
+    }
+    queue.tell_failure();
+    Ok(failure)
 }
 
 /// TRUE when there is a done task; FALSE when none can come, or the time is over.

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use taskq_core::id::{AttemptId, Time};
+use taskq_core::id::{AttemptId, TaskId, Time};
 use taskq_core::{Action, Scheduler};
 use taskq_wire::message::NoFork;
 
@@ -38,7 +38,7 @@ pub(crate) struct Door {
     /// Why sessions are not forked, which the user should know of, once in the life of the queue.
     pub(crate) notice: OnceLock<NoFork>,
     /// Whether the R thread has told it.
-    notice_is_taken: AtomicBool,
+    notice_is_told: AtomicBool,
     /// What the queue was made from.
     pub(crate) config: Config,
 }
@@ -74,7 +74,7 @@ impl Door {
             changed: Condvar::new(),
             epoch: Epoch::now(),
             notice: OnceLock::new(),
-            notice_is_taken: AtomicBool::new(false),
+            notice_is_told: AtomicBool::new(false),
             config,
         }
     }
@@ -172,6 +172,15 @@ impl Door {
         self.lock().inline.as_mut()?.hand_out()
     }
 
+    /// The attempt of a task that was handed out is the next one again.
+    pub(crate) fn put_back(&self, task: TaskId) {
+        let mut inside = self.lock();
+        let attempt = inside.state.sched().task(task).and_then(|view| view.attempt);
+        if let Some((inline, attempt)) = inside.inline.as_mut().zip(attempt) {
+            inline.put_back(attempt);
+        }
+    }
+
     /// Whether the lock can be had, within `limit`. It cannot if this thread holds it itself.
     pub(crate) fn is_free(&self, limit: Duration) -> bool {
         // Nothing tells when a lock is free, but for waiting for it without an end.
@@ -186,10 +195,15 @@ impl Door {
         true
     }
 
-    /// Whether there is a word for the user; true once.
-    pub(crate) fn take_notice(&self) -> bool {
+    /// Whether there is a word for the user, who was not told.
+    pub(crate) fn has_notice(&self) -> bool {
         // The usual case is one load, on the way of every push.
-        self.notice.get().is_some() && !self.notice_is_taken.swap(true, Ordering::Relaxed)
+        self.notice.get().is_some() && !self.notice_is_told.load(Ordering::Relaxed)
+    }
+
+    /// The user is told now.
+    pub(crate) fn notice_is_told(&self) {
+        self.notice_is_told.store(true, Ordering::Relaxed);
     }
 
     /// A panic of another holder is no reason to refuse the lock: the machine is consistent between its own steps, and

@@ -22,6 +22,11 @@ impl Inline {
         self.attempts.pop_front()
     }
 
+    /// The caller cannot run it: it is the next one again.
+    pub(crate) fn put_back(&mut self, attempt: AttemptId) {
+        self.attempts.push_front(attempt);
+    }
+
     /// What the sessions would say that are not there.
     pub(crate) fn answer(&mut self) -> Option<Input> {
         self.answers.pop_front()

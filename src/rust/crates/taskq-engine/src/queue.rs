@@ -204,10 +204,15 @@ impl Queue {
         })
     }
 
-    /// Whether the user should be told now of [`no_fork`](Queue::no_fork): once, when it has become known.
+    /// Whether the user is to be told of [`no_fork`](Queue::no_fork), and was not yet.
     #[must_use]
-    pub fn take_notice(&self) -> bool {
-        self.door.take_notice()
+    pub fn has_notice(&self) -> bool {
+        self.door.has_notice()
+    }
+
+    /// The user is told now.
+    pub fn notice_is_told(&self) {
+        self.door.notice_is_told();
     }
 
     /// Why sessions are not forked. `None` when they are, and as long as it is not known.

@@ -70,6 +70,11 @@ impl Queue {
         }
     }
 
+    /// The caller cannot run the task that [`next_inline`](Queue::next_inline) handed out: it is the next one again.
+    pub fn put_back_inline(&self, task: TaskId) {
+        self.door.put_back(task);
+    }
+
     /// The caller has run the task that [`next_inline`](Queue::next_inline) handed out, and it began `took` ago.
     pub fn finish_inline(&self, task: TaskId, verdict: Verdict, ending: Ending, took: Duration) {
         let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
