@@ -52,7 +52,8 @@ tq_watch_opened <- function(home) {
   databases <- list()
   steps <- tq_limits$watch_steps
   look <- function(x, depth) {
-    if (steps == 0L || depth == 0L) return()
+    # A variable may have no value.
+    if (missing(x) || steps == 0L || depth == 0L) return()
     steps <<- steps - 1L
     if (typeof(x) == "externalptr") pointers[[length(pointers) + 1L]] <<- x
     if (isS4(x) && methods::is(x, "DBIConnection")) databases[[length(databases) + 1L]] <<- x

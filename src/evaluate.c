@@ -32,9 +32,11 @@ void tq_set_phase(SEXP evaluator, enum tq_phase phase) {
   static SEXP names = NULL;
   if (!names) {
     static const char *const words[] = {"idle", "receive", "run", "reply"};
-    names = Rf_allocVector(VECSXP, 4);
-    R_PreserveObject(names);
-    for (int i = 0; i < 4; i++) SET_VECTOR_ELT(names, i, Rf_mkString(words[i]));
+    SEXP all = PROTECT(Rf_allocVector(VECSXP, 4));
+    for (int i = 0; i < 4; i++) SET_VECTOR_ELT(all, i, Rf_mkString(words[i]));
+    R_PreserveObject(all);
+    names = all;
+    UNPROTECT(1);
   }
   Rf_defineVar(phase_symbol, VECTOR_ELT(names, phase), evaluator);
 }

@@ -16,8 +16,9 @@
 
 /* ---- the guard --------------------------------------------------------------------------------------------------- */
 
-/* One is enough: between the end of a jump here and its going on, nothing is called under the guard. */
+/* One is enough: between the end of a jump here and its going on, no call is made. */
 static SEXP token = NULL;
+static int is_jumping = 0;
 
 void tq_guard_begin(void) {
   token = R_MakeUnwindCont();
@@ -45,7 +46,11 @@ static void end_jump(void *place, Rboolean has_jumped) {
 int tq_guarded(tq_call_of_r *call, const union tq_slot *args, int keeps, SEXP *value) {
   struct guarded guarded = {call, args, keeps, NULL};
   jmp_buf place;
-  if (setjmp(place)) return 0;
+  if (is_jumping) return 0;
+  if (setjmp(place)) {
+    is_jumping = 1;
+    return 0;
+  }
   R_UnwindProtect(guarded_body, &guarded, end_jump, &place, token);
   *value = guarded.value;
   return 1;
@@ -157,8 +162,6 @@ CALL(pointer) {
 
 /* Some vectors are made when somebody looks at them. */
 CALL(make_elements) {
-  if (TYPEOF(O(0)) == STRSXP)
-    for (R_xlen_t i = 0; i < XLENGTH(O(0)); i++) STRING_ELT(O(0), i);
   DATAPTR_RO(O(0));
   return R_NilValue;
 }
@@ -223,16 +226,15 @@ CALL(region) {
 
 enum { MOST_ARGUMENTS = 8 };
 
-/* What R gets for how a call of Rust's has ended. No frame of Rust's is on the stack. */
+/* What R gets for how a call of Rust's has ended. No frame of Rust's is on the stack. A jump goes on, whatever else Rust
+ * may say. */
 static SEXP settle(enum tq_ending ending, SEXP value) {
-  switch (ending) {
-  case TQ_ANSWERED:
-    return value;
-  case TQ_JUMPED:
+  if (is_jumping) {
+    is_jumping = 0;
     R_ContinueUnwind(token);
-  default:
-    Rf_error("%s", tq_fault());
   }
+  if (ending == TQ_ANSWERED) return value;
+  Rf_error("%s", tq_fault());
 }
 
 SEXP tq_r_call(SEXP args) {

@@ -28,8 +28,8 @@ static void answer(void *data) {
 
 void tq_hang_bell(SEXP settle_with) {
   if (!settle_function) {
+    R_PreserveObject(settle_with);
     settle_function = settle_with;
-    R_PreserveObject(settle_function);
   }
   tq_bell_hang((tq_exec_later) R_GetCCallable("later", "execLaterNative2"), answer);
 }

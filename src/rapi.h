@@ -36,13 +36,17 @@ SEXP tq_make_closure(SEXP formals, SEXP code, SEXP env);
 SEXP tq_enclosure(SEXP fun);
 SEXP tq_formals(SEXP fun);
 SEXP tq_parent(SEXP env);
-/* The value of a variable that is not active, or NULL. Before R 4.5 the value of a promise is the promise, unforced. */
+/* The value of a variable that is not active, or NULL. That of a promise is the promise; since R 4.6 it is what it was
+ * forced to, and NULL before. */
 SEXP tq_value_of(SEXP symbol, SEXP env);
 /* Whether a function of base was used: it is a promise before. In an R that does not tell, it was. */
 int tq_base_function_was_used(SEXP symbol);
-/* The value of a variable that is not active; NULL where it was not evaluated yet, or this R does not tell. */
+/* The value of a variable that is not active; NULL where it was not evaluated yet, or this R does not tell of promises. */
 SEXP tq_value_at_hand(SEXP frame, SEXP symbol);
 int tq_has_attributes(SEXP x);
+/* The names of a vector; NULL of R where it has none, of arrays, and of all else. */
+SEXP tq_names(SEXP x);
+int tq_is_namespace(SEXP env);
 /* The names of a list that has no other attribute; else NULL of R. */
 SEXP tq_only_names(SEXP list);
 /* Whether two functions are the same in all that is sent of them. One that is made anew in every turn of a loop shares
@@ -65,7 +69,7 @@ int tq_is_empty_pointer(SEXP object);
 /* ---- shared.c ---- */
 
 /* Calls `write` such that it writes shared vectors as handles, and `read` such that it reads them. */
-void tq_with_handles_written(void *buffer, SEXP object, void (*write)(void *, SEXP));
+void tq_with_handles_written(void *buffer, SEXP object, SEXP sent, void (*write)(void *, SEXP, SEXP));
 SEXP tq_with_handles_read(const void *payload, SEXP (*read)(const void *));
 /* The payload that `read` is called for now, or NULL. */
 const void *tq_payload_being_read(void);

@@ -20,10 +20,8 @@ static void out_char(R_outpstream_t stream, int c) {
  * source is kept is such an environment, too, but it does not change. */
 static unsigned long references_written;
 
-/* What may be of no use in another process is looked at by R/references.R: how often it was met, and what is being
- * sent, as list(function of the task or NULL, object), until that was looked at; NULL where nothing is looked at. */
+/* How often what may be of no use in another process was met. */
 static unsigned long doubts;
-static SEXP being_sent = NULL;
 
 unsigned long tq_references_written(void) { return references_written; }
 
@@ -40,41 +38,43 @@ static int is_doubtful(SEXP object) {
   return TYPEOF(object) == ENVSXP && Rf_isObject(object) && Rf_inherits(object, "R6");
 }
 
-static SEXP note_reference(SEXP object, SEXP data) {
-  (void) data;
+/* `sent`: a list of what R/references.R is to look at, once: list(function of the task or NULL, object). Or NULL. */
+static SEXP note_reference(SEXP object, SEXP sent) {
   if (!Rf_inherits(object, "srcfile")) references_written++;
   if (!is_doubtful(object)) return R_NilValue;
   doubts++;
-  SEXP sent = being_sent;
-  being_sent = NULL;
-  if (sent) tq_call_own("tq_refuse_references", sent);
+  SEXP both = PROTECT(sent == R_NilValue ? sent : VECTOR_ELT(sent, 0));
+  if (both != R_NilValue) {
+    SET_VECTOR_ELT(sent, 0, R_NilValue);
+    tq_call_own("tq_refuse_references", both);
+  }
+  UNPROTECT(1);
   return R_NilValue;
 }
 
-static void write_object(void *buffer, SEXP object) {
+static void write_object(void *buffer, SEXP object, SEXP sent) {
   struct R_outpstream_st stream;
   R_pstream_data_t data = (R_pstream_data_t) buffer;
-  R_InitOutPStream(&stream, data, R_pstream_binary_format, 3, out_char, out_bytes, note_reference, R_NilValue);
+  R_InitOutPStream(&stream, data, R_pstream_binary_format, 3, out_char, out_bytes, note_reference, sent);
   R_Serialize(object, &stream);
 }
 
-/* A finalizer that serializes, too, finds what it needs, and leaves what it has found. After a jump the next one begins
- * anew. */
 void tq_write(void *buffer, SEXP object, SEXP fun) {
-  SEXP outer = being_sent, sent = NULL;
+  SEXP sent = R_NilValue;
   if (fun) {
-    sent = Rf_allocVector(VECSXP, 2);
-    PROTECT(sent);
-    SET_VECTOR_ELT(sent, 0, fun);
-    SET_VECTOR_ELT(sent, 1, object);
+    SEXP both = PROTECT(Rf_allocVector(VECSXP, 2));
+    SET_VECTOR_ELT(both, 0, fun);
+    SET_VECTOR_ELT(both, 1, object);
+    sent = Rf_allocVector(VECSXP, 1);
+    SET_VECTOR_ELT(sent, 0, both);
+    UNPROTECT(1);
   }
-  being_sent = sent;
+  PROTECT(sent);
   if (tq_segments())
-    tq_with_handles_written(buffer, object, write_object);
+    tq_with_handles_written(buffer, object, sent, write_object);
   else
-    write_object(buffer, object);
-  being_sent = outer;
-  if (fun) UNPROTECT(1);
+    write_object(buffer, object, sent);
+  UNPROTECT(1);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */

@@ -280,10 +280,10 @@ static SEXP string_duplicate(SEXP x, Rboolean deep) {
  * deeper. */
 static struct writing {
   void *buffer;
-  SEXP object;
+  SEXP object, sent;
   int depth;
   struct writing *outer;
-  void (*write)(void *, SEXP);
+  void (*write)(void *, SEXP, SEXP);
 } *writing = NULL;
 
 /* What tq_read() reads now, and a pointer for each of its segments that was needed. */
@@ -351,14 +351,14 @@ static SEXP write_body(void *data) {
   struct writing *now = data;
   now->depth = call_depth();
   writing = now;
-  now->write(now->buffer, now->object);
+  now->write(now->buffer, now->object, now->sent);
   return R_NilValue;
 }
 
 static void write_cleanup(void *data) { writing = ((struct writing *) data)->outer; }
 
-void tq_with_handles_written(void *buffer, SEXP object, void (*write)(void *, SEXP)) {
-  struct writing now = {buffer, object, 0, writing, write};
+void tq_with_handles_written(void *buffer, SEXP object, SEXP sent, void (*write)(void *, SEXP, SEXP)) {
+  struct writing now = {buffer, object, sent, 0, writing, write};
   R_ExecWithCleanup(write_body, &now, write_cleanup, &now);
 }
 

@@ -34,8 +34,9 @@ SEXP tq_parent(SEXP env) {
 }
 
 SEXP tq_value_of(SEXP symbol, SEXP env) {
-#if R_VERSION >= R_Version(4, 5, 0)
-  return R_getVarEx(symbol, env, FALSE, NULL);
+#if R_VERSION >= R_Version(4, 6, 0)
+  R_BindingType_t type = R_GetBindingType(symbol, env);
+  return type == R_BindingTypeValue || type == R_BindingTypeForced ? R_getVarEx(symbol, env, FALSE, NULL) : NULL;
 #else
   SEXP value = Rf_findVarInFrame(env, symbol);
   return value == R_UnboundValue ? NULL : value;
@@ -53,14 +54,11 @@ int tq_base_function_was_used(SEXP symbol) {
 }
 
 SEXP tq_value_at_hand(SEXP frame, SEXP symbol) {
+  SEXP value = tq_value_of(symbol, frame);
 #if R_VERSION < R_Version(4, 5, 0)
-  SEXP value = Rf_findVarInFrame(frame, symbol);
-  if (TYPEOF(value) == PROMSXP && PRVALUE(value) != R_UnboundValue) return PRVALUE(value);
-  if (TYPEOF(value) != PROMSXP && value != R_MissingArg) return value;
-#else
-  (void) frame, (void) symbol;
+  if (value && TYPEOF(value) == PROMSXP && PRVALUE(value) != R_UnboundValue) return PRVALUE(value);
 #endif
-  return NULL;
+  return value && TYPEOF(value) != PROMSXP && value != R_MissingArg ? value : NULL;
 }
 
 int tq_has_attributes(SEXP x) {
@@ -69,6 +67,16 @@ int tq_has_attributes(SEXP x) {
 #else
   return ATTRIB(x) != R_NilValue;
 #endif
+}
+
+/* Asking calls that are no vectors, and arrays, for their names makes them, or is an error. */
+SEXP tq_names(SEXP x) { return Rf_isVector(x) && !Rf_isArray(x) ? Rf_getAttrib(x, R_NamesSymbol) : R_NilValue; }
+
+/* R asks a variable, for which a function may stand. */
+int tq_is_namespace(SEXP env) {
+  SEXP symbol = Rf_install(".__NAMESPACE__.");
+  if (env == R_BaseNamespace) return 1;
+  return R_existsVarInFrame(env, symbol) && !R_BindingIsActive(symbol, env) && R_IsNamespaceEnv(env);
 }
 
 SEXP tq_only_names(SEXP list) {

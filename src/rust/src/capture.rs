@@ -168,11 +168,12 @@ enum Found<'s> {
     Deep(Object<'s>),
 }
 
-/// A variable of a frame: its value; or why R has to look, see [`Found::Deep`].
+/// A variable of one of the frames: its value; or why R has to look, see [`Found::Deep`].
 fn value_in<'s>(
     scope: &'s Scope,
     symbol: Symbol,
     frame: Object<'s>,
+    frames: &[Object<'s>],
 ) -> Answer<Result<Object<'s>, Object<'s>>> {
     const FAILED: Constant = Constant::new(&["frame", "name", "value"]);
     if symbol.is_dots() {
@@ -183,11 +184,15 @@ fn value_in<'s>(
         Binding::Value(value) => return Ok(Ok(value)),
         Binding::Pending => {}
     }
+    // What is evaluated may take a frame out of the chain.
+    for &frame in frames {
+        scope.adopt(frame)?;
+    }
     let name = Tree::from(symbol.text());
     let name = scope.make(&name)?;
     let request = scope.make(&Tree::list(&[frame.into(), name.into()]))?;
     let forced = scope.call_own(c"tq_forced_in_frame", request)?;
-    if !forced.inherits(c"tq_captured") {
+    if !forced.inherits(c"tq_captured")? {
         return Ok(Ok(forced));
     }
     Ok(Err(scope.record(
@@ -207,7 +212,7 @@ fn find<'s>(scope: &'s Scope, fun: Object<'s>, frames: &[Object<'s>]) -> Answer<
             if !frame.has_variable(symbol) {
                 continue;
             }
-            let value = match value_in(scope, symbol, frame)? {
+            let value = match value_in(scope, symbol, frame, frames)? {
                 Ok(value) => value,
                 Err(failed) => return Ok(Found::Deep(failed)),
             };
@@ -234,7 +239,7 @@ pub(crate) fn portable<'s>(scope: &'s Scope, fun: Object<'s>) -> Answer<(Object<
     if env.is_global() {
         return Ok((bare(scope, fun, env)?, scope.null()));
     }
-    if fun.is_s4() || fun.inherits(c"crate") || is_everywhere(env) {
+    if fun.is_s4() || fun.inherits(c"crate")? || is_everywhere(env) {
         return Ok((fun, scope.null()));
     }
     let mut frames = Vec::new();

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use extendr_ffi::{R_ClearExternalPtr, R_ExternalPtrAddr, SEXP};
 use taskq_engine::Queue;
 
+use crate::external::border;
 use crate::r::{Answer, Argument, Finalizer, Jump, Object, Stop};
 use crate::reply::{failure, failure_with};
 use crate::value::{Owned, Value};
@@ -150,7 +151,7 @@ unsafe fn empty(pointer: SEXP, free: unsafe fn(*mut c_void)) {
         let address = R_ExternalPtrAddr(pointer);
         if !address.is_null() {
             R_ClearExternalPtr(pointer);
-            free(address);
+            border((), || free(address));
         }
     }
 }

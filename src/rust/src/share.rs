@@ -77,6 +77,8 @@ impl Sharing {
 
     fn write_object(&mut self, scope: &Scope, object: Object<'_>) -> Answer<()> {
         if object.is_list() {
+            // This needs more of it than the look for obstacles.
+            scope.check_stack()?;
             for element in object.elements_of_list() {
                 self.write_object(scope, element)?;
             }

@@ -8,6 +8,7 @@ use taskq_engine::{Function, TaskObjects};
 
 use super::result;
 use crate::entries::entries;
+use crate::external::border;
 use crate::r::{Answer, Kept, Object, Scope, Stop};
 use crate::serialize::unserialize;
 use crate::value::{Owned, Value};
@@ -83,7 +84,7 @@ unsafe extern "C" fn finalize(pointer: SEXP) {
         let address = R_ExternalPtrAddr(pointer);
         if !address.is_null() {
             R_ClearExternalPtr(pointer);
-            free(address);
+            border((), || free(address));
         }
     }
 }

@@ -185,11 +185,12 @@ pub(super) fn is_outcome(outcome: Object<'_>, succeeded: bool) -> Answer<bool> {
         }))
     };
     let error = outcome.field("error")?.filter(|error| !error.is_null());
-    let is_condition =
-        |error: Object<'_>| error.kind() == SEXPTYPE::VECSXP && error.inherits(c"condition");
+    let is_condition = |error: Object<'_>| -> Answer<bool> {
+        Ok(error.kind() == SEXPTYPE::VECSXP && error.inherits(c"condition")?)
+    };
     Ok(is_list("warnings")?
         && is_list("messages")?
-        && error.map_or(true, is_condition)
+        && error.map_or(Ok(true), is_condition)?
         && is_one("phase", SEXPTYPE::STRSXP)?
         && is_one("dropped", SEXPTYPE::INTSXP)?)
 }

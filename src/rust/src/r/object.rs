@@ -1,14 +1,14 @@
 //! An object of R, to be read.
 
-use std::ffi::{c_char, c_int, c_void, CStr};
+use std::ffi::{c_int, c_void, CStr};
 use std::marker::PhantomData;
 
 use extendr_ffi::{
-    cetype_t, R_BaseEnv, R_BaseNamespace, R_EmptyEnv, R_ExternalPtrAddr, R_ExternalPtrProtected,
-    R_GlobalEnv, R_IsNamespaceEnv, R_IsPackageEnv, R_NaString, R_NamesSymbol, R_NilValue,
-    R_ReleaseObject, R_SetExternalPtrAddr, Rboolean, Rf_getAttrib, Rf_install, Rf_isObject,
-    Rf_xlength, ALTREP, CAR, CDR, DATAPTR_RO, R_CHAR, SETCDR, SET_REAL_ELT, SET_VECTOR_ELT, SEXP,
-    SEXPTYPE, STRING_ELT, TAG, TYPEOF, VECTOR_ELT,
+    cetype_t, R_BaseEnv, R_BaseNamespace, R_ClassSymbol, R_EmptyEnv, R_ExternalPtrAddr,
+    R_ExternalPtrProtected, R_GlobalEnv, R_IsPackageEnv, R_NaString, R_NilValue, R_ReleaseObject,
+    R_SetExternalPtrAddr, Rboolean, Rf_getAttrib, Rf_install, Rf_isObject, Rf_xlength, ALTREP, CAR,
+    CDR, DATAPTR_RO, R_CHAR, SETCDR, SET_REAL_ELT, SET_VECTOR_ELT, SEXP, SEXPTYPE, STRING_ELT, TAG,
+    TYPEOF, VECTOR_ELT,
 };
 
 use super::guard::Jump;
@@ -17,7 +17,6 @@ use super::{Answer, Scope, Stop, Symbol};
 // Of R's objects only addresses cross.
 #[allow(improper_ctypes)]
 extern "C" {
-    fn Rf_inherits(object: SEXP, class: *const c_char) -> Rboolean;
     fn Rf_isS4(object: SEXP) -> Rboolean;
     pub(super) fn Rf_getCharCE(string: SEXP) -> cetype_t;
     fn R_ClosureExpr(fun: SEXP) -> SEXP;
@@ -40,6 +39,8 @@ extern "C" {
     fn tq_parent(env: SEXP) -> SEXP;
     fn tq_only_names(list: SEXP) -> SEXP;
     fn tq_enclosure(fun: SEXP) -> SEXP;
+    fn tq_names(object: SEXP) -> SEXP;
+    fn tq_is_namespace(env: SEXP) -> c_int;
     fn tq_has_attributes(object: SEXP) -> c_int;
     fn tq_is_same_function(fun: SEXP, other: SEXP) -> c_int;
 }
@@ -113,7 +114,7 @@ questions! {
     fn is_intact = tq_is_intact;
     /// Whether an environment is locked.
     fn is_locked = R_EnvironmentIsLocked;
-    fn is_namespace = R_IsNamespaceEnv;
+    fn is_namespace = tq_is_namespace;
     /// Whether it is the environment of an attached package.
     fn is_of_package = R_IsPackageEnv;
 }
@@ -173,7 +174,7 @@ impl<'a> Object<'a> {
                 // SAFETY: a closure.
                 let is_of_package = unsafe {
                     let env = tq_enclosure(self.object);
-                    env != R_GlobalEnv && R_IsNamespaceEnv(env) == Rboolean::TRUE
+                    env != R_GlobalEnv && tq_is_namespace(env) == 1
                 };
                 !is_of_package
             }
@@ -336,9 +337,9 @@ impl<'a> Object<'a> {
 
     /// The text of a string that is there, and what it is: see `src/shared.h`.
     pub(crate) fn shared_string(self, place: usize) -> (&'a [u8], u64) {
-        // SAFETY: callers see to the place; strings live as long as the vector.
+        // SAFETY: callers see to the place, and that the strings are made; these live as long as the vector.
         unsafe {
-            let string = STRING_ELT(self.object, place as isize);
+            let string = *DATAPTR_RO(self.object).cast::<SEXP>().add(place);
             let flags = tq_string_flags(string);
             if string == R_NaString {
                 (&[], flags)
@@ -373,7 +374,7 @@ impl<'a> Object<'a> {
         unsafe { tq_base_function_was_used(Rf_install(name.as_ptr())) == 1 }
     }
 
-    /// The value of a variable that is not active; before R 4.5 that of a promise is the promise.
+    /// The value of a variable that is not active; that of a promise is the promise, and since R 4.6 `None` until it is forced.
     pub(crate) fn value_of(self, symbol: Symbol) -> Option<Object<'a>> {
         // SAFETY: see `kind`; the environment keeps it.
         unsafe {
@@ -487,37 +488,33 @@ impl<'a> Object<'a> {
 
     /// The element of a list with this name.
     pub(crate) fn field(self, name: &str) -> Result<Option<Object<'a>>, Jump> {
-        // SAFETY: the names of a vector live as long as it; asking for them makes nothing. They are strings, which end with NUL.
-        let is_it = |names: SEXP, place: usize| unsafe {
-            CStr::from_ptr(R_CHAR(STRING_ELT(names, place as isize))).to_bytes() == name.as_bytes()
+        let names = self.names_object().string_objects()?.unwrap_or_default();
+        // SAFETY: strings of R's end with NUL.
+        let is_it = |string: &SEXP| unsafe {
+            CStr::from_ptr(R_CHAR(*string)).to_bytes() == name.as_bytes()
         };
-        let names = self.names_object();
-        if names.kind() != SEXPTYPE::STRSXP {
-            return Ok(None);
-        }
-        names.make_elements()?;
-        let place = (0..names.length()).find(|&place| is_it(names.object, place));
+        let place = names.iter().position(is_it);
         Ok(place.and_then(|place| self.element(place)))
     }
 
     /// Whether it inherits from this class.
-    pub(crate) fn inherits(self, class: &CStr) -> bool {
-        // SAFETY: see `kind`.
-        unsafe { Rf_inherits(self.object, class.as_ptr()) == Rboolean::TRUE }
+    pub(crate) fn inherits(self, class: &CStr) -> Result<bool, Jump> {
+        if !self.has_class() {
+            return Ok(false);
+        }
+        // SAFETY: see `kind`; asking for a class makes nothing.
+        let classes = unsafe { Object::new(Rf_getAttrib(self.object, R_ClassSymbol)) };
+        Ok(classes.strings()?.unwrap_or_default().contains(&class))
     }
 
     /// The text, in UTF-8, at this place of a character vector; `None` where it is none, or NA.
     pub(crate) fn text(self, place: usize) -> Result<Option<String>, Jump> {
-        if self.kind() != SEXPTYPE::STRSXP || place >= self.length() {
-            return Ok(None);
-        }
-        self.make_elements()?;
-        // SAFETY: the place is there; the text lives until the call from R ends.
+        let strings = self.string_objects()?.unwrap_or_default();
+        // SAFETY: the text lives until the call from R ends.
         unsafe {
-            let string = STRING_ELT(self.object, place as isize);
-            if string == R_NaString {
+            let Some(&string) = strings.get(place).filter(|&&string| string != R_NaString) else {
                 return Ok(None);
-            }
+            };
             let mut text = R_CHAR(string);
             if !CStr::from_ptr(text).to_bytes().is_ascii() {
                 Scope::new().translate(Object::new(string), &mut text)?;
@@ -549,11 +546,18 @@ impl<'a> Object<'a> {
 
     /// Some vectors are made when somebody looks at them.
     pub(crate) fn make_elements(self) -> Result<(), Jump> {
-        if self.is_lazy() {
-            // SAFETY: see `kind`; nothing is made in this scope.
-            unsafe { Scope::new() }.make_elements(self)?;
+        // SAFETY: see `kind`; nothing is made in this scope.
+        unsafe {
+            if self.is_lazy() && DATAPTR_OR_NULL(self.object).is_null() {
+                Scope::new().make_elements(self)?;
+            }
         }
         Ok(())
+    }
+
+    fn string_objects(self) -> Result<Option<&'a [SEXP]>, Jump> {
+        // SAFETY: R's strings.
+        unsafe { self.elements(SEXPTYPE::STRSXP) }
     }
 
     pub(crate) fn integers(self) -> Result<Option<&'a [i32]>, Jump> {
@@ -578,18 +582,12 @@ impl<'a> Object<'a> {
 
     /// Strings as the bytes that they are; `None` when it is no character vector, or one of them is NA.
     pub(crate) fn strings(self) -> Result<Option<Vec<&'a CStr>>, Jump> {
-        if self.kind() != SEXPTYPE::STRSXP {
-            return Ok(None);
-        }
-        self.make_elements()?;
-        let text = |place: usize| {
-            // SAFETY: the place is below the length of the vector, whose strings live as long as it, and end with NUL.
-            unsafe {
-                let string = STRING_ELT(self.object, place as isize);
-                (string != R_NaString).then(|| CStr::from_ptr(R_CHAR(string)))
-            }
+        // SAFETY: strings live as long as their vector, and end with NUL.
+        let text = |&string: &SEXP| unsafe {
+            (string != R_NaString).then(|| CStr::from_ptr(R_CHAR(string)))
         };
-        Ok((0..self.length()).map(text).collect())
+        let strings = self.string_objects()?;
+        Ok(strings.and_then(|strings| strings.iter().map(text).collect()))
     }
 
     /// The element of a list at this place, if there is one.
@@ -645,8 +643,8 @@ impl<'a> Object<'a> {
     }
 
     fn names_object(self) -> Object<'a> {
-        // SAFETY: the names of a vector live as long as it; asking for them makes nothing.
-        unsafe { Object::new(Rf_getAttrib(self.object, R_NamesSymbol)) }
+        // SAFETY: the names of a vector live as long as it.
+        unsafe { Object::new(tq_names(self.object)) }
     }
 
     /// Whether it is an external pointer that refers to nothing.

@@ -252,7 +252,7 @@ pub(crate) struct Constant {
 
 thread_local! {
     /// Those that were needed, by where their texts are.
-    static CONSTANTS: RefCell<HashMap<*const &'static str, SEXP>> = RefCell::default();
+    static CONSTANTS: RefCell<HashMap<*const [&'static str], SEXP>> = RefCell::default();
 }
 
 impl Constant {
@@ -262,7 +262,7 @@ impl Constant {
 
     /// The vector; nobody changes it.
     pub(crate) fn get<'s>(&self, scope: &'s Scope) -> Result<Object<'s>, Jump> {
-        let place = self.texts.as_ptr();
+        let place = std::ptr::from_ref(self.texts);
         let known = CONSTANTS.with_borrow(|constants| constants.get(&place).copied());
         if let Some(known) = known {
             // SAFETY: kept for ever.

@@ -8,11 +8,13 @@ use extendr_ffi::SEXPTYPE;
 use crate::r::{Answer, Kept, Object, Scope, Symbol, Tree};
 
 /// What is saved of a variable. The value of an active binding is its function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 struct Variable {
     symbol: Symbol,
     is_active: bool,
     is_locked: bool,
+    /// A promise may have none yet.
+    has_value: bool,
 }
 
 /// An environment as it was.
@@ -28,15 +30,16 @@ pub(super) struct Frame {
 /// The variable as it is now, and its value.
 fn look<'a>(env: Object<'a>, symbol: Symbol) -> (Variable, Option<Object<'a>>) {
     let is_active = env.is_active(symbol);
-    let variable = Variable {
-        symbol,
-        is_active,
-        is_locked: env.is_binding_locked(symbol),
-    };
     let value = if is_active {
         Some(env.active_function(symbol))
     } else {
         env.value_of(symbol)
+    };
+    let variable = Variable {
+        symbol,
+        is_active,
+        is_locked: env.is_binding_locked(symbol),
+        has_value: value.is_some(),
     };
     (variable, value)
 }
@@ -54,17 +57,17 @@ fn size_of(env: Object<'_>) -> usize {
 impl Frame {
     /// So is the environment now.
     pub(super) fn save(scope: &Scope, env: Object<'_>) -> Answer<Frame> {
-        let mut variables = Vec::new();
-        let mut values = Vec::new();
-        for symbol in scope.symbols_in(env)? {
+        let symbols = scope.symbols_in(env)?;
+        let mut variables = Vec::with_capacity(symbols.len());
+        let values = scope.empty_list(symbols.len())?;
+        for symbol in symbols {
             if is_left_out(env, symbol) {
                 continue;
             }
             let (variable, value) = look(env, symbol);
+            values.set(variables.len(), value.unwrap_or(scope.null()))?;
             variables.push(variable);
-            values.push(Tree::from(value.unwrap_or(scope.null())));
         }
-        let values = scope.make(&Tree::list(&values))?;
         Ok(Frame {
             env: scope.hold(env)?,
             variables,
@@ -96,7 +99,9 @@ impl Frame {
             return true;
         }
         let (now, value) = look(self.env(), saved.symbol);
-        now != saved || value != self.values.object().element(place)
+        now.is_active != saved.is_active
+            || now.is_locked != saved.is_locked
+            || (saved.has_value && value != self.values.object().element(place))
     }
 
     /// Puts it back. False when the environment was locked, which cannot be undone.
@@ -124,7 +129,7 @@ impl Frame {
     pub(super) fn values<'s>(&'s self, scope: &'s Scope) -> Answer<Object<'s>> {
         let values = self.values.object().elements_of_list();
         let is_value = |(variable, value): &(&Variable, Object<'_>)| {
-            !variable.is_active && value.kind() != SEXPTYPE::PROMSXP
+            !variable.is_active && variable.has_value && value.kind() != SEXPTYPE::PROMSXP
         };
         let values = self.variables.iter().zip(values).filter(is_value);
         let values: Vec<Tree<'_>> = values.map(|(_, value)| value.into()).collect();
@@ -142,10 +147,10 @@ fn put_back(scope: &Scope, env: Object<'_>, saved: Variable, value: Object<'_>) 
     }
     if saved.is_active {
         scope.make_active(env, symbol, value)?;
-    } else {
+    } else if saved.has_value {
         scope.set_variable(env, symbol, value)?;
     }
-    if saved.is_locked {
+    if saved.is_locked && env.has_variable(symbol) {
         scope.lock_variable(env, symbol)?;
     }
     Ok(())
