@@ -226,8 +226,8 @@ CALL(region) {
 
 enum { MOST_ARGUMENTS = 8 };
 
-/* What R gets for how a call of Rust's has ended. No frame of Rust's is on the stack. A jump goes on, whatever else Rust
- * may say. */
+/* What R gets for how a call of Rust's has ended. No frame of Rust's is on the stack. A jump goes on, whatever else
+ * Rust may say. */
 static SEXP settle(enum tq_ending ending, SEXP value) {
   if (is_jumping) {
     is_jumping = 0;

@@ -41,7 +41,8 @@ SEXP tq_parent(SEXP env);
 SEXP tq_value_of(SEXP symbol, SEXP env);
 /* Whether a function of base was used: it is a promise before. In an R that does not tell, it was. */
 int tq_base_function_was_used(SEXP symbol);
-/* The value of a variable that is not active; NULL where it was not evaluated yet, or this R does not tell of promises. */
+/* The value of a variable that is not active; NULL where it was not evaluated yet, or this R does not tell of promises.
+ * */
 SEXP tq_value_at_hand(SEXP frame, SEXP symbol);
 int tq_has_attributes(SEXP x);
 /* The names of a vector; NULL of R where it has none, of arrays, and of all else. */

@@ -73,6 +73,8 @@ step licences 60 tools/test/licences.sh
 step core-alone 60 tools/test/core-alone.sh
 step rust 1200 tools/test/rust.sh
 step lint 600 cargo clippy --manifest-path "$manifest" --workspace --all-targets -- -D warnings
+step doc 300 env RUSTDOCFLAGS=-Dwarnings cargo doc --manifest-path "$manifest" --workspace --no-deps \
+  --document-private-items
 step install 600 tools/install.sh
 step symbols 60 tools/test/symbols.sh
 step drift 120 tools/test/drift.sh

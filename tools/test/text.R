@@ -49,7 +49,7 @@ kinds <- "(R|Rmd|md|rs|toml|c|h|sh|js|mjs|css|scss|yml)"
 for (file in texts) {
   lines <- readLines(file, warn = FALSE, encoding = "UTF-8")
   long <- which(nchar(lines, "chars", allowNA = TRUE) > 120L & !grepl("^ *(//[!/]|#|[*])? *[|]|^```\\{", lines))
-  if (file %in% generated || grepl("^src/rust/src/", file)) long <- integer()
+  if (file %in% generated) long <- integer()
   faults <- c(faults, sprintf("%s:%d: more than 120 characters", rep(file, length(long)), long))
   lines <- text_of(file, lines)
   for (place in grep(paste0("[.]", kinds, "|/`|\\("), lines)) {

@@ -1,10 +1,10 @@
 //! What a function takes along when it travels: the variables that it uses of the frames in which it was made.
 //!
 //! The function itself travels without them, as if it had been made at the end of its chain of environments: the global
-//! environment, or the namespace of a package. So it is the same function at each push, is sent once, and is kept by the
-//! sessions. What it captures stands beside its arguments, with the values that it has at that push.
+//! environment, or the namespace of a package. So it is the same function at each push, is sent once, and is kept by
+//! the sessions. What it captures stands beside its arguments, with the values that it has at that push.
 //!
-//! Which variables a function uses is found by a walk of its code ([`code`](crate::code)), whose result is kept for the
+//! Which variables a function uses is found by a walk of its code ([`crate::code`]), whose result is kept for the
 //! functions that were seen last. The usual case is done here: variables whose values are data. Where a value is itself
 //! code that was made in a frame, or an environment, R/capture.R does it.
 

@@ -63,8 +63,8 @@ pub(crate) fn with_code_of<'s>(
     Ok(closure)
 }
 
-/// `object`, where functions have source references the same without these: the object itself, or what is in it if it is
-/// a list, at any depth. What is in environments and attributes stays as it is.
+/// `object`, where functions have source references the same without these: the object itself, or what is in it if it
+/// is a list, at any depth. What is in environments and attributes stays as it is.
 pub(crate) fn without_sources<'s>(scope: &'s Scope, object: Object<'s>) -> Answer<Object<'s>> {
     clean_value(scope, object, 0)
 }

@@ -1,8 +1,8 @@
 //! Which variables the code of an R function uses that are not its own: what it may find in the frames around it.
 //!
 //! The walk follows the order of evaluation. A variable is the function's own once an assignment that is always run has
-//! been walked. In doubt it counts as used: to send too much does no harm, to send too little gives a wrong value. Names
-//! in strings (`get("x")`) are not seen. Code that is quoted counts as code.
+//! been walked. In doubt it counts as used: to send too much does no harm, to send too little gives a wrong value.
+//! Names in strings (`get("x")`) are not seen. Code that is quoted counts as code.
 //!
 //! Of R only accessors are called that neither allocate nor jump.
 

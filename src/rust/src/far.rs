@@ -116,7 +116,8 @@ fn rs_nursery_make_temp_dir() -> Value {
     })
 }
 
-/// Launches sessions until the queue is over. "session": this is a new process, forked to be one; "end": the queue is over.
+/// Launches sessions until the queue is over. "session": this is a new process, forked to be one; "end": the queue is
+/// over.
 fn rs_nursery_serve(command: Vec<&CStr>) -> Value {
     let words = command.into_iter().map(CStr::to_bytes);
     let mut words = words.map(|word| OsStr::from_bytes(word).to_owned());
@@ -177,8 +178,8 @@ fn rs_session_step_back(nice: i32) {
     });
 }
 
-/// Removes the temporary directory that R has made for itself, in one of ours with all that is in it, elsewhere only if it is
-/// empty; R makes another one when it is asked to.
+/// Removes the temporary directory that R has made for itself, in one of ours with all that is in it, elsewhere only if
+/// it is empty; R makes another one when it is asked to.
 fn rs_remove_r_temp_dir(dir: Vec<&CStr>) {
     for dir in dir {
         let dir = Path::new(OsStr::from_bytes(dir.to_bytes()));
@@ -195,7 +196,8 @@ fn rs_session_uses_temp_dir(dir: Vec<&CStr>) {
     });
 }
 
-/// Makes the session's directory for temporary files, and R's in it, unless they are there. The session's, or a failure.
+/// Makes the session's directory for temporary files, and R's in it, unless they are there. The session's, or a
+/// failure.
 fn rs_session_make_temp_dir() -> Value {
     with_far(|far| match far {
         Far::Session(session) => temp_dir(session.make_temp_dir()),

@@ -1,8 +1,8 @@
 //! The external pointer behind a `task_q` object.
 //!
-//! The pointer owns a [`Queue`]. It is empty after `readRDS()` or in a copied image of a session, and of no use in a fork of
-//! the process; [`refuse`] says so before anything else is touched. The finalizer drops the queue, which ends it without
-//! waiting; [`end_all`] waits, for the end of the R session.
+//! The pointer owns a [`Queue`]. It is empty after `readRDS()` or in a copied image of a session, and of no use in a
+//! fork of the process; [`refuse`] says so before anything else is touched. The finalizer drops the queue, which ends
+//! it without waiting; [`end_all`] waits, for the end of the R session.
 
 use std::os::raw::c_void;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,8 @@ use crate::r::{Answer, Argument, Finalizer, Jump, Object, Stop};
 use crate::reply::{failure, failure_with};
 use crate::value::{Owned, Value};
 
-/// All queues of which something may be left, for the end of the session: those with a handle, and those that are ending.
+/// All queues of which something may be left, for the end of the session: those with a handle, and those that are
+/// ending.
 static QUEUES: Mutex<Vec<Arc<Queue>>> = Mutex::new(Vec::new());
 
 fn queues() -> MutexGuard<'static, Vec<Arc<Queue>>> {
@@ -102,8 +103,9 @@ impl<'a> Argument<'a> for &'a Queue {
     }
 }
 
-/// How long the end waits for the lock of a queue. Another thread holds it for microseconds; but R ends within its handler
-/// of SIGUSR1 and SIGUSR2, wherever this thread was then. A queue of which it holds the lock ends by this process's death.
+/// How long the end waits for the lock of a queue. Another thread holds it for microseconds; but R ends within its
+/// handler of SIGUSR1 and SIGUSR2, wherever this thread was then. A queue of which it holds the lock ends by this
+/// process's death.
 const LOCKED: Duration = Duration::from_millis(500);
 
 /// Ends all queues of this process, and waits for it, but no longer than `limit`.
@@ -128,8 +130,8 @@ pub(crate) fn end_all(limit: Duration) {
     }
 }
 
-/// Called by R when a handle is no longer reachable, within any allocation: it signals and does not wait. At the end of R
-/// it is, too, before [`end_all`].
+/// Called by R when a handle is no longer reachable, within any allocation: it signals and does not wait. At the end of
+/// R it is, too, before [`end_all`].
 unsafe extern "C" fn finalize(pointer: SEXP) {
     // SAFETY: see `empty`.
     unsafe { empty(pointer, abandon) };

@@ -1,6 +1,6 @@
 //! What R calls in the user's session. Here is a queue's life, from its opening to its end; each function returns its
-//! value or a [`failure`], and none of them waits. The rest is in the modules: `push`, `wait` and `take` are the way of a
-//! task.
+//! value or a [`failure`], and none of them waits. The rest is in the modules: `push`, `wait` and `take` are the way of
+//! a task.
 
 use std::time::Duration;
 
@@ -30,7 +30,8 @@ mod timeline;
 mod wait;
 mod watch;
 
-/// Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs inline.
+/// Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs
+/// inline.
 fn rs_queue_open(config: Object<'_>) -> Answer<Value> {
     let config = config::read(config)?;
     let limits = &config.scheduler;
@@ -71,9 +72,9 @@ fn rs_exit() {
     handle::end_all(Duration::from_secs(1));
 }
 
-/// Why the sessions of a queue are not forked: `list(reason, threads, phases, packages, brought)`, of which the last three
-/// belong together: a step of the start, the packages that it has loaded, with commas between them, and the threads that
-/// it has brought. NULL where sessions are forked.
+/// Why the sessions of a queue are not forked: `list(reason, threads, phases, packages, brought)`, of which the last
+/// three belong together: a step of the start, the packages that it has loaded, with commas between them, and the
+/// threads that it has brought. NULL where sessions are forked.
 fn rs_queue_no_fork(queue: &Queue) -> Option<Value> {
     let no_fork = queue.no_fork()?;
     let (reason, threads, sources) = match no_fork {
@@ -93,8 +94,8 @@ fn rs_queue_no_fork(queue: &Queue) -> Option<Value> {
     ]))
 }
 
-/// The queue of a handle, for a call by which nothing has changed yet, as the first thing it does: if the queue has something to
-/// tell the user, this warns, and a handler, or `options(warn = 2)`, may jump.
+/// The queue of a handle, for a call by which nothing has changed yet, as the first thing it does: if the queue has
+/// something to tell the user, this warns, and a handler, or `options(warn = 2)`, may jump.
 fn asked<'s>(scope: &'s Scope, handle: Object<'s>) -> Answer<&'s Queue> {
     let queue = <&Queue>::take(handle, "handle")?;
     if queue.has_notice() {

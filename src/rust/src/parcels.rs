@@ -25,8 +25,8 @@ const DEPTH: usize = 8;
 /// So many bytes are written between two looks for an interrupt.
 const PIECE: usize = 16 << 20;
 
-/// The object to serialize into a buffer instead of `object`: the same, with its large vectors in parcels that go along, and
-/// markers instead (`src/parcels.c`); or the object itself.
+/// The object to serialize into a buffer instead of `object`: the same, with its large vectors in parcels that go
+/// along, and markers instead (`src/parcels.c`); or the object itself.
 ///
 /// Only vectors that R would write out in any case go in parcels: not what R or a package has its own short form of.
 pub(crate) fn with_parcels<'s>(

@@ -1,9 +1,9 @@
 //! Small plain values to bytes and back, without R's serializer.
 //!
 //! The bytes are the very ones that `R_Serialize()` writes in this R, and every R reads them; but R makes a table of a
-//! thousand entries for every object that it writes, which takes longer than most tasks. Plain are NULL and short logical,
-//! integer, double and character vectors and lists of such, to a small depth, without attributes but names. Whatever else
-//! comes is left to R.
+//! thousand entries for every object that it writes, which takes longer than most tasks. Plain are NULL and short
+//! logical, integer, double and character vectors and lists of such, to a small depth, without attributes but names.
+//! Whatever else comes is left to R.
 //!
 //! The format is that of "R Internals", 1.8: each item begins with a word of its type and flags.
 

@@ -1,8 +1,8 @@
 //! R as Rust sees it: objects, the scopes that protect them, and calls that tell when R has jumped.
 //!
-//! R reports errors, interrupts and want of memory by jumping, and must not jump over a frame of Rust's. So what may jump
-//! is called through `src/guard.c` alone, by [`guard`], and says so by [`Stop::Jump`]. That goes up like any other error,
-//! everything on its way is released, and at the border R goes on with its jump.
+//! R reports errors, interrupts and want of memory by jumping, and must not jump over a frame of Rust's. So what may
+//! jump is called through `src/guard.c` alone, by [`guard`], and says so by [`Stop::Jump`]. That goes up like any other
+//! error, everything on its way is released, and at the border R goes on with its jump.
 //!
 //! Owns: all calls of R. Must not: know of tasks and queues.
 

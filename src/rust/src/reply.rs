@@ -1,5 +1,5 @@
-//! The words in which the queue answers R, and how an expected failure reaches it: as a list of class `tq_failure` with a
-//! code, a message and fields, from which R makes a condition of the user's call.
+//! The words in which the queue answers R, and how an expected failure reaches it: as a list of class `tq_failure` with
+//! a code, a message and fields, from which R makes a condition of the user's call.
 
 use taskq_core::SubmitError;
 use taskq_engine::{PushError, StartFailure};

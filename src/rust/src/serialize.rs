@@ -1,6 +1,7 @@
 //! Objects of R's to bytes and back, in R's own format: version 3, in the byte order of the machine.
 //!
-//! What is small and plain is written and read by [`plain`](crate::plain), everything else by R, through `src/serialize.c`.
+//! What is small and plain is written and read by [`crate::plain`], everything else by R, through
+//! `src/serialize.c`.
 
 use std::cell::{Cell, OnceCell};
 
@@ -45,8 +46,8 @@ pub(crate) fn serialize(scope: &Scope, buffer: &mut Buffer, object: Object<'_>) 
     write(scope, buffer, object, None)
 }
 
-/// The same for what a task is sent beside its function `fun`, or for that, where `fun` is NULL: an object that cannot work in
-/// another process is an error, or a warning.
+/// The same for what a task is sent beside its function `fun`, or for that, where `fun` is NULL: an object that cannot
+/// work in another process is an error, or a warning.
 pub(crate) fn serialize_sent(
     scope: &Scope,
     buffer: &mut Buffer,
@@ -107,8 +108,8 @@ pub(crate) fn unserialize<'s>(scope: &'s Scope, payload: Option<&Payload>) -> An
     }
 }
 
-/// The same of a payload that comes from a session, which is not believed: `None` when it is not sure that it can be read, and
-/// nothing was tried.
+/// The same of a payload that comes from a session, which is not believed: `None` when it is not sure that it can be
+/// read, and nothing was tried.
 pub(crate) fn unserialize_if_sound<'s>(
     scope: &'s Scope,
     payload: Option<&Payload>,
@@ -120,8 +121,8 @@ pub(crate) fn unserialize_if_sound<'s>(
     }
 }
 
-/// The same with care: when it cannot be read, why, a condition; or NULL when it was not even tried. Want of memory jumps,
-/// and so does want of stack where R was deep in calls before: the next time may be better.
+/// The same with care: when it cannot be read, why, a condition; or NULL when it was not even tried. Want of memory
+/// jumps, and so does want of stack where R was deep in calls before: the next time may be better.
 pub(crate) fn unserialize_with_care<'s>(
     scope: &'s Scope,
     payload: Option<&Payload>,

@@ -1,8 +1,8 @@
-//! `share()`: an object's vectors are copied into a segment, and a copy of the object is made that has shared vectors in
-//! their places. What these are to R is in `src/shared.c`.
+//! `share()`: an object's vectors are copied into a segment, and a copy of the object is made that has shared vectors
+//! in their places. What these are to R is in `src/shared.c`.
 //!
-//! All that depends on the object is decided here: what can be shared at all, what is worth it, and which attributes are.
-//! What cannot be shared for want of memory stays as it is.
+//! All that depends on the object is decided here: what can be shared at all, what is worth it, and which attributes
+//! are. What cannot be shared for want of memory stays as it is.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ const ALIGN: u64 = 64;
 /// So many elements are read at once of a vector that R has not written out.
 const PIECE: usize = 4096;
 
-/// Two walks over the object: the first writes what is worth it into a segment and notes where, the second makes the copy,
-/// reading these notes in the same order.
+/// Two walks over the object: the first writes what is worth it into a segment and notes where, the second makes the
+/// copy, reading these notes in the same order.
 #[derive(Default)]
 struct Sharing {
     /// None before the first vector, and once there is no memory: the rest goes nowhere then.
@@ -156,8 +156,8 @@ impl Sharing {
     }
 }
 
-/// A list of the same object with its large vectors shared; or of where it cannot be shared, an index for each level, and
-/// what is there.
+/// A list of the same object with its large vectors shared; or of where it cannot be shared, an index for each level,
+/// and what is there.
 fn rs_share<'s>(scope: &'s Scope, object: Object<'s>) -> Answer<Object<'s>> {
     let mut way = Vec::new();
     if let Some(found) = obstacle(scope, object, &mut way)? {

@@ -1,5 +1,5 @@
-//! What a task can change of the R session, as it was before: to see what is different, and, where R code is not needed for
-//! it, to put it back. What belongs to the process is [`taskq_sys::snapshot`]'s.
+//! What a task can change of the R session, as it was before: to see what is different, and, where R code is not needed
+//! for it, to put it back. What belongs to the process is [`taskq_sys::snapshot`]'s.
 //!
 //! After every task [`changed`] runs, so it only compares pointers. The other way round an equal value may have another
 //! pointer; that is found out by R/worker-state.R, which is called only when something differs.
@@ -113,7 +113,8 @@ fn with_home<T>(body: impl FnOnce(&mut Home) -> T) -> Answer<T> {
     })
 }
 
-/// How to look: calls of a probe and of what lifts time limits; the environments of `.libPaths()` and of all namespaces.
+/// How to look: calls of a probe and of what lifts time limits; the environments of `.libPaths()` and of all
+/// namespaces.
 fn rs_state_begin(
     scope: &Scope,
     probe: Object<'_>,
@@ -144,8 +145,8 @@ fn rs_state_begin(
     Ok(())
 }
 
-/// Watches an environment as it is now, instead of the one that had this name. `how`: the sum of 1, it grows when packages
-/// are loaded, and 2, it is large.
+/// Watches an environment as it is now, instead of the one that had this name. `how`: the sum of 1, it grows when
+/// packages are loaded, and 2, it is large.
 fn rs_state_watch(scope: &Scope, name: Cow<'_, str>, env: Object<'_>, how: i32) -> Answer<()> {
     let watched = Rc::new(Watched {
         frame: Frame::save(scope, env)?,
@@ -169,8 +170,8 @@ fn rs_state_objects(scope: &Scope) -> Answer<Object<'_>> {
     }
 }
 
-/// What `init` has opened: a list of external pointers; and a call, or NULL, that says whether what is open where a pointer
-/// does not tell still is.
+/// What `init` has opened: a list of external pointers; and a call, or NULL, that says whether what is open where a
+/// pointer does not tell still is.
 fn rs_state_opened(scope: &Scope, pointers: Object<'_>, is_open: Object<'_>) -> Answer<()> {
     let pointers = pointers.elements_of_list();
     let pointers = pointers.map(|pointer| Ok((scope.hold(pointer)?, pointer.address())));
@@ -185,7 +186,8 @@ fn rs_state_opened(scope: &Scope, pointers: Object<'_>, is_open: Object<'_>) -> 
     })
 }
 
-/// The state of the process as it is now is the one to go back to. `bare`: only R's own packages have compiled code here.
+/// The state of the process as it is now is the one to go back to. `bare`: only R's own packages have compiled code
+/// here.
 fn rs_state_process(bare: bool) -> Answer<()> {
     with_home(|home| home.process = Some(Snapshot::take(bare)))
 }
@@ -362,9 +364,9 @@ fn probe(scope: &Scope) -> Answer<Vec<i32>> {
     })
 }
 
-/// Limits can only be lifted, not asked for, and lifting them takes longer than all the rest. R's own functions are promises
-/// until they are first used; as long as those that set limits are, there are none. Where promises cannot be looked at,
-/// limits are lifted every time.
+/// Limits can only be lifted, not asked for, and lifting them takes longer than all the rest. R's own functions are
+/// promises until they are first used; as long as those that set limits are, there are none. Where promises cannot be
+/// looked at, limits are lifted every time.
 fn lift_time_limits(scope: &Scope) -> Answer<()> {
     let lift = with_home(|home| {
         let was_used = |name: &'static CStr| Object::base_function_was_used(name);

@@ -1,5 +1,5 @@
-//! A copy of an object in which other vectors stand for some of its vectors. Who walks decides which; here is only how the
-//! lists and attributes around them stay what they are.
+//! A copy of an object in which other vectors stand for some of its vectors. Who walks decides which; here is only how
+//! the lists and attributes around them stay what they are.
 
 use crate::r::{Answer, Object, Scope};
 

@@ -73,7 +73,7 @@ unsafe extern "C" fn tq_private_free(private: *mut c_void) {
 /// The place of a segment among those that go with what is being serialized; below zero when it cannot go with it.
 #[no_mangle]
 unsafe extern "C" fn tq_buffer_attach(buffer: *mut c_void, segment: *const c_void) -> c_int {
-    // SAFETY: a buffer of `tq_buffer_new` that only this thread has; held by the C side.
+    // SAFETY: the buffer that R's serializer was given to write into; on this thread only.
     let (buffer, segment) = unsafe { (&mut *buffer.cast::<Buffer>(), from_c(segment)) };
     border(-1, || {
         let place = buffer.attach(segment);

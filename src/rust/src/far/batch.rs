@@ -9,8 +9,9 @@ use super::serve::with_session;
 use crate::entries::entries;
 use crate::r::{Answer, Elements, Object, Scope, Stop};
 
-/// Where a batch stands, of which the R code reads the first three when an element has failed: its place in the batch, when
-/// the batch began, how long the last element took, in milliseconds; and whether the host may take back what has not begun.
+/// Where a batch stands, of which the R code reads the first three when an element has failed: its place in the batch,
+/// when the batch began, how long the last element took, in milliseconds; and whether the host may take back what has
+/// not begun.
 const PLACE: usize = 0;
 const STARTED: usize = 1;
 const LAST: usize = 2;
@@ -42,10 +43,10 @@ fn bytes_of(value: Object<'_>, depth: usize) -> usize {
     }
 }
 
-/// Evaluates `FUN(X[[i]], ...)` in `frame` from the place in `state` on, puts the results into `values`, and counts the place
-/// up. Ends when all are done that are not taken back, or when no element may be begun any more: `budget` milliseconds
-/// are over, or there are many bytes of results. Before an element `renew()`, if it is a function, is called when the one
-/// before has used random numbers.
+/// Evaluates `FUN(X[[i]], ...)` in `frame` from the place in `state` on, puts the results into `values`, and counts the
+/// place up. Ends when all are done that are not taken back, or when no element may be begun any more: `budget`
+/// milliseconds are over, or there are many bytes of results. Before an element `renew()`, if it is a function, is
+/// called when the one before has used random numbers.
 fn rs_batch_run(
     scope: &Scope,
     frame: Object<'_>,

@@ -16,13 +16,13 @@ use crate::r::{Answer, Kept, Object, Phase, Scope, Stop, Symbol};
 use crate::serialize::{serialize_outcome, unserialize};
 use crate::state;
 
-/// What the last task has used of vectors over mapped memory is kept by garbage. When nothing comes for so long, R collects
-/// it.
+/// What the last task has used of vectors over mapped memory is kept by garbage. When nothing comes for so long, R
+/// collects it.
 const LEISURE: Duration = Duration::from_millis(300);
 
 /// Runs one task after another until the session is to leave. What a task has changed of the session is handed to
-/// `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps out
-/// of this; interrupts must be suspended, and are on only while a task runs.
+/// `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps
+/// out of this; interrupts must be suspended, and are on only while a task runs.
 fn rs_serve(
     scope: &Scope,
     evaluator: Object<'_>,
@@ -88,8 +88,8 @@ fn run(scope: &Scope, evaluator: Object<'_>) -> Answer<()> {
 }
 
 thread_local! {
-    /// Functions that were read, by their places, for the next tasks that have them. R compiles a function that is called
-    /// again.
+    /// Functions that were read, by their places, for the next tasks that have them. R compiles a function that is
+    /// called again.
     static FUNCTIONS: RefCell<Vec<Option<(u64, Kept)>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -123,8 +123,8 @@ fn function_of<'s>(
 }
 
 thread_local! {
-    /// What all batches of a map have in common, the function among it, and the map's token. It may be large, and R compiles a
-    /// function when it has been called twice.
+    /// What all batches of a map have in common, the function among it, and the map's token. It may be large, and R
+    /// compiles a function when it has been called twice.
     static WORK: RefCell<Option<(String, Kept)>> = const { RefCell::new(None) };
 }
 
@@ -190,7 +190,7 @@ fn no_session() -> &'static str {
     }
 }
 
-// What is still C calls these.
+// The evaluation of a task, which is C, calls these.
 
 /// See `taskq.h`.
 #[no_mangle]

@@ -110,8 +110,8 @@ fn temp_dirs(users: PathBuf, of_r: PathBuf) -> Vec<Parent> {
         .collect()
 }
 
-/// Variables of the host that would confuse another R: those of a running `R CMD check`, and which packages the host itself
-/// was told to attach.
+/// Variables of the host that would confuse another R: those of a running `R CMD check`, and which packages the host
+/// itself was told to attach.
 fn is_left_out(name: &OsStr) -> bool {
     [
         "R_TESTS",

@@ -14,8 +14,8 @@ use crate::serialize::{serialize_outcome, unserialize};
 const NEXT: Constant = Constant::new(&["serial", "id", "tries", "timeout"]);
 const PAYLOAD: Constant = Constant::new(&["fun", "call"]);
 
-/// The next task that the caller is to run itself as a list; or how many milliseconds later there will be one, because it
-/// waits for its next try; or NULL.
+/// The next task that the caller is to run itself as a list; or how many milliseconds later there will be one, because
+/// it waits for its next try; or NULL.
 fn rs_inline_next<'s>(scope: &'s Scope, queue: &Queue) -> Answer<Object<'s>> {
     match queue.next_inline() {
         InlineStep::Rest => Ok(scope.null()),

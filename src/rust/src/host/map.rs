@@ -1,7 +1,7 @@
 //! The host's side of a map: its elements go out in batches, and its results come together.
 //!
-//! A map is an external pointer to what is kept of it here; what belongs to R hangs on it as a list: the elements, and the
-//! results as far as they are there. Nothing else sees that list before the map is over, so it is filled in place.
+//! A map is an external pointer to what is kept of it here; what belongs to R hangs on it as a list: the elements, and
+//! the results as far as they are there. Nothing else sees that list before the map is over, so it is filled in place.
 
 use std::ffi::c_void;
 use std::time::Duration;
@@ -111,8 +111,8 @@ fn rs_map_feed(scope: &Scope, map: Running<'_>) -> Answer<()> {
     Ok(())
 }
 
-/// The number of a batch that is done; FALSE when the time is over, or there is something to push; NULL when nothing is under
-/// way; a failure when the pool has failed and nobody was told yet.
+/// The number of a batch that is done; FALSE when the time is over, or there is something to push; NULL when nothing is
+/// under way; a failure when the pool has failed and nobody was told yet.
 fn rs_map_wait(scope: &Scope, handle: Object<'_>, map: Running<'_>, ms: f64) -> Answer<Value> {
     let queue = asked(scope, handle)?;
     let answer = in_slices(scope, ms, |time| match map.map.wait(time) {
@@ -146,8 +146,8 @@ fn rs_map_put(scope: &Scope, map: Running<'_>, first: f64, values: Object<'_>) -
     Ok(scope.unpack(values, results, first as usize)?)
 }
 
-/// Takes a batch that is done, the first so many of whose elements have their results. The others are sent again. Times,
-/// in milliseconds, of all of them and of the last one, are below zero where they are not known.
+/// Takes a batch that is done, the first so many of whose elements have their results. The others are sent again.
+/// Times, in milliseconds, of all of them and of the last one, are below zero where they are not known.
 fn rs_map_settle(map: Running<'_>, task: f64, settled: f64, all_ms: f64, last_ms: f64) {
     let time = |ms: f64| Duration::from_secs_f64(ms.max(0.0) / 1e3);
     let took = (all_ms >= 0.0).then(|| Took {

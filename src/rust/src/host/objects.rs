@@ -21,8 +21,8 @@ pub(super) fn hold_all(objects: Vec<TaskObjects>) -> Value {
     Value::pointer(owned)
 }
 
-/// Fills `lists`, `list(fun, args, done, at)`, from the place in `at` on. Where something cannot be read it jumps, and `at`
-/// is behind that: calling it again goes on there. What was freed stays NULL.
+/// Fills `lists`, `list(fun, args, done, at)`, from the place in `at` on. Where something cannot be read it jumps, and
+/// `at` is behind that: calling it again goes on there. What was freed stays NULL.
 fn rs_objects(scope: &Scope, snapshot: Object<'_>, lists: Object<'_>) -> Answer<()> {
     let address = snapshot.address().cast::<Vec<TaskObjects>>();
     // SAFETY: a pointer of `hold_all`'s, which R keeps during the call.

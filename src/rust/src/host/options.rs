@@ -1,4 +1,5 @@
-//! The options of a task: the list that `R/task-options.R` makes, read by serde into what `taskq-record` says that they are.
+//! The options of a task: the list that `R/task-options.R` makes, read by serde into what `taskq-record` says that they
+//! are.
 //!
 //! The elements of the list are the fields, by their names and in any order. NULL and NA are "absent": then the queue's
 //! default holds. What is of another type, or has a name that no option has, is a fault, because R has checked them.

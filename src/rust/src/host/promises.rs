@@ -1,4 +1,5 @@
-//! Promises: whose results an event loop takes. When it is to look for them is told by the [bell](crate::external::bell).
+//! Promises: whose results an event loop takes. When it is to look for them is told by the
+//! [`crate::external::bell`].
 
 use taskq_core::id::TaskId;
 use taskq_engine::Queue;

@@ -1,5 +1,5 @@
-//! Handing in tasks. What is serialized is serialized before anything is queued; and what tells R of it is made before, too,
-//! as far as it can be.
+//! Handing in tasks. What is serialized is serialized before anything is queued; and what tells R of it is made before,
+//! too, as far as it can be.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -133,8 +133,8 @@ impl Drop for Reserved<'_> {
     }
 }
 
-/// Many tasks of one function: their ids, or a failure. `ids` and `keys` may be NULL, `options`, too, and each of `calls`.
-/// All of them are queued, or none.
+/// Many tasks of one function: their ids, or a failure. `ids` and `keys` may be NULL, `options`, too, and each of
+/// `calls`. All of them are queued, or none.
 fn rs_push_many<'s>(
     scope: &'s Scope,
     handle: Object<'s>,
@@ -195,8 +195,8 @@ pub(super) fn refused(error: PushError) -> Stop {
 
 thread_local! {
     /// The function that was pushed last, and its bytes. The same object has the same bytes as long as it holds no
-    /// reference, and it stays the same object as long as it is held here: pushing one function many times serializes it
-    /// once, and keeps it once.
+    /// reference, and it stays the same object as long as it is held here: pushing one function many times serializes
+    /// it once, and keeps it once.
     static LAST: RefCell<Option<(Kept, Arc<Function>)>> = const { RefCell::new(None) };
 }
 

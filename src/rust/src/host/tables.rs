@@ -32,8 +32,8 @@ fn rs_queue_objects(queue: &Queue) -> Value {
     ])
 }
 
-/// `list(state, failure, counts, seats)`: the word for the queue's state; why the pool has failed, if it has; how many tasks
-/// wait, run and are done; and the columns of the table of workers, by number.
+/// `list(state, failure, counts, seats)`: the word for the queue's state; why the pool has failed, if it has; how many
+/// tasks wait, run and are done; and the columns of the table of workers, by number.
 fn rs_queue_seats(queue: &Queue) -> Value {
     let now = queue.snapshot(Detail::Seats);
     Value::list([

@@ -1,7 +1,7 @@
 //! Looking at what is done, and taking it out.
 //!
-//! In two phases, as everything that takes tasks: what R gets is whole before a task leaves the queue, and nothing can jump
-//! or be interrupted between that and the return.
+//! In two phases, as everything that takes tasks: what R gets is whole before a task leaves the queue, and nothing can
+//! jump or be interrupted between that and the return.
 
 use taskq_engine::{DoneTask, Queue, WaitOutcome};
 use taskq_record::{Outcome, TaskId};
@@ -13,8 +13,8 @@ use crate::entries::entries;
 use crate::r::{Answer, Object, Scope, Stop};
 use crate::serialize::unserialize_if_sound;
 
-/// Waits as `rs_wait()` does: the result of the oldest done task, which is then out of the queue, or NULL. When it has not
-/// succeeded, or anything else needs a closer look, nothing has happened, and it is what `look()` gives.
+/// Waits as `rs_wait()` does: the result of the oldest done task, which is then out of the queue, or NULL. When it has
+/// not succeeded, or anything else needs a closer look, nothing has happened, and it is what `look()` gives.
 fn rs_pop<'s>(
     scope: &'s Scope,
     handle: Object<'s>,
@@ -74,8 +74,8 @@ fn rs_outcome<'s>(scope: &'s Scope, queue: &Queue, task: f64) -> Answer<Object<'
     result::describe(scope, queue.done_task(TaskId(task as u64)).as_ref())
 }
 
-/// Removes the done task and gives `value` back. When somebody else was faster (a finalizer that pops, for instance): what
-/// `again()` gives.
+/// Removes the done task and gives `value` back. When somebody else was faster (a finalizer that pops, for instance):
+/// what `again()` gives.
 fn rs_commit<'s>(
     scope: &'s Scope,
     queue: &Queue,

@@ -1,5 +1,5 @@
-//! Following tasks: which there are, which are done, and what they tell while they run. R knows a task by its id, and by its
-//! serial number from one look to the next.
+//! Following tasks: which there are, which are done, and what they tell while they run. R knows a task by its id, and
+//! by its serial number from one look to the next.
 
 use std::borrow::Cow;
 
@@ -58,8 +58,8 @@ fn rs_queue_output(queue: &Queue, task: f64) -> Value {
     ])
 }
 
-/// What a task has written since the last look: `list(tries, done, stdout, stderr)`, each stream a `list(text, to, skipped)`.
-/// `tries` and `seen` are those of that look, `to` of both streams. NULL when there is no such task.
+/// What a task has written since the last look: `list(tries, done, stdout, stderr)`, each stream a `list(text, to,
+/// skipped)`. `tries` and `seen` are those of that look, `to` of both streams. NULL when there is no such task.
 fn rs_queue_output_since(
     queue: &Queue,
     task: f64,

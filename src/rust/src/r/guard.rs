@@ -1,5 +1,5 @@
-//! The calls of R that may jump, each made by `src/guard.c` under a guard that ends the jump there: methods of [`Scope`],
-//! which protects what they give.
+//! The calls of R that may jump, each made by `src/guard.c` under a guard that ends the jump there: methods of
+//! [`Scope`], which protects what they give.
 
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::sync::Arc;
@@ -190,15 +190,18 @@ calls! {
     fn segment_pointer(segment: &Arc<Segment>) -> Object<'_> = tq_c_segment_pointer;
     /// A vector over the segment that `holder` holds, to stand for another one, which was written there: where it
     /// begins, and its size.
-    fn shared_vector(vector: Object<'_>, holder: Object<'_>, offset: usize, size: usize) -> Object<'_> = tq_c_shared_vector;
+    fn shared_vector(vector: Object<'_>, holder: Object<'_>, offset: usize, size: usize)
+        -> Object<'_> = tq_c_shared_vector;
 
     /// Notes what the session does.
     fn set_phase(evaluator: Object<'_>, phase: Phase) -> () = tq_c_set_phase;
     /// The outcome of a task, which may be interrupted meanwhile if it is armed.
-    fn evaluate(evaluator: Object<'_>, fun: Object<'_>, call: Object<'_>, is_armed: usize) -> Object<'_> = tq_c_evaluate;
+    fn evaluate(evaluator: Object<'_>, fun: Object<'_>, call: Object<'_>, is_armed: usize)
+        -> Object<'_> = tq_c_evaluate;
     /// Calls elements of a map.
     fn run_elements(elements: &mut Elements<'_>) -> () = tq_c_call_elements;
-    /// Has event loops of the package later, which is loaded, hear of what was promised to them: `settle(loop)` answers.
+    /// Has event loops of the package later, which is loaded, hear of what was promised to them: `settle(loop)`
+    /// answers.
     fn hang_bell(settle: Object<'_>) -> () = tq_c_hang_bell;
     /// Writes where the text of a string is in UTF-8, until the call from R ends.
     fn translate(string: Object<'_>, text: &mut *const c_char) -> () = tq_c_translate;

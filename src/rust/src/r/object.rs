@@ -374,7 +374,8 @@ impl<'a> Object<'a> {
         unsafe { tq_base_function_was_used(Rf_install(name.as_ptr())) == 1 }
     }
 
-    /// The value of a variable that is not active; that of a promise is the promise, and since R 4.6 `None` until it is forced.
+    /// The value of a variable that is not active; that of a promise is the promise, and since R 4.6 `None` until it is
+    /// forced.
     pub(crate) fn value_of(self, symbol: Symbol) -> Option<Object<'a>> {
         // SAFETY: see `kind`; the environment keeps it.
         unsafe {

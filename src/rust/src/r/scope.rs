@@ -69,7 +69,8 @@ impl Scope {
         object: Object<'s>,
         body: impl for<'i> FnOnce(&'i Scope, Object<'i>) -> Answer<Object<'i>>,
     ) -> Answer<Object<'s>> {
-        // SAFETY: the inner scope ends before this one makes anything. Nothing is called between that and the protection.
+        // SAFETY: the inner scope ends before this one makes anything. Nothing is called between that and the
+        // protection.
         unsafe {
             let inner = Scope::new();
             let made = body(&inner, Object::new(object.get()))?.get();
@@ -207,7 +208,8 @@ impl Scope {
         Ok(large)
     }
 
-    /// Elements of a vector of integers or doubles from one on, as bytes: as many as there are, or as `piece` has room for.
+    /// Elements of a vector of integers or doubles from one on, as bytes: as many as there are, or as `piece` has room
+    /// for.
     pub(crate) fn region<'p>(
         &self,
         vector: Object<'_>,

@@ -1,7 +1,7 @@
 //! One environment as it was: whether its bindings are different now, and putting them back.
 //!
-//! What was saved is kept alive here, and R copies an object that has two holders before it changes it, so the same pointer
-//! is the same value. `.Random.seed` of the global environment is left out: R/worker-random.R looks after it.
+//! What was saved is kept alive here, and R copies an object that has two holders before it changes it, so the same
+//! pointer is the same value. `.Random.seed` of the global environment is left out: R/worker-random.R looks after it.
 
 use extendr_ffi::SEXPTYPE;
 

@@ -175,7 +175,11 @@ impl Door {
     /// The attempt of a task that was handed out is the next one again.
     pub(crate) fn put_back(&self, task: TaskId) {
         let mut inside = self.lock();
-        let attempt = inside.state.sched().task(task).and_then(|view| view.attempt);
+        let attempt = inside
+            .state
+            .sched()
+            .task(task)
+            .and_then(|view| view.attempt);
         if let Some((inline, attempt)) = inside.inline.as_mut().zip(attempt) {
             inline.put_back(attempt);
         }
