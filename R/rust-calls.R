@@ -28,7 +28,8 @@ rs_nursery_failed <- function(phase, message) .External(C_tq_call, "rs_nursery_f
 # Makes the queue's directory for temporary files, unless it is there. Its path, or a failure.
 rs_nursery_make_temp_dir <- function() .External(C_tq_call, "rs_nursery_make_temp_dir")
 
-# Launches sessions until the queue is over. "session": this is a new process, forked to be one; "end": the queue is over.
+# Launches sessions until the queue is over. "session": this is a new process, forked to be one; "end": the queue is
+# over.
 rs_nursery_serve <- function(command) .External(C_tq_call, "rs_nursery_serve", command)
 
 # Takes over what the nursery left for a session that is not forked: `list(setup)`, or a failure.
@@ -40,14 +41,15 @@ rs_session_start <- function() .External(C_tq_call, "rs_session_start")
 # Leaves so much more of the processors to others from now on.
 rs_session_step_back <- function(nice) .External(C_tq_call, "rs_session_step_back", nice)
 
-# Removes the temporary directory that R has made for itself, in one of ours with all that is in it, elsewhere only if it is
-# empty; R makes another one when it is asked to.
+# Removes the temporary directory that R has made for itself, in one of ours with all that is in it, elsewhere only if
+# it is empty; R makes another one when it is asked to.
 rs_remove_r_temp_dir <- function(dir) .External(C_tq_call, "rs_remove_r_temp_dir", dir)
 
 # Where R has its temporary files from now on.
 rs_session_uses_temp_dir <- function(dir) .External(C_tq_call, "rs_session_uses_temp_dir", dir)
 
-# Makes the session's directory for temporary files, and R's in it, unless they are there. The session's, or a failure.
+# Makes the session's directory for temporary files, and R's in it, unless they are there. The session's, or a
+# failure.
 rs_session_make_temp_dir <- function() .External(C_tq_call, "rs_session_make_temp_dir")
 
 # Tells the host that the session waits for tasks. TRUE, or a failure.
@@ -87,8 +89,8 @@ rs_is_worker <- function() .External(C_tq_call, "rs_is_worker")
 rs_evaluate <- function(evaluator, call) .External(C_tq_call, "rs_evaluate", evaluator, call)
 
 # Runs one task after another until the session is to leave. What a task has changed of the session is handed to
-# `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps out
-# of this; interrupts must be suspended, and are on only while a task runs.
+# `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps
+# out of this; interrupts must be suspended, and are on only while a task runs.
 rs_serve <- function(evaluator, go_home, make_tempdir) .External(C_tq_call, "rs_serve", evaluator, go_home, make_tempdir)
 
 # Ends the current task with this verdict: "success", "error" or "interrupted".
@@ -97,10 +99,10 @@ rs_reply <- function(verdict, outcome) .External(C_tq_call, "rs_reply", verdict,
 # Interrupts may not hit any more; one that is pending is forgotten.
 rs_disarm <- function() .External(C_tq_call, "rs_disarm")
 
-# Evaluates `FUN(X[[i]], ...)` in `frame` from the place in `state` on, puts the results into `values`, and counts the place
-# up. Ends when all are done that are not taken back, or when no element may be begun any more: `budget` milliseconds
-# are over, or there are many bytes of results. Before an element `renew()`, if it is a function, is called when the one
-# before has used random numbers.
+# Evaluates `FUN(X[[i]], ...)` in `frame` from the place in `state` on, puts the results into `values`, and counts the
+# place up. Ends when all are done that are not taken back, or when no element may be begun any more: `budget`
+# milliseconds are over, or there are many bytes of results. Before an element `renew()`, if it is a function, is
+# called when the one before has used random numbers.
 rs_batch_run <- function(frame, values, state, budget, renew) .External(C_tq_call, "rs_batch_run", frame, values, state, budget, renew)
 
 # The time, in milliseconds.
@@ -133,21 +135,23 @@ rs_is_data <- function(value) .External(C_tq_call, "rs_is_data", value)
 # What the code of a function or formula uses: `list(names, kinds)`.
 rs_uses <- function(fun) .External(C_tq_call, "rs_uses", fun)
 
-# How to look: calls of a probe and of what lifts time limits; the environments of `.libPaths()` and of all namespaces.
+# How to look: calls of a probe and of what lifts time limits; the environments of `.libPaths()` and of all
+# namespaces.
 rs_state_begin <- function(probe, lift, library_env, namespaces) .External(C_tq_call, "rs_state_begin", probe, lift, library_env, namespaces)
 
-# Watches an environment as it is now, instead of the one that had this name. `how`: the sum of 1, it grows when packages
-# are loaded, and 2, it is large.
+# Watches an environment as it is now, instead of the one that had this name. `how`: the sum of 1, it grows when
+# packages are loaded, and 2, it is large.
 rs_state_watch <- function(name, env, how) .External(C_tq_call, "rs_state_watch", name, env, how)
 
 # The saved objects of the global environment that are values: neither active nor a promise.
 rs_state_objects <- function() .External(C_tq_call, "rs_state_objects")
 
-# What `init` has opened: a list of external pointers; and a call, or NULL, that says whether what is open where a pointer
-# does not tell still is.
+# What `init` has opened: a list of external pointers; and a call, or NULL, that says whether what is open where a
+# pointer does not tell still is.
 rs_state_opened <- function(pointers, is_open) .External(C_tq_call, "rs_state_opened", pointers, is_open)
 
-# The state of the process as it is now is the one to go back to. `bare`: only R's own packages have compiled code here.
+# The state of the process as it is now is the one to go back to. `bare`: only R's own packages have compiled code
+# here.
 rs_state_process <- function(bare) .External(C_tq_call, "rs_state_process", bare)
 
 # So are these parts of the R session.
@@ -159,8 +163,8 @@ rs_state_changed <- function() .External(C_tq_call, "rs_state_changed")
 # Puts these parts back, which need no R code. NULL, or why not.
 rs_state_restore <- function(parts) .External(C_tq_call, "rs_state_restore", parts)
 
-# A list of the same object with its large vectors shared; or of where it cannot be shared, an index for each level, and
-# what is there.
+# A list of the same object with its large vectors shared; or of where it cannot be shared, an index for each level,
+# and what is there.
 rs_share <- function(object) .External(C_tq_call, "rs_share", object)
 
 # Whether it is a shared vector that is what its segment holds.
@@ -169,7 +173,8 @@ rs_is_shared <- function(object) .External(C_tq_call, "rs_is_shared", object)
 # How many segments this process has.
 rs_num_segments <- function() .External(C_tq_call, "rs_num_segments")
 
-# Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs inline.
+# Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs
+# inline.
 rs_queue_open <- function(config) .External(C_tq_call, "rs_queue_open", config)
 
 # "open", "paused", "failed", "closing" or "closed".
@@ -190,16 +195,16 @@ rs_exit <- function() .External(C_tq_call, "rs_exit")
 # How many processors this process may use.
 rs_num_cores <- function() .External(C_tq_call, "rs_num_cores")
 
-# Why the sessions of a queue are not forked: `list(reason, threads, phases, packages, brought)`, of which the last three
-# belong together: a step of the start, the packages that it has loaded, with commas between them, and the threads that
-# it has brought. NULL where sessions are forked.
+# Why the sessions of a queue are not forked: `list(reason, threads, phases, packages, brought)`, of which the last
+# three belong together: a step of the start, the packages that it has loaded, with commas between them, and the
+# threads that it has brought. NULL where sessions are forked.
 rs_queue_no_fork <- function(queue) .External(C_tq_call, "rs_queue_no_fork", queue)
 
 # The user is told now why sessions are not forked, and not again.
 rs_queue_notice_told <- function(queue) .External(C_tq_call, "rs_queue_notice_told", queue)
 
-# The next task that the caller is to run itself as a list; or how many milliseconds later there will be one, because it
-# waits for its next try; or NULL.
+# The next task that the caller is to run itself as a list; or how many milliseconds later there will be one, because
+# it waits for its next try; or NULL.
 rs_inline_next <- function(queue) .External(C_tq_call, "rs_inline_next", queue)
 
 # `list(fun, call)` of a task, or NULL when it is gone or was freed.
@@ -215,8 +220,8 @@ rs_map_begin <- function(handle, elements, work, token, keep, chunk) .External(C
 # Pushes as many batches as the workers need now. NULL, or a failure.
 rs_map_feed <- function(map) .External(C_tq_call, "rs_map_feed", map)
 
-# The number of a batch that is done; FALSE when the time is over, or there is something to push; NULL when nothing is under
-# way; a failure when the pool has failed and nobody was told yet.
+# The number of a batch that is done; FALSE when the time is over, or there is something to push; NULL when nothing is
+# under way; a failure when the pool has failed and nobody was told yet.
 rs_map_wait <- function(handle, map, ms) .External(C_tq_call, "rs_map_wait", handle, map, ms)
 
 # First and number of the elements of a batch, counted from 0, and how many had begun if its session died.
@@ -225,8 +230,8 @@ rs_map_batch <- function(map, task) .External(C_tq_call, "rs_map_batch", map, ta
 # Puts results of elements, packed or not, in their places, from this one on, counted from 0.
 rs_map_put <- function(map, first, values) .External(C_tq_call, "rs_map_put", map, first, values)
 
-# Takes a batch that is done, the first so many of whose elements have their results. The others are sent again. Times,
-# in milliseconds, of all of them and of the last one, are below zero where they are not known.
+# Takes a batch that is done, the first so many of whose elements have their results. The others are sent again.
+# Times, in milliseconds, of all of them and of the last one, are below zero where they are not known.
 rs_map_settle <- function(map, task, settled, all_ms, last_ms) .External(C_tq_call, "rs_map_settle", map, task, settled, all_ms, last_ms)
 
 # The results of a map.
@@ -235,8 +240,8 @@ rs_map_results <- function(map) .External(C_tq_call, "rs_map_results", map)
 # Ends a map; what is under way is cancelled.
 rs_map_end <- function(map) .External(C_tq_call, "rs_map_end", map)
 
-# Fills `lists`, `list(fun, args, done, at)`, from the place in `at` on. Where something cannot be read it jumps, and `at`
-# is behind that: calling it again goes on there. What was freed stays NULL.
+# Fills `lists`, `list(fun, args, done, at)`, from the place in `at` on. Where something cannot be read it jumps, and
+# `at` is behind that: calling it again goes on there. What was freed stays NULL.
 rs_objects <- function(snapshot, lists) .External(C_tq_call, "rs_objects", snapshot, lists)
 
 # Lets go of a snapshot, which would else wait for R to collect garbage.
@@ -270,8 +275,8 @@ rs_push_plain <- function(handle, fun, args) .External(C_tq_call, "rs_push_plain
 # serialized.
 rs_push <- function(handle, id, fun, call, options) .External(C_tq_call, "rs_push", handle, id, fun, call, options)
 
-# Many tasks of one function: their ids, or a failure. `ids` and `keys` may be NULL, `options`, too, and each of `calls`.
-# All of them are queued, or none.
+# Many tasks of one function: their ids, or a failure. `ids` and `keys` may be NULL, `options`, too, and each of
+# `calls`. All of them are queued, or none.
 rs_push_many <- function(handle, ids, fun, calls, options, keys) .External(C_tq_call, "rs_push_many", handle, ids, fun, calls, options, keys)
 
 # The fields of a result in their order, each with its type: a list of what `vector()` calls them.
@@ -296,15 +301,15 @@ rs_queue_tasks <- function(queue) .External(C_tq_call, "rs_queue_tasks", queue)
 # The same with `objects`: what these tasks are made of, for C_tq_objects.
 rs_queue_objects <- function(queue) .External(C_tq_call, "rs_queue_objects", queue)
 
-# `list(state, failure, counts, seats)`: the word for the queue's state; why the pool has failed, if it has; how many tasks
-# wait, run and are done; and the columns of the table of workers, by number.
+# `list(state, failure, counts, seats)`: the word for the queue's state; why the pool has failed, if it has; how many
+# tasks wait, run and are done; and the columns of the table of workers, by number.
 rs_queue_seats <- function(queue) .External(C_tq_call, "rs_queue_seats", queue)
 
 # `list(state, counts, totals)`: what the queue is now, and what it has done in all its life.
 rs_queue_totals <- function(queue) .External(C_tq_call, "rs_queue_totals", queue)
 
-# Waits as `rs_wait()` does: the result of the oldest done task, which is then out of the queue, or NULL. When it has not
-# succeeded, or anything else needs a closer look, nothing has happened, and it is what `look()` gives.
+# Waits as `rs_wait()` does: the result of the oldest done task, which is then out of the queue, or NULL. When it has
+# not succeeded, or anything else needs a closer look, nothing has happened, and it is what `look()` gives.
 rs_pop <- function(handle, timeout, look) .External(C_tq_call, "rs_pop", handle, timeout, look)
 
 # Waits as `rs_wait()` does; the oldest done task as a list, or NULL. It stays in the queue.
@@ -313,8 +318,8 @@ rs_peek <- function(handle, ms) .External(C_tq_call, "rs_peek", handle, ms)
 # That done task as a list, or NULL.
 rs_outcome <- function(queue, task) .External(C_tq_call, "rs_outcome", queue, task)
 
-# Removes the done task and gives `value` back. When somebody else was faster (a finalizer that pops, for instance): what
-# `again()` gives.
+# Removes the done task and gives `value` back. When somebody else was faster (a finalizer that pops, for instance):
+# what `again()` gives.
 rs_commit <- function(queue, task, value, again) .External(C_tq_call, "rs_commit", queue, task, value, again)
 
 # The same for many done tasks, of which all are removed or none.
@@ -359,8 +364,8 @@ rs_queue_num_done <- function(queue, tasks) .External(C_tq_call, "rs_queue_num_d
 # What a task has written so far: `list(stdout, stderr)`.
 rs_queue_output <- function(queue, task) .External(C_tq_call, "rs_queue_output", queue, task)
 
-# What a task has written since the last look: `list(tries, done, stdout, stderr)`, each stream a `list(text, to, skipped)`.
-# `tries` and `seen` are those of that look, `to` of both streams. NULL when there is no such task.
+# What a task has written since the last look: `list(tries, done, stdout, stderr)`, each stream a `list(text, to,
+# skipped)`. `tries` and `seen` are those of that look, `to` of both streams. NULL when there is no such task.
 rs_queue_output_since <- function(queue, task, tries, seen, limit) .External(C_tq_call, "rs_queue_output_since", queue, task, tries, seen, limit)
 
 # What a task has last told of its progress: `list(fraction, message, at)`, or NULL.
