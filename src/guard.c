@@ -7,7 +7,6 @@
  *
  * Owns: the token of a jump that is under way. Must not: know what the calls are for. */
 
-#include "elements.h"
 #include "rapi.h"
 #include "shared.h"
 
@@ -106,6 +105,18 @@ static SEXP make(const struct tq_tree *tree) {
   return made;
 }
 
+/* One that R has not written out stays so. */
+static void copy_region(SEXP x, R_xlen_t from, R_xlen_t count, void *into) {
+  switch (TYPEOF(x)) {
+  case LGLSXP: LOGICAL_GET_REGION(x, from, count, into); break;
+  case INTSXP: INTEGER_GET_REGION(x, from, count, into); break;
+  case REALSXP: REAL_GET_REGION(x, from, count, into); break;
+  case CPLXSXP: COMPLEX_GET_REGION(x, from, count, into); break;
+  case RAWSXP: RAW_GET_REGION(x, from, count, into); break;
+  default: Rf_error("this is no vector of numbers");
+  }
+}
+
 /* What a call is given are its slots: O(i) is the object in one of them, N(i) the number. */
 #define O(i) slots[i].object
 #define N(i) slots[i].count
@@ -128,9 +139,9 @@ DOES(copy_attributes, SHALLOW_DUPLICATE_ATTRIB(O(0), O(1)))
 DOES(set_attribute, Rf_setAttrib(O(0), O(1), O(2)))
 /* Row names that are only counted come as a sequence. */
 GIVES(attribute, Rf_getAttrib(O(0), O(1)))
-GIVES(slice, tq_slice(O(0), (R_xlen_t) N(1), (R_xlen_t) N(2)))
-GIVES(pack, tq_pack(O(0), (R_xlen_t) N(1)))
-DOES(unpack, tq_unpack(O(0), O(1), (R_xlen_t) N(2)))
+GIVES(new_vector, Rf_allocVector((SEXPTYPE) N(0), (R_xlen_t) N(1)))
+GIVES(to_list, Rf_coerceVector(O(0), VECSXP))
+DOES(region, copy_region(O(0), (R_xlen_t) N(1), (R_xlen_t) N(2), slots[3].buffer))
 GIVES(value_at_hand, tq_value_at_hand(O(0), O(1)))
 DOES(set_variable, Rf_defineVar(O(1), O(2), O(0)))
 DOES(make_active, R_MakeActiveBinding(O(1), O(2), O(0)))
@@ -212,14 +223,17 @@ CALL(set_variables) {
   return R_NilValue;
 }
 
-/* Copies elements of a vector of integers or doubles from one on, as many as there are, or as may be. */
-CALL(region) {
-  R_xlen_t from = (R_xlen_t) N(1), most = (R_xlen_t) N(2);
-  if (TYPEOF(O(0)) == INTSXP)
-    INTEGER_GET_REGION(O(0), from, most, slots[3].buffer);
+CALL(slice) {
+  R_xlen_t first = (R_xlen_t) N(1), count = (R_xlen_t) N(2);
+  SEXP x = O(0), slice = PROTECT(Rf_allocVector(TYPEOF(x), count));
+  if (TYPEOF(x) == STRSXP)
+    for (R_xlen_t i = 0; i < count; i++) SET_STRING_ELT(slice, i, STRING_ELT(x, first + i));
+  else if (TYPEOF(x) == VECSXP || TYPEOF(x) == EXPRSXP)
+    for (R_xlen_t i = 0; i < count; i++) SET_VECTOR_ELT(slice, i, VECTOR_ELT(x, first + i));
   else
-    REAL_GET_REGION(O(0), from, most, slots[3].buffer);
-  return R_NilValue;
+    copy_region(x, first, count, (void *) DATAPTR_RO(slice));
+  UNPROTECT(1);
+  return slice;
 }
 
 /* ---- the way in -------------------------------------------------------------------------------------------------- */

@@ -35,6 +35,7 @@ mod buffer;
 mod capture;
 mod closures;
 mod code;
+mod elements;
 mod entries;
 mod external;
 mod far;

@@ -6,6 +6,7 @@ use extendr_ffi::SEXPTYPE;
 use taskq_sys::clock::now_ns;
 
 use super::serve::with_session;
+use crate::elements;
 use crate::entries::entries;
 use crate::r::{Answer, Elements, Object, Scope, Stop};
 
@@ -104,7 +105,7 @@ fn rs_batch_clock() -> f64 {
 
 /// The first so many of a list, in the form in which they travel.
 fn rs_batch_pack<'s>(scope: &'s Scope, values: Object<'s>, count: f64) -> Answer<Object<'s>> {
-    Ok(scope.pack(values, count as usize)?)
+    elements::pack(scope, values, count as usize)
 }
 
 entries! {

@@ -14,6 +14,7 @@ use taskq_engine::{Map, MapOutcome};
 use super::push::{refused, sent};
 use super::wait::{in_slices, told_failure};
 use super::{asked, handle};
+use crate::elements::{pack, unpack};
 use crate::entries::entries;
 use crate::external::border;
 use crate::functions;
@@ -88,7 +89,7 @@ fn rs_map_feed(scope: &Scope, map: Running<'_>) -> Answer<()> {
             // What R/worker-map.R reads. Elements that are plain scalars travel as the vector that they make.
             let mut elements = scope.slice(map.part("elements")?, first, count)?;
             if elements.kind() == SEXPTYPE::VECSXP {
-                elements = scope.pack(elements, count)?;
+                elements = pack(scope, elements, count)?;
             }
             let cells = [
                 elements.into(),
@@ -143,7 +144,7 @@ fn rs_map_put(scope: &Scope, map: Running<'_>, first: f64, values: Object<'_>) -
     if !(first >= 0.0 && first + values.length() as f64 <= results.length() as f64) {
         return Err(Stop::Fault("there are no such elements".to_owned()));
     }
-    Ok(scope.unpack(values, results, first as usize)?)
+    unpack(scope, values, results, first as usize)
 }
 
 /// Takes a batch that is done, the first so many of whose elements have their results. The others are sent again.

@@ -150,14 +150,14 @@ calls! {
     fn attribute(object: Object<'_>, name: Symbol) -> Object<'_> = tq_c_attribute;
     /// Has the elements of a vector be where `DATAPTR_RO` says.
     fn make_elements(vector: Object<'_>) -> () = tq_c_make_elements;
-    /// Copies elements of a vector of integers or doubles from one on, as many as there are, or as have room.
-    fn copy_region(vector: Object<'_>, from: usize, most: usize, into: &mut [f64]) -> () = tq_c_region;
-    /// So many elements of a vector, from one on.
+    /// Copies elements of a vector of numbers or bytes, from one on.
+    fn copy_region(vector: Object<'_>, from: usize, count: usize, into: &mut [f64]) -> () = tq_c_region;
+    /// Elements of a vector, from one on, without attributes.
     fn slice(vector: Object<'_>, first: usize, count: usize) -> Object<'_> = tq_c_slice;
-    /// The first elements of a list: as a vector, where they are scalars of one type.
-    fn pack(list: Object<'_>, count: usize) -> Object<'_> = tq_c_pack;
-    /// Puts what [`Scope::pack`] has made into a list that is long enough, from one place on.
-    fn unpack(packed: Object<'_>, list: Object<'_>, first: usize) -> () = tq_c_unpack;
+    /// A vector of a kind, to be filled.
+    fn new_vector(kind: usize, length: usize) -> Object<'_> = tq_c_new_vector;
+    /// The elements of a vector in a list, as vectors of one.
+    fn to_list(vector: Object<'_>) -> Object<'_> = tq_c_to_list;
 
     /// The symbols of all variables of an environment, as a list.
     fn list_symbols(env: Object<'_>) -> Object<'_> = tq_c_symbols_in;

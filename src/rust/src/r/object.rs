@@ -7,8 +7,8 @@ use extendr_ffi::{
     cetype_t, R_BaseEnv, R_BaseNamespace, R_ClassSymbol, R_EmptyEnv, R_ExternalPtrAddr,
     R_ExternalPtrProtected, R_GlobalEnv, R_IsPackageEnv, R_NaString, R_NilValue, R_ReleaseObject,
     R_SetExternalPtrAddr, Rboolean, Rf_getAttrib, Rf_install, Rf_isObject, Rf_xlength, ALTREP, CAR,
-    CDR, DATAPTR_RO, R_CHAR, SETCDR, SET_REAL_ELT, SET_VECTOR_ELT, SEXP, SEXPTYPE, STRING_ELT, TAG,
-    TYPEOF, VECTOR_ELT,
+    CDR, DATAPTR_RO, R_CHAR, SETCDR, SET_REAL_ELT, SET_STRING_ELT, SET_VECTOR_ELT, SEXP, SEXPTYPE,
+    STRING_ELT, TAG, TYPEOF, VECTOR_ELT,
 };
 
 use super::guard::Jump;
@@ -596,6 +596,56 @@ impl<'a> Object<'a> {
         let is_there = self.kind() == SEXPTYPE::VECSXP && place < self.length();
         // SAFETY: elements live as long as their list.
         is_there.then(|| unsafe { Object::new(VECTOR_ELT(self.object, place as isize)) })
+    }
+
+    /// Puts the elements of a list into this one, from a place on.
+    pub(crate) fn set_all(self, first: usize, elements: Object<'_>) -> Answer<()> {
+        if !self.is_list() || first + elements.length() > self.length() {
+            return Err(Stop::Fault("a list is too short".to_owned()));
+        }
+        for (place, element) in (first as isize..).zip(elements.elements_of_list()) {
+            // SAFETY: the place is there.
+            unsafe { SET_VECTOR_ELT(self.object, place, element.object) };
+        }
+        Ok(())
+    }
+
+    /// Has the elements of a new vector be those of plain scalars of its kind in a list. False where others are among
+    /// these: then there are no more of them.
+    pub(crate) fn set_scalars(self, list: Object<'_>) -> bool {
+        let kind = self.kind();
+        let is_plain = |element: &Object<'_>| {
+            let is_scalar = element.kind() == kind && element.length() == 1;
+            is_scalar && !element.has_attributes() && !element.is_lazy()
+        };
+        let scalars = list.elements_of_list().take(self.length());
+        let scalars = scalars.take_while(is_plain);
+        let count = match kind {
+            // SAFETY: vectors of this kind, the first as long as there are others, each of which has an element.
+            SEXPTYPE::REALSXP => unsafe { self.gather::<f64>(scalars) },
+            // SAFETY: see above.
+            SEXPTYPE::INTSXP | SEXPTYPE::LGLSXP => unsafe { self.gather::<c_int>(scalars) },
+            SEXPTYPE::STRSXP => scalars.zip(0..).fold(0, |count, (scalar, place)| {
+                // SAFETY: see above.
+                unsafe { SET_STRING_ELT(self.object, place, STRING_ELT(scalar.object, 0)) };
+                count + 1
+            }),
+            _ => 0,
+        };
+        count == self.length()
+    }
+
+    /// # Safety
+    /// See above. `T` is the type of their elements.
+    unsafe fn gather<'e, T: Copy>(self, scalars: impl Iterator<Item = Object<'e>>) -> usize {
+        // SAFETY: see above; nobody else has the vector.
+        unsafe {
+            let into = DATAPTR_RO(self.object).cast_mut().cast::<T>();
+            scalars.zip(0..).fold(0, |count, (scalar, place)| {
+                *into.add(place) = *DATAPTR_RO(scalar.object).cast::<T>();
+                count + 1
+            })
+        }
     }
 
     /// Puts an element into a list at this place.
