@@ -1,6 +1,6 @@
-# Every limit and environment variable that the R side knows, and the option by which a task can change what is told of
-# it, with their units. No other file in R/ writes a limit down: the defaults of arguments stand where users read them,
-# and the measures of a picture or a line where it is made.
+# Every limit, environment variable and option that the R side knows, with their units. No other file in R/ writes a
+# limit down: the defaults of arguments stand where users read them, and the measures of a picture or a line where it
+# is made.
 
 tq_limits <- list(
   max_workers = 1000L,          # sessions of one queue
@@ -54,12 +54,14 @@ tq_limits <- list(
 # | `_R_CHECK_LIMIT_CORES_` | logical | host    | set and not "false": at most `check_workers` |
 # | `TASKQ_LIB`             | path    | worker  | the library from which taskq is loaded       |
 # | `R_LIBS`                | paths   | worker  | the host's library paths, for the start of R |
+# | `TASKQ_LOG`             | level   | both    | the log: `level` or `level:file`, see log.R  |
 #
 # Beside these a worker gets those of `tq_thread_variables`, below, and of `tq_quiet_variables` (worker-threads.R).
 #
-# | option | unit    | read by | meaning                                                          |
-# | ------ | ------- | ------- | ---------------------------------------------------------------- |
-# | `warn` | integer | worker  | as in R: below 0 drops warnings, 2 and more makes them errors    |
+# | option      | unit           | read by | meaning                                                       |
+# | ----------- | -------------- | ------- | ------------------------------------------------------------- |
+# | `warn`      | integer        | worker  | as in R: below 0 drops warnings, 2 and more makes them errors |
+# | `taskq.log` | level, or list | host    | the log, see log.R                                            |
 
 tq_limit_cores <- function() {
   limit <- Sys.getenv("_R_CHECK_LIMIT_CORES_", "")

@@ -54,6 +54,8 @@ tq_open_now <- function(private, session, limits, call) {
   quiet <- tq_quiet_env(session$env)
   session$quiet <- names(quiet)
   session_env <- c(tq_session_env(session$libpath), session$thread_env, quiet)
+  log <- tq_log(call)
+  if (nzchar(log) || nzchar(Sys.getenv("TASKQ_LOG"))) session_env[["TASKQ_LOG"]] <- log
   if (limits$max_workers == 0L) private$inline <- tq_inline(session)
   config <- c(limits, list(
     setup = if (limits$max_workers == 0L) raw() else tq_setup(session),

@@ -173,6 +173,10 @@ rs_is_shared <- function(object) .External(C_tq_call, "rs_is_shared", object)
 # How many segments this process has.
 rs_num_segments <- function() .External(C_tq_call, "rs_num_segments")
 
+# Writes the log at this level ("off" to "debug") from now on, to the end of this file, or to standard error if the path is
+# empty.
+rs_log <- function(level, path) .External(C_tq_call, "rs_log", level, path)
+
 # Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs
 # inline.
 rs_queue_open <- function(config) .External(C_tq_call, "rs_queue_open", config)

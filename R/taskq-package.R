@@ -12,6 +12,24 @@
 #' * *stem*: the R process from which the nurseries of queues are forked.
 #' * *result*: what [task_q] gives for a task that is done, of class `taskq_result`.
 #'
+#' @section Log:
+#' `options(taskq.log = list(level = "debug", file = "taskq.log"))` has all queues of this R session write down what
+#' they do, for who looks for a fault. The environment variable `TASKQ_LOG` does the same without a change of the
+#' program, as `TASKQ_LOG=debug:taskq.log`; the option wins. Either is looked at whenever a queue is made, and counts
+#' for all queues from then on; `"off"`, which is the default, ends it.
+#'
+#' | level | what is written, with all above |
+#' | --- | --- |
+#' | `"error"` | faults of taskq itself |
+#' | `"warn"` | crashes, time limits, starts that fail |
+#' | `"info"` | begin and end of queues and workers |
+#' | `"debug"` | each step of each task |
+#'
+#' A level alone, as `options(taskq.log = "info")`, writes to standard error, and leaves out what the workers themselves
+#' have to say. Each line has the date, the level, the process id, the part of taskq, what has happened, the number of
+#' the queue in this R session, and the seconds since that was made. Ids of tasks are in it; functions, arguments,
+#' results, output and messages of errors are not.
+#'
 #' @keywords internal
 #' @useDynLib taskq, .registration = TRUE
 #' @importFrom R6 R6Class

@@ -8,6 +8,7 @@ nursery_main <- function() {
   on.exit(quit("no", status = 1L, runLast = FALSE))
   # It would be left behind where a file of variables has changed `TMPDIR`.
   rs_remove_r_temp_dir(tempdir())
+  tq_log_here()
   home <- tq_rehearse()
   bytes <- tq_checked(rs_stem_serve(), NULL)$setup
   if (is.null(bytes)) {
@@ -42,6 +43,7 @@ nursery_main <- function() {
 # Entry point of a session that was started, not forked.
 session_main <- function() {
   on.exit(quit("no", status = 1L, runLast = FALSE))
+  tq_log_here()
   bytes <- tq_checked(rs_session_exec_open(), NULL)$setup
   # First of all, because a session that has not begun cannot report a failure.
   tq_session_begin()

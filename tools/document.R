@@ -29,7 +29,7 @@ NULL
 "
 binding <- "src/rust/src"
 sources <- file.path(binding, c("far.rs", "far/serve.rs", "far/batch.rs", "serialize.rs", "capture.rs", "state.rs",
-  "share.rs", "host.rs", file.path("host", dir(file.path(binding, "host")))))
+  "share.rs", "log.rs", "host.rs", file.path("host", dir(file.path(binding, "host")))))
 wrappers <- unlist(lapply(sources, wrap), use.names = FALSE)
 writeLines(c(header, paste0(wrappers, "\n"), "# nolint end"), "R/rust-calls.R")
 

@@ -11,7 +11,7 @@ use extendr_ffi::SEXP;
 
 use crate::r::{self, Answer, Ending, Object, Scope, Stop};
 use crate::value::Value;
-use crate::{capture, far, host, serialize, share, state};
+use crate::{capture, far, host, log, serialize, share, state};
 
 /// A function for R.
 pub(crate) struct Entry {
@@ -81,6 +81,7 @@ fn all() -> &'static HashMap<&'static [u8], &'static Entry> {
             .chain(serialize::ENTRIES)
             .chain(capture::ENTRIES)
             .chain(state::ENTRIES)
+            .chain(log::ENTRIES)
             .chain(share::ENTRIES);
         let named = |entry: &'static Entry| (entry.name.as_bytes(), entry);
         far.chain(host::entries()).map(named).collect()

@@ -42,6 +42,7 @@ mod far;
 mod functions;
 mod handle;
 mod host;
+mod log;
 mod parcels;
 mod plain;
 mod r;

@@ -219,6 +219,7 @@ impl Door {
     /// Lets go of the lock after a change, and does what is done without it.
     fn release(&self, mut inside: MutexGuard<'_, Inside>, may_wake_driver: bool) {
         let freed = inside.state.take_freed();
+        let log = inside.state.take_log();
         let wakes = inside.take_wakes();
         inside.is_woken |= wakes.r_thread;
         let is_needed = may_wake_driver && wakes.driver;
@@ -230,6 +231,7 @@ impl Door {
         if wakes.r_thread {
             self.changed.notify_one();
         }
+        log.write(&self.epoch);
     }
 }
 

@@ -163,7 +163,7 @@ impl Queue {
 
     /// Removes these done tasks for good; none, and false, when one of them is not there or not done.
     pub fn take_all(&self, tasks: &[TaskId]) -> bool {
-        self.door.ask(|state, _| state.take(tasks))
+        self.door.ask(|state, now| state.take(tasks, now))
     }
 
     /// What a task is pushed with unless its user says otherwise.

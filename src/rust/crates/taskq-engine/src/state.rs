@@ -7,6 +7,7 @@
 
 mod event;
 mod history;
+mod log;
 mod observer;
 mod record;
 mod requests;
@@ -31,6 +32,7 @@ pub(crate) use history::{History, ENTRIES};
 pub(crate) use record::Record;
 pub use record::{DoneTask, Ending, TaskPayload};
 
+pub(crate) use log::Log;
 use observer::{Fact, Observer};
 
 /// See the [module](self).
@@ -48,6 +50,8 @@ pub(crate) struct State {
     freed: Vec<Record>,
     /// What ran.
     history: History,
+    /// What is told of it.
+    log: Log,
     /// The last reason why a session did not start.
     failure: Option<StartFailure>,
     /// Whether the R thread has heard of it.
@@ -86,6 +90,7 @@ impl State {
             } else {
                 History::default()
             },
+            log: Log::default(),
             failure: None,
             failure_is_told: false,
             fault: None,
@@ -99,6 +104,7 @@ impl State {
         let mut has_failed = false;
         self.note_ended(now);
         while let Some(action) = self.sched.next_action() {
+            self.log.action(&action, now);
             match action {
                 Action::Send { worker, attempt } => {
                     if let Some(run) = self.run(attempt) {
@@ -184,6 +190,11 @@ impl State {
         self.freed.push(record);
     }
 
+    /// What is to be told to the log, without the lock.
+    pub(crate) fn take_log(&mut self) -> Log {
+        self.log.take()
+    }
+
     /// What is to be freed, without the lock.
     pub(crate) fn take_freed(&mut self) -> Vec<Record> {
         std::mem::take(&mut self.freed)
@@ -206,7 +217,7 @@ impl State {
 
     /// Tells all who keep a record of what is born and what ends.
     fn tell(&mut self, fact: Fact<'_>, now: Time) {
-        let observers: [&mut dyn Observer; 1] = [&mut self.history];
+        let observers: [&mut dyn Observer; 2] = [&mut self.history, &mut self.log];
         for observer in observers {
             observer.note(&fact, now);
         }

@@ -151,6 +151,7 @@ impl Session {
     /// # Errors
     /// [`SessionError`].
     pub fn ready(&mut self) -> Result<(), SessionError> {
+        tracing::debug!("ready");
         self.send(&FromSession::Ready { pid: self.pid }, &[], &[])
     }
 
@@ -203,6 +204,7 @@ impl Session {
                         if let Some(began_ns) = begun {
                             let call = arrived.take(&call).map_err(SessionError::Payload)?;
                             arrived.finish().map_err(SessionError::Payload)?;
+                            tracing::debug!(?attempt, "begins");
                             let job = Job {
                                 attempt,
                                 label,
@@ -323,6 +325,7 @@ impl Session {
             self.send_all_but_the_last_byte(finished, outcome)?;
             self.die();
         }
+        tracing::debug!(attempt = ?finished.attempt, ?verdict, "ended");
         self.send_finished(finished, outcome)?;
         if fault::is_on("die-after-result") {
             self.die();

@@ -42,6 +42,7 @@ impl Gone {
 impl State {
     /// Tells the scheduler something.
     pub(crate) fn input(&mut self, input: Input, now: Time) {
+        self.log.input(&input, now);
         self.sched.handle(now, input);
     }
 
@@ -54,7 +55,7 @@ impl State {
 
     /// The nursery is gone, or could not be made. `reported`: as in [`Input::NurseryGone`].
     pub(crate) fn nursery_gone(&mut self, reported: bool, why: Option<StartFailure>, now: Time) {
-        self.note_failure(why);
+        self.note_failure(why, now);
         self.input(Input::NurseryGone { reported }, now);
     }
 
@@ -74,12 +75,14 @@ impl State {
         for item in news {
             match item {
                 News::Ready { pid } => {
-                    self.is_process(worker, pid, now);
+                    if self.history.place_of(worker).1.is_none() {
+                        self.is_process(worker, pid, now);
+                    }
                     self.tell(Fact::Ready(worker), now);
                     self.input(Input::WorkerReady { worker }, now);
                 }
                 News::StartFailed(failure) => {
-                    self.note_failure(Some(failure));
+                    self.note_failure(Some(failure), now);
                     self.input(Input::StartFailed { worker }, now);
                 }
                 News::Finished(task) => self.finish(worker, *task, now),
@@ -113,7 +116,7 @@ impl State {
     pub(crate) fn bury(&mut self, gone: Gone, now: Time) {
         let (worker, cause, begun) = (gone.worker, gone.cause, gone.begun);
         self.hear_session(worker, gone.news, now);
-        self.note_failure(gone.why);
+        self.note_failure(gone.why, now);
         let attempt = begun.map(|begun| begun.attempt);
         let attempt = attempt.or_else(|| self.sched.unheard(worker));
         let input = Input::WorkerGone {
@@ -147,6 +150,7 @@ impl State {
     /// The driver has come to its end. Should it have been a fault, nothing runs any more, so nobody may wait for it.
     pub(crate) fn end_driver(&mut self, fault: Option<String>, now: Time) {
         self.tell(Fact::AllGone, now);
+        self.log.driver_ended(fault.as_deref(), now);
         if fault.is_some() {
             self.input(Input::Kill, now);
             self.input(Input::NurseryGone { reported: false }, now);
@@ -156,9 +160,10 @@ impl State {
 
     /// Keeps the reason why a session or a nursery did not start, to be shown when the pool gives up; once it has, what
     /// ends afterwards is no reason any more.
-    fn note_failure(&mut self, failure: Option<StartFailure>) {
-        if failure.is_some() && self.sched.state() == QueueState::Open {
-            self.failure = failure;
+    fn note_failure(&mut self, failure: Option<StartFailure>, now: Time) {
+        if let Some(failure) = failure.filter(|_| self.sched.state() == QueueState::Open) {
+            self.log.failed(&failure, now);
+            self.failure = Some(failure);
         }
     }
 }

@@ -21,6 +21,7 @@ impl State {
     ) -> Result<TaskId, SubmitError> {
         let timeout = task.options.timeout;
         let task = self.sched.submit(now, task)?;
+        self.log.submitted(task, &self.sched, now);
         let record = Record::new(payload, timeout);
         self.records.insert(task, Record { title, ..record });
         Ok(task)
@@ -35,6 +36,9 @@ impl State {
         let (tasks, payloads): (Vec<Submission>, Vec<TaskPayload>) = tasks.into_iter().unzip();
         let timeouts: Vec<_> = tasks.iter().map(|task| task.options.timeout).collect();
         let tasks = self.sched.submit_all(now, tasks)?;
+        for &task in &tasks {
+            self.log.submitted(task, &self.sched, now);
+        }
         let records = payloads.into_iter().zip(timeouts);
         let records = records.map(|(payload, timeout)| Record::new(payload, timeout));
         self.records.extend(tasks.into_iter().zip(records));
@@ -58,13 +62,14 @@ impl State {
     }
 
     /// Removes done tasks; none, and false, when one of them is not there or not done.
-    pub(crate) fn take(&mut self, tasks: &[TaskId]) -> bool {
+    pub(crate) fn take(&mut self, tasks: &[TaskId], now: Time) -> bool {
         let is_done = |task: &TaskId| {
             let view = self.sched.task(*task);
             view.is_some_and(|view| view.outcome.is_some())
         };
         let are_done = tasks.iter().all(is_done);
         for &task in tasks.iter().filter(|_| are_done) {
+            self.log.popped(task, now);
             self.sched.take(task);
             self.forget(task);
         }

@@ -164,8 +164,8 @@ fn a_task_is_sent_wakes_who_waits_for_it_and_is_freed_when_it_was_taken() {
         .and_then(|record| record.ending.clone());
     assert_eq!(ending.expect("kept").pid, Some(7));
     queue.state.want(Wanted::Nothing);
-    assert!(queue.step(|state, _| state.take(&[task])));
-    assert!(!queue.step(|state, _| state.take(&[task])));
+    assert!(queue.step(|state, now| state.take(&[task], now)));
+    assert!(!queue.step(|state, now| state.take(&[task], now)));
     queue.expect(&[]);
     assert_eq!(queue.state.take_freed().len(), 1);
     assert!(queue.state.record(task).is_none());

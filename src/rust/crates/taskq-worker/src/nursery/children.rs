@@ -175,6 +175,7 @@ impl Children {
 
     fn bury_one(&mut self, pid: i32, end: ProcessEnd, max_rss: u64) -> Option<FromNursery> {
         let worker = self.sessions.remove(&pid)?.worker;
+        tracing::debug!(?worker, pid, ?end, "buried");
         // What cannot be removed now, because of its permissions, the end of the queue cannot remove either.
         if !fault::is_on("leave-session-dir") {
             self.forget_dir(worker);

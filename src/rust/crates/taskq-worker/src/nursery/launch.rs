@@ -45,11 +45,13 @@ impl Serving {
         match launched {
             Ok(pid) => {
                 self.children.add(pid, worker);
+                tracing::debug!(?worker, pid, "launched");
                 self.tell(&FromNursery::Launched { worker, pid });
             }
             Err(error) => {
                 self.children.forget_dir(worker);
                 let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                tracing::warn!(?worker, errno, "not launched");
                 self.tell(&FromNursery::LaunchFailed { worker, errno });
             }
         }
