@@ -108,7 +108,7 @@ rs_batch_run <- function(frame, values, state, budget, renew) .External(C_tq_cal
 # The time, in milliseconds.
 rs_batch_clock <- function() .External(C_tq_call, "rs_batch_clock")
 
-# The first so many of a list, in the form in which they travel.
+# The first `count` elements of a list, in the form in which they travel.
 rs_batch_pack <- function(values, count) .External(C_tq_call, "rs_batch_pack", values, count)
 
 # The object of a payload. For `tq_read_quietly()` and `tq_read_with_care()` only.
@@ -173,8 +173,8 @@ rs_is_shared <- function(object) .External(C_tq_call, "rs_is_shared", object)
 # How many segments this process has.
 rs_num_segments <- function() .External(C_tq_call, "rs_num_segments")
 
-# Writes the log at this level ("off" to "debug") from now on, to the end of this file, or to standard error if the path is
-# empty.
+# Writes the log at this level ("off" to "debug") from now on, to the end of this file, or to standard error if the
+# path is empty.
 rs_log <- function(level, path) .External(C_tq_call, "rs_log", level, path)
 
 # Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs
@@ -218,14 +218,14 @@ rs_payload <- function(queue, task) .External(C_tq_call, "rs_payload", queue, ta
 # processor and of the clock.
 rs_inline_done <- function(queue, task, verdict, outcome, written, times) .External(C_tq_call, "rs_inline_done", queue, task, verdict, outcome, written, times)
 
-# A map, or a failure. `chunk`: so many elements in each batch, or 0.
+# A map, or a failure. `chunk`: how many elements are in each batch, or 0.
 rs_map_begin <- function(handle, elements, work, token, keep, chunk) .External(C_tq_call, "rs_map_begin", handle, elements, work, token, keep, chunk)
 
 # Pushes as many batches as the workers need now. NULL, or a failure.
 rs_map_feed <- function(map) .External(C_tq_call, "rs_map_feed", map)
 
 # The number of a batch that is done; FALSE when the time is over, or there is something to push; NULL when nothing is
-# under way; a failure when the pool has failed and nobody was told yet.
+# under way; a failure when the pool has failed and this was not told yet.
 rs_map_wait <- function(handle, map, ms) .External(C_tq_call, "rs_map_wait", handle, map, ms)
 
 # First and number of the elements of a batch, counted from 0, and how many had begun if its session died.
@@ -234,7 +234,7 @@ rs_map_batch <- function(map, task) .External(C_tq_call, "rs_map_batch", map, ta
 # Puts results of elements, packed or not, in their places, from this one on, counted from 0.
 rs_map_put <- function(map, first, values) .External(C_tq_call, "rs_map_put", map, first, values)
 
-# Takes a batch that is done, the first so many of whose elements have their results. The others are sent again.
+# Takes a batch that is done, the first `settled` of whose elements have their results. The others are sent again.
 # Times, in milliseconds, of all of them and of the last one, are below zero where they are not known.
 rs_map_settle <- function(map, task, settled, all_ms, last_ms) .External(C_tq_call, "rs_map_settle", map, task, settled, all_ms, last_ms)
 
@@ -341,7 +341,7 @@ rs_wait <- function(handle, ms) .External(C_tq_call, "rs_wait", handle, ms)
 # TRUE when all of these tasks (NULL: of all) are done; FALSE when the time is over.
 rs_wait_all <- function(handle, tasks, ms) .External(C_tq_call, "rs_wait_all", handle, tasks, ms)
 
-# TRUE when the queue takes so many tasks more, or refuses for another reason; FALSE when the time is over.
+# TRUE when the queue takes `count` tasks more, or refuses for another reason; FALSE when the time is over.
 rs_wait_room <- function(handle, count, ms) .External(C_tq_call, "rs_wait_room", handle, count, ms)
 
 # TRUE when no process of the queue is left.

@@ -20,8 +20,8 @@ use crate::parcels::Parcels;
 const LARGE: usize = 256 * 1024;
 /// A function is sent many times and kept for that; its file would be open all the while.
 const LARGE_FUNCTION: usize = 8 << 20;
-/// A vector of so many bytes goes in a parcel. From half of that on, making and mapping a file costs less than to
-/// copy it once more; but it is a descriptor more.
+/// From this number of bytes on a vector goes in a parcel. From half of that on, making and mapping a file costs less
+/// than to copy it once more; but it is a descriptor more.
 const LARGE_VECTOR: usize = 512 * 1024;
 
 /// See the module.
@@ -30,7 +30,7 @@ pub(crate) struct Buffer {
     body: Body,
     attached: Vec<Arc<Segment>>,
     parcels: Parcels,
-    /// So many segments and parcels may go along.
+    /// How many segments and parcels may go along.
     limit: usize,
     /// What is larger becomes a file.
     large: usize,
@@ -50,7 +50,7 @@ impl Default for Body {
     }
 }
 
-/// So many files of vectors may go with what is serialized: those of a task's function and of its call share a frame.
+/// How many files of vectors may go with what is serialized: those of a task's function and of its call share a frame.
 const MOST_FILES: usize = 200;
 const MOST_FILES_OF_FUNCTION: usize = 50;
 
@@ -107,7 +107,7 @@ impl Buffer {
         (&mut self.parcels, may_add)
     }
 
-    /// Vectors of so many bytes are to go in parcels; none when there is no room for more.
+    /// From how many bytes on vectors are to go in parcels; none when there is no room for more.
     pub(crate) fn parcels_from(&self) -> usize {
         if self.parcels.is_full() || !available(Feature::Memfd) {
             return usize::MAX;
@@ -188,13 +188,13 @@ pub(crate) unsafe extern "C" fn tq_buffer_write(
     bytes: *const c_void,
     length: usize,
 ) -> c_int {
-    // SAFETY: see above; R serializes on one thread, so nobody else holds the buffer.
+    // SAFETY: see above; R serializes on one thread, so the buffer has no other holder.
     let (buffer, bytes) = unsafe { (at(buffer), slice::from_raw_parts(bytes.cast(), length)) };
     border(0, || c_int::from(buffer.write(bytes)))
 }
 
 /// # Safety
-/// A buffer that is written, that nobody else uses meanwhile: R serializes on one thread.
+/// A buffer that is written, and not used otherwise meanwhile: R serializes on one thread.
 unsafe fn at<'a>(buffer: *mut c_void) -> &'a mut Buffer {
     // SAFETY: see above.
     unsafe { &mut *buffer.cast::<Buffer>() }

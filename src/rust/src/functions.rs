@@ -17,7 +17,7 @@ use crate::serialize::serialize_sent;
 #[derive(Default)]
 struct Known {
     by_hash: HashMap<u64, Weak<Function>>,
-    /// When there are so many, those that nobody holds any more are left out.
+    /// When there are this many, those that have no holder any more are left out.
     look_at: usize,
 }
 

@@ -158,7 +158,7 @@ unsafe fn empty(pointer: SEXP, free: unsafe fn(*mut c_void)) {
     }
 }
 
-/// Ends a queue that nobody can reach any more.
+/// Ends a queue that cannot be reached any more.
 ///
 /// # Safety
 /// An address of [`pointer_to`]'s, not used again.

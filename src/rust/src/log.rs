@@ -1,5 +1,5 @@
-//! The log: where the lines of `tracing` go, from this process and the queues in it, or the session that it is. Off until
-//! [`rs_log`] switches it on.
+//! The log: where the lines of `tracing` go, from this process and the queues in it, or the session that it is. Off
+//! until [`rs_log`] switches it on.
 //!
 //! Each line is one write to a file that is opened for it. So no descriptor is kept, which a fork or a task may close,
 //! lines of all processes of a queue go into one file, and who moves the file away gets a new one.
@@ -31,8 +31,8 @@ use crate::reply::failure;
 static FILE: RwLock<Option<PathBuf>> = RwLock::new(None);
 static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 
-/// Writes the log at this level ("off" to "debug") from now on, to the end of this file, or to standard error if the path is
-/// empty.
+/// Writes the log at this level ("off" to "debug") from now on, to the end of this file, or to standard error if the
+/// path is empty.
 fn rs_log(level: Cow<'_, str>, path: &[u8]) -> Answer<()> {
     let level: LevelFilter = level
         .parse()
@@ -85,7 +85,8 @@ impl Write for Destination {
     }
 }
 
-/// `2026-11-30T21:40:00.123456Z  INFO 4711 taskq: ready w1 queue=1 at=0.31`: date, level, process, part, what has happened.
+/// `2026-11-30T21:40:00.123456Z  INFO 4711 taskq: ready w1 queue=1 at=0.31`: date, level, process, part, what has
+/// happened.
 struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line

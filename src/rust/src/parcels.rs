@@ -15,14 +15,14 @@ use crate::buffer::Buffer;
 use crate::r::{Answer, Object, Scope};
 use crate::vectors::with_vectors;
 
-/// So many vectors of a buffer have files of their own.
+/// How many vectors of a buffer have files of their own.
 const ALONE: usize = 16;
 /// A vector begins at a multiple of this.
 const ALIGN: u64 = 64;
 
-/// Lists are looked into so many levels deep. The first two are ours: what a task has, and its arguments.
+/// How many levels deep lists are looked into. The first two are ours: what a task has, and its arguments.
 const DEPTH: usize = 8;
-/// So many bytes are written between two looks for an interrupt.
+/// How many bytes are written between two looks for an interrupt.
 const PIECE: usize = 16 << 20;
 
 /// The object to serialize into a buffer instead of `object`: the same, with its large vectors in parcels that go

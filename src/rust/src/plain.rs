@@ -165,7 +165,7 @@ impl<'a> In<'a> {
         Some(i32::from_ne_bytes(bytes.try_into().ok()?))
     }
 
-    /// A length; of nothing that has more elements of so many bytes than there are bytes left.
+    /// A length; of nothing that has more elements of this size than there are bytes for.
     fn length(&mut self, size: usize) -> Option<usize> {
         let length = usize::try_from(self.int()?).ok()?;
         (length <= self.left.len() / size).then_some(length)

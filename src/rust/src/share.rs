@@ -18,7 +18,7 @@ use crate::vectors::with_vectors;
 const WORTH: usize = 1024;
 /// A vector begins at a multiple of this.
 const ALIGN: u64 = 64;
-/// So many elements are read at once of a vector that R has not written out.
+/// How many elements are read at once of a vector that R has not written out.
 const PIECE: usize = 4096;
 
 /// Two walks over the object: the first writes what is worth it into a segment and notes where, the second makes the

@@ -12,7 +12,7 @@ use crate::r::{self, na_int, na_real, Constant, Finalizer, Jump, Object, Parts, 
 pub(crate) struct Text(Cow<'static, str>);
 
 impl Text {
-    /// So many bytes go into one string of R's.
+    /// How many bytes go into one string of R's.
     pub(crate) const LIMIT: usize = 1 << 30;
 
     pub(crate) fn seen(&self) -> r::Text<'_> {

@@ -7,7 +7,7 @@ use crate::r::{Answer, Object, Scope};
 pub(crate) type Replace<'f> =
     &'f mut dyn for<'r> FnMut(&'r Scope, Object<'r>) -> Answer<Object<'r>>;
 
-/// `object` with other vectors for its atomic vectors: the object itself, what is in it if it is a list, so many levels
+/// `object` with other vectors for its atomic vectors: the object itself, what is in it if it is a list, `depth` levels
 /// deep, and in the large attributes of these. Lists in which nothing is replaced are those of `object`, and everything
 /// else is.
 pub(crate) fn with_vectors<'s>(

@@ -53,7 +53,7 @@ pub(crate) fn ring(event_loop: EventLoop) {
 
 /// Takes the bell down: nothing is rung for from now on.
 pub(crate) fn silence() {
-    // In a fork nobody rings, and the lock may be held for ever.
+    // In a fork no thread rings, and the lock may be held for ever.
     if process::own_pid() == OWNER.load(Ordering::Relaxed) {
         *bell() = None;
     }

@@ -21,14 +21,14 @@ const COUNTED: usize = 3;
 /// How long the clock is not looked at, where elements are short, and for how many elements at most.
 const UNSEEN: Duration = Duration::from_micros(5);
 const MOST_UNSEEN: f64 = 16.0;
-/// So many bytes of results are enough for one batch.
+/// How many bytes of results are enough for one batch.
 const ENOUGH_BYTES: usize = 16 << 20;
 
 fn now_ms() -> f64 {
     now_ns() as f64 / 1e6
 }
 
-/// About: what is at least there, so many levels deep.
+/// About: what is at least there, `depth` levels deep.
 fn bytes_of(value: Object<'_>, depth: usize) -> usize {
     match value.element_size() {
         Some(size) => size * value.length(),
@@ -103,7 +103,7 @@ fn rs_batch_clock() -> f64 {
     now_ms()
 }
 
-/// The first so many of a list, in the form in which they travel.
+/// The first `count` elements of a list, in the form in which they travel.
 fn rs_batch_pack<'s>(scope: &'s Scope, values: Object<'s>, count: f64) -> Answer<Object<'s>> {
     elements::pack(scope, values, count as usize)
 }

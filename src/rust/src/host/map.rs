@@ -54,7 +54,7 @@ impl<'a> Running<'a> {
     }
 }
 
-/// A map, or a failure. `chunk`: so many elements in each batch, or 0.
+/// A map, or a failure. `chunk`: how many elements are in each batch, or 0.
 fn rs_map_begin<'s>(
     scope: &'s Scope,
     handle: Object<'s>,
@@ -113,7 +113,7 @@ fn rs_map_feed(scope: &Scope, map: Running<'_>) -> Answer<()> {
 }
 
 /// The number of a batch that is done; FALSE when the time is over, or there is something to push; NULL when nothing is
-/// under way; a failure when the pool has failed and nobody was told yet.
+/// under way; a failure when the pool has failed and this was not told yet.
 fn rs_map_wait(scope: &Scope, handle: Object<'_>, map: Running<'_>, ms: f64) -> Answer<Value> {
     let queue = asked(scope, handle)?;
     let answer = in_slices(scope, ms, |time| match map.map.wait(time) {
@@ -147,7 +147,7 @@ fn rs_map_put(scope: &Scope, map: Running<'_>, first: f64, values: Object<'_>) -
     unpack(scope, values, results, first as usize)
 }
 
-/// Takes a batch that is done, the first so many of whose elements have their results. The others are sent again.
+/// Takes a batch that is done, the first `settled` of whose elements have their results. The others are sent again.
 /// Times, in milliseconds, of all of them and of the last one, are below zero where they are not known.
 fn rs_map_settle(map: Running<'_>, task: f64, settled: f64, all_ms: f64, last_ms: f64) {
     let time = |ms: f64| Duration::from_secs_f64(ms.max(0.0) / 1e3);

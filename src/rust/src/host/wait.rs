@@ -93,7 +93,7 @@ fn rs_wait_all(scope: &Scope, handle: Object<'_>, tasks: Object<'_>, ms: f64) ->
     })
 }
 
-/// TRUE when the queue takes so many tasks more, or refuses for another reason; FALSE when the time is over.
+/// TRUE when the queue takes `count` tasks more, or refuses for another reason; FALSE when the time is over.
 fn rs_wait_room(scope: &Scope, handle: Object<'_>, count: f64, ms: f64) -> Answer<bool> {
     let queue = asked(scope, handle)?;
     until(scope, queue, ms, |time| {

@@ -115,7 +115,7 @@ macro_rules! calls {
 calls! {
     /// The object that a tree tells of.
     fn make(tree: &Tree<'_>) -> Object<'_> = tq_c_make;
-    /// A list of so many NULLs.
+    /// A list of `length` NULLs.
     fn empty_list(length: usize) -> Object<'_> = tq_c_empty_list;
     /// An external pointer without an address.
     fn bare_pointer(tag: &CStr, finalizer: Finalizer) -> Object<'_> = tq_c_pointer;

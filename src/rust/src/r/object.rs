@@ -307,7 +307,7 @@ impl<'a> Object<'a> {
     /// The elements of an atomic vector, not of strings, that R would write one by one, as they lie there.
     pub(crate) fn elements_at_hand(self) -> Option<&'a [u8]> {
         let size = self.element_size()? * self.length();
-        // SAFETY: see `kind`; so many elements.
+        // SAFETY: see `kind`; that is the number of elements.
         unsafe {
             let elements = tq_elements_of(self.object);
             (!elements.is_null()).then(|| std::slice::from_raw_parts(elements.cast(), size))
@@ -318,7 +318,7 @@ impl<'a> Object<'a> {
     pub(crate) fn raw_bytes(self) -> &'a [u8] {
         match self.element_size() {
             Some(size) if self.length() > 0 && self.kind() != SEXPTYPE::STRSXP => {
-                // SAFETY: see `kind`; so many elements, and there are some.
+                // SAFETY: see `kind`; that is the number of elements, and there are some.
                 unsafe {
                     let elements = DATAPTR_RO(self.object).cast();
                     std::slice::from_raw_parts(elements, size * self.length())
@@ -472,7 +472,7 @@ impl<'a> Object<'a> {
         match self.length() {
             _ if self.is_lazy() => None,
             0 => Some(&[]),
-            // SAFETY: so many elements of this size.
+            // SAFETY: that is the number of elements of this size.
             length => Some(unsafe {
                 std::slice::from_raw_parts(DATAPTR_RO(self.object).cast(), length * size)
             }),
@@ -658,7 +658,7 @@ impl<'a> Object<'a> {
         Ok(())
     }
 
-    /// Writes an element of a vector of doubles that nobody else reads.
+    /// Writes an element of a vector of doubles that no other code reads.
     pub(crate) fn set_number(self, place: usize, number: f64) -> Answer<()> {
         if self.kind() != SEXPTYPE::REALSXP || place >= self.length() {
             return Err(Stop::Fault("a vector is too short".to_owned()));

@@ -85,7 +85,7 @@ impl Scope {
     /// What R gives to a call.
     ///
     /// # Safety
-    /// So many objects, which R keeps for as long as the scope.
+    /// `count` objects, which R keeps for as long as the scope.
     pub(crate) unsafe fn given(&self, given: *const SEXP, count: usize) -> Vec<Object<'_>> {
         // SAFETY: see above.
         unsafe {
@@ -149,7 +149,7 @@ impl Scope {
     /// Keeps an object for ever.
     pub(crate) fn preserve(&self, object: Object<'_>) -> Result<(), Jump> {
         self.retain(object)?;
-        // SAFETY: see above. In an R that shares what it can, nobody may write into it.
+        // SAFETY: see above. In an R that shares what it can, it may not be written into.
         unsafe { MARK_NOT_MUTABLE(object.get()) };
         Ok(())
     }
@@ -160,11 +160,11 @@ impl Scope {
         Ok(Kept(object.get()))
     }
 
-    /// So many places for objects.
+    /// `length` places for objects.
     pub(crate) fn shelf(&self, length: usize) -> Result<Shelf, Jump> {
         let list = self.empty_list(length)?;
         self.retain(list)?;
-        // SAFETY: see above; nobody else has the list.
+        // SAFETY: see above; the list has no other holder.
         Ok(unsafe { Shelf::new(list.get(), length) })
     }
 

@@ -13,7 +13,7 @@ pub(crate) struct Shelf {
 
 impl Shelf {
     /// # Safety
-    /// A list that is so long, is kept for ever, and that nobody else has; only used on the R thread.
+    /// A list of this length that is kept for ever, and has no other holder; only used on the R thread.
     pub(super) unsafe fn new(list: SEXP, length: usize) -> Shelf {
         Shelf { list, length }
     }

@@ -106,7 +106,7 @@ impl<'a> Tree<'a> {
         Tree::many::<u8>(SEXPTYPE::NILSXP, &[])
     }
 
-    /// So many numbers of this kind, as bytes.
+    /// `length` numbers of this kind, as bytes.
     pub(crate) fn numbers(kind: SEXPTYPE, length: usize, bytes: &'a [u8]) -> Tree<'a> {
         Tree::new(kind, length, bytes.as_ptr().cast(), Only { real: 0.0 })
     }
@@ -203,7 +203,7 @@ impl<'a> From<Object<'a>> for Tree<'a> {
     }
 }
 
-/// Holds parts of trees that nobody else holds.
+/// Holds parts of trees that have no other holder.
 #[derive(Default)]
 pub(crate) struct Parts<'a> {
     trees: RefCell<Vec<Box<[Tree<'a>]>>>,
@@ -260,7 +260,7 @@ impl Constant {
         Constant { texts }
     }
 
-    /// The vector; nobody changes it.
+    /// The vector; it is not changed.
     pub(crate) fn get<'s>(&self, scope: &'s Scope) -> Result<Object<'s>, Jump> {
         let place = std::ptr::from_ref(self.texts);
         let known = CONSTANTS.with_borrow(|constants| constants.get(&place).copied());

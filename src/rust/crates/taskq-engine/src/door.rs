@@ -7,7 +7,7 @@
 //! | [`look`](Door::look) | reading | nothing |
 //! | [`seek`](Door::seek), [`sleep`](Door::sleep) | waiting | nothing |
 //!
-//! Nobody else settles: before the lock is given back, all that the scheduler wants was told to the [`Effects`]
+//! Only the door settles: before the lock is given back, all that the scheduler wants was told to the [`Effects`]
 //! (`sessions`, or `inline` in a queue without them), which write what cannot block. What needs no lock is done when it
 //! is free: memory is freed, and who waits is woken. Nothing here blocks, but for [`sleep`](Door::sleep).
 

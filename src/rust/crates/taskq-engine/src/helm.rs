@@ -12,9 +12,9 @@
 //! | `Free` | `RThread` | the R thread waits |
 //! | `RThread` | `Free` | what it waited for came soon: it will wait again soon |
 //! | `RThread` | `Driver` | that took longer than [`LEASE`], or there is work for the driver's thread |
-//! | `Free` | `Driver` | nobody has taken it for a [`LEASE`] |
+//! | `Free` | `Driver` | it was not taken for a [`LEASE`] |
 //!
-//! So events are left alone for a `LEASE` at most, and only just after a wait; an idle queue still wakes nobody.
+//! So events are left alone for a `LEASE` at most, and only just after a wait; an idle queue still wakes no thread.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,7 +103,7 @@ impl Helm {
         }
     }
 
-    /// The driver at the end: nobody listens any more.
+    /// The driver at the end: no thread listens any more.
     pub(crate) fn end(&self) -> Option<Driver> {
         self.driver
             .lock()

@@ -22,7 +22,7 @@
 //! # Threads and the lock
 //! The R thread and the driver meet in one mutex. No R call, no blocking system call and no wait happens under it. The
 //! R thread waits to be woken, many wake-ups being one, or takes the helm and listens itself.
-//! The driver sleeps in `epoll` until an event or the machine's next deadline: an idle queue wakes nobody.
+//! The driver sleeps in `epoll` until an event or the machine's next deadline: an idle queue wakes no thread.
 
 // No panic may reach R: what can fail says so by its type. (Tests may panic.)
 #![cfg_attr(

@@ -285,7 +285,7 @@ impl Nursery {
 
     fn kill_strays(&self) {
         let marks = vec![Mark::Queue(self.token.clone())];
-        // What cannot be seen or killed now belongs to another user or is held by the kernel: nobody could do more.
+        // What cannot be seen or killed now belongs to another user or is held by the kernel: no more can be done.
         let _ = kill_tree(
             &Tree {
                 marks,

@@ -21,7 +21,7 @@ use taskq_wire::WireError;
 const SMALL: usize = 16 * 1024;
 /// Copied parts are put together up to this size.
 const BATCH: usize = 64 * 1024;
-/// So many parts go into one system call.
+/// How many parts go into one system call.
 const SLICES: usize = 16;
 
 /// The bytes that are still to be sent on one socket.

@@ -28,7 +28,7 @@ impl SharedCapture {
         SharedCapture(Arc::new(Mutex::new(Capture::new(limit, charset))))
     }
 
-    /// The record; nobody holds it for longer than a copy takes.
+    /// The record; it is not held for longer than a copy takes.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Capture> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

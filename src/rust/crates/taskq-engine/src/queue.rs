@@ -48,7 +48,7 @@ const LEAST_MEMORY: usize = 12 << 20;
 #[derive(Debug)]
 pub struct Queue {
     door: Arc<Door>,
-    /// Who listens; nobody where the caller runs the tasks itself.
+    /// Who listens; none where the caller runs the tasks itself.
     helm: Option<Arc<Helm>>,
     driver: Mutex<Option<JoinHandle<()>>>,
     is_inline: bool,
@@ -118,7 +118,7 @@ impl Queue {
             .ask(|state, _| names.for_each(|name| *name = Some(state.reserve_label())));
     }
 
-    /// So many names that were [reserved](Queue::reserve_names) last are not needed.
+    /// The last `count` names that were [reserved](Queue::reserve_names) are not needed.
     pub fn release_names(&self, count: usize) {
         self.door.ask(|state, _| state.release_labels(count));
     }
@@ -235,7 +235,7 @@ impl Queue {
             state.input(Input::Close { deadline }, now);
         });
         if self.is_inline {
-            // Nobody else says that nothing is left.
+            // There is no driver to say that nothing is left.
             self.kill();
         }
     }
@@ -256,7 +256,7 @@ impl Queue {
         is_free
     }
 
-    /// The same, and frees what nobody can ask for any more. What was promised can be asked for.
+    /// The same, and frees what cannot be asked for any more. What was promised can be asked for.
     #[must_use]
     pub fn abandon_within(&self, limit: Duration) -> bool {
         let is_killed = self.kill_within(limit);

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use taskq_sys::process;
 
-/// So many links on one way are a circle, as for the kernel.
+/// This number of links on one way is a circle, as for the kernel.
 const LINKS: usize = 40;
 /// Everybody may make files there, and only owners may take them away.
 const SHARED: u32 = 0o1002;

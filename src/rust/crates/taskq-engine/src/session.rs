@@ -35,11 +35,11 @@ use crate::output::{Captured, SharedCapture};
 use crate::state::Ending;
 use crate::text::{shown, whole_start};
 
-/// So many reads of one session happen before others get their turn.
+/// How many reads of one session happen before others get their turn.
 const READS_PER_ROUND: usize = 64;
 /// After this number of rounds everything has been read that a socket can hold.
 const ROUNDS_OF_SOCKET: usize = 16;
-/// So many answers of a control thread are read at once: many more than one has to give.
+/// How many answers of a control thread are read at once: many more than one has to give.
 const ANSWERS_PER_ROUND: usize = 1024;
 /// So much is read from a pipe at once: the capacity of a pipe.
 const PIPE_CHUNK: usize = 64 * 1024;

@@ -46,7 +46,7 @@ pub(crate) struct State {
     kept: BTreeSet<(EventLoop, TaskId)>,
     /// The loops that are to hear of it.
     to_ring: BTreeSet<EventLoop>,
-    /// What nobody needs any more, to be freed without the lock.
+    /// What is not needed any more, to be freed without the lock.
     freed: Vec<Record>,
     /// What ran.
     history: History,
@@ -71,7 +71,7 @@ pub(crate) enum Wanted {
     Done,
     /// That no task waits or runs.
     Quiet,
-    /// Room for so many tasks more.
+    /// Room for this number of tasks more.
     Room(usize),
     /// That any task is done which was not.
     Change,

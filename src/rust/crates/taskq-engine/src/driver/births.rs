@@ -21,7 +21,7 @@ use crate::sessions::Outgoing;
 use crate::state::Gone;
 use crate::stem;
 
-/// So many launches are under way at once: the kernel bounds the descriptors in a socket.
+/// How many launches are under way at once: the kernel bounds the descriptors in a socket.
 const UNDER_WAY: usize = 64;
 
 /// The sessions that are to be launched.
@@ -191,7 +191,7 @@ impl Driver {
         for (i, fd) in session.descriptors().into_iter().enumerate() {
             let both = Interest::READABLE | Interest::WRITABLE;
             let interest = if i == 0 { both } else { Interest::READABLE };
-            // A session that cannot be watched would be one that nobody hears: it ends as not launched, and closing its
+            // A session that cannot be watched would never be heard: it ends as not launched, and closing its
             // sockets ends the process.
             self.watch(fd, Token(base + i), interest)?;
         }

@@ -1,4 +1,4 @@
-//! Tasks whose results belong to one claimant, and to nobody else, as far as that is a map: its parts, claimed from the
+//! Tasks whose results belong to one claimant, as far as that is a map: its parts, claimed from the
 //! start. Promised tasks are claimed, too, by an event loop: see [`promises`](super::promises).
 //!
 //! What a map lets go of without having taken it is cancelled and leaves the queue by itself, however the claimant

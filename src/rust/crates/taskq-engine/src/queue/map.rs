@@ -54,8 +54,8 @@ pub enum MapOutcome {
 }
 
 impl Map {
-    /// A map of so many elements. `work`: the function and what all elements have in common; `fixed`: how many elements
-    /// each batch has, or as many as are worth while.
+    /// A map of `length` elements. `work`: the function and what all elements have in common; `fixed`: how many
+    /// elements each batch has, or as many as are worth while.
     ///
     /// # Errors
     /// [`PushError`] when the queue takes no tasks.
@@ -159,7 +159,7 @@ impl Map {
         ending.map_or(0, |ending| ending.elements)
     }
 
-    /// Takes a batch that is done; so many of its elements, from the first, are settled, the others are sent again.
+    /// Takes a batch that is done: the first `settled` of its elements are settled, the others are sent again.
     /// `took`: how long these took, where that is known.
     pub fn settle(&mut self, task: TaskId, settled: u64, took: Option<Took>) {
         if let Some(batch) = self.under_way.remove(&task) {

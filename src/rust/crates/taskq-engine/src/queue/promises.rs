@@ -2,7 +2,8 @@
 //!
 //! A task is promised to one loop, once, at any time until it is popped. When it is done, the loop's
 //! [bell](crate::Config::bell) is rung, on whatever thread that was found out; the loop then looks for what is
-//! [kept](Queue::oldest_kept) for it, and takes one after the other. What is promised is claimed: nobody else takes it.
+//! [kept](Queue::oldest_kept) for it, and takes one after the other. What is promised is claimed: no other method takes
+//! it.
 //!
 //! Promises outlive the handle of the queue: see [`Queue::abandon_within`].
 

@@ -18,7 +18,7 @@ impl Queue {
         self.door.ask(|state, now| state.cancel(tasks, input, now))
     }
 
-    /// From now on there are so many workers, or, for an elastic queue, from so many to so many.
+    /// From now on there is this number of workers, or, for an elastic queue, between these numbers.
     pub fn resize(&self, workers: u32, max_workers: u32) {
         make_room_for_sessions(workers.max(max_workers));
         self.input(Input::Resize {

@@ -29,7 +29,7 @@ pub enum WaitOutcome {
 pub enum Awaited {
     /// All that are in the queue.
     All,
-    /// These. The first so many are done already, which is not looked at again.
+    /// These. The first `done` are done already, which is not looked at again.
     These {
         /// The tasks.
         tasks: Vec<TaskId>,
@@ -91,7 +91,7 @@ impl Queue {
         })
     }
 
-    /// Waits until the queue takes so many tasks more, or will never, but no longer than `timeout`.
+    /// Waits until the queue takes `count` tasks more, or will never, but no longer than `timeout`.
     #[must_use]
     pub fn wait_for_room(&self, count: usize, timeout: Duration) -> WaitOutcome {
         self.wait(Wanted::Room(count), timeout, |state| {
@@ -146,7 +146,7 @@ impl Queue {
         }
     }
 
-    /// Waits until `is_there` answers, or the pool has failed and nobody was told.
+    /// Waits until `is_there` answers, or the pool has failed and this was not told.
     pub(super) fn wait(
         &self,
         wanted: Wanted,

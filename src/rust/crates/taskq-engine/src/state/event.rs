@@ -147,7 +147,7 @@ impl State {
         }
     }
 
-    /// The driver has come to its end. Should it have been a fault, nothing runs any more, so nobody may wait for it.
+    /// The driver has come to its end. Should it have been a fault, nothing runs any more, so no call may wait for it.
     pub(crate) fn end_driver(&mut self, fault: Option<String>, now: Time) {
         self.tell(Fact::AllGone, now);
         self.log.driver_ended(fault.as_deref(), now);

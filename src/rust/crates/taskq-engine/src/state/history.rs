@@ -24,7 +24,7 @@ use taskq_record::{words::Asked, words::AttemptState};
 
 use super::observer::{Fact, Observer};
 
-/// So many attempts are kept, and so many sessions that are gone: a few for each pixel that a picture is wide, about
+/// How many attempts are kept, and how many sessions that are gone: a few for each pixel that a picture is wide, about
 /// 200 bytes each with its label, and so 2 MB at most that a queue keeps of what its user has popped.
 pub(crate) const ENTRIES: usize = 10_000;
 

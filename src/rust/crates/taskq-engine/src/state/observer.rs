@@ -21,7 +21,7 @@ pub(crate) enum Fact<'a> {
     Ended(&'a Ended, Option<Arc<str>>),
     /// A session has ended.
     Gone(WorkerId, GoneCause),
-    /// All sessions have ended, and nobody has seen how.
+    /// All sessions have ended, and it is not known how.
     AllGone,
 }
 

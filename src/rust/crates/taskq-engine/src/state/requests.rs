@@ -76,7 +76,7 @@ impl State {
         are_done
     }
 
-    /// Nobody asks for these tasks any more. What waits goes before what runs: nothing is begun in between.
+    /// These tasks are not asked for any more. What waits goes before what runs: nothing is begun in between.
     pub(crate) fn disown(&mut self, tasks: impl DoubleEndedIterator<Item = TaskId>, now: Time) {
         for task in tasks.rev() {
             self.sched.disown(now, task);
@@ -131,7 +131,7 @@ impl State {
         let Some((attempt, worker)) = running else {
             return;
         };
-        // Nobody else says that a task is out of time.
+        // There is no timer to say that a task is out of time.
         self.input(Input::Tick, now);
         let input = Input::Finished {
             worker,
@@ -145,7 +145,7 @@ impl State {
         self.end_attempt(task, ending, input, now);
     }
 
-    /// Frees what nobody can ask for any more: what was not promised.
+    /// Frees what cannot be asked for any more: what was not promised.
     pub(crate) fn abandon(&mut self) {
         let records = std::mem::take(&mut self.records).into_iter();
         let (promised, others): (_, HashMap<_, _>) =

@@ -59,7 +59,7 @@ impl Choices {
         false
     }
 
-    /// One of so many, at this point; the first one is that nothing more happens.
+    /// One of `count` ways to go on, at this point; the first one is that nothing more happens.
     pub(super) fn choose(&mut self, count: usize, world: &impl fmt::Debug) -> usize {
         if self.is_over {
             return 0;
