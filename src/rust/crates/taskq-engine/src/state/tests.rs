@@ -181,7 +181,11 @@ fn nobody_is_woken_who_does_not_wait_but_the_loop_that_was_promised_the_task() {
     assert_eq!(queue.woken(), Wakes::default());
     let news = queue.finished(task);
     queue.tell(1, news);
-    assert_eq!(queue.woken().loops, [3].into());
+    let ringing = Wakes {
+        loops: [3].into(),
+        ..Wakes::default()
+    };
+    assert_eq!(queue.woken(), ringing);
     assert_eq!(queue.state.oldest_kept(3), Some(task));
     queue.step(|state, _| state.abandon());
     assert!(queue.state.record(task).is_some());
