@@ -151,11 +151,12 @@ impl State {
     pub(crate) fn end_driver(&mut self, fault: Option<String>, now: Time) {
         self.tell(Fact::AllGone, now);
         self.log.driver_ended(fault.as_deref(), now);
-        if fault.is_some() {
+        // First of all, because the scheduler may be what has the fault.
+        self.fault = fault;
+        if self.fault.is_some() {
             self.input(Input::Kill, now);
             self.input(Input::NurseryGone { reported: false }, now);
         }
-        self.fault = fault;
     }
 
     /// Keeps the reason why a session or a nursery did not start, to be shown when the pool gives up; once it has, what
