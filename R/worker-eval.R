@@ -2,7 +2,7 @@
 # a worker and an inline queue run the very same code.
 #
 # The handlers are established once around many tasks (tq_guarded); a task that succeeds pays for
-# one call, which is made natively (src/evaluate.c). A task that fails unwinds to tq_guarded(), which
+# one call, which is made natively (src/rust/src/far/evaluate.rs). A task that fails unwinds to tq_guarded(), which
 # gives the outcome to report.
 #
 # An outcome is a list; what is absent is empty:
@@ -11,7 +11,7 @@
 
 # `globals`: where the objects go that a task brings along, and where its function is called.
 tq_evaluator <- function(globals = globalenv()) {
-  fun <- NULL
+  globals <- globals  # the value itself: it is read natively
   phase <- "idle"  # idle, receive, packages, globals, run, reply
   first <- 0L      # frame of the function of the task
   calls <- NULL
@@ -35,12 +35,12 @@ tq_evaluator <- function(globals = globalenv()) {
 
   # Both arguments are promises: reading what was sent is part of the task. `task_call` is a list of what
   # the task has of args, packages, globals and seed.
-  evaluate <- function(task_fun, task_call) {
+  evaluate <- function(fun, task_call) {
     phase <<- "receive"
-    fun <<- task_fun
+    force(fun)
     force(task_call)
     begin_below(sys.nframe())
-    .External(C_tq_call, "rs_evaluate", self, task_call)
+    .External(C_tq_call, "rs_evaluate", self, fun, task_call)
   }
 
   # Called where a task's function would be, for a batch of a map. `work`: its function with its constant
@@ -85,7 +85,6 @@ tq_evaluator <- function(globals = globalenv()) {
   interrupted <- function(cnd) leave(list(error = simpleError("it was interrupted"), phase = phase))
 
   leave <- function(outcome) {
-    fun <<- NULL
     calls <<- NULL
     if (!is.null(batch)) {
       outcome$element <- batch$first + batch$at[[1L]] + 1

@@ -17,7 +17,6 @@ void attribute_visible R_init_taskq(DllInfo *dll) {
   tq_guard_begin();
   tq_shared_begin(dll);
   tq_parcels_begin(dll);
-  tq_evaluate_begin();
   R_registerRoutines(dll, NULL, NULL, NULL, external);
   R_useDynamicSymbols(dll, FALSE);
 }

@@ -57,6 +57,14 @@ int tq_guarded(tq_call_of_r *call, const union tq_slot *args, int keeps, SEXP *v
 
 /* ---- the calls --------------------------------------------------------------------------------------------------- */
 
+SEXP tq_call_own(const char *name, SEXP argument) {
+  SEXP fun = PROTECT(Rf_lang3(Rf_install(":::"), Rf_install("taskq"), Rf_install(name)));
+  SEXP call = PROTECT(argument == R_NilValue ? Rf_lang1(fun) : Rf_lang2(fun, argument));
+  SEXP value = Rf_eval(call, R_BaseEnv);
+  UNPROTECT(2);
+  return value;
+}
+
 static SEXP make_strings(const struct tq_text *texts, R_xlen_t length) {
   SEXP strings = PROTECT(Rf_allocVector(STRSXP, length));
   for (R_xlen_t i = 0; i < length; i++) {
@@ -130,6 +138,8 @@ GIVES(pointer_to, R_MakeExternalPtr((void *) slots[0].address, R_NilValue, R_Nil
 GIVES(protect, O(0))
 DOES(retain, R_PreserveObject(O(0)))
 GIVES(call_own, tq_call_own(slots[0].address, O(1)))
+GIVES(evaluate, Rf_eval(O(0), O(1)))
+GIVES(evaluate_noted, (Rf_defineVar(O(3), O(4), O(2)), Rf_eval(O(0), O(1))))
 GIVES(evaluate_call, Rf_eval(O(0), R_BaseEnv))
 DOES(check_interrupt, R_CheckUserInterrupt())
 DOES(check_stack, R_CheckStack())
@@ -156,8 +166,6 @@ GIVES(marker, tq_marker(slots[0].address))
 GIVES(segment_pointer, tq_segment_pointer(slots[0].address))
 /* A vector over a segment that is to stand for another one. */
 GIVES(shared_vector, tq_make_shared(TYPEOF(O(0)), O(1), N(2), XLENGTH(O(0)), N(3)))
-DOES(set_phase, tq_set_phase(O(0), (enum tq_phase) N(1)))
-GIVES(evaluate, tq_evaluate(O(0), O(1), O(2), (int) N(3)))
 DOES(call_elements, tq_call_elements(slots[0].buffer))
 DOES(hang_bell, tq_hang_bell(O(0)))
 /* Where the text of a string is in UTF-8, until the routine ends. */
@@ -212,6 +220,16 @@ CALL(symbols_in) {
   for (R_xlen_t i = 0; i < XLENGTH(names); i++) SET_VECTOR_ELT(symbols, i, Rf_installTrChar(STRING_ELT(names, i)));
   UNPROTECT(2);
   return symbols;
+}
+
+CALL(make_call) {
+  SEXP names = PROTECT(Rf_getAttrib(O(1), R_NamesSymbol)), call = PROTECT(Rf_lcons(O(0), R_NilValue)), last = call;
+  for (R_xlen_t i = 0; i < Rf_xlength(O(1)); i++) {
+    last = SETCDR(last, Rf_cons(VECTOR_ELT(O(1), i), R_NilValue));
+    if (names != R_NilValue && CHAR(STRING_ELT(names, i))[0]) SET_TAG(last, Rf_installTrChar(STRING_ELT(names, i)));
+  }
+  UNPROTECT(2);
+  return call;
 }
 
 /* Sets variables of an environment to the elements of a list, by their names. */

@@ -22,12 +22,8 @@ SEXP tq_r_call(SEXP args);
 /* Makes a call of R under the guard: whether it has come to its end. `keeps`: its value is protected. */
 int tq_guarded(tq_call_of_r *call, const union tq_slot *args, int keeps, SEXP *value);
 
-/* ---- routine.c ---- */
-
 /* Calls a function of this package. */
 SEXP tq_call_own(const char *name, SEXP argument);
-/* The element of this name, or NULL of R. */
-SEXP tq_element(SEXP list, const char *name);
 
 /* ---- versions.c ---- */
 
@@ -102,17 +98,6 @@ struct tq_elements {
   int are_counted, are_taken_back;
 };
 void tq_call_elements(struct tq_elements *elements);
-
-/* ---- evaluate.c ---- */
-
-enum tq_phase { TQ_PHASE_IDLE = 0, TQ_PHASE_RECEIVE = 1, TQ_PHASE_RUN = 2, TQ_PHASE_REPLY = 3 };
-void tq_set_phase(SEXP evaluator, enum tq_phase phase);
-/* Calls a task's function and gives its outcome. `task_call`: what the task has of args, packages, globals and seed;
- * `guarded`: in a session, where it may be interrupted meanwhile. */
-SEXP tq_evaluate(SEXP evaluator, SEXP fun, SEXP task_call, int guarded);
-/* Makes what it needs; once. */
-void tq_evaluate_begin(void);
-
 
 /* ---- promise.c ---- */
 

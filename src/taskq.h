@@ -99,7 +99,5 @@ void tq_panics_begin(void);
 
 /* Whether an element of the current task may begin: 0 when the host has taken back what is left. */
 int tq_session_begin_element(void);
-void tq_session_arm(void);
-void tq_session_disarm(void);
 
 #endif

@@ -175,7 +175,7 @@ fn value_in<'s>(
     frame: Object<'s>,
     frames: &[Object<'s>],
 ) -> Answer<Result<Object<'s>, Object<'s>>> {
-    const FAILED: Constant = Constant::new(&["frame", "name", "value"]);
+    static FAILED: Constant = Constant::new(&["frame", "name", "value"]);
     if symbol.is_dots() {
         return Ok(Err(scope.null()));
     }
@@ -274,7 +274,7 @@ pub(crate) fn portable<'s>(scope: &'s Scope, fun: Object<'s>) -> Answer<(Object<
 
 /// `list(fun, captured)`: see [`portable`].
 fn rs_portable<'s>(scope: &'s Scope, fun: Object<'s>) -> Answer<Object<'s>> {
-    const BOTH: Constant = Constant::new(&["fun", "captured"]);
+    static BOTH: Constant = Constant::new(&["fun", "captured"]);
     let (fun, captured) = portable(scope, fun)?;
     Ok(scope.record(&BOTH, &[fun.into(), captured.into()])?)
 }

@@ -1,6 +1,6 @@
 //! Elements of a map on their way. A list of scalars takes ten times as long to write and read as the vector of the
-//! same numbers, and scalars are what most maps give: such a list travels as the vector. A scalar with attributes is
-//! not plain: it stays as it is.
+//! same values, and scalars are what most maps give: such a list travels as the vector. A scalar with attributes is not
+//! plain: it stays as it is.
 
 use extendr_ffi::SEXPTYPE;
 

@@ -78,6 +78,7 @@ fn all() -> &'static HashMap<&'static [u8], &'static Entry> {
             .iter()
             .chain(far::serve::ENTRIES)
             .chain(far::batch::ENTRIES)
+            .chain(far::evaluate::ENTRIES)
             .chain(serialize::ENTRIES)
             .chain(capture::ENTRIES)
             .chain(state::ENTRIES)

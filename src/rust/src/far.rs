@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::ffi::{CStr, OsStr};
+use std::ffi::{c_int, CStr, OsStr};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,7 @@ use crate::reply::failure;
 use crate::value::Value;
 
 pub(crate) mod batch;
+pub(crate) mod evaluate;
 pub(crate) mod serve;
 
 /// What this process is to its queue.
@@ -317,18 +318,17 @@ fn rs_is_worker() -> bool {
 }
 
 extern "C" {
-    fn tq_raise_interrupt();
-    fn tq_clear_interrupt();
+    static mut R_interrupts_pending: c_int;
 }
 
 fn raise_interrupt() {
-    // SAFETY: sets a flag of R's (the C side); R itself does the same in a signal handler.
-    unsafe { tq_raise_interrupt() }
+    // SAFETY: sets a flag of R's; R itself does the same in a signal handler.
+    unsafe { R_interrupts_pending = 1 };
 }
 
 fn clear_interrupt() {
     // SAFETY: clears the flag, on the R thread.
-    unsafe { tq_clear_interrupt() }
+    unsafe { R_interrupts_pending = 0 };
 }
 
 /// What R does for a start without a phase of its own is part of the boot.

@@ -76,6 +76,12 @@ impl Drop for Uninterrupted {
     }
 }
 
+/// Whether R does not look for interrupts of the user from now on.
+pub(crate) fn suspend_interrupts(_: &Scope, are_suspended: bool) {
+    // SAFETY: on the R thread, as the scope is.
+    unsafe { R_interrupts_suspended = are_suspended.into() };
+}
+
 /// Elements of a map that are to be called: see `src/rapi.h`.
 #[repr(C)]
 pub(crate) struct Elements<'a> {
@@ -114,13 +120,6 @@ impl<'a> Elements<'a> {
 pub(crate) fn num_devices() -> i32 {
     // SAFETY: on the R thread; only reads a number.
     unsafe { Rf_NumDevices() }
-}
-
-/// What a session does: `enum tq_phase` of `src/rapi.h`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Phase {
-    Idle = 0,
-    Receive = 1,
 }
 
 /// What a call from R comes to.

@@ -68,7 +68,7 @@ enum Content {
     Pointer(Owned),
 }
 
-const FAILURE: Constant = Constant::new(&["tq_failure"]);
+static FAILURE: Constant = Constant::new(&["tq_failure"]);
 
 /// See the module.
 #[derive(Debug)]

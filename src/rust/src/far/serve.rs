@@ -9,10 +9,10 @@ use taskq_payload::segment;
 use taskq_record::Verdict;
 use taskq_worker::Session;
 
+use super::evaluate::{evaluate, set_phase, Task, IDLE, RECEIVE};
 use super::{describe, is_session, with_far, Far};
-use crate::closures::with_captured;
 use crate::entries::entries;
-use crate::r::{Answer, Kept, Object, Phase, Scope, Stop, Symbol};
+use crate::r::{Answer, Kept, Object, Scope, Stop};
 use crate::serialize::{serialize_outcome, unserialize};
 use crate::state;
 
@@ -62,7 +62,7 @@ fn receive(scope: &Scope) -> Answer<bool> {
 
 /// Runs the current task and tells the host. Nothing holds its result then.
 fn run(scope: &Scope, evaluator: Object<'_>) -> Answer<()> {
-    scope.set_phase(evaluator, Phase::Receive)?;
+    set_phase(scope, evaluator, &RECEIVE)?;
     let job = with_session(|session| {
         let job = session.current()?;
         let place = job.fun.place.filter(|_| job.fun.is_pure);
@@ -73,7 +73,8 @@ fn run(scope: &Scope, evaluator: Object<'_>) -> Answer<()> {
     // SAFETY: both live until they are spent, below, or the task ends.
     let (fun, call) = unsafe { (fun.map(|fun| &*fun), &*call) };
     let call = unserialize(scope, Some(call))?;
-    let fun = match call.field("batch")? {
+    let task = Task::new(call)?;
+    let fun = match task.batch {
         Some(batch) => work_of(scope, batch, fun)?,
         None => {
             drop(WORK.take());
@@ -81,10 +82,9 @@ fn run(scope: &Scope, evaluator: Object<'_>) -> Answer<()> {
         }
     };
     with_session(Session::spent)?;
-    let outcome = evaluate(scope, evaluator, fun, call, true)?;
+    let outcome = evaluate(scope, evaluator, fun, task, true)?;
     reply(scope, Verdict::Success, outcome)?;
-    scope.set_phase(evaluator, Phase::Idle)?;
-    Ok(())
+    set_phase(scope, evaluator, &IDLE)
 }
 
 thread_local! {
@@ -194,51 +194,11 @@ fn no_session() -> &'static str {
 
 /// See `taskq.h`.
 #[no_mangle]
-extern "C" fn tq_session_arm() {
-    quietly((), Session::arm);
-}
-
-/// See `taskq.h`.
-#[no_mangle]
-extern "C" fn tq_session_disarm() {
-    quietly((), Session::disarm);
-}
-
-/// See `taskq.h`.
-#[no_mangle]
 extern "C" fn tq_session_begin_element() -> i32 {
-    quietly(0, |session| i32::from(session.begin_element()))
-}
-
-fn quietly<T>(otherwise: T, body: impl FnOnce(&mut Session) -> T) -> T {
-    with_session(body).unwrap_or(otherwise)
-}
-
-/// The outcome of a task. `is_armed`: it may be interrupted meanwhile.
-fn evaluate<'s>(
-    scope: &'s Scope,
-    evaluator: Object<'s>,
-    fun: Object<'s>,
-    call: Object<'s>,
-    is_armed: bool,
-) -> Answer<Object<'s>> {
-    let captured = call.field("captured")?.unwrap_or(scope.null());
-    let fun = with_captured(scope, fun, captured)?;
-    Ok(scope.evaluate(evaluator, fun, call, usize::from(is_armed))?)
-}
-
-/// The outcome of the evaluator's function, for a queue without workers. `call`: what the task has beside it.
-fn rs_evaluate<'s>(
-    scope: &'s Scope,
-    evaluator: Object<'s>,
-    call: Object<'s>,
-) -> Answer<Object<'s>> {
-    let fun = evaluator.value_of(Symbol::named(c"fun"));
-    evaluate(scope, evaluator, fun.unwrap_or(scope.null()), call, false)
+    i32::from(with_session(|session| session.begin_element()).unwrap_or(false))
 }
 
 entries! {
-    rs_evaluate[scope](evaluator, call),
     rs_serve[scope](evaluator, go_home, make_tempdir),
     rs_reply[scope](verdict, outcome),
     rs_disarm(),

@@ -11,8 +11,8 @@ use crate::entries::entries;
 use crate::r::{Answer, Constant, Object, Scope, Uninterrupted};
 use crate::serialize::{serialize_outcome, unserialize};
 
-const NEXT: Constant = Constant::new(&["serial", "id", "tries", "timeout"]);
-const PAYLOAD: Constant = Constant::new(&["fun", "call"]);
+static NEXT: Constant = Constant::new(&["serial", "id", "tries", "timeout"]);
+static PAYLOAD: Constant = Constant::new(&["fun", "call"]);
 
 /// The next task that the caller is to run itself as a list; or how many milliseconds later there will be one, because
 /// it waits for its next try; or NULL.

@@ -22,9 +22,9 @@ use crate::r::{Answer, Argument, Constant, Jump, Object, Scope, Stop, Tree};
 use crate::reply::failure;
 use crate::value::Value;
 
-const PARTS: Constant = Constant::new(&["elements", "results", "token", "keep"]);
-const BATCH: Constant = Constant::new(&["batch"]);
-const CALL: Constant = Constant::new(&["x", "first", "budget", "whole", "token", "keep"]);
+static PARTS: Constant = Constant::new(&["elements", "results", "token", "keep"]);
+static BATCH: Constant = Constant::new(&["batch"]);
+static CALL: Constant = Constant::new(&["x", "first", "budget", "whole", "token", "keep"]);
 
 /// A map under way, as an argument: what is kept of it, and its parts.
 struct Running<'a> {

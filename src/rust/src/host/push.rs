@@ -49,9 +49,9 @@ fn rs_push_plain<'s>(
 
 /// What a task has beside its function, of these two; or NULL.
 fn plain_call<'s>(scope: &'s Scope, args: Object<'s>, captured: Object<'s>) -> Answer<Object<'s>> {
-    const ARGS: Constant = Constant::new(&["args"]);
-    const CAPTURED: Constant = Constant::new(&["captured"]);
-    const BOTH: Constant = Constant::new(&["args", "captured"]);
+    static ARGS: Constant = Constant::new(&["args"]);
+    static CAPTURED: Constant = Constant::new(&["captured"]);
+    static BOTH: Constant = Constant::new(&["args", "captured"]);
     let [args_part, captured_part] = [args, captured].map(Tree::from);
     Ok(match (args.length() > 0, !captured.is_null()) {
         (false, false) => scope.null(),

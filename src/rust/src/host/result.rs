@@ -13,10 +13,10 @@ use crate::reply::mended;
 use crate::serialize::unserialize_with_care;
 use crate::value::{Text, Value};
 
-const RESULT_CLASS: Constant = Constant::new(&["taskq_result"]);
-const TIMES: Constant = Constant::new(&TaskResult::TIMES);
-const TIMES_CLASS: Constant = Constant::new(&["POSIXct", "POSIXt"]);
-const TASK: Constant = Constant::new(&[
+static RESULT_CLASS: Constant = Constant::new(&["taskq_result"]);
+static TIMES: Constant = Constant::new(&TaskResult::TIMES);
+static TIMES_CLASS: Constant = Constant::new(&["POSIXct", "POSIXt"]);
+static TASK: Constant = Constant::new(&[
     "serial",
     "id",
     "result",

@@ -8,7 +8,7 @@ use extendr_ffi::{R_NilValue, SEXP};
 use taskq_payload::payload::Payload;
 use taskq_payload::segment::Segment;
 
-use super::{Elements, Object, Phase, Scope, Symbol, Tree};
+use super::{Elements, Object, Scope, Symbol, Tree};
 use crate::buffer::Buffer;
 
 /// R has jumped, and goes on with it when this has come to the border: whoever gets it hands it on.
@@ -44,7 +44,6 @@ slots! {
     Option<Object<'_>>: object = |object: Option<Object<'_>>| object.map_or(std::ptr::null_mut(), Object::get),
     Symbol: object = Symbol::get,
     usize: count = |count| count,
-    Phase: count = |phase| phase as usize,
     &CStr: address = |text: &CStr| text.as_ptr().cast(),
     &Tree<'_>: address = |tree: &Tree<'_>| std::ptr::from_ref(tree).cast(),
     &mut *const c_char: address = |place: &mut *const c_char| std::ptr::from_mut(place).cast_const().cast(),
@@ -129,6 +128,18 @@ calls! {
     fn call(function: Object<'_>, argument: Option<Object<'_>>) -> Object<'_> = tq_c_call;
     /// The same of a function of this package; without an argument where that is NULL.
     fn call_own(name: &CStr, argument: Object<'_>) -> Object<'_> = tq_c_call_own;
+    /// A call of a function, or of the one that has a symbol's name, with these arguments, as they are.
+    fn make_call(head: Object<'_>, args: Object<'_>) -> Object<'_> = tq_c_make_call;
+    /// The value of a call, in an environment.
+    fn evaluate(call: Object<'_>, env: Object<'_>) -> Object<'_> = tq_c_evaluate;
+    /// The same, when a variable of another environment was set before.
+    fn evaluate_noted(
+        call: Object<'_>,
+        env: Object<'_>,
+        other: Object<'_>,
+        symbol: Symbol,
+        value: Object<'_>
+    ) -> Object<'_> = tq_c_evaluate_noted;
     /// The value of a call, in the environment of base.
     fn evaluate_call(call: Object<'_>) -> Object<'_> = tq_c_evaluate_call;
     /// The same, or `None` for an error.
@@ -193,11 +204,6 @@ calls! {
     fn shared_vector(vector: Object<'_>, holder: Object<'_>, offset: usize, size: usize)
         -> Object<'_> = tq_c_shared_vector;
 
-    /// Notes what the session does.
-    fn set_phase(evaluator: Object<'_>, phase: Phase) -> () = tq_c_set_phase;
-    /// The outcome of a task, which may be interrupted meanwhile if it is armed.
-    fn evaluate(evaluator: Object<'_>, fun: Object<'_>, call: Object<'_>, is_armed: usize)
-        -> Object<'_> = tq_c_evaluate;
     /// Calls elements of a map.
     fn run_elements(elements: &mut Elements<'_>) -> () = tq_c_call_elements;
     /// Has event loops of the package later, which is loaded, hear of what was promised to them: `settle(loop)`

@@ -349,6 +349,12 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// The environment of base.
+    pub(crate) fn base() -> Object<'a> {
+        // SAFETY: a constant of R's.
+        unsafe { Object::new(R_BaseEnv) }
+    }
+
     /// The global environment.
     pub(crate) fn global() -> Object<'a> {
         // SAFETY: a constant of R's.

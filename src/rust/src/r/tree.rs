@@ -1,10 +1,10 @@
 //! Objects of R's that are to be made: whole ones, in one call under the guard.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
 use std::ptr::null;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use extendr_ffi::{cetype_t, SEXP, SEXPTYPE};
 
@@ -248,30 +248,29 @@ pub(crate) fn na_real() -> f64 {
 #[derive(Debug)]
 pub(crate) struct Constant {
     texts: &'static [&'static str],
-}
-
-thread_local! {
-    /// Those that were needed, by where their texts are.
-    static CONSTANTS: RefCell<HashMap<*const [&'static str], SEXP>> = RefCell::default();
+    /// Null before it was needed; used on the R thread only.
+    made: AtomicPtr<c_void>,
 }
 
 impl Constant {
     pub(crate) const fn new(texts: &'static [&'static str]) -> Constant {
-        Constant { texts }
+        Constant {
+            texts,
+            made: AtomicPtr::new(std::ptr::null_mut()),
+        }
     }
 
-    /// The vector; it is not changed.
+    /// The vector; nothing may change it.
     pub(crate) fn get<'s>(&self, scope: &'s Scope) -> Result<Object<'s>, Jump> {
-        let place = std::ptr::from_ref(self.texts);
-        let known = CONSTANTS.with_borrow(|constants| constants.get(&place).copied());
-        if let Some(known) = known {
+        let made = self.made.load(Ordering::Relaxed);
+        if !made.is_null() {
             // SAFETY: kept for ever.
-            return Ok(unsafe { Object::new(known) });
+            return Ok(unsafe { Object::new(made.cast()) });
         }
         let texts: Vec<Text<'_>> = self.texts.iter().map(|&text| text.into()).collect();
         let strings = scope.make(&Tree::strings(&texts))?;
         scope.preserve(strings)?;
-        CONSTANTS.with_borrow_mut(|constants| constants.insert(place, strings.get()));
+        self.made.store(strings.get().cast(), Ordering::Relaxed);
         Ok(strings)
     }
 }
