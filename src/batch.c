@@ -1,7 +1,7 @@
 /* Elements of a map, one after the other, as lapply() calls a function. What is done between some of them is decided in
  * src/rust/src/far/batch.rs. */
 
-#include "rapi.h"
+#include "taskq.h"
 
 /* The next place in R's numbers: R sees the same object in all calls, and must not change it. */
 static void set_place(SEXP place, R_xlen_t i) {

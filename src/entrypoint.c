@@ -3,7 +3,7 @@
  * It also keeps the linker from dropping the static library of the Rust code,
  * which nothing else refers to. */
 
-#include "rapi.h"
+#include "taskq.h"
 
 #include <R_ext/Visibility.h>
 

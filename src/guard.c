@@ -7,8 +7,7 @@
  *
  * Owns: the token of a jump that is under way. Must not: know what the calls are for. */
 
-#include "rapi.h"
-#include "shared.h"
+#include "taskq.h"
 
 #include <setjmp.h>
 #include <string.h>
@@ -42,6 +41,7 @@ static void end_jump(void *place, Rboolean has_jumped) {
   if (has_jumped) longjmp(*(jmp_buf *) place, 1);
 }
 
+/* Makes a call of R under the guard: whether it has come to its end. `keeps`: its value is protected. */
 int tq_guarded(tq_call_of_r *call, const union tq_slot *args, int keeps, SEXP *value) {
   struct guarded guarded = {call, args, keeps, NULL};
   jmp_buf place;
@@ -57,6 +57,7 @@ int tq_guarded(tq_call_of_r *call, const union tq_slot *args, int keeps, SEXP *v
 
 /* ---- the calls --------------------------------------------------------------------------------------------------- */
 
+/* Calls a function of this package. */
 SEXP tq_call_own(const char *name, SEXP argument) {
   SEXP fun = PROTECT(Rf_lang3(Rf_install(":::"), Rf_install("taskq"), Rf_install(name)));
   SEXP call = PROTECT(argument == R_NilValue ? Rf_lang1(fun) : Rf_lang2(fun, argument));

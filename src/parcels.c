@@ -10,7 +10,7 @@
  *
  * Only vectors that R would write out in any case go in parcels: not what R or a package has its own short form of. */
 
-#include "shared.h"
+#include "taskq.h"
 
 #include <R_ext/Altrep.h>
 

@@ -1,6 +1,6 @@
 /* How an event loop of the package later comes to what was promised to it. R/promise.R does the rest. */
 
-#include "rapi.h"
+#include "taskq.h"
 
 #include <stdint.h>
 #include <R_ext/GraphicsEngine.h> /* R_interrupts_pending */
@@ -26,6 +26,7 @@ static void answer(void *data) {
   R_interrupts_pending = 1;
 }
 
+/* later must be loaded; looking its function up is for the R thread alone. */
 void tq_hang_bell(SEXP settle_with) {
   if (!settle_function) {
     R_PreserveObject(settle_with);

@@ -1,6 +1,6 @@
 /* R's serializer at work: what it calls back. The rest is in src/rust/src/serialize.rs. */
 
-#include "rapi.h"
+#include "taskq.h"
 
 #include <string.h>
 
@@ -59,6 +59,8 @@ static void write_object(void *buffer, SEXP object, SEXP sent) {
   R_Serialize(object, &stream);
 }
 
+/* Appends an object to a buffer. With what a task is sent beside its function `fun`, or R's NULL; NULL stands for an
+ * object that is not sent: else one that cannot work in another process is an error, or a warning. */
 void tq_write(void *buffer, SEXP object, SEXP fun) {
   SEXP sent = R_NilValue;
   if (fun) {

@@ -19,7 +19,7 @@
  * Only tq_write() writes a shared vector as a handle: which of the segments that go along, and where in it. For
  * everybody else it is plain data. What comes from another process is looked at before it is used. */
 
-#include "shared.h"
+#include "taskq.h"
 
 #include <R_ext/Altrep.h>
 
@@ -200,7 +200,10 @@ METHODS(real, double)
 METHODS(complex, Rcomplex)
 METHODS(raw, Rbyte)
 
-/* ---- strings ---- */
+/* ---- strings ----
+ *
+ * They lie in a block: for each element, and for the end, where its text begins behind these numbers, and in the four
+ * highest bits what it is, NA or its encoding; then the texts. */
 
 static const uint64_t text_mask = ((uint64_t) 1 << 60) - 1;
 enum { STRING_NA = 4 };

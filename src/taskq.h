@@ -1,61 +1,28 @@
-/* What Rust (src/rust/src/external, entries.rs, far/serve.rs) offers to C. None of it calls R or jumps; all of it is
- * called on the R thread.
+/* What the files of C have in common, and what Rust offers to them (src/rust/src/external, entries.rs, far/serve.rs),
+ * where each function is described.
  *
- * A payload is what was serialized, in memory or in a memory file. Bytes that are read out of one live as long. */
+ * R reports errors, interrupts and want of memory by longjmp, and no Rust frame may be jumped over. So Rust calls what
+ * may jump only under the guard (guard.c). Functions of Rust's call nothing of R, and do not jump. */
 
 #ifndef TASKQ_H
 #define TASKQ_H
 
 #include <stddef.h>
+#include <stdint.h>
 #define R_NO_REMAP
+#include <R.h>
+#include <R_ext/Rdynload.h>
 #include <Rinternals.h>
 
+/* ---- structures that cross --------------------------------------------------------------------------------------- */
+
+/* Bytes that are read out of something live as long as it. */
 struct tq_bytes {
   const char *bytes;
   size_t length;
 };
 
-/* Appends to a growing buffer; 0 when there is no memory. */
-int tq_buffer_write(void *buffer, const void *bytes, size_t length);
-
-/* The bell by which an event loop hears of what was promised to it. It is hung once, with a function of the package
- * later that may be called on any thread, and what the loop is to call then, with the loop's number as its data.
- * Ringing has the loop answer soon, once for all rings until it does. */
-typedef void (*tq_exec_later)(void (*)(void *), void *, double, int);
-void tq_bell_hang(tq_exec_later exec_later, void (*answer)(void *));
-void tq_bell_ring(int loop);
-void tq_bell_answer(int loop);
-
-/* The bytes of a payload; 0 when there is no memory for them. */
-int tq_payload_bytes(const void *payload, struct tq_bytes *bytes);
-
-/* How many segments came with a payload; and one of them, which lives as long as the payload, or NULL. */
-size_t tq_payload_segments(const void *payload);
-const void *tq_payload_segment(const void *payload, size_t place);
-/* How many parcels came with a payload; and a hold on one of them, or NULL. Its bytes, 0 when there is no memory for
- * them. They can be written when it has no other holder: 1 once that is so. Freeing NULL
- * does nothing. */
-size_t tq_payload_parcels(const void *payload);
-void *tq_payload_parcel(const void *payload, size_t place);
-int tq_parcel_bytes(const void *parcel, struct tq_bytes *bytes);
-int tq_parcel_own(void *parcel);
-void tq_parcel_free(void *parcel);
-
-/* A segment, memory that vectors are shared in, held by as many as want to. Freeing NULL does nothing. */
-void *tq_segment_hold(const void *segment);
-void tq_segment_free(void *segment);
-void tq_segment_bytes(const void *segment, struct tq_bytes *bytes);
-/* A part of a segment that can be written without anybody else noticing; NULL when there is none. */
-void *tq_segment_private(const void *segment, size_t offset, size_t size, void **address);
-/* Whether anything was written there, or below zero when that cannot be told. */
-int tq_private_is_written(const void *mapping);
-void tq_private_free(void *mapping);
-/* The place of a segment among those that go with what is serialized, or below zero when it cannot go with it. */
-int tq_buffer_attach(void *buffer, const void *segment);
-/* How many segments this process has. */
-size_t tq_segments(void);
-
-/* What a call of R is given, when Rust makes it under the guard (guard.c). */
+/* What a call of R is given, when Rust makes it under the guard. */
 union tq_slot {
   SEXP object;
   size_t count;
@@ -64,6 +31,8 @@ union tq_slot {
   void *buffer;
   R_CFinalizer_t finalizer;
 };
+typedef SEXP tq_call_of_r(const union tq_slot *args);
+
 /* Without bytes it is NA; `encoding` is one of cetype_t. */
 struct tq_text {
   const char *bytes;
@@ -84,20 +53,109 @@ struct tq_tree {
     struct tq_text text;
   } only;
   const struct tq_text *names; /* as many as there are elements; or NULL */
-  SEXP kept_names, kept_class;  /* or NULL */
+  SEXP kept_names, kept_class; /* or NULL */
 };
-typedef SEXP tq_call_of_r(const union tq_slot *args);
+
+/* Elements of a map that are to be called, as FUN(X[[i]], ...) in a frame, and the list for their results. The first
+ * number of `state` is the place of the next element, from 0 on, and is counted up. `renew`: NULL of R, or called
+ * before an element when the one before has used random numbers. Where they are counted each has to begin first, and
+ * the host may have taken back what is left. */
+struct tq_elements {
+  SEXP frame, values, state, renew;
+  size_t until;
+  int are_counted, are_taken_back;
+};
 
 /* How a call of Rust's ends: with a value for R; R has jumped, and has to go on; or with a fault of this package. */
 enum tq_ending { TQ_ANSWERED, TQ_JUMPED, TQ_FAULT };
-/* Calls the function of this name. */
-enum tq_ending tq_call(const char *name, const SEXP *given, size_t count, SEXP *value);
-/* What the last fault was; valid until the next. */
-const char *tq_fault(void);
-/* Once: what panics says nothing on its own. */
-void tq_panics_begin(void);
 
-/* Whether an element of the current task may begin: 0 when the host has taken back what is left. */
+/* ---- Rust -------------------------------------------------------------------------------------------------------- */
+
+enum tq_ending tq_call(const char *name, const SEXP *given, size_t count, SEXP *value);
+const char *tq_fault(void);
+void tq_panics_begin(void);
 int tq_session_begin_element(void);
+
+typedef void (*tq_exec_later)(void (*)(void *), void *, double, int);
+void tq_bell_hang(tq_exec_later exec_later, void (*answer)(void *));
+void tq_bell_ring(int loop);
+void tq_bell_answer(int loop);
+
+int tq_buffer_write(void *buffer, const void *bytes, size_t length);
+int tq_buffer_attach(void *buffer, const void *segment);
+int tq_payload_bytes(const void *payload, struct tq_bytes *bytes);
+size_t tq_payload_segments(const void *payload);
+const void *tq_payload_segment(const void *payload, size_t place);
+size_t tq_payload_parcels(const void *payload);
+void *tq_payload_parcel(const void *payload, size_t place);
+
+/* Parcels and segments are held by whoever frees them. */
+int tq_parcel_bytes(const void *parcel, struct tq_bytes *bytes);
+int tq_parcel_own(void *parcel);
+void tq_parcel_free(void *parcel);
+void *tq_segment_hold(const void *segment);
+void tq_segment_free(void *segment);
+void tq_segment_bytes(const void *segment, struct tq_bytes *bytes);
+void *tq_segment_private(const void *segment, size_t offset, size_t size, void **address);
+int tq_private_is_written(const void *mapping);
+void tq_private_free(void *mapping);
+size_t tq_segments(void);
+
+/* ---- C ----------------------------------------------------------------------------------------------------------- */
+
+/* guard.c. C_tq_call (name, ...) is the only routine that R calls: the function of this name in Rust answers. */
+void tq_guard_begin(void);
+SEXP tq_r_call(SEXP args);
+int tq_guarded(tq_call_of_r *call, const union tq_slot *args, int keeps, SEXP *value);
+SEXP tq_call_own(const char *name, SEXP argument);
+
+/* versions.c */
+SEXP tq_make_closure(SEXP formals, SEXP code, SEXP env);
+SEXP tq_enclosure(SEXP fun);
+SEXP tq_formals(SEXP fun);
+SEXP tq_parent(SEXP env);
+SEXP tq_value_of(SEXP symbol, SEXP env);
+int tq_base_function_was_used(SEXP symbol);
+SEXP tq_value_at_hand(SEXP frame, SEXP symbol);
+int tq_has_attributes(SEXP x);
+SEXP tq_names(SEXP x);
+int tq_is_namespace(SEXP env);
+SEXP tq_only_names(SEXP list);
+int tq_is_same_function(SEXP fun, SEXP other);
+
+/* batch.c, promise.c */
+void tq_call_elements(struct tq_elements *elements);
+void tq_hang_bell(SEXP settle_with);
+
+/* serialize.c */
+void tq_write(void *buffer, SEXP object, SEXP fun);
+SEXP tq_read(const void *payload);
+unsigned long tq_references_written(void);
+unsigned long tq_doubts(void);
+int tq_is_empty_pointer(SEXP object);
+
+/* shared.c: vectors over mapped memory, shared ones, and those that have arrived in parcels. */
+void tq_shared_begin(DllInfo *dll);
+void tq_with_handles_written(void *buffer, SEXP object, SEXP sent, void (*write)(void *, SEXP, SEXP));
+SEXP tq_with_handles_read(const void *payload, SEXP (*read)(const void *));
+const void *tq_payload_being_read(void);
+int tq_kind_of(SEXPTYPE type); /* of those that can lie there; below zero for the others */
+size_t tq_element_size(SEXPTYPE type);
+int tq_is_mapped(SEXP x);
+int tq_is_shared(SEXP x);
+int tq_is_intact(SEXP x); /* it is what its segment holds */
+SEXP tq_segment_pointer(const void *segment);
+SEXP tq_make_shared(SEXPTYPE type, SEXP segment, size_t offset, R_xlen_t length, size_t size);
+SEXP tq_make_arrived(SEXPTYPE type, SEXP parcel, const char *all, size_t offset, R_xlen_t length);
+int tq_is_number(double number, double limit); /* a whole one up to this: handles have theirs as doubles */
+uint64_t tq_string_flags(SEXP string);
+
+/* parcels.c */
+enum { TQ_ALIGN = 64 }; /* a vector begins at a multiple of this */
+void tq_parcels_begin(DllInfo *dll);
+int tq_is_plain_list(SEXP x);
+const void *tq_elements_of(SEXP x);
+SEXP tq_marker(const double *state);
+double tq_parcels_held(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* What the versions of R call differently. None of it jumps, but what makes something. */
 
-#include "rapi.h"
+#include "taskq.h"
 
 #include <Rversion.h>
 
@@ -33,6 +33,8 @@ SEXP tq_parent(SEXP env) {
 #endif
 }
 
+/* The value of a variable that is not active, or NULL. That of a promise is the promise; since R 4.6 it is what it was
+ * forced to, and NULL before. */
 SEXP tq_value_of(SEXP symbol, SEXP env) {
 #if R_VERSION >= R_Version(4, 6, 0)
   R_BindingType_t type = R_GetBindingType(symbol, env);
@@ -43,6 +45,7 @@ SEXP tq_value_of(SEXP symbol, SEXP env) {
 #endif
 }
 
+/* It is a promise before. In an R that does not tell, it was. */
 int tq_base_function_was_used(SEXP symbol) {
 #if R_VERSION >= R_Version(4, 5, 0)
   (void) symbol;
@@ -53,6 +56,7 @@ int tq_base_function_was_used(SEXP symbol) {
 #endif
 }
 
+/* NULL where it was not evaluated yet, or this R does not tell of promises. */
 SEXP tq_value_at_hand(SEXP frame, SEXP symbol) {
   SEXP value = tq_value_of(symbol, frame);
 #if R_VERSION < R_Version(4, 5, 0)
@@ -103,6 +107,7 @@ static int has_same_attributes(SEXP x, SEXP y) {
 }
 #endif
 
+/* In all that is sent of them. One that is made anew in every turn of a loop shares its parts. */
 int tq_is_same_function(SEXP fun, SEXP other) {
   if (fun == other) return 1;
   if (TYPEOF(fun) != CLOSXP || TYPEOF(other) != CLOSXP || Rf_isS4(fun) != Rf_isS4(other)) return 0;

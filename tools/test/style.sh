@@ -1,6 +1,6 @@
 #!/bin/bash
-# How the sources are written, as far as programs can tell: scripts by shellcheck, R code by lintr, comments and
-# documents by a program of ours. (Rust has steps of its own, "format" and "lint".)
+# How the sources are written, as far as programs can tell: C by what the compiler warns of, scripts by shellcheck, R
+# code by lintr, comments and documents by a program of ours. (Rust has steps of its own, "format" and "lint".)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tools/env.sh
@@ -11,6 +11,15 @@ check() {
 }
 
 mapfile -t scripts < <(grep -rlE --exclude-dir=build --exclude-dir=target '^#!/bin/(ba)?sh' .ci tools configure cleanup)
+# A routine that R registers, or a function of another package, has the type of none in particular.
+compile_c() {
+  local flags
+  flags="$(R CMD config --cppflags) -std=gnu11 -Wall -Wextra -Werror -Wno-cast-function-type -fsyntax-only"
+  # shellcheck disable=SC2086 # more than one flag
+  for file in src/*.c; do ${CC:-cc} $flags "$file" || return 1; done
+}
+
+check compile_c
 check shellcheck --external-sources "${scripts[@]}"
 check Rscript --no-init-file tools/test/lint-r.R
 check Rscript --no-init-file tools/test/text.R

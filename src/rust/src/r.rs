@@ -82,7 +82,7 @@ pub(crate) fn suspend_interrupts(_: &Scope, are_suspended: bool) {
     unsafe { R_interrupts_suspended = are_suspended.into() };
 }
 
-/// Elements of a map that are to be called: see `src/rapi.h`.
+/// Elements of a map that are to be called: see `taskq.h`.
 #[repr(C)]
 pub(crate) struct Elements<'a> {
     frame: SEXP,
@@ -169,7 +169,7 @@ fn note(fault: &str) -> Ending {
     Ending::Fault
 }
 
-/// See `taskq.h`.
+/// What the last fault was, until the next.
 #[no_mangle]
 extern "C" fn tq_fault() -> *const c_char {
     FAULT.with_borrow(|fault| CStr::as_ptr(fault))

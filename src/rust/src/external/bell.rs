@@ -64,7 +64,7 @@ pub(crate) fn was_hung() -> bool {
     OWNER.load(Ordering::Relaxed) != 0
 }
 
-/// Hangs the bell, if it does not hang. See `taskq.h`.
+/// Hangs the bell, if it does not hang: with the function of later, and what the loop is to call then, with its number.
 #[no_mangle]
 extern "C" fn tq_bell_hang(exec_later: ExecLater, answer: Answer) {
     border((), || {
@@ -77,13 +77,13 @@ extern "C" fn tq_bell_hang(exec_later: ExecLater, answer: Answer) {
     });
 }
 
-/// See `taskq.h`.
+/// Has the loop answer soon.
 #[no_mangle]
 extern "C" fn tq_bell_ring(event_loop: c_int) {
     border((), || ring(event_loop));
 }
 
-/// See `taskq.h`.
+/// The loop answers: it can be rung for again.
 #[no_mangle]
 extern "C" fn tq_bell_answer(event_loop: c_int) {
     border((), || {

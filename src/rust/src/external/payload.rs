@@ -6,6 +6,7 @@ use taskq_payload::payload::Payload;
 
 use super::{border, Bytes};
 
+/// 0 when there is no memory for them.
 #[no_mangle]
 unsafe extern "C" fn tq_payload_bytes(payload: *const Payload, bytes: *mut Bytes) -> c_int {
     // SAFETY: a payload that the C side holds, or has from what it holds; the other is on its stack.

@@ -192,7 +192,7 @@ fn no_session() -> &'static str {
 
 // The evaluation of a task, which is C, calls these.
 
-/// See `taskq.h`.
+/// For `src/batch.c`: whether an element of the current task may begin; 0 when the host has taken back what is left.
 #[no_mangle]
 extern "C" fn tq_session_begin_element() -> i32 {
     i32::from(with_session(|session| session.begin_element()).unwrap_or(false))

@@ -335,7 +335,7 @@ impl<'a> Object<'a> {
         is_number && self.is_lazy() && unsafe { DATAPTR_OR_NULL(self.object).is_null() }
     }
 
-    /// The text of a string that is there, and what it is: see `src/shared.h`.
+    /// The text of a string that is there, and what it is: see `src/shared.c`.
     pub(crate) fn shared_string(self, place: usize) -> (&'a [u8], u64) {
         // SAFETY: callers see to the place, and that the strings are made; these live as long as the vector.
         unsafe {
