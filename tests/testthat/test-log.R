@@ -30,9 +30,10 @@ expect_in_order <- function(found, wanted) {
   for (pattern in wanted) {
     here <- grep(pattern, found)
     here <- here[here > at]
-    expect_true(length(here) > 0L, label = sprintf("'%s' comes behind '%s'", pattern, found[at]))
+    if (!length(here)) return(fail(sprintf("'%s' does not come behind '%s'", pattern, found[at])))
     at <- here[1L]
   }
+  succeed()
 }
 
 test_that("a log tells of a task from push to pop, in the host and in its session, and of nothing that it holds", {
@@ -64,6 +65,28 @@ test_that("a crash is told where only what went wrong is", {
   log <- read_log(file)
   expect_match(log$what, "^ended t2, id \"bad\", crash, try 1, ran ")
   expect_identical(log$level, "WARN")
+})
+
+test_that("a task that is cancelled was told to end, and what does not end is killed by the nursery", {
+  file <- local_log("debug")
+  q <- local_queue(1)
+  begun <- tempfile("begun-")
+  on.exit(unlink(begun), add = TRUE)
+  stubborn <- function(begun) {
+    repeat tryCatch({
+      file.create(begun)
+      Sys.sleep(60)
+    }, interrupt = function(cnd) NULL)
+  }
+  id <- q$push(stubborn, list(begun))
+  expect_true(wait_until(file.exists(begun)))
+  q$cancel(id, grace = 50)
+  expect_identical(q$pop(20000)$status, "cancelled")
+  log <- read_log(file)
+  of <- function(part) log$what[startsWith(paste0(log$part, "::"), paste0(part, "::"))]
+  expect_in_order(of("taskq"), c("^input Cancel", "^action Interrupt", "^action KillWorker", "^gone w1"))
+  expect_match(of("taskq_worker::session::control"), "^is told Interrupt .*t1#1")
+  expect_in_order(of("taskq_worker::nursery"), c("^launched .*w1", "^kills .*w1", "^buried .*w1"))
 })
 
 test_that("births and deaths are told without the tasks between them, and queues without workers have none", {

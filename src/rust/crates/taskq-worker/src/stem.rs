@@ -262,6 +262,7 @@ impl Stem {
 
     /// In the stem: a nursery was forked.
     fn adopt(&mut self, pid: i32, report: OwnedFd) -> Result<(), StartError> {
+        tracing::debug!(nursery = pid, "forked");
         // From now on the host's death is seen by the loop, and this process is worth more than the thread that has
         // started it; the signal is only needed to wake a stem that was stopped.
         process::set_parent_death_signal(libc::SIGCONT).map_err(StartError::system("be woken"))?;

@@ -183,7 +183,10 @@ impl Serving {
                     step = Step::Stop;
                     break;
                 }
-                ToNursery::Kill { worker } => doomed.push(worker),
+                ToNursery::Kill { worker } => {
+                    tracing::debug!(?worker, "kills");
+                    doomed.push(worker);
+                }
                 ToNursery::Launch { worker } => {
                     let ends: Result<[OwnedFd; 5], _> = packet.fds.try_into();
                     let ends = ends.map_err(|fds: Vec<OwnedFd>| ServeError::Descriptors {

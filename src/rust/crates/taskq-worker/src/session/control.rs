@@ -170,6 +170,7 @@ impl Control {
                 }
                 packet::decode(&buffer[..packet.len])?
             };
+            tracing::debug!("is told {message:?}");
             let mut ledger = self.shared.ledger();
             let attempts = match &message {
                 ToControl::Recall { attempts } => ledger.not_begun(attempts.clone()),
