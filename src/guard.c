@@ -80,7 +80,7 @@ static SEXP make_strings(const struct tq_text *texts, R_xlen_t length) {
 
 static SEXP make_numbers(SEXPTYPE kind, const void *numbers, R_xlen_t length) {
   SEXP vector = Rf_allocVector(kind, length);
-  if (length) memcpy((void *) DATAPTR_RO(vector), numbers, (size_t) length * tq_element_size(kind));
+  if (length) memcpy((void *) DATAPTR_RO(vector), numbers, (size_t) length * tq_element_size((int) kind));
   return vector;
 }
 

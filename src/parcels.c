@@ -74,27 +74,23 @@ static SEXP read_marker(SEXP class, SEXP state) {
   const void *payload = tq_payload_being_read();
   if (!payload) Rf_error("a large vector was saved without its data");
   if (TYPEOF(state) != REALSXP || XLENGTH(state) != 4) Rf_error("a large vector came without its place");
-  double number = REAL(state)[0], place = REAL(state)[1], offset = REAL(state)[2], length = REAL(state)[3];
-  SEXPTYPE type = tq_is_number(number, 100) ? (SEXPTYPE) number : NILSXP;
-  int is_sound = tq_kind_of(type) >= 0 && type != STRSXP;
-  is_sound = is_sound && tq_is_number(place, 1e6) && tq_is_number(length, R_XLEN_T_MAX);
-  if (!is_sound) Rf_error("a large vector is not what it was said to be");
-  double size = length * (double) tq_element_size(type);
+  struct tq_place place;
+  const char *fault = tq_find_arrived(REAL(state), &place);
+  if (fault) Rf_error("%s", fault);
+  double size = (double) place.size;
   make_room(size);
   /* The pointer is made first: when there is no memory for it, the parcel is not held. */
   SEXP tag = PROTECT(Rf_ScalarReal(size));
   SEXP holder = PROTECT(R_MakeExternalPtr(NULL, tag, R_NilValue));
   R_RegisterCFinalizerEx(holder, free_parcel, FALSE);
-  void *parcel = tq_payload_parcel(payload, (size_t) place);
+  void *parcel = tq_payload_parcel(payload, place.number);
   if (!parcel) Rf_error("a large vector came without its parcel, or there is no memory for it");
   R_SetExternalPtrAddr(holder, parcel);
   held += size;
   struct tq_bytes all;
   if (!tq_parcel_bytes(parcel, &all)) Rf_error("out of memory while reading a large vector");
-  is_sound = tq_is_number(offset, (double) all.length) && size <= (double) all.length - offset;
-  is_sound = is_sound && (size_t) offset % TQ_ALIGN == 0;
-  if (!is_sound) Rf_error("a large vector is not where it was said to be");
-  SEXP x = tq_make_arrived(type, holder, all.bytes, (size_t) offset, (R_xlen_t) length);
+  if (!tq_place_is_in(&place, all.length)) Rf_error("a large vector is not where it was said to be");
+  SEXP x = tq_make_arrived((SEXPTYPE) place.kind, holder, all.bytes, place.offset, (R_xlen_t) place.length);
   UNPROTECT(2);
   return x;
 }

@@ -46,22 +46,6 @@ int tq_kind_of(SEXPTYPE type) {
   return -1;
 }
 
-size_t tq_element_size(SEXPTYPE type) {
-  switch (type) {
-  case LGLSXP:
-  case INTSXP:
-    return sizeof(int);
-  case REALSXP:
-    return sizeof(double);
-  case CPLXSXP:
-    return sizeof(Rcomplex);
-  case RAWSXP:
-    return 1;
-  default:
-    return sizeof(uint64_t);
-  }
-}
-
 static struct vector *about(SEXP x) { return R_ExternalPtrAddr(R_altrep_data1(x)); }
 
 /* Or the parcel. */
@@ -111,7 +95,7 @@ SEXP tq_make_shared(SEXPTYPE type, SEXP segment, size_t offset, R_xlen_t length,
 }
 
 SEXP tq_make_arrived(SEXPTYPE type, SEXP parcel, const char *all, size_t offset, R_xlen_t length) {
-  return make_vector(type, parcel, all, offset, length, (size_t) length * tq_element_size(type), 1);
+  return make_vector(type, parcel, all, offset, length, (size_t) length * tq_element_size((int) type), 1);
 }
 
 /* ---- what is one's own ---- */
@@ -205,7 +189,6 @@ METHODS(raw, Rbyte)
  * They lie in a block: for each element, and for the end, where its text begins behind these numbers, and in the four
  * highest bits what it is, NA or its encoding; then the texts. */
 
-static const uint64_t text_mask = ((uint64_t) 1 << 60) - 1;
 enum { STRING_NA = 4 };
 
 uint64_t tq_string_flags(SEXP string) {
@@ -214,15 +197,11 @@ uint64_t tq_string_flags(SEXP string) {
   return encoding == CE_UTF8 || encoding == CE_LATIN1 || encoding == CE_BYTES ? (uint64_t) encoding : CE_NATIVE;
 }
 
-/* What was written by another process may be anything. */
 static SEXP read_string(const struct vector *vector, R_xlen_t i) {
-  const uint64_t *starts = (const uint64_t *) vector->bytes;
-  size_t table = sizeof(uint64_t) * ((size_t) vector->length + 1);
-  uint64_t flags = starts[i] >> 60, from = starts[i] & text_mask, to = starts[i + 1] & text_mask;
-  if (from > to || to > vector->size - table || to - from > INT_MAX || flags > STRING_NA)
+  struct tq_text text;
+  if (!tq_string_in(vector->bytes, vector->size, (size_t) vector->length, (size_t) i, &text))
     Rf_error("a shared character vector is damaged");
-  if (flags == STRING_NA) return NA_STRING;
-  return Rf_mkCharLenCE(vector->bytes + table + from, (int) (to - from), (cetype_t) flags);
+  return text.bytes ? Rf_mkCharLenCE(text.bytes, (int) text.length, (cetype_t) text.encoding) : NA_STRING;
 }
 
 /* Elements are kept once they were made, so that the vector protects them as any vector does. An empty one may be one
@@ -318,32 +297,18 @@ static SEXP serialized_state(SEXP x) {
   return state;
 }
 
-int tq_is_number(double number, double limit) {
-  return number >= 0 && number <= limit && number == (double) (size_t) number;
-}
-
 static SEXP read_handle(int kind, SEXP state) {
   if (!reading) Rf_error("a shared vector was saved without its data");
   if (TYPEOF(state) != REALSXP || XLENGTH(state) != 4) Rf_error("a shared vector came without its place");
-  double place = REAL(state)[0], offset = REAL(state)[1], length = REAL(state)[2], size = REAL(state)[3];
-  const void *segment = tq_is_number(place, 1e6) ? tq_payload_segment(reading->payload, (size_t) place) : NULL;
-  if (!segment) Rf_error("a shared vector came without its segment");
-  struct tq_bytes all;
-  tq_segment_bytes(segment, &all);
-  size_t element = tq_element_size(kind_types[kind]);
-  int is_sound = tq_is_number(offset, (double) all.length) && tq_is_number(size, (double) all.length - offset) &&
-                 tq_is_number(length, size) && (size_t) offset % TQ_ALIGN == 0;
-  if (is_sound) {
-    size_t least = ((size_t) length + (kind_types[kind] == STRSXP)) * element;
-    is_sound = kind_types[kind] == STRSXP ? (size_t) size >= least : (size_t) size == least;
-  }
-  if (!is_sound) Rf_error("a shared vector is not where it was said to be");
-  SEXP pointer = VECTOR_ELT(reading->pointers, (R_xlen_t) place);
+  struct tq_place place;
+  const char *fault = tq_find_shared(reading->payload, (int) kind_types[kind], REAL(state), &place);
+  if (fault) Rf_error("%s", fault);
+  SEXP pointer = VECTOR_ELT(reading->pointers, (R_xlen_t) place.number);
   if (pointer == R_NilValue) {
-    pointer = tq_segment_pointer(segment);
-    SET_VECTOR_ELT(reading->pointers, (R_xlen_t) place, pointer);
+    pointer = tq_segment_pointer(tq_payload_segment(reading->payload, place.number));
+    SET_VECTOR_ELT(reading->pointers, (R_xlen_t) place.number, pointer);
   }
-  return tq_make_shared(kind_types[kind], pointer, (size_t) offset, (R_xlen_t) length, (size_t) size);
+  return tq_make_shared(kind_types[kind], pointer, place.offset, (R_xlen_t) place.length, place.size);
 }
 
 #define READERS(kind) \

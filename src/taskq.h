@@ -66,6 +66,12 @@ struct tq_elements {
   int are_counted, are_taken_back;
 };
 
+/* Where a vector lies that has come from another process: the number of its segment or parcel, and the place there. */
+struct tq_place {
+  int kind;
+  size_t number, offset, length, size;
+};
+
 /* How a call of Rust's ends: with a value for R; R has jumped, and has to go on; or with a fault of this package. */
 enum tq_ending { TQ_ANSWERED, TQ_JUMPED, TQ_FAULT };
 
@@ -88,6 +94,12 @@ size_t tq_payload_segments(const void *payload);
 const void *tq_payload_segment(const void *payload, size_t place);
 size_t tq_payload_parcels(const void *payload);
 void *tq_payload_parcel(const void *payload, size_t place);
+
+const char *tq_find_shared(const void *payload, int kind, const double *state, struct tq_place *place);
+const char *tq_find_arrived(const double *state, struct tq_place *place);
+int tq_place_is_in(const struct tq_place *place, size_t length);
+size_t tq_element_size(int kind);
+int tq_string_in(const char *block, size_t size, size_t length, size_t place, struct tq_text *text);
 
 /* Parcels and segments are held by whoever frees them. */
 int tq_parcel_bytes(const void *parcel, struct tq_bytes *bytes);
@@ -140,18 +152,15 @@ void tq_with_handles_written(void *buffer, SEXP object, SEXP sent, void (*write)
 SEXP tq_with_handles_read(const void *payload, SEXP (*read)(const void *));
 const void *tq_payload_being_read(void);
 int tq_kind_of(SEXPTYPE type); /* of those that can lie there; below zero for the others */
-size_t tq_element_size(SEXPTYPE type);
 int tq_is_mapped(SEXP x);
 int tq_is_shared(SEXP x);
 int tq_is_intact(SEXP x); /* it is what its segment holds */
 SEXP tq_segment_pointer(const void *segment);
 SEXP tq_make_shared(SEXPTYPE type, SEXP segment, size_t offset, R_xlen_t length, size_t size);
 SEXP tq_make_arrived(SEXPTYPE type, SEXP parcel, const char *all, size_t offset, R_xlen_t length);
-int tq_is_number(double number, double limit); /* a whole one up to this: handles have theirs as doubles */
 uint64_t tq_string_flags(SEXP string);
 
 /* parcels.c */
-enum { TQ_ALIGN = 64 }; /* a vector begins at a multiple of this */
 void tq_parcels_begin(DllInfo *dll);
 int tq_is_plain_list(SEXP x);
 const void *tq_elements_of(SEXP x);

@@ -6,6 +6,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 
 pub(crate) mod bell;
 mod payload;
+mod place;
 mod share;
 
 /// Runs `body`; a panic in it becomes `fault`.

@@ -31,7 +31,7 @@ impl<'a> Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    pub(super) fn new(text: &'a [u8], encoding: cetype_t) -> Text<'a> {
+    pub(crate) fn new(text: &'a [u8], encoding: cetype_t) -> Text<'a> {
         Text {
             bytes: text.as_ptr(),
             length: text.len(),
