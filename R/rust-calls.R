@@ -86,7 +86,7 @@ rs_random_ahead <- function(state, streams, substreams) .External(C_tq_call, "rs
 rs_is_worker <- function() .External(C_tq_call, "rs_is_worker")
 
 # The outcome of the evaluator's function, for a queue without workers. `call`: what the task has beside it.
-rs_evaluate <- function(evaluator, call) .External(C_tq_call, "rs_evaluate", evaluator, call)
+rs_evaluate <- function(evaluator, fun, task) .External(C_tq_call, "rs_evaluate", evaluator, fun, task)
 
 # Runs one task after another until the session is to leave. What a task has changed of the session is handed to
 # `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps
