@@ -85,9 +85,6 @@ rs_random_ahead <- function(state, streams, substreams) .External(C_tq_call, "rs
 # Whether this process is a session of a queue.
 rs_is_worker <- function() .External(C_tq_call, "rs_is_worker")
 
-# The outcome of the evaluator's function, for a queue without workers. `call`: what the task has beside it.
-rs_evaluate <- function(evaluator, fun, task) .External(C_tq_call, "rs_evaluate", evaluator, fun, task)
-
 # Runs one task after another until the session is to leave. What a task has changed of the session is handed to
 # `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps
 # out of this; interrupts must be suspended, and are on only while a task runs.
@@ -98,6 +95,9 @@ rs_reply <- function(verdict, outcome) .External(C_tq_call, "rs_reply", verdict,
 
 # Interrupts may not hit any more; one that is pending is forgotten.
 rs_disarm <- function() .External(C_tq_call, "rs_disarm")
+
+# The outcome of a task of a queue without workers. `task`: what it has beside its function.
+rs_evaluate <- function(evaluator, fun, task) .External(C_tq_call, "rs_evaluate", evaluator, fun, task)
 
 # Evaluates `FUN(X[[i]], ...)` in `frame` from the place in `state` on, puts the results into `values`, and counts the
 # place up. Ends when all are done that are not taken back, or when no element may be begun any more: `budget`
