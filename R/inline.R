@@ -61,9 +61,16 @@ tq_inline_one <- function(inline, handle, task) {
     if (is.finite(task$timeout)) setTimeLimit()
     spent <- proc.time() - clock
     undo$run()
-    rs_inline_done(handle, task$serial, verdict, outcome, c(output$stdout %||% "", output$stderr %||% ""),
-      c(spent[["user.self"]] + spent[["sys.self"]], spent[["elapsed"]])
-    )
+    tell <- function(verdict, outcome) {
+      rs_inline_done(handle, task$serial, verdict, outcome, c(output$stdout %||% "", output$stderr %||% ""),
+        c(spent[["user.self"]] + spent[["sys.self"]], spent[["elapsed"]])
+      )
+    }
+    tryCatch(tell(verdict, outcome), error = function(cnd) {
+      unsent <- verdict == "success"
+      plain <- simpleError(tq_message_of(if (unsent) cnd else outcome$error))
+      tell("error", list(error = plain, phase = if (unsent) "reply" else outcome$phase))
+    })
   }))
   ended <- tq_guarded(evaluator, {
     tq_capture_start(output, undo)

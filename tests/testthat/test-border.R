@@ -1,34 +1,6 @@
 # What R has no memory for, between R and Rust: the call fails with R's own error, nothing of it is left, and the queue
 # is as it was.
 
-# In an R of its own, where `objects` are global, and so are the functions among them.
-in_host_with <- function(objects, fun) {
-  as_global <- function(x) {
-    if (is.function(x)) environment(x) <- globalenv() else if (is.list(x)) x <- lapply(x, as_global)
-    x
-  }
-  in_host(function(objects, fun) {
-    list2env(objects, globalenv())
-    fun()
-  }, as_global(objects), as_global(fun), deadline_s = 240)
-}
-
-# What `call()` returns where R has only `room` bytes left to allocate, or its error.
-squeezed <- function(call, room) {
-  gc()
-  cells <- gc()["Vcells", c("used", "gc trigger")]
-  mem.maxVSize(cells[[2L]] * 8 / 2^20 + 1e-3)
-  on.exit(mem.maxVSize(Inf))
-  # Whatever comes after the call needs memory, too: the ballast is gone with this frame.
-  call_with_ballast <- function() {
-    ballast <- raw((cells[[2L]] - cells[[1L]]) * 8 - room)
-    value <- call()
-    ballast <- NULL
-    value
-  }
-  tryCatch(call_with_ballast(), error = identity)
-}
-
 # `make()` gives a queue, and `calls` is a list of functions of it and its handle. Each is called where R has only so
 # many bytes left, the sizes in `rooms`. What came of the calls, by how many MB this R has grown, and whether the
 # queue works on.
