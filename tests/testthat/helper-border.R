@@ -15,7 +15,6 @@ in_host_with <- function(objects, fun, ...) {
 
 # What `call()` returns where R has only so many bytes left to allocate, or its error.
 squeezed <- function(call, room) {
-  gc()
   cells <- gc()["Vcells", c("used", "gc trigger")]
   mem.maxVSize(cells[[2L]] * 8 / 2^20 + 1e-3)
   on.exit(mem.maxVSize(Inf))
@@ -191,6 +190,7 @@ border_steps <- function() {
     rs_queue_close = step(function(made) rs_queue_close(made, 0), function() own(taskq::task_q$new(0))),
     rs_queue_kill = step(function(made) rs_queue_kill(made), function() own(taskq::task_q$new(0))),
     rs_exit = "it ends all queues of the process, and makes nothing",
+    rs_log = step(function(made) rs_log("off", charToRaw(""))),
     rs_num_cores = step(function(made) rs_num_cores()),
     rs_queue_no_fork = step(function(made) rs_queue_no_fork(handle)),
     rs_queue_notice_told = step(function(made) rs_queue_notice_told(inline)),

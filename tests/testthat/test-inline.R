@@ -289,3 +289,19 @@ test_that("what a task pushes into the queue that it is in runs after it, once",
   expect_identical(q$collect()[c("task_id", "result", "tries")],
     tq_frame(list(task_id = c("outer", "inner"), result = list("outer", "inner"), tries = c(1L, 1L)), "taskq_results"))
 })
+
+test_that("a result that cannot be kept is its task's error, and those behind it run", {
+  q <- local_queue(0)
+  q$push(function() {
+    x <- NULL
+    for (i in 1:60000) x <- list(x)
+    x
+  })
+  q$push(function() "fine")
+  result <- q$pop(0)
+  expect_identical(result$status, "error")
+  expect_identical(result$error$phase, "reply")
+  expect_match(conditionMessage(result$error), "C stack usage")
+  expect_identical(q$pop(0)$result, "fine")
+  expect_true(q$is_idle())
+})
