@@ -148,7 +148,7 @@ border_steps <- function() {
     rs_random_stream = step(function(made) rs_random_stream(1L, 1)),
     rs_random_ahead = step(function(made) rs_random_ahead(1:6, 1, 1)),
     rs_is_worker = step(function(made) rs_is_worker()),
-    rs_evaluate = step(function(made) rs_evaluate(evaluator, list(args = list(1))), function() evaluator$fun <- fun),
+    rs_evaluate = step(function(made) rs_evaluate(evaluator, fun, list(args = list(1)))),
     rs_serve = "a test of its own has its calls fail, in a session",
     rs_reply = step(function(made) rs_reply("success", list(value = quote(a + b))), ends = "no session"),
     rs_disarm = step(function(made) rs_disarm(), ends = "no session"),

@@ -1,5 +1,5 @@
-# Each function of Rust that R calls, when any of the calls fails that it makes of R, as where R has no memory: the error
-# is R's own, nothing is left or lost, and the next call works.
+# Each function of Rust that R calls, when any of the calls fails that it makes of R, as where R has no memory: the
+# error is R's own, nothing is left or lost, and the next call works.
 
 # For the host: has one call of those fail that a step makes under the guard. The message of its error, or "fine"; and
 # whether there was such a call.
