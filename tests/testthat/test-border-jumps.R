@@ -27,11 +27,11 @@ grows_by <- function(step, count) {
   for (round in 1:10) {
     seen <- list(used_now())
     for (number in list(rep(1e6, count), seq_len(count))) {
-      for (i in 1:5) for (one in number) fail_in_step(step, one)
+      for (i in 1:20) for (one in number) fail_in_step(step, one)
       seen <- c(seen, list(used_now()))
     }
     more <- (seen[[3L]] - seen[[2L]]) - (seen[[2L]] - seen[[1L]])
-    if (all(more <= c(2000, 4, 40))) break
+    if (all(more <= c(6000, 12, 150))) break
   }
   more
 }
@@ -63,7 +63,7 @@ test_that("O10: a call of R that fails within Rust leaves nothing behind, and th
     expect_identical(unique(told[-last]), if (last > 1L) "no memory for this" else character(), label = name)
     expect_match(told[[last]], found[[name]]$ends, fixed = TRUE, label = name)
     grown <- found[[name]]$grown
-    expect_true(all(grown <= c(2000, 4, 40)), label = paste(name, "leaves nothing behind:", toString(grown)))
+    expect_true(all(grown <= c(6000, 12, 150)), label = paste(name, "leaves nothing behind:", toString(grown)))
   }
   calls <- vapply(found, function(x) length(x$told) - 1L, 0L)
   # What takes a task makes nothing any more.
