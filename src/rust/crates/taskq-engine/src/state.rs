@@ -69,10 +69,14 @@ pub(crate) enum Wanted {
     Nothing,
     /// That a task is done, or that none can be.
     Done,
+    /// That a task is done that nobody was told of, or that none can be.
+    News,
     /// That no task waits or runs.
     Quiet,
     /// Room for this number of tasks more.
     Room(usize),
+    /// That this task is done, or gone.
+    This(TaskId),
     /// That any task is done which was not.
     Change,
 }
@@ -209,8 +213,10 @@ impl State {
                 let counts = self.sched.counts();
                 counts.done > 0 || is_quiet(counts)
             }
+            Wanted::News => self.sched.has_news() || is_quiet(self.sched.counts()),
             Wanted::Quiet => is_quiet(self.sched.counts()),
             Wanted::Room(count) => self.sched.has_room(count),
+            Wanted::This(task) => self.is_over(task),
             Wanted::Change => is_done,
         }
     }
@@ -253,6 +259,12 @@ impl State {
     /// The scheduler, to be looked at.
     pub(crate) fn sched(&self) -> &Scheduler {
         &self.sched
+    }
+
+    /// Whether a task is done or gone.
+    pub(crate) fn is_over(&self, task: TaskId) -> bool {
+        let view = self.sched.task(task);
+        view.map_or(true, |view| view.phase == TaskPhase::Done)
     }
 
     /// What is kept of a task.

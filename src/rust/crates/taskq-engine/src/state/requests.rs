@@ -76,6 +76,17 @@ impl State {
         are_done
     }
 
+    /// The same; none, and false, too, when one of them was claimed.
+    pub(crate) fn take_open(&mut self, tasks: &[TaskId], now: Time) -> bool {
+        let is_open = |task: &TaskId| self.sched.task(*task).is_some_and(|view| !view.claimed);
+        tasks.iter().all(is_open) && self.take(tasks, now)
+    }
+
+    /// See [`Queue::tell`](crate::Queue::tell).
+    pub(crate) fn tell_of(&mut self, tasks: &[TaskId]) -> bool {
+        self.sched.tell(tasks)
+    }
+
     /// These tasks are not asked for any more. What waits goes before what runs: nothing is begun in between.
     pub(crate) fn disown(&mut self, tasks: impl DoubleEndedIterator<Item = TaskId>, now: Time) {
         for task in tasks.rev() {
