@@ -197,7 +197,10 @@ task_q <- R6Class("task_q",
     #'   the same priority in the order in which they were pushed, or in turns, see `fair` of `new()`.
     #'   Tasks that a busy worker was sent ahead of time, a millisecond of work, are not overtaken.
     #' @param after Ids of tasks in the queue that must succeed first, a character vector. When one of
-    #'   them does not, this task is not run: its result has status "skipped".
+    #'   them does not, this task is not run: its result has status "skipped". A name says which argument of `fun` the
+    #'   value of that task is, besides those in `args`: `after = c(x = "load")`. The value goes from worker to worker
+    #'   as it is, without being read here. The result of that task can be popped as any other, also before this task
+    #'   begins; so long, and until this task is done, its value is kept.
     #' @param isolate Whether the task gets a fresh session of its own, which ends with it. Default
     #'   `NULL`: that of the queue.
     #' @param packages,globals As those of `new()`, for this task only, and besides those.
@@ -219,6 +222,7 @@ task_q <- R6Class("task_q",
     #' q$push(function(x, y) x + y, list(1, y = 2), id = "sum")
     #' q$push(function() Sys.sleep(60), timeout = 100, id = "slow")
     #' q$push(function() "after the sum", after = "sum", priority = 1)
+    #' q$push(function(total) total / 2, after = c(total = "sum"))
     #' q$push(function() if (taskq::task_attempt() < 2) stop("busy") else "served",
     #'   tries = 3, retry_on = "error", backoff = 10)
     #' q$collect(progress = FALSE)[c("task_id", "status", "tries")]

@@ -312,9 +312,9 @@ rs_queue_seats <- function(queue) .External(C_tq_call, "rs_queue_seats", queue)
 # `list(state, counts, totals)`: what the queue is now, and what it has done in all its life.
 rs_queue_totals <- function(queue) .External(C_tq_call, "rs_queue_totals", queue)
 
-# Waits for the task of this id, or as `rs_wait()` does where it is NULL: the result of that, or of the oldest done task,
-# which is then out of the queue, or NULL. When it has not succeeded, or anything else needs a closer look, nothing has
-# happened, and it is what `look()` gives.
+# Waits for the task of this id, or as `rs_wait()` does where it is NULL: the result of that, or of the oldest done
+# task, which is then out of the queue, or NULL. When it has not succeeded, or anything else needs a closer look,
+# nothing has happened, and it is what `look()` gives.
 rs_pop <- function(handle, timeout, id, look) .External(C_tq_call, "rs_pop", handle, timeout, id, look)
 
 # Waits as `rs_pop()` does; the done task as a list, or NULL. It stays in the queue.

@@ -66,7 +66,8 @@ enum Which {
 }
 
 impl Which {
-    /// The task of this id, which anybody may pop; NULL is the oldest. A failure where there is none, or it is promised.
+    /// The task of this id, which anybody may pop; NULL is the oldest. A failure where there is none, or it is
+    /// promised.
     fn named(queue: &Queue, id: Object<'_>) -> Answer<Which> {
         if id.is_null() {
             return Ok(Which::Oldest);

@@ -22,7 +22,7 @@ use crate::door::Door;
 use crate::driver::Driver;
 use crate::error::{PushError, StartFailure};
 use crate::helm::Helm;
-use crate::state::{DoneTask, State, TaskPayload};
+use crate::state::{DoneTask, Given, State, TaskPayload};
 
 mod claims;
 mod find;
@@ -160,7 +160,7 @@ impl Queue {
 
     /// Removes a done task for good; false when it is not there or not done. For its claimant, if it has one.
     pub fn take(&self, task: TaskId) -> bool {
-        self.door.ask(|state, _| state.take(&[task]))
+        self.door.ask(|state, now| state.take(&[task], now))
     }
 
     /// The same; false, too, for a task that somebody has claimed.
@@ -242,6 +242,14 @@ impl Queue {
     #[must_use]
     pub fn payload(&self, task: TaskId) -> Option<TaskPayload> {
         self.door.look().record(task)?.payload.clone()
+    }
+
+    /// The values of other tasks that a task is given.
+    #[must_use]
+    pub fn given(&self, task: TaskId) -> Vec<Given> {
+        let look = self.door.look();
+        let record = look.record(task);
+        record.map_or_else(Vec::new, |record| record.given.clone())
     }
 
     /// Refuses new tasks from now on, lets the others finish for as long as `grace`, then ends what is left. Does not

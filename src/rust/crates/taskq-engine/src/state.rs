@@ -30,7 +30,7 @@ pub(crate) use event::Gone;
 pub use history::{Bar, BarState, Life, LifeEnd};
 pub(crate) use history::{History, ENTRIES};
 pub(crate) use record::Record;
-pub use record::{DoneTask, Ending, TaskPayload};
+pub use record::{DoneTask, Ending, Given, TaskPayload};
 
 pub(crate) use log::Log;
 use observer::{Fact, Observer};
@@ -141,6 +141,7 @@ impl State {
     /// An attempt as it is sent.
     fn run(&self, attempt: taskq_core::AttemptId) -> Option<Run<'_>> {
         let task = self.sched.task(attempt.task)?;
+        let record = self.records.get(&attempt.task)?;
         Some(Run {
             attempt,
             label: task.label,
@@ -149,7 +150,8 @@ impl State {
                 TaskPhase::Running { .. } => task.tries,
                 TaskPhase::Waiting | TaskPhase::Done => task.tries.saturating_add(1),
             },
-            payload: self.records.get(&attempt.task)?.payload.as_ref()?,
+            payload: record.payload.as_ref()?,
+            given: &record.given,
         })
     }
 
@@ -157,11 +159,34 @@ impl State {
     fn set_done(&mut self, task: TaskId) {
         let skipped_after = self.name_of_cause(task);
         if let Some(record) = self.records.get_mut(&task) {
-            let freed = record.settle();
-            self.freed
-                .extend(freed.map(|payload| Record::new(payload, None)));
+            self.freed.extend(record.settle());
             record.skipped_after = skipped_after;
+            let takers = std::mem::take(&mut record.takers);
+            for taker in takers {
+                self.give(taker);
+            }
             self.keep(task);
+        }
+    }
+
+    /// Hands a task the values that it is given and that are there.
+    fn give(&mut self, taker: TaskId) {
+        let Some(record) = self.records.get_mut(&taker) else {
+            return;
+        };
+        let mut given = std::mem::take(&mut record.given);
+        for one in given.iter_mut().filter(|one| one.outcome.is_none()) {
+            match self.records.get_mut(&one.of) {
+                Some(other) if other.ending.is_some() => {
+                    let ending = other.ending.as_ref();
+                    one.outcome = ending.and_then(|ending| ending.outcome.clone());
+                }
+                Some(other) if !other.takers.contains(&taker) => other.takers.push(taker),
+                _ => {}
+            }
+        }
+        if let Some(record) = self.records.get_mut(&taker) {
+            record.given = given;
         }
     }
 

@@ -1,13 +1,15 @@
 //! What came with a frame, of which its payloads are made.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use taskq_wire::message::Part;
+use taskq_wire::message::{Given, Part};
 
 use crate::parcel::Parcel;
 use crate::payload::Payload;
+use crate::sealed::sealed_of;
 use crate::segment::Segment;
 
 /// The bytes and descriptors of a frame that came, from which its payloads are taken in the order of its message.
@@ -41,13 +43,7 @@ impl Arrived {
                 .ok_or_else(|| invalid("a payload came without its file"))?;
             Parcel::receive(&file, part.len)?.into()
         } else {
-            let end = usize::try_from(part.len)
-                .ok()
-                .and_then(|len| self.taken.checked_add(len))
-                .filter(|end| *end <= self.bytes.len())
-                .ok_or_else(|| invalid("a payload is longer than what came"))?;
-            let range = self.taken..end;
-            self.taken = end;
+            let range = self.take_bytes(part.len)?;
             Payload::slice(&self.bytes, range)
         };
         let files = self.descriptors.by_ref().take(usize::from(part.attached));
@@ -63,6 +59,57 @@ impl Arrived {
             return Err(invalid("a payload came without what it refers to"));
         }
         Ok(payload.with_attached(attached).with_parcels(parcels))
+    }
+
+    /// The next payload, which was [given](Payload::given).
+    ///
+    /// # Errors
+    /// As of [`take`](Arrived::take).
+    pub fn take_given(&mut self, given: &Given) -> io::Result<Payload> {
+        let payload = self.take(&Part {
+            len: given.len,
+            in_file: given.in_file,
+            ..Part::default()
+        })?;
+        // Descriptors come in the same order, and so do bytes.
+        let (mut segments, mut parcels) = (Vec::new(), Vec::new());
+        for len in &given.segments {
+            segments.push(match len {
+                None => Segment::receive(self.take_file()?)?,
+                Some(len) => {
+                    let range = self.take_bytes(*len)?;
+                    Segment::new(sealed_of(&self.bytes[range])?)?
+                }
+            });
+        }
+        for len in &given.parcels {
+            let parcel = match len {
+                None => Parcel::receive_all(&self.take_file()?)?,
+                Some(len) => {
+                    let range = self.take_bytes(*len)?;
+                    Parcel::copied(&self.bytes[range])?
+                }
+            };
+            parcels.push(Arc::new(parcel));
+        }
+        Ok(payload.with_attached(segments).with_parcels(parcels))
+    }
+
+    fn take_file(&mut self) -> io::Result<OwnedFd> {
+        let file = self.descriptors.next();
+        file.ok_or_else(|| invalid("a payload came without what it refers to"))
+    }
+
+    /// Where the next so many bytes are.
+    fn take_bytes(&mut self, len: u64) -> io::Result<Range<usize>> {
+        let end = usize::try_from(len)
+            .ok()
+            .and_then(|len| self.taken.checked_add(len))
+            .filter(|end| *end <= self.bytes.len())
+            .ok_or_else(|| invalid("a payload is longer than what came"))?;
+        let range = self.taken..end;
+        self.taken = end;
+        Ok(range)
     }
 
     /// Everything was taken.
@@ -189,6 +236,47 @@ mod tests {
         payload.retire();
         assert_eq!(payload.descriptors().count(), 1);
         assert_eq!(bytes(&payload, 1), b"second");
+    }
+
+    #[test]
+    fn what_came_goes_on_with_or_without_files() {
+        let sealed = |bytes: &[u8]| sealed_of(bytes).expect("memory files");
+        let segment = Segment::new(sealed(b"xyz")).expect("mapped");
+        let parcel = Arc::new(sealed(&[9; 5000]).into());
+        let whole = file(&[7; 300_000])
+            .with_attached(vec![segment])
+            .with_parcels(vec![parcel]);
+        // As it is in a session that made it, and as it came from there.
+        let came = sent(&[&whole]).expect("arrives").remove(0);
+        for (payload, in_files, files) in [
+            (&whole, true, 3),
+            (&whole, false, 0),
+            (&came, true, 1),
+            (&came, false, 0),
+        ] {
+            let given = payload.given("x", in_files);
+            let bytes: Vec<u8> = payload.streams(in_files).flatten().copied().collect();
+            let copy = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().expect("a descriptor");
+            let descriptors = payload.descriptors().filter(|_| in_files).map(copy);
+            let mut arrived = Arrived::new(bytes, descriptors.collect());
+            assert_eq!(arrived.descriptors.len(), files);
+            let got = arrived.take_given(&given).expect("arrives");
+            arrived.finish().expect("all");
+            assert_eq!(given.argument, "x");
+            assert!(got.bytes().expect("bytes") == [7; 300_000]);
+            assert_eq!(got.attached()[0].bytes(), b"xyz");
+            assert!(got.parcels()[0].content().expect("content")[..] == [9; 5000]);
+        }
+        let given = Given {
+            parcels: vec![None],
+            ..Payload::default().given("x", true)
+        };
+        assert!(Arrived::new(vec![], vec![]).take_given(&given).is_err());
+        let given = Given {
+            segments: vec![Some(4)],
+            ..given
+        };
+        assert!(Arrived::new(vec![0; 3], vec![]).take_given(&given).is_err());
     }
 
     #[test]

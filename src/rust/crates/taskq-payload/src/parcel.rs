@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
 use crate::mapping::Content;
-use crate::sealed::{written_size, Sealed};
+use crate::sealed::{copy_of, written_size, Sealed};
 
 /// See the module.
 #[derive(Debug)]
@@ -53,6 +53,16 @@ impl Parcel {
     /// As of [`Content::of`].
     pub fn receive_all(file: &OwnedFd) -> io::Result<Parcel> {
         Parcel::receive(file, written_size(file.as_fd())?)
+    }
+
+    /// A copy of these bytes.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn copied(bytes: &[u8]) -> io::Result<Parcel> {
+        Ok(Parcel {
+            body: Body::Content(Content::Read(copy_of(bytes)?)),
+        })
     }
 
     /// How many bytes it has.

@@ -145,6 +145,7 @@ fn submission(push: Push) -> Submission {
     Submission {
         label: push.label.map(name),
         after: push.after.into_iter().map(name).collect(),
+        given: Vec::new(),
         key: push.key.map(name),
         options: push.options,
         tag: push.tag.map(|number| number.to_string().into()),

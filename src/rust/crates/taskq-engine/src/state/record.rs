@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use taskq_payload::payload::Payload;
-use taskq_record::{Measured, TaskResult};
+use taskq_record::{Measured, TaskId, TaskResult};
 use taskq_wire::board::progress::Progress;
 
 use crate::config::EventLoop;
@@ -74,6 +74,25 @@ pub struct DoneTask {
     pub ending: Arc<Ending>,
 }
 
+/// The value of another task, which is an argument of this.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The name of the argument.
+    pub argument: Box<str>,
+    /// The other task.
+    pub of: TaskId,
+    /// Its serialized outcome, from its end until this task is done, also when the other was taken meanwhile.
+    pub outcome: Option<Arc<Payload>>,
+}
+
+impl Given {
+    /// The argument and the outcome, when that is there.
+    #[must_use]
+    pub fn known(&self) -> Option<(&str, &Arc<Payload>)> {
+        Some((&*self.argument, self.outcome.as_ref()?))
+    }
+}
+
 /// What the host keeps of a task.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
@@ -86,6 +105,10 @@ pub(crate) struct Record {
     pub(crate) promised_to: Option<EventLoop>,
     /// What a picture calls it, when that is not its label.
     pub(crate) title: Option<Arc<str>>,
+    /// Values of others that it is given.
+    pub(crate) given: Vec<Given>,
+    /// The tasks that are given its value.
+    pub(crate) takers: Vec<TaskId>,
 }
 
 impl Record {
@@ -97,14 +120,22 @@ impl Record {
         }
     }
 
-    /// The task is done: what only running it needed is given up to be freed, when that is worth it, and its
-    /// descriptors in any case.
-    pub(crate) fn settle(&mut self) -> Option<TaskPayload> {
-        let payload = self.payload.as_mut()?;
-        if payload.weight() > KEEP_PAYLOAD {
-            return self.payload.take();
-        }
-        payload.retire();
-        None
+    /// The task is done: what only running it needed is given up to be freed, its payload when that is worth it, and
+    /// its descriptors in any case.
+    pub(crate) fn settle(&mut self) -> Option<Record> {
+        let given = std::mem::take(&mut self.given);
+        let is_large = |payload: &TaskPayload| payload.weight() > KEEP_PAYLOAD;
+        let payload = if self.payload.as_ref().is_some_and(is_large) {
+            self.payload.take()
+        } else {
+            self.payload.iter_mut().for_each(TaskPayload::retire);
+            None
+        };
+        let is_some = payload.is_some() || !given.is_empty();
+        is_some.then(|| Record {
+            payload,
+            given,
+            ..Record::default()
+        })
     }
 }
