@@ -85,9 +85,6 @@ rs_random_ahead <- function(state, streams, substreams) .External(C_tq_call, "rs
 # Whether this process is a session of a queue.
 rs_is_worker <- function() .External(C_tq_call, "rs_is_worker")
 
-# The outcome of the evaluator's function, for a queue without workers. `call`: what the task has beside it.
-rs_evaluate <- function(evaluator, call) .External(C_tq_call, "rs_evaluate", evaluator, call)
-
 # Runs one task after another until the session is to leave. What a task has changed of the session is handed to
 # `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps
 # out of this; interrupts must be suspended, and are on only while a task runs.

@@ -163,7 +163,7 @@ test_that("an argument is given once, and a name of `after` is that of one argum
   f <- function(x) x
   expect_input_error(q$push(f, list(x = 1), after = c(x = "a")), "after")
   expect_input_error(q$push_many(f, list(list(), list(x = 1)), after = c(x = "a")), "after")
-  expect_input_error(q$push(f, after = c(x = "a", x = "b")), "after")
+  expect_input_error(q$push(f, after = c(x = "a", x = "b")), "after") # nolint: duplicate_argument_linter.
   cnd <- caught(q$push(f, after = c(x = "nobody")))
   expect_s3_class(cnd, "taskq_error_unknown")
   expect_identical(q$get_num_done() + q$get_num_waiting() + q$get_num_running(), 2L)

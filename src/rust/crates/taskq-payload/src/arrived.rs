@@ -18,6 +18,7 @@ pub struct Arrived {
     bytes: Arc<Vec<u8>>,
     taken: usize,
     descriptors: std::vec::IntoIter<OwnedFd>,
+    keeps: bool,
 }
 
 impl Arrived {
@@ -28,6 +29,25 @@ impl Arrived {
             bytes: Arc::new(bytes),
             taken: 0,
             descriptors: descriptors.into_iter(),
+            keeps: false,
+        }
+    }
+
+    /// The same, of which what is taken can be sent on in the files that it came in, until it is
+    /// [retired](Payload::retire).
+    #[must_use]
+    pub fn keeping(self) -> Arrived {
+        Arrived {
+            keeps: true,
+            ..self
+        }
+    }
+
+    fn parcel(&self, file: OwnedFd, len: Option<u64>) -> io::Result<Parcel> {
+        match len {
+            len if self.keeps => Parcel::keep(file, len),
+            Some(len) => Parcel::receive(&file, len),
+            None => Parcel::receive_all(&file),
         }
     }
 
@@ -41,7 +61,7 @@ impl Arrived {
                 .descriptors
                 .next()
                 .ok_or_else(|| invalid("a payload came without its file"))?;
-            Parcel::receive(&file, part.len)?.into()
+            self.parcel(file, Some(part.len))?.into()
         } else {
             let range = self.take_bytes(part.len)?;
             Payload::slice(&self.bytes, range)
@@ -51,9 +71,10 @@ impl Arrived {
             .map(Segment::receive)
             .collect::<io::Result<Vec<_>>>()?;
         let files = self.descriptors.by_ref().take(usize::from(part.parcels));
-        let parcels = files
-            .map(|file| Parcel::receive_all(&file).map(Arc::new))
-            .collect::<io::Result<Vec<_>>>()?;
+        let files: Vec<OwnedFd> = files.collect();
+        let parcels = files.into_iter();
+        let parcels = parcels.map(|file| self.parcel(file, None).map(Arc::new));
+        let parcels = parcels.collect::<io::Result<Vec<_>>>()?;
         let wanted = [part.attached, part.parcels].map(usize::from);
         if [attached.len(), parcels.len()] != wanted {
             return Err(invalid("a payload came without what it refers to"));
@@ -248,9 +269,15 @@ mod tests {
             .with_parcels(vec![parcel]);
         // As it is in a session that made it, and as it came from there.
         let came = sent(&[&whole]).expect("arrives").remove(0);
+        let copies = whole.descriptors().map(|fd| fd.try_clone_to_owned());
+        let copies = copies.collect::<io::Result<_>>().expect("descriptors");
+        let mut arrived = Arrived::new(vec![], copies).keeping();
+        let mut kept = arrived.take(&whole.part()).expect("arrives");
         for (payload, in_files, files) in [
             (&whole, true, 3),
             (&whole, false, 0),
+            (&kept, true, 3),
+            (&kept, false, 0),
             (&came, true, 1),
             (&came, false, 0),
         ] {
@@ -267,6 +294,8 @@ mod tests {
             assert_eq!(got.attached()[0].bytes(), b"xyz");
             assert!(got.parcels()[0].content().expect("content")[..] == [9; 5000]);
         }
+        kept.retire();
+        assert_eq!(kept.descriptors().count(), 1);
         let given = Given {
             parcels: vec![None],
             ..Payload::default().given("x", true)

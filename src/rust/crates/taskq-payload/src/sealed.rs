@@ -195,6 +195,11 @@ impl Sealed {
         Content::of(self.file.as_fd(), self.len)
     }
 
+    /// One that came from another process, which the caller has looked at.
+    pub(crate) fn received(file: OwnedFd, len: u64, permit: Permit) -> Sealed {
+        Sealed { file, len, permit }
+    }
+
     pub(crate) fn into_parts(self) -> (OwnedFd, Permit) {
         (self.file, self.permit)
     }

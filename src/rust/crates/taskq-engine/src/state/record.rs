@@ -65,6 +65,15 @@ pub struct Ending {
     pub oom: bool,
 }
 
+impl Ending {
+    /// Nobody is to be sent the outcome: its descriptors are given back.
+    pub(crate) fn retire(&mut self) {
+        if let Some(outcome) = self.outcome.as_mut().and_then(Arc::get_mut) {
+            outcome.retire();
+        }
+    }
+}
+
 /// A done task, whole.
 #[derive(Clone, Debug)]
 pub struct DoneTask {
@@ -118,6 +127,11 @@ impl Record {
             timeout,
             ..Record::default()
         }
+    }
+
+    /// Whether other tasks are to be given its value.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.takers.is_empty()
     }
 
     /// The task is done: what only running it needed is given up to be freed, its payload when that is worth it, and
