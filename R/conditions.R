@@ -120,6 +120,7 @@ tq_checked <- function(x, call) {
     closed = tq_closed_error(fields$message, call),
     forked = tq_forked_error(fields$owner, call),
     full = tq_full_error(call),
+    promised = tq_promised_error(fields$id, call),
     tq_condition(fields$code, fields$message, call, fields = fields[setdiff(names(fields), c("code", "message"))])
   ))
 }

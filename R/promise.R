@@ -135,7 +135,7 @@ tq_settle_one <- function(desk, task) {
   )
   promise <- tq_desk_remove(desk, task)
   progress <- if (promise$whole) tq_progress_of(rs_queue_progress(desk$handle, task))
-  .External(C_tq_call, "rs_commit", desk$handle, task, NULL, function() NULL)
+  rs_settled(desk$handle, task)
   if (!identical(result$status, "success")) {
     result$error <- tq_visible_error(result$error)
     if (promise$in_app) tq_log_error(result$error)

@@ -9,6 +9,14 @@ tq_is_idle <- function(private, call) {
   sum(tq_checked(rs_queue_counts(tq_handle(private, call)), call)) == 0L
 }
 
+tq_num_free <- function(private, call) tq_checked(rs_queue_num_idle(tq_handle(private, call)), call)
+
+# What was saved and restored can be asked, too: it is as good as closed.
+tq_is_closed <- function(private, call) {
+  if (!identical(private$session, tq_session)) return(TRUE)
+  tq_checked(rs_queue_state(tq_handle(private, call)), call) %in% c("closing", "closed")
+}
+
 tq_list_tasks <- function(private, idle, payload, call) {
   idle <- tq_check_flag(idle, "idle", call)
   payload <- tq_check_flag(payload, "payload", call)

@@ -8,6 +8,7 @@ tq_push_many <- function(private, fun, args_list, ids, options, replace, call) {
   args_list <- tq_check_args_list(args_list, call)
   ids <- tq_check_ids(ids, length(args_list), call)
   keys <- tq_check_keys(replace, length(args_list), call)
+  if (!is.null(options$near$given)) for (args in args_list) tq_check_given(options, args, call)
   handle <- tq_handle(private, call)
   if (!is.null(private$inline)) tq_inline_start(private$inline, call)
 

@@ -18,6 +18,7 @@ tq_task <- function(private, fun, args, id, options, call) {
   portable <- tq_portable(fun)
   if (!is.list(args) || is.object(args)) args <- tq_check_args(args, call)
   if (!is.null(id)) id <- tq_check_id(id, call)
+  if (!is.null(options$near$given)) tq_check_given(options, args, call)
   if (!is.null(private$inline)) tq_inline_start(private$inline, call)
 
   # What is absent from the call is left out: most of it has the same value in most tasks.

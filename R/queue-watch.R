@@ -117,6 +117,10 @@ tq_find <- function(handle, ids, call, arg = "ids") {
 
 tq_find_one <- function(handle, id, call) {
   if (missing(id)) tq_missing_error("id", "the id of one task", call)
-  if (!tq_is_string(id)) tq_input_error("id", id, "the id of one task", call)
-  tq_find(handle, id, call)
+  tq_find(handle, tq_check_one_id(id, "the id of one task", call), call)
+}
+
+tq_check_one_id <- function(id, remedy, call) {
+  if (!tq_is_string(id)) tq_input_error("id", id, remedy, call)
+  tq_check_text(id, "id", call)
 }

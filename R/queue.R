@@ -197,7 +197,10 @@ task_q <- R6Class("task_q",
     #'   the same priority in the order in which they were pushed, or in turns, see `fair` of `new()`.
     #'   Tasks that a busy worker was sent ahead of time, a millisecond of work, are not overtaken.
     #' @param after Ids of tasks in the queue that must succeed first, a character vector. When one of
-    #'   them does not, this task is not run: its result has status "skipped".
+    #'   them does not, this task is not run: its result has status "skipped". A name says which argument of `fun` the
+    #'   value of that task is, besides those in `args`: `after = c(x = "load")`. The value goes from worker to worker
+    #'   as it is, without being read here. The result of that task can be popped as any other, also before this task
+    #'   begins; so long, and until this task is done, its value is kept.
     #' @param isolate Whether the task gets a fresh session of its own, which ends with it. Default
     #'   `NULL`: that of the queue.
     #' @param packages,globals As those of `new()`, for this task only, and besides those.
@@ -219,6 +222,7 @@ task_q <- R6Class("task_q",
     #' q$push(function(x, y) x + y, list(1, y = 2), id = "sum")
     #' q$push(function() Sys.sleep(60), timeout = 100, id = "slow")
     #' q$push(function() "after the sum", after = "sum", priority = 1)
+    #' q$push(function(total) total / 2, after = c(total = "sum"))
     #' q$push(function() if (taskq::task_attempt() < 2) stop("busy") else "served",
     #'   tries = 3, retry_on = "error", backoff = 10)
     #' q$collect(progress = FALSE)[c("task_id", "status", "tries")]
@@ -338,8 +342,11 @@ task_q <- R6Class("task_q",
     },
 
     #' @description
-    #' Which tasks are done. Waits until there is one, the queue is empty, or the time is over.
+    #' Which tasks are done. Waits until there is one, the queue is empty, or the time is over. With `new = TRUE`, which
+    #' have become done since the last such call: each is told once, to whichever call comes first. Waits until there is
+    #' such a task, none can come, or the time is over.
     #' @param timeout A duration; default 0.
+    #' @param new Whether tasks are left out that a call with `new = TRUE` has told of; default `FALSE`.
     #' @return The ids of all tasks that are done, oldest push first, a character vector, possibly
     #'   of length 0. Nothing is removed. Throws `taskq_error_start` once when the workers cannot
     #'   start.
@@ -349,15 +356,19 @@ task_q <- R6Class("task_q",
     #' q$poll()
     #' q$wait(progress = FALSE)
     #' q$poll()
+    #'
+    #' while (length(ids <- q$poll(Inf, new = TRUE))) print(ids)
     #' q$close()
-    poll = function(timeout = 0) tq_poll(private, timeout, call = sys.call()),
+    poll = function(timeout = 0, new = FALSE) tq_poll(private, timeout, new, call = sys.call()),
 
     #' @description
-    #' The result of the oldest task that is done. The task leaves the queue for good. Waits until
-    #' there is one, the queue is empty, or the time is over.
+    #' The result of the oldest task that is done, or of a certain one. The task leaves the queue for good. Waits
+    #' until there is one, the queue is empty, or the time is over; with `id`, for that task only.
     #' @param timeout A duration; default 0.
+    #' @param id The id of a task in the queue, a string, or `NULL`, the default, for the oldest that is done.
     #' @return A `taskq_result`, see above; `NULL` when the time is over or the queue is empty.
-    #'   Throws `taskq_error_start` once when the workers cannot start.
+    #'   Throws `taskq_error_start` once when the workers cannot start; with `id`, also `taskq_error_unknown` (field
+    #'   `ids`), for one that was popped already, too, and `taskq_error_promised` (field `id`).
     #' @examples
     #' q <- task_q$new(1)
     #' q$push(function() { cat("hello\n"); 6 * 7 })
@@ -366,11 +377,16 @@ task_q <- R6Class("task_q",
     #' result$result
     #' result$stdout
     #' is.null(q$pop())
+    #'
+    #' for (id in c("a", "b")) q$push(toupper, list(id), id = id)
+    #' q$pop(Inf, id = "b")$result
     #' q$close()
     # What has succeeded is popped by the native call alone, and nothing is evaluated after it: a Ctrl-C
     # must not find the result between queue and user.
-    pop = function(timeout = 0) {
-      .External(C_tq_call, "rs_pop", private$handle, timeout, function() tq_pop(private, timeout, call = sys.call(-1L)))
+    pop = function(timeout = 0, id = NULL) {
+      .External(C_tq_call, "rs_pop", private$handle, timeout, id, function() {
+        tq_pop(private, timeout, id, call = sys.call(-1L))
+      })
     },
 
     #' @description
@@ -407,6 +423,18 @@ task_q <- R6Class("task_q",
     get_num_done = function() tq_count(private, "done", call = sys.call()),
 
     #' @description
+    #' The number of workers without work: those whose session is ready and runs no task.
+    #' @return A whole number. One that is starting does not count. 0 for an inline queue, and for one that is closed.
+    #'   Does not wait.
+    #' @examples
+    #' q <- task_q$new(2)
+    #' q$push(function() Sys.sleep(60))
+    #' while (q$get_num_free() == 0) Sys.sleep(0.01)
+    #' q$get_num_free()
+    #' q$kill()
+    get_num_free = function() tq_num_free(private, call = sys.call()),
+
+    #' @description
     #' Whether the queue has no task in any state.
     #' @return `TRUE` or `FALSE`. Does not wait.
     #' @examples
@@ -416,6 +444,17 @@ task_q <- R6Class("task_q",
     #' q$is_idle()
     #' q$close()
     is_idle = function() tq_is_idle(private, call = sys.call()),
+
+    #' @description
+    #' Whether the queue was closed, by `close()` or `kill()`, so that it takes no task any more.
+    #' @return `TRUE`, from the call of these on, or `FALSE`. `TRUE` also for a queue that was saved and restored, and
+    #'   `FALSE` for one whose workers cannot start. Does not wait.
+    #' @examples
+    #' q <- task_q$new(1)
+    #' q$is_closed()
+    #' q$close()
+    #' q$is_closed()
+    is_closed = function() tq_is_closed(private, call = sys.call()),
 
     #' @description
     #' All tasks, oldest push first, then one row for each worker. Does not wait.

@@ -312,12 +312,13 @@ rs_queue_seats <- function(queue) .External(C_tq_call, "rs_queue_seats", queue)
 # `list(state, counts, totals)`: what the queue is now, and what it has done in all its life.
 rs_queue_totals <- function(queue) .External(C_tq_call, "rs_queue_totals", queue)
 
-# Waits as `rs_wait()` does: the result of the oldest done task, which is then out of the queue, or NULL. When it has
-# not succeeded, or anything else needs a closer look, nothing has happened, and it is what `look()` gives.
-rs_pop <- function(handle, timeout, look) .External(C_tq_call, "rs_pop", handle, timeout, look)
+# Waits for the task of this id, or as `rs_wait()` does where it is NULL: the result of that, or of the oldest done
+# task, which is then out of the queue, or NULL. When it has not succeeded, or anything else needs a closer look,
+# nothing has happened, and it is what `look()` gives.
+rs_pop <- function(handle, timeout, id, look) .External(C_tq_call, "rs_pop", handle, timeout, id, look)
 
-# Waits as `rs_wait()` does; the oldest done task as a list, or NULL. It stays in the queue.
-rs_peek <- function(handle, ms) .External(C_tq_call, "rs_peek", handle, ms)
+# Waits as `rs_pop()` does; the done task as a list, or NULL. It stays in the queue.
+rs_peek <- function(handle, ms, id) .External(C_tq_call, "rs_peek", handle, ms, id)
 
 # That done task as a list, or NULL.
 rs_outcome <- function(queue, task) .External(C_tq_call, "rs_outcome", queue, task)
@@ -329,14 +330,20 @@ rs_commit <- function(queue, task, value, again) .External(C_tq_call, "rs_commit
 # The same for many done tasks, of which all are removed or none.
 rs_commit_all <- function(queue, tasks, value, again) .External(C_tq_call, "rs_commit_all", queue, tasks, value, again)
 
+# The ids of the done tasks that were not told of, which they are by this.
+rs_tell <- function(queue) .External(C_tq_call, "rs_tell", queue)
+
+# The claimant of a done task has got its result, and removes it.
+rs_settled <- function(queue, task) .External(C_tq_call, "rs_settled", queue, task)
+
 # The columns of `tq_timeline()` in R/queue-timeline.R, which describes them.
 rs_queue_timeline <- function(queue) .External(C_tq_call, "rs_queue_timeline", queue)
 
 # Writes the same as a trace to the file with these bytes as its path; NULL, or a failure.
 rs_queue_trace <- function(queue, name, path) .External(C_tq_call, "rs_queue_trace", queue, name, path)
 
-# TRUE when there is a done task; FALSE when none can come, or the time is over.
-rs_wait <- function(handle, ms) .External(C_tq_call, "rs_wait", handle, ms)
+# TRUE when there is a done task, with `new` one that was not told of; FALSE when none can come, or the time is over.
+rs_wait <- function(handle, ms, new) .External(C_tq_call, "rs_wait", handle, ms, new)
 
 # TRUE when all of these tasks (NULL: of all) are done; FALSE when the time is over.
 rs_wait_all <- function(handle, tasks, ms) .External(C_tq_call, "rs_wait_all", handle, tasks, ms)
@@ -352,6 +359,9 @@ rs_queue_done <- function(queue) .External(C_tq_call, "rs_queue_done", queue)
 
 # How many tasks wait, run, and are done.
 rs_queue_counts <- function(queue) .External(C_tq_call, "rs_queue_counts", queue)
+
+# How many workers have nothing to do.
+rs_queue_num_idle <- function(queue) .External(C_tq_call, "rs_queue_num_idle", queue)
 
 # The serial numbers of the tasks with these ids, or a failure with those that are not there.
 rs_queue_find <- function(queue, ids) .External(C_tq_call, "rs_queue_find", queue, ids)

@@ -20,19 +20,20 @@ tq_task_options <- function(timeout, tries, retry_on, backoff, priority, after, 
   if (length(packages)) far$packages <- packages
   if (length(globals)) far$globals <- globals
   if (!is.null(seed)) far$seed <- seed
+  after <- tq_check_after(after, call)
   list(
-    near = list(
+    near = c(list(
       timeout = if (!is.null(timeout)) tq_check_duration(timeout, "timeout", call),
       tries = if (!is.null(tries)) tq_check_count(tries, "tries", call),
       retry_on = tq_check_retry_on(retry_on, call),
       backoff = tq_check_backoff(backoff, call),
       priority = tq_check_priority(priority, call),
       isolate = if (!is.null(isolate)) tq_check_flag(isolate, "isolate", call),
-      after = tq_check_after(after, call),
+      after = after$ids,
       tag = tq_check_label(tag, "tag", call),
       replace = tq_check_label(replace, "replace", call),
       may_exceed = may_exceed && block
-    ),
+    ), if (!is.null(after$given)) list(given = after$given)),
     far = far,
     auto = checked$auto,
     block = block
@@ -60,8 +61,29 @@ tq_check_priority <- function(x, call) {
   tq_input_error("priority", x, "a whole number", call)
 }
 
+# `given`: for each of the `ids` the argument that its value is, or ""; NULL where none is one.
 tq_check_after <- function(x, call) {
-  if (is.null(x)) return(character())
-  if (is.character(x) && !anyNA(x)) return(tq_check_text(x, "after", call))
-  tq_input_error("after", x, "a character vector of ids of tasks in the queue, or NULL", call)
+  if (is.null(x)) return(list(ids = character()))
+  if (!is.character(x) || anyNA(x)) {
+    tq_input_error("after", x, "a character vector of ids of tasks in the queue, or NULL", call)
+  }
+  given <- names(x)
+  given[is.na(given)] <- ""
+  if (anyDuplicated(given[nzchar(given)])) {
+    hint <- "a name says which argument the value of that task is"
+    tq_input_error("after", x, "ids with different names, or without", call, hint)
+  }
+  given <- if (any(nzchar(given))) tq_check_text(given, "after", call)
+  list(ids = tq_check_text(unname(x), "after", call), given = given)
+}
+
+# An argument is given once: by its value, or as that of another task.
+tq_check_given <- function(options, args, call) {
+  both <- intersect(options$near$given, names(args))
+  both <- both[nzchar(both)]
+  if (!length(both)) return(invisible())
+  message <- sprintf("the argument `%s` is given twice: in `args`, and by `after`", both[[1L]])
+  remedy <- "names that `args` does not have"
+  tq_throw(tq_condition("input", message, call, arg = "after", value = both[[1L]], remedy = remedy,
+    body = c(i = "a name in `after` says which argument the value of that task is")))
 }

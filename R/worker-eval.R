@@ -126,6 +126,18 @@ tq_evaluator <- function(globals = globalenv()) {
   self <- environment()
 }
 
+# Called natively: what a task has beside its function, with the values of other tasks among its arguments. `request`:
+# that, and the outcomes of these by the names of the arguments, of which one that cannot be read is NULL.
+tq_with_given <- function(request) {
+  call <- request[[1L]]
+  given <- request[[2L]]
+  for (name in names(given)) {
+    if (is.null(given[[name]])) stop(simpleError(sprintf("the value that is its argument `%s` cannot be read", name)))
+  }
+  call$args <- c(call$args, lapply(given, `[[`, "value"))
+  call
+}
+
 tq_attach_missing <- function(packages) {
   for (package in setdiff(packages, sub("^package:", "", search()))) {
     suppressPackageStartupMessages(library(package, character.only = TRUE))

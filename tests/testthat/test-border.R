@@ -90,7 +90,7 @@ test_that("O10: what R has no memory for stays in the queue, and none of it is l
   }
   calls <- list(
     outcome = function(q, handle) taskq:::rs_outcome(handle, 1),
-    peek = function(q, handle) taskq:::rs_peek(handle, 0),
+    peek = function(q, handle) taskq:::rs_peek(handle, 0, NULL),
     push_many = function(q, handle) q$cancel(q$push_many(function() 1, rep(list(list()), 5e3))),
     map = function(q, handle) q$map(1:1e4, function(i) as.character(i))
   )

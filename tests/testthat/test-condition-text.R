@@ -40,15 +40,18 @@ test_that("a misuse says what it was, with which value, and what to do", {
   local_terminal()
   q <- local_queue(0, max_waiting = 3)
   f <- function() 1
+  twice <- c(x = "a", x = "b") # nolint: duplicate_argument_linter.
   calls <- expression(
     task_q$new(-1), task_q$new(c(4, 2)), task_q$new(2, 3), task_q$new(workers = 2), task_q$new(init = quote(f())),
     task_q$new(env = "A=1"), task_q$new(globals = list(1)), task_q$new(wd = "/no/such/directory"),
     q$push(), q$push("sum"), q$push(~ .x + 1), q$push(Sys.time()), q$push(quote(f())), q$push(f, 5), q$push(f, id = 3),
-    q$push(f, time_out = 5), q$push(f, retry_on = "crsh"), q$push(f, after = "nope"), q$push(f, priority = "high"),
+    q$push(f, time_out = 5), q$push(f, retry_on = "crsh"), q$push(f, after = "nope"),
+    q$push(f, list(x = 1), after = c(x = "a")), q$push(f, after = twice), q$push(f, priority = "high"),
     q$push(f, colour = "red", size = 2),
     q$push_many(f, 1:2), q$push_many(f, rep(list(list()), 10)), q$push_many(f, list(list()), ids = c("a", "b")),
     q$map(f, 1:3), q$map(1:3, "sqrt"), q$map(1:3, f, names = "a"), q$map(1:3, f, on_error = "kept"),
-    q$pop("id"), q$pop(-1), q$poll(NA), q$wait("nope"), q$wait(letters), q$collect(1), q$output(),
+    q$pop("id"), q$pop(-1), q$pop(id = 3), q$pop(id = "nope"), q$poll(NA), q$wait("nope"), q$wait(letters),
+    q$collect(1), q$output(),
     q$progress(c("a", "b")),
     q$cancel(), q$cancel("a", tag = "b"), q$resize(2), q$trace("/no/such/file"), plot(q, from = "a"),
     share(list(a = list(1, f))), share(globalenv()), task_progress("half"), task_q_monitor(1),

@@ -232,6 +232,8 @@ test_that("E1: Ctrl-C at any moment loses and doubles nothing", {
       attempt(q$list_tasks())
       attempt(popped <<- c(popped, q$pop(Inf)$task_id))
       attempt(q$poll(0))
+      id <- q$push(function(i) i, list(i))
+      attempt(popped <<- c(popped, q$pop(Inf, id = id)$task_id))
     }
     tormentor <- "while kill -INT %d 2> /dev/null; do sleep 0.00$((RANDOM %% 9 + 1)); done"
     system2("bash", c("-c", shQuote(sprintf(tormentor, Sys.getpid()))), wait = FALSE)
@@ -239,15 +241,30 @@ test_that("E1: Ctrl-C at any moment loses and doubles nothing", {
       for (i in 1:20) attempt(q$push(function(i) i, list(i)))
       repeat {
         result <- NULL
-        complete <- attempt(result <<- q$pop(1000))
+        id <- if (round %% 2L) utils::tail(q$poll(), 1L)
+        complete <- attempt(result <<- q$pop(1000, if (length(id)) id))
         popped <- c(popped, result$task_id)
         if (complete && is.null(result)) break
       }
       attempt(q$list_tasks())
       attempt(q$poll(0))
     }
+    # What was told of is told of once, whatever interrupts that.
+    told <- character()
+    for (round in 1:100) {
+      for (i in 1:5) attempt(q$push(function(i) i, list(i)))
+      repeat {
+        ids <- NULL
+        complete <- attempt(ids <<- q$poll(1000, new = TRUE))
+        told <- c(told, ids)
+        if (complete && !length(ids)) break
+      }
+    }
+    kept <- q$poll()
+    attempt(popped <<- c(popped, kept))
     pushed <- as.integer(sub(".", "", q$push(function() NULL), fixed = TRUE)) - 1L
-    writeLines(sprintf("result %d %d %d %d", pushed, length(popped), anyDuplicated(popped), interrupts))
+    writeLines(sprintf("result %d %d %d %d %d %d", pushed, length(popped), anyDuplicated(popped), interrupts,
+      length(kept), if (setequal(told, kept)) length(told) else -1L))
     q$kill()
   })))
   host$wait(120000)
@@ -258,4 +275,5 @@ test_that("E1: Ctrl-C at any moment loses and doubles nothing", {
   expect_identical(numbers[[2L]], numbers[[1L]], label = "tasks popped")
   expect_identical(numbers[[3L]], 0L)
   expect_gt(numbers[[4L]], 20L)
+  expect_identical(numbers[[6L]], numbers[[5L]], label = "tasks told of")
 })

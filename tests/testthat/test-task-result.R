@@ -5,7 +5,7 @@ fields <- c("result", "stdout", "stderr", "error", "task_id", "status", "warning
 some_task <- function(status = "success", outcome = list(value = 42), ...) {
   q <- local_queue(0)
   q$push(function() 42, id = "a")
-  task <- taskq:::rs_peek(q$.__enclos_env__$private$handle, 0)
+  task <- taskq:::rs_peek(q$.__enclos_env__$private$handle, 0, NULL)
   task$status <- task$result$status <- status
   task$result["result"] <- list(outcome[["value"]])
   task["outcome"] <- list(outcome)

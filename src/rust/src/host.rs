@@ -30,6 +30,8 @@ mod timeline;
 mod wait;
 mod watch;
 
+pub(crate) use result::is_outcome;
+
 /// Opens a queue. `config` is the list that `tq_open()` in R/queue-control.R makes. Without any workers, ever, it runs
 /// inline.
 fn rs_queue_open(config: Object<'_>) -> Answer<Value> {

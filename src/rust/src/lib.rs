@@ -40,6 +40,7 @@ mod entries;
 mod external;
 mod far;
 mod functions;
+mod given;
 mod handle;
 mod host;
 mod log;

@@ -12,6 +12,7 @@ use taskq_worker::Session;
 use super::evaluate::{evaluate, set_phase, Task, IDLE, RECEIVE};
 use super::{describe, is_session, with_far, Far};
 use crate::entries::entries;
+use crate::given::with_given;
 use crate::r::{Answer, Kept, Object, Scope, Stop};
 use crate::serialize::{serialize_outcome, unserialize};
 use crate::state;
@@ -67,12 +68,19 @@ fn run(scope: &Scope, evaluator: Object<'_>) -> Answer<()> {
         let job = session.current()?;
         let place = job.fun.place.filter(|_| job.fun.is_pure);
         let fun = job.fun.payload.as_deref().map(std::ptr::from_ref);
-        Some((job.fun.id, place, fun, std::ptr::from_ref(&job.call)))
+        let (call, given) = (
+            std::ptr::from_ref(&job.call),
+            std::ptr::from_ref(&job.given),
+        );
+        Some((job.fun.id, place, fun, call, given))
     })?;
-    let (id, place, fun, call) = job.ok_or_else(|| Stop::Fault("no task is running".to_owned()))?;
-    // SAFETY: both live until they are spent, below, or the task ends.
-    let (fun, call) = unsafe { (fun.map(|fun| &*fun), &*call) };
+    let none = || Stop::Fault("no task is running".to_owned());
+    let (id, place, fun, call, given) = job.ok_or_else(none)?;
+    // SAFETY: they live until they are spent, below, or the task ends.
+    let (fun, call, given) = unsafe { (fun.map(|fun| &*fun), &*call, &*given) };
     let call = unserialize(scope, Some(call))?;
+    let given = given.iter().map(|(name, outcome)| (&**name, outcome));
+    let call = with_given(scope, call, given)?;
     let task = Task::new(call)?;
     let fun = match task.batch {
         Some(batch) => work_of(scope, batch, fun)?,

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskq_engine::{Captured, Ending, InlineStep, Queue};
+use taskq_engine::{Captured, Ending, Given, InlineStep, Queue};
 use taskq_record::{Measured, TaskId, Verdict};
 
 use crate::entries::entries;
+use crate::given::with_given;
 use crate::r::{Answer, Constant, Object, Scope, Uninterrupted};
 use crate::serialize::{serialize_outcome, unserialize};
 
@@ -48,6 +49,9 @@ fn rs_payload<'s>(scope: &'s Scope, queue: &Queue, task: f64) -> Answer<Object<'
     };
     let fun = unserialize(scope, Some(sent.fun.payload()))?;
     let call = unserialize(scope, Some(&sent.call))?;
+    let given = queue.given(TaskId(task as u64));
+    let given = given.iter().filter_map(Given::known);
+    let call = with_given(scope, call, given.map(|(name, outcome)| (name, &**outcome)))?;
     Ok(scope.record(&PAYLOAD, &[fun.into(), call.into()])?)
 }
 

@@ -163,7 +163,7 @@ fn rs_result_types() -> Value {
 }
 
 /// Whether a session has sent what R/worker-eval.R makes.
-pub(super) fn is_outcome(outcome: Object<'_>, succeeded: bool) -> Answer<bool> {
+pub(crate) fn is_outcome(outcome: Object<'_>, succeeded: bool) -> Answer<bool> {
     if outcome.is_null() {
         return Ok(!succeeded);
     }

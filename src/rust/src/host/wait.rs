@@ -72,10 +72,13 @@ pub(super) fn told_failure(scope: &Scope, queue: &Queue) -> Answer<Option<Value>
     Ok(failure)
 }
 
-/// TRUE when there is a done task; FALSE when none can come, or the time is over.
-fn rs_wait(scope: &Scope, handle: Object<'_>, ms: f64) -> Answer<bool> {
+/// TRUE when there is a done task, with `new` one that was not told of; FALSE when none can come, or the time is over.
+fn rs_wait(scope: &Scope, handle: Object<'_>, ms: f64, new: bool) -> Answer<bool> {
     let queue = asked(scope, handle)?;
-    until(scope, queue, ms, |time| queue.wait_for_done(time))
+    until(scope, queue, ms, |time| match new {
+        true => queue.wait_for_news(time),
+        false => queue.wait_for_done(time),
+    })
 }
 
 /// TRUE when all of these tasks (NULL: of all) are done; FALSE when the time is over.
@@ -108,7 +111,7 @@ fn rs_wait_closed(scope: &Scope, queue: &Queue, ms: f64) -> Answer<bool> {
 }
 
 entries! {
-    rs_wait[scope](handle, ms),
+    rs_wait[scope](handle, ms, new),
     rs_wait_all[scope](handle, tasks, ms),
     rs_wait_room[scope](handle, count, ms),
     rs_wait_closed[scope](queue, ms),

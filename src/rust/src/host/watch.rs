@@ -26,6 +26,11 @@ fn rs_queue_counts(queue: &Queue) -> Vec<i32> {
         .to_vec()
 }
 
+/// How many workers have nothing to do.
+fn rs_queue_num_idle(queue: &Queue) -> i32 {
+    i32::try_from(queue.num_idle()).unwrap_or(i32::MAX)
+}
+
 /// The serial numbers of the tasks with these ids, or a failure with those that are not there.
 fn rs_queue_find(queue: &Queue, ids: Vec<Cow<'_, str>>) -> Answer<Vec<f64>> {
     let found = queue.find(ids.iter().map(|id| &**id));
@@ -138,6 +143,7 @@ pub(super) fn task_ids(serials: &[f64]) -> impl Iterator<Item = TaskId> + '_ {
 entries! {
     rs_queue_done(queue),
     rs_queue_counts(queue),
+    rs_queue_num_idle(queue),
     rs_queue_find(queue, ids),
     rs_queue_tagged(queue, tag),
     rs_queue_done_serials(queue),

@@ -18,6 +18,8 @@ pub struct Submission {
     /// The labels of the tasks that must have succeeded before it is sent; one that appears twice
     /// counts once.
     pub after: Vec<Box<str>>,
+    /// Arguments, and the labels of those of these whose values they are: for who keeps the values.
+    pub given: Vec<(Box<str>, Box<str>)>,
     /// It takes the place of the unfinished task that was submitted with the same key, which is
     /// cancelled.
     pub key: Option<Box<str>>,
@@ -51,8 +53,13 @@ impl Submission {
     /// What is asked for a task, in a queue with these defaults.
     #[must_use]
     pub fn of(request: TaskRequest, defaults: &TaskOptions) -> Self {
+        let given = request.given.iter().zip(&request.after);
+        let given = given.filter(|(argument, _)| !argument.is_empty());
         Submission {
             options: request.options(defaults),
+            given: given
+                .map(|(argument, label)| (argument.clone(), label.clone()))
+                .collect(),
             after: request.after,
             key: request.replace,
             tag: request.tag.map(Arc::from),

@@ -21,7 +21,7 @@
 //! its session died in it, and when its `Finished` overtook the `Returned` of the task before it.
 //!
 //! Invariants: `waiting` holds exactly the tasks of this phase, `done` those of this phase that
-//! were not claimed, and `kept` counts the others of these; none that is disowned is done;
+//! were not claimed, `news` some of `done`, and `kept` counts the others of these; none that is disowned is done;
 //! `running` counts the Running ones; labels and tasks are one to one; a key names the youngest task that has it
 //! until that has ended, and older ones are asked to end; a task is held by others exactly when it
 //! is Held(After). Memory of a waiting task: less than 300 bytes and its label; with options, 150
@@ -57,6 +57,8 @@ pub(crate) struct Tasks {
     waiting: Waiting,
     dependencies: Dependencies,
     done: BTreeSet<TaskId>,
+    /// Those of them that were not told of; kept account of from the first time on that some were.
+    news: Option<BTreeSet<TaskId>>,
     /// How many are done and claimed.
     kept: usize,
     running: usize,
@@ -263,7 +265,7 @@ impl Tasks {
             return false;
         }
         task.extras.get_or_insert_with(Box::default).claim = Claim::Claimed;
-        if self.done.remove(&id) {
+        if self.leave_done(id) {
             self.kept += 1;
         }
         true
@@ -306,6 +308,7 @@ impl Tasks {
         match task.claim() {
             Claim::Open => {
                 self.done.insert(id);
+                self.news.as_mut().map(|news| news.insert(id));
             }
             Claim::Claimed | Claim::Disowned => self.kept += 1,
         }
@@ -332,7 +335,7 @@ impl Tasks {
         if !self.is_done(id) {
             return false;
         }
-        if !self.done.remove(&id) {
+        if !self.leave_done(id) {
             self.kept -= 1;
         }
         if let Some(task) = self.table.remove(&id) {
@@ -368,6 +371,23 @@ impl Tasks {
         self.done.iter().copied()
     }
 
+    /// Those of the done tasks that nobody was told of.
+    pub(crate) fn news(&self) -> &BTreeSet<TaskId> {
+        self.news.as_ref().unwrap_or(&self.done)
+    }
+
+    /// These were told of, and are news no more. False, and no change, when one of them is none.
+    pub(crate) fn tell(&mut self, ids: &[TaskId]) -> bool {
+        let are_news = ids.iter().all(|id| self.news().contains(id));
+        if are_news {
+            let news = self.news.get_or_insert_with(|| self.done.clone());
+            for id in ids {
+                news.remove(id);
+            }
+        }
+        are_news
+    }
+
     /// The tasks that can be sent.
     pub(crate) fn waiting(&self) -> &Waiting {
         &self.waiting
@@ -392,6 +412,12 @@ impl Tasks {
             running: self.running,
             done: self.done.len(),
         }
+    }
+
+    /// A task is done no more, or not for everybody. False when it was not.
+    fn leave_done(&mut self, id: TaskId) -> bool {
+        self.news.as_mut().map(|news| news.remove(&id));
+        self.done.remove(&id)
     }
 
     fn is_done(&self, id: TaskId) -> bool {

@@ -9,7 +9,7 @@ use taskq_core::id::{AttemptId, Time, WorkerId};
 use taskq_core::Action;
 
 use crate::config::EventLoop;
-use crate::state::TaskPayload;
+use crate::state::{Given, TaskPayload};
 
 /// What can be done to the world. It is said under the lock, in the order in which it is to happen: nothing of it may
 /// block.
@@ -36,6 +36,8 @@ pub(crate) struct Run<'a> {
     /// How often that has begun, this time included.
     pub(crate) tries: u32,
     pub(crate) payload: &'a TaskPayload,
+    /// Values that it is given.
+    pub(crate) given: &'a [Given],
 }
 
 /// Who is to be woken.

@@ -68,5 +68,5 @@ pub use queue::{
     Awaited, Detail, InlineStep, InlineTask, Map, MapOutcome, OutputNews, Queue, SeatRow, Snapshot,
     Stretch, TaskObjects, TaskRow, Timeline, WaitOutcome,
 };
-pub use state::{Bar, BarState, DoneTask, Ending, Life, LifeEnd, TaskPayload};
+pub use state::{Bar, BarState, DoneTask, Ending, Given, Life, LifeEnd, TaskPayload};
 pub use text::{shown, Charset};

@@ -38,6 +38,8 @@ pub(crate) struct Outbox {
 enum Piece {
     Own(Vec<u8>),
     Shared(Arc<Payload>),
+    /// What follows of one that came and goes on, the number of this, and whether some of it is in files.
+    Stream(Arc<Payload>, usize, bool),
     /// The start of a frame whose payloads have descriptors.
     Head(Vec<u8>, Vec<Arc<Payload>>),
 }
@@ -47,6 +49,9 @@ impl Piece {
         match self {
             Piece::Own(bytes) | Piece::Head(bytes, _) => bytes,
             Piece::Shared(payload) => payload.stream(),
+            Piece::Stream(payload, number, in_files) => {
+                payload.streams(*in_files).nth(*number).unwrap_or_default()
+            }
         }
     }
 }
@@ -61,14 +66,34 @@ impl Outbox {
         message: &M,
         payloads: &[&Arc<Payload>],
     ) -> Result<(), WireError> {
-        let length = payloads.iter().map(|p| p.stream().len() as u64).sum();
-        let descriptors = payloads.iter().map(|p| p.descriptors().count()).sum();
+        self.push_given(message, payloads, &[])
+    }
+
+    /// The same with payloads that came and go on, see [`Payload::given`], and whether in files.
+    pub(crate) fn push_given<M: Serialize>(
+        &mut self,
+        message: &M,
+        payloads: &[&Arc<Payload>],
+        given: &[(&Arc<Payload>, bool)],
+    ) -> Result<(), WireError> {
+        let streams = |&(payload, in_files): &(&Arc<Payload>, bool)| {
+            let lengths = payload.streams(in_files).map(|bytes| bytes.len() as u64);
+            lengths.sum::<u64>()
+        };
+        let length = payloads
+            .iter()
+            .map(|p| p.stream().len() as u64)
+            .sum::<u64>();
+        let length = length + given.iter().map(streams).sum::<u64>();
+        let in_files = given.iter().filter(|(_, in_files)| *in_files);
+        let in_files = payloads.iter().chain(in_files.map(|(payload, _)| payload));
+        let descriptors = in_files.clone().map(|p| p.descriptors().count()).sum();
         if descriptors == 0 {
             encode_head(message, length, 0, self.buffer())?;
         } else {
             let mut head = Vec::new();
             encode_head(message, length, descriptors, &mut head)?;
-            let with = payloads.iter().map(|&p| Arc::clone(p)).collect();
+            let with = in_files.map(|&p| Arc::clone(p)).collect();
             self.pieces.push_back(Piece::Head(head, with));
         }
         for &payload in payloads {
@@ -76,6 +101,16 @@ impl Outbox {
                 [] => {}
                 bytes if bytes.len() <= SMALL => self.buffer().extend_from_slice(bytes),
                 _ => self.pieces.push_back(Piece::Shared(Arc::clone(payload))),
+            }
+        }
+        for &(payload, in_files) in given {
+            for (number, bytes) in payload.streams(in_files).enumerate() {
+                if bytes.len() <= SMALL {
+                    self.buffer().extend_from_slice(bytes);
+                } else {
+                    let piece = Piece::Stream(Arc::clone(payload), number, in_files);
+                    self.pieces.push_back(piece);
+                }
             }
         }
         Ok(())

@@ -10,7 +10,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use taskq_core::id::TaskId;
-use taskq_core::{Counts, Input, QueueState, Scheduler, Submission, TaskOptions};
+use taskq_core::{
+    Counts, Input, QueueState, Scheduler, SeatState, SeatView, Submission, TaskOptions,
+};
 use taskq_record::TaskResult;
 use taskq_sys::{address_space, fds, process};
 use taskq_wire::message::NoFork;
@@ -20,7 +22,7 @@ use crate::door::Door;
 use crate::driver::Driver;
 use crate::error::{PushError, StartFailure};
 use crate::helm::Helm;
-use crate::state::{DoneTask, State, TaskPayload};
+use crate::state::{DoneTask, Given, State, TaskPayload};
 
 mod claims;
 mod find;
@@ -156,14 +158,19 @@ impl Queue {
         self.describe_done(&self.door.look(), task)
     }
 
-    /// Removes a done task for good; false when it is not there or not done.
+    /// Removes a done task for good; false when it is not there or not done. For its claimant, if it has one.
     pub fn take(&self, task: TaskId) -> bool {
+        self.door.ask(|state, now| state.take(&[task], now))
+    }
+
+    /// The same; false, too, for a task that somebody has claimed.
+    pub fn take_open(&self, task: TaskId) -> bool {
         self.take_all(&[task])
     }
 
-    /// Removes these done tasks for good; none, and false, when one of them is not there or not done.
+    /// Removes these done tasks for good; none, and false, when one of them is not there, not done, or claimed.
     pub fn take_all(&self, tasks: &[TaskId]) -> bool {
-        self.door.ask(|state, now| state.take(tasks, now))
+        self.door.ask(|state, now| state.take_open(tasks, now))
     }
 
     /// What a task is pushed with unless its user says otherwise.
@@ -176,6 +183,16 @@ impl Queue {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.door.look().sched().capacity()
+    }
+
+    /// How many sessions have nothing to do.
+    #[must_use]
+    pub fn num_idle(&self) -> usize {
+        if self.is_inline {
+            return 0;
+        }
+        let is_idle = |seat: &SeatView| seat.state == SeatState::Idle;
+        self.door.look().sched().seats().filter(is_idle).count()
     }
 
     /// How many tasks wait, run and are done.
@@ -225,6 +242,14 @@ impl Queue {
     #[must_use]
     pub fn payload(&self, task: TaskId) -> Option<TaskPayload> {
         self.door.look().record(task)?.payload.clone()
+    }
+
+    /// The values of other tasks that a task is given.
+    #[must_use]
+    pub fn given(&self, task: TaskId) -> Vec<Given> {
+        let look = self.door.look();
+        let record = look.record(task);
+        record.map_or_else(Vec::new, |record| record.given.clone())
     }
 
     /// Refuses new tasks from now on, lets the others finish for as long as `grace`, then ends what is left. Does not

@@ -256,7 +256,9 @@ impl Session {
                     }
                     FromSession::Finished(finished) => {
                         let (stdout, stderr) = self.cut(&finished);
-                        let mut arrived = Arrived::new(frame.payload, frame.descriptors);
+                        // Another task may be given it.
+                        let arrived = Arrived::new(frame.payload, frame.descriptors);
+                        let mut arrived = arrived.keeping();
                         let outcome = arrived.take(&finished.outcome)?;
                         arrived.finish()?;
                         let progress = self.link.board.progress();

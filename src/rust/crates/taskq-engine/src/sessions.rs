@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use taskq_core::id::{Time, WorkerId};
 use taskq_core::Action;
+use taskq_payload::payload::Payload;
 use taskq_sys::socket;
+use taskq_wire::frame::MAX_DESCRIPTORS;
 use taskq_wire::memory::{Memory, Place};
 use taskq_wire::message::{FunctionRef, ToControl, ToSession};
 use taskq_wire::packet;
@@ -16,6 +18,7 @@ use crate::effects::{Effects, Run, Wakes};
 use crate::link::Link;
 use crate::outbox::Outbox;
 use crate::output::SharedCapture;
+use crate::state::Given;
 
 /// The sending half of a session.
 #[derive(Debug)]
@@ -142,6 +145,20 @@ impl Effects for Sessions {
         let (fun, call) = (&run.payload.fun, &run.payload.call);
         let part = fun.payload().part();
         let place = outgoing.functions.admit(fun.id(), &part, |_| {});
+        let payloads: &[_] = match place {
+            Place::Known(_) => &[call],
+            Place::New(_) | Place::None => &[fun.payload(), call],
+        };
+        let given: Vec<_> = run.given.iter().filter_map(Given::known).collect();
+        // A frame has room for so many, of which those that it cannot do without come first.
+        let used = payloads.iter().map(|p| p.descriptors().count());
+        let mut room = MAX_DESCRIPTORS.saturating_sub(used.sum());
+        let mut fits = |payload: &Payload| {
+            let left = room.checked_sub(payload.descriptors().count());
+            room = left.unwrap_or(room);
+            left.is_some()
+        };
+        let in_files: Vec<bool> = given.iter().map(|(_, outcome)| fits(outcome)).collect();
         let message = ToSession::Run {
             attempt: run.attempt,
             label: run.label.to_owned(),
@@ -152,12 +169,15 @@ impl Effects for Sessions {
                 part,
             },
             call: call.part(),
+            given: given
+                .iter()
+                .zip(&in_files)
+                .map(|((argument, outcome), in_files)| outcome.given(argument, *in_files))
+                .collect(),
         };
-        let payloads: &[_] = match place {
-            Place::Known(_) => &[call],
-            Place::New(_) | Place::None => &[fun.payload(), call],
-        };
-        let pushed = outgoing.outbox.push(&message, payloads);
+        let given = given.iter().map(|&(_, outcome)| outcome);
+        let given: Vec<_> = given.zip(in_files).collect();
+        let pushed = outgoing.outbox.push_given(&message, payloads, &given);
         // The payload was measured when it was made, and no label is long (`max_id_bytes` in R/config.R).
         debug_assert!(pushed.is_ok());
         self.note_written(worker);

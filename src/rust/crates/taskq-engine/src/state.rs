@@ -30,7 +30,7 @@ pub(crate) use event::Gone;
 pub use history::{Bar, BarState, Life, LifeEnd};
 pub(crate) use history::{History, ENTRIES};
 pub(crate) use record::Record;
-pub use record::{DoneTask, Ending, TaskPayload};
+pub use record::{DoneTask, Ending, Given, TaskPayload};
 
 pub(crate) use log::Log;
 use observer::{Fact, Observer};
@@ -69,10 +69,14 @@ pub(crate) enum Wanted {
     Nothing,
     /// That a task is done, or that none can be.
     Done,
+    /// That a task is done that nobody was told of, or that none can be.
+    News,
     /// That no task waits or runs.
     Quiet,
     /// Room for this number of tasks more.
     Room(usize),
+    /// That this task is done, or gone.
+    This(TaskId),
     /// That any task is done which was not.
     Change,
 }
@@ -137,6 +141,7 @@ impl State {
     /// An attempt as it is sent.
     fn run(&self, attempt: taskq_core::AttemptId) -> Option<Run<'_>> {
         let task = self.sched.task(attempt.task)?;
+        let record = self.records.get(&attempt.task)?;
         Some(Run {
             attempt,
             label: task.label,
@@ -145,7 +150,8 @@ impl State {
                 TaskPhase::Running { .. } => task.tries,
                 TaskPhase::Waiting | TaskPhase::Done => task.tries.saturating_add(1),
             },
-            payload: self.records.get(&attempt.task)?.payload.as_ref()?,
+            payload: record.payload.as_ref()?,
+            given: &record.given,
         })
     }
 
@@ -153,11 +159,34 @@ impl State {
     fn set_done(&mut self, task: TaskId) {
         let skipped_after = self.name_of_cause(task);
         if let Some(record) = self.records.get_mut(&task) {
-            let freed = record.settle();
-            self.freed
-                .extend(freed.map(|payload| Record::new(payload, None)));
+            self.freed.extend(record.settle());
             record.skipped_after = skipped_after;
+            let takers = std::mem::take(&mut record.takers);
+            for taker in takers {
+                self.give(taker);
+            }
             self.keep(task);
+        }
+    }
+
+    /// Hands a task the values that it is given and that are there.
+    fn give(&mut self, taker: TaskId) {
+        let Some(record) = self.records.get_mut(&taker) else {
+            return;
+        };
+        let mut given = std::mem::take(&mut record.given);
+        for one in given.iter_mut().filter(|one| one.outcome.is_none()) {
+            match self.records.get_mut(&one.of) {
+                Some(other) if other.ending.is_some() => {
+                    let ending = other.ending.as_ref();
+                    one.outcome = ending.and_then(|ending| ending.outcome.clone());
+                }
+                Some(other) if !other.takers.contains(&taker) => other.takers.push(taker),
+                _ => {}
+            }
+        }
+        if let Some(record) = self.records.get_mut(&taker) {
+            record.given = given;
         }
     }
 
@@ -209,8 +238,10 @@ impl State {
                 let counts = self.sched.counts();
                 counts.done > 0 || is_quiet(counts)
             }
+            Wanted::News => self.sched.has_news() || is_quiet(self.sched.counts()),
             Wanted::Quiet => is_quiet(self.sched.counts()),
             Wanted::Room(count) => self.sched.has_room(count),
+            Wanted::This(task) => self.is_over(task),
             Wanted::Change => is_done,
         }
     }
@@ -253,6 +284,12 @@ impl State {
     /// The scheduler, to be looked at.
     pub(crate) fn sched(&self) -> &Scheduler {
         &self.sched
+    }
+
+    /// Whether a task is done or gone.
+    pub(crate) fn is_over(&self, task: TaskId) -> bool {
+        let view = self.sched.task(task);
+        view.map_or(true, |view| view.phase == TaskPhase::Done)
     }
 
     /// What is kept of a task.

@@ -49,6 +49,21 @@ fn take(fixture: &Fixture, event_loop: EventLoop) -> (TaskId, Outcome) {
 }
 
 #[test]
+fn what_was_promised_while_somebody_else_looked_at_it_is_not_his() {
+    let fixture = fixture(1);
+    let queue = fixture.queue();
+    let task = push(&fixture, "ok mine");
+    assert_eq!(queue.wait_for_task(task, DEADLINE), WaitOutcome::Done);
+    assert!(queue.done_task(task).is_some());
+    assert_eq!(queue.news().0, [task]);
+    assert!(queue.promise(task, 9));
+    assert!(!queue.take_open(task) && !queue.take_all(&[task]) && !queue.tell(&[task]));
+    assert_eq!(take(&fixture, 9), (task, Outcome::Success));
+    assert!(!queue.take(task));
+    assert_eq!(queue.wait_for_task(task, DEADLINE), WaitOutcome::Done);
+}
+
+#[test]
 fn a_task_is_promised_once_and_nobody_else_gets_it() {
     let fixture = fixture(1);
     let promised = push(&fixture, "ok mine");

@@ -1,13 +1,15 @@
 //! What came with a frame, of which its payloads are made.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use taskq_wire::message::Part;
+use taskq_wire::message::{Given, Part};
 
 use crate::parcel::Parcel;
 use crate::payload::Payload;
+use crate::sealed::sealed_of;
 use crate::segment::Segment;
 
 /// The bytes and descriptors of a frame that came, from which its payloads are taken in the order of its message.
@@ -16,6 +18,7 @@ pub struct Arrived {
     bytes: Arc<Vec<u8>>,
     taken: usize,
     descriptors: std::vec::IntoIter<OwnedFd>,
+    keeps: bool,
 }
 
 impl Arrived {
@@ -26,6 +29,25 @@ impl Arrived {
             bytes: Arc::new(bytes),
             taken: 0,
             descriptors: descriptors.into_iter(),
+            keeps: false,
+        }
+    }
+
+    /// The same, of which what is taken can be sent on in the files that it came in, until it is
+    /// [retired](Payload::retire).
+    #[must_use]
+    pub fn keeping(self) -> Arrived {
+        Arrived {
+            keeps: true,
+            ..self
+        }
+    }
+
+    fn parcel(&self, file: OwnedFd, len: Option<u64>) -> io::Result<Parcel> {
+        match len {
+            len if self.keeps => Parcel::keep(file, len),
+            Some(len) => Parcel::receive(&file, len),
+            None => Parcel::receive_all(&file),
         }
     }
 
@@ -39,15 +61,9 @@ impl Arrived {
                 .descriptors
                 .next()
                 .ok_or_else(|| invalid("a payload came without its file"))?;
-            Parcel::receive(&file, part.len)?.into()
+            self.parcel(file, Some(part.len))?.into()
         } else {
-            let end = usize::try_from(part.len)
-                .ok()
-                .and_then(|len| self.taken.checked_add(len))
-                .filter(|end| *end <= self.bytes.len())
-                .ok_or_else(|| invalid("a payload is longer than what came"))?;
-            let range = self.taken..end;
-            self.taken = end;
+            let range = self.take_bytes(part.len)?;
             Payload::slice(&self.bytes, range)
         };
         let files = self.descriptors.by_ref().take(usize::from(part.attached));
@@ -55,14 +71,66 @@ impl Arrived {
             .map(Segment::receive)
             .collect::<io::Result<Vec<_>>>()?;
         let files = self.descriptors.by_ref().take(usize::from(part.parcels));
-        let parcels = files
-            .map(|file| Parcel::receive_all(&file).map(Arc::new))
-            .collect::<io::Result<Vec<_>>>()?;
+        let files: Vec<OwnedFd> = files.collect();
+        let parcels = files.into_iter();
+        let parcels = parcels.map(|file| self.parcel(file, None).map(Arc::new));
+        let parcels = parcels.collect::<io::Result<Vec<_>>>()?;
         let wanted = [part.attached, part.parcels].map(usize::from);
         if [attached.len(), parcels.len()] != wanted {
             return Err(invalid("a payload came without what it refers to"));
         }
         Ok(payload.with_attached(attached).with_parcels(parcels))
+    }
+
+    /// The next payload, which was [given](Payload::given).
+    ///
+    /// # Errors
+    /// As of [`take`](Arrived::take).
+    pub fn take_given(&mut self, given: &Given) -> io::Result<Payload> {
+        let payload = self.take(&Part {
+            len: given.len,
+            in_file: given.in_file,
+            ..Part::default()
+        })?;
+        // Descriptors come in the same order, and so do bytes.
+        let (mut segments, mut parcels) = (Vec::new(), Vec::new());
+        for len in &given.segments {
+            segments.push(match len {
+                None => Segment::receive(self.take_file()?)?,
+                Some(len) => {
+                    let range = self.take_bytes(*len)?;
+                    Segment::new(sealed_of(&self.bytes[range])?)?
+                }
+            });
+        }
+        for len in &given.parcels {
+            let parcel = match len {
+                None => Parcel::receive_all(&self.take_file()?)?,
+                Some(len) => {
+                    let range = self.take_bytes(*len)?;
+                    Parcel::copied(&self.bytes[range])?
+                }
+            };
+            parcels.push(Arc::new(parcel));
+        }
+        Ok(payload.with_attached(segments).with_parcels(parcels))
+    }
+
+    fn take_file(&mut self) -> io::Result<OwnedFd> {
+        let file = self.descriptors.next();
+        file.ok_or_else(|| invalid("a payload came without what it refers to"))
+    }
+
+    /// Where the next so many bytes are.
+    fn take_bytes(&mut self, len: u64) -> io::Result<Range<usize>> {
+        let end = usize::try_from(len)
+            .ok()
+            .and_then(|len| self.taken.checked_add(len))
+            .filter(|end| *end <= self.bytes.len())
+            .ok_or_else(|| invalid("a payload is longer than what came"))?;
+        let range = self.taken..end;
+        self.taken = end;
+        Ok(range)
     }
 
     /// Everything was taken.
@@ -189,6 +257,55 @@ mod tests {
         payload.retire();
         assert_eq!(payload.descriptors().count(), 1);
         assert_eq!(bytes(&payload, 1), b"second");
+    }
+
+    #[test]
+    fn what_came_goes_on_with_or_without_files() {
+        let sealed = |bytes: &[u8]| sealed_of(bytes).expect("memory files");
+        let segment = Segment::new(sealed(b"xyz")).expect("mapped");
+        let parcel = Arc::new(sealed(&[9; 5000]).into());
+        let whole = file(&[7; 300_000])
+            .with_attached(vec![segment])
+            .with_parcels(vec![parcel]);
+        // As it is in a session that made it, and as it came from there.
+        let came = sent(&[&whole]).expect("arrives").remove(0);
+        let copies = whole.descriptors().map(|fd| fd.try_clone_to_owned());
+        let copies = copies.collect::<io::Result<_>>().expect("descriptors");
+        let mut arrived = Arrived::new(vec![], copies).keeping();
+        let mut kept = arrived.take(&whole.part()).expect("arrives");
+        for (payload, in_files, files) in [
+            (&whole, true, 3),
+            (&whole, false, 0),
+            (&kept, true, 3),
+            (&kept, false, 0),
+            (&came, true, 1),
+            (&came, false, 0),
+        ] {
+            let given = payload.given("x", in_files);
+            let bytes: Vec<u8> = payload.streams(in_files).flatten().copied().collect();
+            let copy = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().expect("a descriptor");
+            let descriptors = payload.descriptors().filter(|_| in_files).map(copy);
+            let mut arrived = Arrived::new(bytes, descriptors.collect());
+            assert_eq!(arrived.descriptors.len(), files);
+            let got = arrived.take_given(&given).expect("arrives");
+            arrived.finish().expect("all");
+            assert_eq!(given.argument, "x");
+            assert!(got.bytes().expect("bytes") == [7; 300_000]);
+            assert_eq!(got.attached()[0].bytes(), b"xyz");
+            assert!(got.parcels()[0].content().expect("content")[..] == [9; 5000]);
+        }
+        kept.retire();
+        assert_eq!(kept.descriptors().count(), 1);
+        let given = Given {
+            parcels: vec![None],
+            ..Payload::default().given("x", true)
+        };
+        assert!(Arrived::new(vec![], vec![]).take_given(&given).is_err());
+        let given = Given {
+            segments: vec![Some(4)],
+            ..given
+        };
+        assert!(Arrived::new(vec![0; 3], vec![]).take_given(&given).is_err());
     }
 
     #[test]

@@ -12,8 +12,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
+use crate::budget::Permit;
 use crate::mapping::Content;
-use crate::sealed::{written_size, Sealed};
+use crate::sealed::{copy_of, written_size, Sealed};
 
 /// See the module.
 #[derive(Debug)]
@@ -53,6 +54,32 @@ impl Parcel {
     /// As of [`Content::of`].
     pub fn receive_all(file: &OwnedFd) -> io::Result<Parcel> {
         Parcel::receive(file, written_size(file.as_fd())?)
+    }
+
+    /// What came in a file, which stays open, to be sent on; unless this process holds as many as it may. `len`: how
+    /// much of it, `None` for all.
+    ///
+    /// # Errors
+    /// As of [`Content::of`].
+    pub fn keep(file: OwnedFd, len: Option<u64>) -> io::Result<Parcel> {
+        let len = len.map_or_else(|| written_size(file.as_fd()), Ok)?;
+        let content = Content::of(file.as_fd(), len)?;
+        Ok(Parcel {
+            body: match Permit::take() {
+                Some(permit) => Body::File(Sealed::received(file, len, permit), content.into()),
+                None => Body::Content(content),
+            },
+        })
+    }
+
+    /// A copy of these bytes.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn copied(bytes: &[u8]) -> io::Result<Parcel> {
+        Ok(Parcel {
+            body: Body::Content(Content::Read(copy_of(bytes)?)),
+        })
     }
 
     /// How many bytes it has.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use taskq_sys::socket::MAX_STREAM_FDS;
 use taskq_wire::frame::MAX_DESCRIPTORS;
-use taskq_wire::message::Part;
+use taskq_wire::message::{Given, Part};
 
 use crate::mapping::Content;
 use crate::parcel::Parcel;
@@ -226,6 +226,44 @@ impl Payload {
             in_file: matches!(&self.body, Body::Parcel(parcel) if parcel.descriptor().is_some()),
             attached: u8::try_from(self.attached.len()).unwrap_or(u8::MAX),
             parcels: u8::try_from(self.parcels.len()).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// What follows a message of it that goes on as [`given`](Payload::given) says: its own bytes, and those of what
+    /// they refer to and is not in a file.
+    pub fn streams(&self, in_files: bool) -> impl Iterator<Item = &[u8]> {
+        let segments = self.attached.iter();
+        let segments = segments.filter(move |one| !(in_files && one.descriptor().is_some()));
+        let parcels = self.parcels.iter();
+        let parcels = parcels.filter(move |one| !(in_files && one.descriptor().is_some()));
+        let own = if in_files {
+            self.stream()
+        } else {
+            self.bytes().unwrap_or_default()
+        };
+        let segments = segments.map(|segment| segment.bytes());
+        let parcels = parcels.map(|parcel| parcel.content().map_or(&[][..], |content| content));
+        std::iter::once(own).chain(segments).chain(parcels)
+    }
+
+    /// What a message says of a payload that came and goes on, as an argument of this name. Files that it came in may
+    /// be closed; what they held goes on the stream then, and all of it where a frame has no room for more descriptors:
+    /// `in_files` is false.
+    #[must_use]
+    pub fn given(&self, argument: &str, in_files: bool) -> Given {
+        let place = |has_file: bool, len: usize| (!(in_files && has_file)).then_some(len as u64);
+        let segments = self.attached.iter();
+        let parcels = self.parcels.iter();
+        Given {
+            argument: argument.to_owned(),
+            len: self.len() as u64,
+            in_file: in_files && self.part().in_file,
+            segments: segments
+                .map(|one| place(one.descriptor().is_some(), one.bytes().len()))
+                .collect(),
+            parcels: parcels
+                .map(|one| place(one.descriptor().is_some(), one.len()))
+                .collect(),
         }
     }
 

@@ -23,7 +23,7 @@ use taskq_wire::frame::MAX_DESCRIPTORS;
 
 use crate::parcel::Parcel;
 use crate::payload::Payload;
-use crate::sealed::{Growing, Sealed};
+use crate::sealed::{copy_of, sealed_of};
 use crate::segment::Segment;
 
 /// The version of the form. Bytes may be read years after they were written: a new version reads the one before, too.
@@ -118,16 +118,16 @@ pub fn decode(bytes: &[u8]) -> Result<Payload, PortableError> {
     let (lengths, contents) = rest.split_at(count * LENGTH);
     let mut parts = cut(lengths, contents)?.into_iter();
     let own = parts.next().unwrap_or_default();
-    let payload = match header.in_file.then(|| file_of(own)).transpose() {
+    let payload = match header.in_file.then(|| sealed_of(own)).transpose() {
         Ok(Some(file)) => file.into(),
         // Its own bytes can do without a file; those of the others cannot.
         Ok(None) | Err(_) => copy_of(own)?.into(),
     };
     let segments = parts.by_ref().take(usize::from(header.segments));
-    let segments = segments.map(|part| Segment::new(file_of(part)?));
+    let segments = segments.map(|part| Segment::new(sealed_of(part)?));
     let segments: io::Result<Vec<Arc<Segment>>> = segments.collect();
     let payload = Payload::with_attached(payload, segments?);
-    let parcels = parts.map(|part| Ok(Arc::new(Parcel::from(file_of(part)?))));
+    let parcels = parts.map(|part| Ok(Arc::new(Parcel::from(sealed_of(part)?))));
     let parcels: io::Result<Vec<Arc<Parcel>>> = parcels.collect();
     Ok(payload.with_parcels(parcels?))
 }
@@ -211,20 +211,6 @@ fn cut<'a>(lengths: &[u8], mut contents: &'a [u8]) -> Result<Vec<&'a [u8]>, Port
         contents = rest;
     }
     Ok(parts)
-}
-
-fn copy_of(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(bytes.len())
-        .map_err(|_| no_memory())?;
-    copy.extend_from_slice(bytes);
-    Ok(copy)
-}
-
-fn file_of(bytes: &[u8]) -> io::Result<Sealed> {
-    let mut file = Growing::create("taskq-payload").ok_or_else(no_memory)?;
-    file.write(bytes)?;
-    file.seal().map_err(|_| no_memory())
 }
 
 fn no_memory() -> io::Error {

@@ -195,6 +195,11 @@ impl Sealed {
         Content::of(self.file.as_fd(), self.len)
     }
 
+    /// One that came from another process, which the caller has looked at.
+    pub(crate) fn received(file: OwnedFd, len: u64, permit: Permit) -> Sealed {
+        Sealed { file, len, permit }
+    }
+
     pub(crate) fn into_parts(self) -> (OwnedFd, Permit) {
         (self.file, self.permit)
     }
@@ -251,6 +256,26 @@ pub(crate) fn read_all(file: BorrowedFd<'_>, len: u64) -> io::Result<Vec<u8>> {
         }
     }
     Ok(bytes)
+}
+
+/// These bytes in memory of their own.
+pub(crate) fn copy_of(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len())
+        .map_err(|_| no_memory())?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
+}
+
+/// These bytes in a file of their own.
+pub(crate) fn sealed_of(bytes: &[u8]) -> io::Result<Sealed> {
+    let mut file = Growing::create("taskq-payload").ok_or_else(no_memory)?;
+    file.write(bytes)?;
+    file.seal().map_err(|_| no_memory())
+}
+
+fn no_memory() -> io::Error {
+    io::ErrorKind::OutOfMemory.into()
 }
 
 #[cfg(test)]

@@ -60,6 +60,8 @@ pub struct TaskRequest {
     pub isolate: Option<bool>,
     /// The ids of the tasks that must have succeeded before.
     pub after: Vec<Box<str>>,
+    /// The arguments that the values of these are, in the same order; empty where one is none.
+    pub given: Vec<Box<str>>,
     /// The name that it shares with others.
     pub tag: Option<Box<str>>,
     /// The key by which it takes the place of another.

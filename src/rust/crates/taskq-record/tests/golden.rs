@@ -68,7 +68,7 @@ fn these_records_belong_to_schema_1() {
         }),
         concat!(
             r#"{"schema":1,"record":{"timeout":1500.0,"tries":null,"retry_on":["crash","error"],"#,
-            r#""backoff":null,"priority":null,"isolate":null,"after":["b"],"tag":null,"#,
+            r#""backoff":null,"priority":null,"isolate":null,"after":["b"],"given":[],"tag":null,"#,
             r#""replace":null,"may_exceed":false}}"#
         ),
     );

@@ -192,10 +192,27 @@ pub struct FunctionRef {
     pub part: Part,
 }
 
+/// What a message says of a value that is an argument: the outcome of another task, as it came from that. What its
+/// bytes refer to goes in a file, whose descriptor comes with the frame, or follows them on the stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// The name of the argument.
+    pub argument: String,
+    /// How many bytes the outcome has.
+    pub len: u64,
+    /// Whether they are in a memory file.
+    pub in_file: bool,
+    /// Of each segment of shared vectors, how many bytes of it follow; `None` for one in a file.
+    pub segments: Vec<Option<u64>>,
+    /// The same of each file of other vectors.
+    pub parcels: Vec<Option<u64>>,
+}
+
 /// Host to the R thread of a session, each in a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToSession {
-    /// Run this attempt. The payload of its function, unless the session has that, and that of the call come with it.
+    /// Run this attempt. The payload of its function, unless the session has that, that of the call, and those of the
+    /// values that it is given come with it.
     Run {
         /// The attempt.
         attempt: AttemptId,
@@ -207,6 +224,8 @@ pub enum ToSession {
         fun: FunctionRef,
         /// The serialized rest of the call.
         call: Part,
+        /// Values of other tasks, which are arguments besides.
+        given: Vec<Given>,
     },
     /// No more tasks will come: leave.
     Retire,

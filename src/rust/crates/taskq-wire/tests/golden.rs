@@ -191,10 +191,20 @@ fn frames_to_and_from_a_session() {
             attached: 200,
             parcels: 20,
         },
+        given: vec![Given {
+            argument: "x".to_owned(),
+            len: 7,
+            in_file: false,
+            segments: vec![None],
+            parcels: vec![Some(5)],
+        }],
     };
     frame_is(
         &run,
-        "7471060015000000030000000000000000f0a20402022e3101ac020102000000ac0201c814",
+        concat!(
+            "747106001f000000030000000000000000f0a20402022e3101ac020102000000ac0201c814",
+            "01017807000100010105"
+        ),
     );
     frame_is(&ToSession::Retire, "7471060001000000030000000000000001");
     let ready = FromSession::Ready { pid: 1000 };

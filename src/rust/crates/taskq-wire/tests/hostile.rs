@@ -8,8 +8,8 @@ mod harness;
 use taskq_record::{AttemptId, Measured, StartPhase, TaskId, Time, Verdict, WorkerId};
 use taskq_wire::frame::encode_head;
 use taskq_wire::message::{
-    Finished, FromControl, FromSession, FunctionRef, Part, Place, Setup, ToControl, ToNursery,
-    ToSession,
+    Finished, FromControl, FromSession, FunctionRef, Given, Part, Place, Setup, ToControl,
+    ToNursery, ToSession,
 };
 use taskq_wire::packet;
 
@@ -77,6 +77,13 @@ fn real_messages() -> Vec<Vec<u8>> {
             attached: 255,
             parcels: 255,
         },
+        given: vec![Given {
+            argument: "x".into(),
+            len: 1 << 40,
+            in_file: true,
+            segments: vec![None, Some(3)],
+            parcels: vec![Some(1 << 40), None],
+        }],
         tries: 1,
     };
     let setup = Setup {

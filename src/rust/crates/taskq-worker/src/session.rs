@@ -26,7 +26,7 @@ use taskq_sys::process::{own_usage, Usage};
 use taskq_sys::socket::{is_too_many_under_way, set_nonblocking};
 use taskq_sys::{clock, fault, oom, pipe, process, signals};
 use taskq_wire::frame::{encode_head, Decoder, Progress};
-use taskq_wire::message::{Finished, FromSession, ToSession};
+use taskq_wire::message::{Finished, FromSession, Given, ToSession};
 
 use crate::error::SessionError;
 use crate::nursery::shortened;
@@ -195,6 +195,7 @@ impl Session {
                         tries,
                         fun,
                         call,
+                        given,
                     } => {
                         // Noted before anything is taken: what a payload does to this process is its task's doing.
                         let begun = self.begin(attempt);
@@ -203,6 +204,12 @@ impl Session {
                         let fun = self.functions.take(fun, &mut arrived)?;
                         if let Some(began_ns) = begun {
                             let call = arrived.take(&call).map_err(SessionError::Payload)?;
+                            let take = |one: Given| {
+                                let payload = arrived.take_given(&one)?;
+                                Ok((one.argument, payload))
+                            };
+                            let given = given.into_iter().map(take).collect::<io::Result<_>>();
+                            let given = given.map_err(SessionError::Payload)?;
                             arrived.finish().map_err(SessionError::Payload)?;
                             tracing::debug!(?attempt, "begins");
                             let job = Job {
@@ -211,6 +218,7 @@ impl Session {
                                 tries,
                                 fun,
                                 call,
+                                given,
                             };
                             self.current = Some(Current {
                                 job,
@@ -357,6 +365,7 @@ impl Session {
         if let Some(current) = &mut self.current {
             current.job.fun.payload = None;
             current.job.call = Payload::default();
+            current.job.given = Vec::new();
         }
     }
 

@@ -104,6 +104,12 @@ impl Scheduler {
         self.tasks.claim(task)
     }
 
+    /// Somebody was told that these tasks are done: they are [news](Scheduler::news) no more. False, and no change,
+    /// when one of them is none.
+    pub fn tell(&mut self, tasks: &[TaskId]) -> bool {
+        self.tasks.tell(tasks)
+    }
+
     /// The claimant of a task does not want its result any more: it is cancelled, and leaves the queue
     /// as soon as it is done. Nothing happens to a task that was not claimed.
     pub fn disown(&mut self, now: Time, task: TaskId) {

@@ -27,6 +27,17 @@ impl Scheduler {
         self.tasks.done()
     }
 
+    /// Those of the [done](Scheduler::done) tasks that were not [told](Scheduler::tell) of, oldest push first.
+    pub fn news(&self) -> impl Iterator<Item = TaskId> + '_ {
+        self.tasks.news().iter().copied()
+    }
+
+    /// Whether there are any. O(1).
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.tasks.news().is_empty()
+    }
+
     /// How many tasks there are, by state. O(1).
     #[must_use]
     pub fn counts(&self) -> Counts {

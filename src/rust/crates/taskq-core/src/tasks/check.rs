@@ -46,6 +46,7 @@ impl Tasks {
         assert_eq!(self.keys.len(), keyed, "keys without an unfinished task");
         let sets = (self.waiting.len(), self.done.len(), self.running, self.kept);
         assert_eq!(counts, sets, "waiting, done, running, kept");
+        assert!(self.news().is_subset(&self.done), "what is news is done");
         self.waiting.check(sent);
         self.dependencies.check();
         for (task, until) in self.dependencies.pairs() {

@@ -40,6 +40,7 @@ enum Op {
     PushAll(Vec<Push>),
     Take(TaskId),
     Claim(TaskId),
+    Tell(Option<TaskId>),
     Disown(TaskId),
     Wait(Duration),
     Input(Input),
@@ -144,6 +145,7 @@ fn submission(push: Push) -> Submission {
     Submission {
         label: push.label.map(name),
         after: push.after.into_iter().map(name).collect(),
+        given: Vec::new(),
         key: push.key.map(name),
         options: push.options,
         tag: push.tag.map(|number| number.to_string().into()),
@@ -195,6 +197,7 @@ impl ReferenceStateMachine for Model {
             4 => some_task(last).prop_map(Op::Take),
             2 => some_task(last).prop_map(Op::Claim),
             2 => some_task(last).prop_map(Op::Disown),
+            2 => proptest::option::of(some_task(last)).prop_map(Op::Tell),
             2 => (0..400_u64).prop_map(|ms| Op::Wait(Duration::from_millis(ms))),
             16 => real.prop_map(Op::Input),
             4 => anything.prop_map(Op::Input),
@@ -218,6 +221,7 @@ impl ReferenceStateMachine for Model {
             Op::Claim(task) => {
                 model.promise(*task);
             }
+            Op::Tell(task) => model.tell(*task),
             Op::Disown(task) => model.disown(*task),
             Op::Wait(duration) => {
                 model.now = model.now.after(*duration);
@@ -279,6 +283,12 @@ impl StateMachineTest for Real {
                 let was_open = view.is_some_and(|view| !view.claimed);
                 assert_eq!(real.scheduler.claim(task), was_open);
             }
+            Op::Tell(task) => {
+                let all: Vec<TaskId> = real.scheduler.news().collect();
+                let some = task.map_or_else(|| all.clone(), |task| vec![task]);
+                let are_news = some.iter().all(|task| all.contains(task));
+                assert_eq!(real.scheduler.tell(&some), are_news);
+            }
             Op::Disown(task) => real.scheduler.disown(real.now, task),
             Op::Wait(duration) => {
                 real.now = real.now.after(duration);
@@ -330,6 +340,8 @@ impl StateMachineTest for Real {
             assert_eq!((view.phase, view.outcome.copied()), state);
         }
         assert_eq!(scheduler.counts(), counts);
+        let news: Vec<TaskId> = scheduler.news().collect();
+        assert_eq!(news, model.news());
 
         if model.state == QueueState::Open {
             for (view, seat) in scheduler.seats().zip(model.seats) {

@@ -99,6 +99,8 @@ pub(crate) struct Model {
     tickets: u64,
     pub(crate) now: Time,
     pub(crate) tasks: Vec<Task>,
+    /// Of which somebody was told that they are done.
+    told: Vec<TaskId>,
     pub(crate) pushed: u64,
     automatic: u64,
     parts: u64,
@@ -124,6 +126,7 @@ impl Model {
             tickets: 0,
             now: Time(0),
             tasks: Vec::new(),
+            told: Vec::new(),
             pushed: 0,
             automatic: 0,
             parts: 0,
@@ -275,6 +278,22 @@ impl Model {
         let done = |task: &Task| task.id == id && matches!(task.state, State::Done(_));
         let place = self.tasks.iter().position(done);
         place.map(|place| self.tasks.remove(place)).is_some()
+    }
+
+    /// The done tasks that were not told of.
+    pub(crate) fn news(&self) -> Vec<TaskId> {
+        let is_news = |task: &&Task| {
+            let is_listed = matches!(task.state, State::Done(_)) && !task.claimed;
+            is_listed && !self.told.contains(&task.id)
+        };
+        self.tasks.iter().filter(is_news).map(|t| t.id).collect()
+    }
+
+    /// Tells of one of them, or of all.
+    pub(crate) fn tell(&mut self, task: Option<TaskId>) {
+        let news = self.news();
+        let is_meant = |other: &TaskId| task.map_or(true, |task| task == *other);
+        self.told.extend(news.into_iter().filter(is_meant));
     }
 
     pub(crate) fn input(&mut self, input: &Input) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use taskq_core::id::TaskId;
-use taskq_core::{Submission, TaskPhase};
+use taskq_core::Submission;
 
 use super::{Queue, WaitOutcome};
 use crate::error::PushError;
@@ -86,11 +86,8 @@ impl Claims {
         }
         let mut first = None;
         let answer = self.queue.wait(Wanted::Change, timeout, |state| {
-            let is_done = |task: &&TaskId| {
-                let view = state.sched().task(**task);
-                view.map_or(true, |view| view.phase == TaskPhase::Done)
-            };
-            first = self.tasks.iter().find(is_done).copied();
+            let mut tasks = self.tasks.iter().copied();
+            first = tasks.find(|&task| state.is_over(task));
             first.map(|_| WaitOutcome::Done)
         });
         match (answer, first) {

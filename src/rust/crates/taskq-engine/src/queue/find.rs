@@ -1,7 +1,6 @@
 //! Which tasks there are: by name, by tag, and by being done. One look each, of which nothing is kept.
 
 use taskq_core::id::TaskId;
-use taskq_core::TaskPhase;
 
 use super::Queue;
 
@@ -50,14 +49,23 @@ impl Queue {
         look.sched().done().filter_map(label).collect()
     }
 
+    /// The done tasks that were not [told](Queue::tell) of, and their names, oldest push first.
+    #[must_use]
+    pub fn news(&self) -> (Vec<TaskId>, Vec<String>) {
+        let look = self.door.look();
+        let named = |task| Some((task, look.sched().task(task)?.label.to_owned()));
+        look.sched().news().filter_map(named).unzip()
+    }
+
+    /// These done tasks were told of. False, and no change, when that is so already, or one is gone or claimed.
+    pub fn tell(&self, tasks: &[TaskId]) -> bool {
+        self.door.ask(|state, _| state.tell_of(tasks))
+    }
+
     /// How many of these tasks are done or gone.
     #[must_use]
     pub fn count_done(&self, tasks: impl IntoIterator<Item = TaskId>) -> usize {
         let look = self.door.look();
-        let is_done = |task: &TaskId| {
-            let view = look.sched().task(*task);
-            view.map_or(true, |view| view.phase == TaskPhase::Done)
-        };
-        tasks.into_iter().filter(is_done).count()
+        tasks.into_iter().filter(|&task| look.is_over(task)).count()
     }
 }

@@ -27,6 +27,14 @@ impl Queue {
             .is_some_and(|record| record.promised_to.is_some())
     }
 
+    /// Whether the result of a task belongs to somebody: it was promised, or is a part of a map.
+    #[must_use]
+    pub fn is_claimed(&self, task: TaskId) -> bool {
+        let look = self.door.look();
+        let view = look.sched().task(task);
+        view.is_some_and(|view| view.claimed)
+    }
+
     /// The oldest task that is done and was promised to this loop. It stays in the queue until it is
     /// [taken](Queue::take).
     #[must_use]

@@ -46,13 +46,9 @@ impl Awaited {
                 counts.waiting + counts.running == 0
             }
             Awaited::These { tasks, done } => {
-                let is_done = |task: &TaskId| {
-                    let phase = state.sched().task(*task).map(|view| view.phase);
-                    matches!(phase, None | Some(TaskPhase::Done))
-                };
                 *done += tasks[*done..]
                     .iter()
-                    .take_while(|task| is_done(task))
+                    .take_while(|task| state.is_over(**task))
                     .count();
                 *done == tasks.len()
             }
@@ -75,6 +71,30 @@ impl Queue {
             } else {
                 (waiting + running == 0).then_some(WaitOutcome::Empty)
             }
+        })
+    }
+
+    /// Waits until there is a done task that was not [told](Queue::tell) of, or none can come, but no longer than
+    /// `timeout`.
+    #[must_use]
+    pub fn wait_for_news(&self, timeout: Duration) -> WaitOutcome {
+        self.wait(Wanted::News, timeout, |state| {
+            let Counts {
+                waiting, running, ..
+            } = state.sched().counts();
+            if state.sched().has_news() {
+                Some(WaitOutcome::Done)
+            } else {
+                (waiting + running == 0).then_some(WaitOutcome::Empty)
+            }
+        })
+    }
+
+    /// Waits until this task is done or gone, but no longer than `timeout`.
+    #[must_use]
+    pub fn wait_for_task(&self, task: TaskId, timeout: Duration) -> WaitOutcome {
+        self.wait(Wanted::This(task), timeout, |state| {
+            state.is_over(task).then_some(WaitOutcome::Done)
         })
     }
 

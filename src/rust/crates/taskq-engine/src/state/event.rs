@@ -95,11 +95,15 @@ impl State {
     fn finish(&mut self, worker: WorkerId, task: FinishedTask, now: Time) {
         let FinishedTask {
             finished,
-            ending,
+            mut ending,
             memory,
             running,
         } = task;
         let attempt = finished.attempt;
+        let record = self.records.get(&attempt.task);
+        if !record.is_some_and(|record| record.is_wanted()) {
+            ending.retire();
+        }
         let input = Input::Finished {
             worker,
             attempt,

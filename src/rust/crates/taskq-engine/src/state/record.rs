@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use taskq_payload::payload::Payload;
-use taskq_record::{Measured, TaskResult};
+use taskq_record::{Measured, TaskId, TaskResult};
 use taskq_wire::board::progress::Progress;
 
 use crate::config::EventLoop;
@@ -65,6 +65,15 @@ pub struct Ending {
     pub oom: bool,
 }
 
+impl Ending {
+    /// Nobody is to be sent the outcome: its descriptors are given back.
+    pub(crate) fn retire(&mut self) {
+        if let Some(outcome) = self.outcome.as_mut().and_then(Arc::get_mut) {
+            outcome.retire();
+        }
+    }
+}
+
 /// A done task, whole.
 #[derive(Clone, Debug)]
 pub struct DoneTask {
@@ -72,6 +81,25 @@ pub struct DoneTask {
     pub result: TaskResult,
     /// What the last attempt left.
     pub ending: Arc<Ending>,
+}
+
+/// The value of another task, which is an argument of this.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The name of the argument.
+    pub argument: Box<str>,
+    /// The other task.
+    pub of: TaskId,
+    /// Its serialized outcome, from its end until this task is done, also when the other was taken meanwhile.
+    pub outcome: Option<Arc<Payload>>,
+}
+
+impl Given {
+    /// The argument and the outcome, when that is there.
+    #[must_use]
+    pub fn known(&self) -> Option<(&str, &Arc<Payload>)> {
+        Some((&*self.argument, self.outcome.as_ref()?))
+    }
 }
 
 /// What the host keeps of a task.
@@ -86,6 +114,10 @@ pub(crate) struct Record {
     pub(crate) promised_to: Option<EventLoop>,
     /// What a picture calls it, when that is not its label.
     pub(crate) title: Option<Arc<str>>,
+    /// Values of others that it is given.
+    pub(crate) given: Vec<Given>,
+    /// The tasks that are given its value.
+    pub(crate) takers: Vec<TaskId>,
 }
 
 impl Record {
@@ -97,14 +129,27 @@ impl Record {
         }
     }
 
-    /// The task is done: what only running it needed is given up to be freed, when that is worth it, and its
-    /// descriptors in any case.
-    pub(crate) fn settle(&mut self) -> Option<TaskPayload> {
-        let payload = self.payload.as_mut()?;
-        if payload.weight() > KEEP_PAYLOAD {
-            return self.payload.take();
-        }
-        payload.retire();
-        None
+    /// Whether other tasks are to be given its value.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.takers.is_empty()
+    }
+
+    /// The task is done: what only running it needed is given up to be freed, its payload when that is worth it, and
+    /// its descriptors in any case.
+    pub(crate) fn settle(&mut self) -> Option<Record> {
+        let given = std::mem::take(&mut self.given);
+        let is_large = |payload: &TaskPayload| payload.weight() > KEEP_PAYLOAD;
+        let payload = if self.payload.as_ref().is_some_and(is_large) {
+            self.payload.take()
+        } else {
+            self.payload.iter_mut().for_each(TaskPayload::retire);
+            None
+        };
+        let is_some = payload.is_some() || !given.is_empty();
+        is_some.then(|| Record {
+            payload,
+            given,
+            ..Record::default()
+        })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use taskq_core::id::{TaskId, Time};
 use taskq_core::{Input, Submission, SubmitError, TaskPhase, Verdict};
 
-use super::record::{Ending, Record, TaskPayload};
+use super::record::{Ending, Given, Record, TaskPayload};
 use super::{State, Wanted};
 use crate::config::EventLoop;
 
@@ -20,11 +20,36 @@ impl State {
         now: Time,
     ) -> Result<TaskId, SubmitError> {
         let timeout = task.options.timeout;
+        let given = self.given_to(&task);
         let task = self.sched.submit(now, task)?;
         self.log.submitted(task, &self.sched, now);
-        let record = Record::new(payload, timeout);
-        self.records.insert(task, Record { title, ..record });
+        let record = Record {
+            title,
+            given,
+            ..Record::new(payload, timeout)
+        };
+        self.enter(task, record);
         Ok(task)
+    }
+
+    /// The values that a task is given, of which none is there yet. Those of unknown tasks are left out: it is refused.
+    fn given_to(&self, task: &Submission) -> Vec<Given> {
+        let find = |(argument, label): &(Box<str>, Box<str>)| {
+            Some(Given {
+                argument: argument.clone(),
+                of: self.sched.find(label)?,
+                outcome: None,
+            })
+        };
+        task.given.iter().filter_map(find).collect()
+    }
+
+    fn enter(&mut self, task: TaskId, record: Record) {
+        let is_given = !record.given.is_empty();
+        self.records.insert(task, record);
+        if is_given {
+            self.give(task);
+        }
     }
 
     /// Takes tasks in, all or none.
@@ -34,14 +59,17 @@ impl State {
         now: Time,
     ) -> Result<(), SubmitError> {
         let (tasks, payloads): (Vec<Submission>, Vec<TaskPayload>) = tasks.into_iter().unzip();
-        let timeouts: Vec<_> = tasks.iter().map(|task| task.options.timeout).collect();
+        let beside = |task: &Submission| (task.options.timeout, self.given_to(task));
+        let beside: Vec<_> = tasks.iter().map(beside).collect();
         let tasks = self.sched.submit_all(now, tasks)?;
         for &task in &tasks {
             self.log.submitted(task, &self.sched, now);
         }
-        let records = payloads.into_iter().zip(timeouts);
-        let records = records.map(|(payload, timeout)| Record::new(payload, timeout));
-        self.records.extend(tasks.into_iter().zip(records));
+        let records = payloads.into_iter().zip(beside);
+        for (task, (payload, (timeout, given))) in tasks.into_iter().zip(records) {
+            let record = Record::new(payload, timeout);
+            self.enter(task, Record { given, ..record });
+        }
         Ok(())
     }
 
@@ -74,6 +102,17 @@ impl State {
             self.forget(task);
         }
         are_done
+    }
+
+    /// The same; none, and false, too, when one of them was claimed.
+    pub(crate) fn take_open(&mut self, tasks: &[TaskId], now: Time) -> bool {
+        let is_open = |task: &TaskId| self.sched.task(*task).is_some_and(|view| !view.claimed);
+        tasks.iter().all(is_open) && self.take(tasks, now)
+    }
+
+    /// See [`Queue::tell`](crate::Queue::tell).
+    pub(crate) fn tell_of(&mut self, tasks: &[TaskId]) -> bool {
+        self.sched.tell(tasks)
     }
 
     /// These tasks are not asked for any more. What waits goes before what runs: nothing is begun in between.

@@ -172,6 +172,40 @@ fn a_task_is_sent_wakes_who_waits_for_it_and_is_freed_when_it_was_taken() {
 }
 
 #[test]
+fn a_value_is_kept_for_the_task_that_is_given_it_until_that_is_done() {
+    let mut queue = Fixture::up();
+    let load = queue.push();
+    let payload = TaskPayload {
+        fun: Default::default(),
+        call: Default::default(),
+    };
+    let task = Submission {
+        after: vec![".1".into()],
+        given: vec![("x".into(), ".1".into())],
+        ..Submission::default()
+    };
+    let taker = queue.step(|state, now| state.submit(task, payload, None, now));
+    let taker = taker.expect("taken");
+    let known = |queue: &Fixture| {
+        let given = &queue.state.record(taker).expect("there").given;
+        given.iter().filter_map(Given::known).count()
+    };
+    queue.expect(&["send .1 to 1, try 1"]);
+    assert_eq!(known(&queue), 0);
+    let news = queue.finished(load);
+    queue.tell(1, news);
+    queue.expect(&["send .2 to 1, try 1"]);
+    assert!(queue.step(|state, now| state.take(&[load], now)));
+    queue.state.take_freed();
+    assert_eq!(known(&queue), 1);
+    let news = queue.finished(taker);
+    queue.tell(1, news);
+    assert_eq!(known(&queue), 0);
+    assert_eq!(queue.state.take_freed().len(), 1);
+    queue.expect(&[]);
+}
+
+#[test]
 fn nobody_is_woken_who_does_not_wait_but_the_loop_that_was_promised_the_task() {
     let mut queue = Fixture::up();
     let task = queue.push();

@@ -23,6 +23,8 @@ pub struct Job {
     pub fun: Fun,
     /// The serialized rest of the call.
     pub call: Payload,
+    /// Outcomes of other tasks, whose values are arguments besides, by the names of these.
+    pub given: Vec<(String, Payload)>,
 }
 
 /// A function as a session has it.

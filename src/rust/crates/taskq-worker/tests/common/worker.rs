@@ -186,6 +186,7 @@ pub(crate) fn run(task: u64, fun: Part, call: Part) -> ToSession {
             part: fun,
         },
         call,
+        given: Vec::new(),
     }
 }
 

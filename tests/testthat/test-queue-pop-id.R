@@ -1,0 +1,121 @@
+test_that("pop() by id takes that task, whatever else is done, and waits for no other", {
+  q <- local_queue(2)
+  gate <- local_gate()
+  q$push(gate$wait, list(gate$path), id = "slow")
+  for (id in c("a", "b", "c")) q$push(function(id) id, list(id), id = id)
+  expect_true(q$wait(c("a", "b", "c"), timeout = 20000))
+  b <- q$pop(id = "b")
+  expect_s3_class(b, "taskq_result")
+  expect_identical(b[c("task_id", "result", "status")], list(task_id = "b", result = "b", status = "success"),
+    ignore_attr = TRUE)
+  expect_identical(q$poll(), c("a", "c"))
+  expect_null(q$pop(id = "slow"))
+  expect_null(q$pop(50, id = "slow"))
+  gate$open()
+  expect_identical(q$pop(20000, "slow")$result, 42)
+  expect_identical(vapply(pop_all(q), `[[`, "", "task_id"), c(a = "a", c = "c"))
+})
+
+test_that("pop() by id gives what failed, too, with its error", {
+  q <- local_queue(1)
+  q$push(function() 1, id = "first")
+  q$push(function() stop("no"), id = "bad")
+  q$push(function() 1, id = "after", after = "bad")
+  q$push(function() tools::pskill(Sys.getpid(), 9), id = "dead")
+  expect_s3_class(q$pop(20000, id = "bad")$error, "taskq_error_task")
+  expect_identical(q$pop(20000, id = "after")$error$after, "bad")
+  expect_s3_class(q$pop(20000, id = "dead")$error, "taskq_error_crash")
+  expect_identical(q$poll(), "first")
+})
+
+test_that("pop() by an id that is not there, or no more, says so at once", {
+  q <- local_queue(1)
+  expect_s3_class(caught(q$pop(Inf, id = "never")), "taskq_error_unknown")
+  q$push(function() 1, id = "once")
+  expect_identical(q$pop(Inf, id = "once")$result, 1)
+  cnd <- caught(q$pop(Inf, id = "once"))
+  expect_s3_class(cnd, "taskq_error_unknown")
+  expect_identical(cnd$ids, "once")
+  expect_identical(deparse(conditionCall(cnd)), "q$pop(Inf, id = \"once\")")
+  q$push(function() 2, id = "once")
+  expect_identical(q$pop(Inf, id = "once")$result, 2)
+  for (id in list(1, c("a", "b"), NA_character_, "", character(), list("a"))) expect_input_error(q$pop(id = id), "id")
+  q$push(function() 3)
+  expect_input_error(q$pop("1"), "timeout")
+  expect_input_error(q$pop(-1, id = ".1"), "timeout")
+})
+
+test_that("an id may be of any script, in any encoding", {
+  q <- local_queue(0)
+  q$push(function() 1, id = "\u00e4\u00df")
+  expect_identical(q$pop(id = iconv("\u00e4\u00df", "UTF-8", "latin1"))$result, 1)
+})
+
+test_that("a task with a promise cannot be popped by its id, neither before nor after its end", {
+  skip_without_promises()
+  q <- local_queue(1)
+  gate <- local_gate()
+  id <- q$push(gate$wait, list(gate$path))
+  seen <- watch_promise(q$promise(id))
+  cnd <- caught(q$pop(Inf, id = id))
+  expect_s3_class(cnd, "taskq_error_promised")
+  expect_identical(cnd$id, id)
+  gate$open()
+  expect_true(q$wait(id, timeout = 20000))
+  expect_s3_class(caught(q$pop(id = id)), "taskq_error_promised")
+  expect_true(run_loop_until(seen$settled))
+  expect_identical(seen$value, 42)
+  expect_s3_class(caught(q$pop(id = id)), "taskq_error_unknown")
+})
+
+test_that("the parts of a map are for nobody else", {
+  q <- local_queue(1)
+  seen <- list()
+  part <- 0L
+  look <- function(e) {
+    for (k in part + 0:2) seen[[length(seen) + 1L]] <<- caught(seen$result <<- q$pop(id = paste0(".part-", k)))
+    part <<- part + 1L
+  }
+  for (i in 1:40) reg.finalizer(new.env(), look)
+  old <- gctorture2(200L)
+  values <- q$map(1:40, function(i) as.list(seq_len(1000) + i), chunk = 1, progress = FALSE)
+  gctorture2(old)
+  expect_identical(values, lapply(1:40, function(i) as.list(seq_len(1000) + i)))
+  expect_gt(length(seen), 0L)
+  for (cnd in seen) expect_s3_class(cnd, "taskq_error_unknown")
+})
+
+test_that("Ctrl-C while pop() waits for a task loses nothing", {
+  q <- local_queue(1)
+  gate <- local_gate()
+  id <- q$push(gate$wait, list(gate$path))
+  got <- tryCatch({
+    interrupt_in(0.2)
+    q$pop(60000, id = id)
+  }, interrupt = function(cnd) "interrupted")
+  expect_identical(got, "interrupted")
+  gate$open()
+  expect_identical(q$pop(20000, id = id)$result, 42)
+})
+
+test_that("a queue without workers pops by id, too", {
+  q <- local_queue(0)
+  for (id in c("a", "b")) q$push(function(id) id, list(id), id = id)
+  expect_identical(q$pop(id = "b")$result, "b")
+  q$pause()
+  q$push(function() 1, id = "later")
+  expect_null(q$pop(20, id = "later"))
+  q$resume()
+  expect_identical(q$pop(id = "later")$result, 1)
+  expect_identical(q$pop()$result, "a")
+})
+
+test_that("what a closed queue has can be popped by id", {
+  q <- local_queue(1)
+  q$push(function() 1, id = "a")
+  q$push(function() Sys.sleep(60), id = "b")
+  q$wait("a", timeout = 20000)
+  expect_true(q$close(grace = 0))
+  expect_identical(q$pop(Inf, id = "b")$status, "cancelled")
+  expect_identical(q$pop(Inf, id = "a")$result, 1)
+})
