@@ -77,7 +77,7 @@ tq_session_env <- function(libpath) {
   )
 }
 
-# The files that R reads when it starts, as ?Startup has it, and what it loads then of taskq. A stem that has read them
+# The files that R reads when it starts, as ?Startup has it, and what it loads then of taskq. A zygote that has read them
 # as they are now can serve another queue.
 tq_startup_files <- function(wd, env) {
   value <- function(name) if (name %in% names(env)) env[[name]] else Sys.getenv(name)
@@ -95,10 +95,10 @@ tq_startup_files <- function(wd, env) {
   )
 }
 
-# What the process list shows of the processes of a queue. A stem belongs to none; its nurseries, which are forks of
+# What the process list shows of the processes of a queue. A zygote belongs to none; its nurseries, which are forks of
 # it, find room for theirs.
 tq_title <- function(name) if (is.null(name)) "taskq" else paste0("taskq:", name)
-tq_stem_title <- formatC("taskq", width = -80)
+tq_zygote_title <- formatC("taskq", width = -80)
 
 # How many threads the numerical libraries of a worker use, unless the user has said so already:
 # as many workers as there are do not share the cores out by themselves.

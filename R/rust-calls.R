@@ -8,7 +8,7 @@ NULL
 
 # Forks nurseries for as long as the host wants. `list(setup)`: this process is a nursery from now on; `list(setup =
 # NULL)`: the host wants no more; or a failure.
-rs_stem_serve <- function() .External(C_tq_call, "rs_stem_serve")
+rs_zygote_serve <- function() .External(C_tq_call, "rs_zygote_serve")
 
 # Has numerical libraries that are loaded use `count` threads, as if the variable had said so at their start.
 rs_limit_threads <- function(variable, count) .External(C_tq_call, "rs_limit_threads", variable, count)

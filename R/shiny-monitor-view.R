@@ -117,8 +117,8 @@ tq_monitor_order <- function(look, found, query) {
 
 # So that ".10" comes after ".9".
 tq_natural_keys <- function(ids) {
-  stem <- sub("[0-9]{1,15}$", "", ids)
-  list(stem, suppressWarnings(as.numeric(substring(ids, nchar(stem) + 1L))))
+  zygote <- sub("[0-9]{1,15}$", "", ids)
+  list(zygote, suppressWarnings(as.numeric(substring(ids, nchar(zygote) + 1L))))
 }
 
 tq_monitor_waited <- function(look, rows) {

@@ -1,8 +1,8 @@
-# What the processes of a queue run: the stem, which belongs to no queue; the nursery, which is forked from it; and the
+# What the processes of a queue run: the zygote, which belongs to no queue; the nursery, which is forked from it; and the
 # sessions that are forked from that or, where forking is not possible, started on their own. Nothing here may hang:
 # whatever fails is reported and ends the process.
 
-# Entry point of the stem, and so of every nursery that is forked from it: the first of these lines belong to no queue.
+# Entry point of the zygote, and so of every nursery that is forked from it: the first of these lines belong to no queue.
 # `on.exit` runs also when something jumps to the top level.
 nursery_main <- function() {
   on.exit(quit("no", status = 1L, runLast = FALSE))
@@ -10,7 +10,7 @@ nursery_main <- function() {
   rs_remove_r_temp_dir(tempdir())
   tq_log_here()
   home <- tq_rehearse()
-  bytes <- tq_checked(rs_stem_serve(), NULL)$setup
+  bytes <- tq_checked(rs_zygote_serve(), NULL)$setup
   if (is.null(bytes)) {
     on.exit()
     quit("no", status = 0L, runLast = FALSE)
@@ -60,7 +60,7 @@ tq_read_setup <- function(bytes, failed) {
   tq_phase("setup", unserialize(bytes), failed)
 }
 
-# The stem may have been started with other numbers of threads. `threads`: variables and their values.
+# The zygote may have been started with other numbers of threads. `threads`: variables and their values.
 tq_limit_threads <- function(threads) {
   changed <- threads[Sys.getenv(names(threads)) != threads]
   if (length(changed)) do.call(Sys.setenv, as.list(changed))
@@ -118,7 +118,7 @@ tq_leave_no_trace <- function() {
   rs_remove_r_temp_dir(tempdir())
 }
 
-# What every nursery and every session does first is done once in the stem: R reads functions of packages, and compiles
+# What every nursery and every session does first is done once in the zygote: R reads functions of packages, and compiles
 # them, when they are first used, and a fork has them then. Returns what a task would find in this process.
 tq_rehearse <- function() {
   list(
@@ -137,7 +137,7 @@ tq_rehearse <- function() {
   home
 }
 
-# Whether the sessions of a queue find what the stem has found: `home`. Most of the start of a nursery would be finding
+# Whether the sessions of a queue find what the zygote has found: `home`. Most of the start of a nursery would be finding
 # that out again. A profile of the user may have left something open.
 tq_adds_nothing <- function(setup, home) {
   setup$is_plain && identical(setup$libpath, home$libpath) && identical(home$connections, 0:2) &&

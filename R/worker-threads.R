@@ -1,7 +1,7 @@
 # Threads of other packages in the processes of a queue. A process that has one cannot be forked, so packages are asked
 # to start none before sessions are forked, and where one does all the same it is found out which, for the warning.
 
-# In the environment of the stem, and so of its nurseries: each keeps a package from starting a thread at its load.
+# In the environment of the zygote, and so of its nurseries: each keeps a package from starting a thread at its load.
 tq_quiet_variables <- c(
   # cli's only tells its progress bars when to draw; and with cli comes all of the tidyverse.
   CLI_NO_THREAD = "true",

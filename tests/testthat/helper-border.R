@@ -123,7 +123,7 @@ border_steps <- function() {
   }
   role <- "it is what makes a process a part of a pool"
   list(
-    rs_stem_serve = role,
+    rs_zygote_serve = role,
     rs_limit_threads = step(function(made) rs_limit_threads("OMP_NUM_THREADS", 1L)),
     rs_num_threads = step(function(made) rs_num_threads()),
     rs_nursery_note_threads = step(function(made) rs_nursery_note_threads("boot", "base", 1L)),

@@ -7,7 +7,7 @@ test_that("the command of a session has nothing that a shell would expand", {
   expect_match(expanded[length(expanded) - 1L], "nursery_main()", fixed = TRUE)
   expect_identical(command[length(command)], "taskq:a name")
   expect_identical(tq_title(NULL), "taskq")
-  expect_match(tq_stem_title, "^taskq {75}$")
+  expect_match(tq_zygote_title, "^taskq {75}$")
 })
 
 test_that("the limits are positive numbers", {

@@ -126,7 +126,7 @@ test_that("B6: when the nursery is killed, running tasks crash, waiting ones run
   for (i in 1:20) q$push(function(i) i, list(i))
   expect_true(wait_until(q$get_num_running() == 2L))
   nursery <- parent_pid(stats::na.omit(q$list_workers()$worker)[[1L]])
-  # The stem is between them.
+  # The zygote is between them.
   expect_identical(parent_pid(parent_pid(nursery)), Sys.getpid())
   before <- descendants(nursery)
   # What is sent may not have begun.

@@ -225,9 +225,9 @@ test_that("O3: where the working directory is gone the next task works, and a qu
       as.integer(strsplit(sub("^.*\\) ", "", stat), " ")[[1L]][[2L]])
     }
     nursery <- parent(worker)
-    stem <- parent(nursery)
-    stopifnot(c(nursery, stem) > 1L, c(nursery, stem) != Sys.getpid())
-    tools::pskill(c(stem, nursery), tools::SIGKILL)
+    zygote <- parent(nursery)
+    stopifnot(c(nursery, zygote) > 1L, c(nursery, zygote) != Sys.getpid())
+    tools::pskill(c(zygote, nursery), tools::SIGKILL)
     while (dir.exists(sprintf("/proc/%d", worker))) Sys.sleep(0.01)
     # A task that is pushed before the queue knows goes to the worker that has died.
     deadline <- Sys.time() + 20

@@ -1,6 +1,6 @@
 # Packages start threads, and a process that has one is not forked. What is asked of them, and what the user is told.
 
-# A fork has the command line of the stem; what is started on its own, one that names its entry point.
+# A fork has the command line of the zygote; what is started on its own, one that names its entry point.
 is_forked <- function(q) {
   worker <- run_task(q, function() Sys.getpid())$result
   command <- readLines(sprintf("/proc/%d/cmdline", worker), warn = FALSE, skipNul = TRUE)
@@ -104,7 +104,7 @@ test_that("tasks, their children and what `init` loads know nothing of what keep
       expect_identical(run_task(q, function() getOption("seen"))$result, NA_character_)
     })
   }
-  # A plain queue, whose sessions take over what the stem has found.
+  # A plain queue, whose sessions take over what the zygote has found.
   q <- local_queue(1)
   expect_identical(run_task(q, look, list(quiet))$result, nothing)
   # What a user says is what tasks find.

@@ -1,4 +1,4 @@
-//! What R calls in the far processes: stems, nurseries and sessions. Such a process has one role at a time, so its
+//! What R calls in the far processes: zygotes, nurseries and sessions. Such a process has one role at a time, so its
 //! state is one value here, used on the R thread only.
 //!
 //! What receives, runs and replies is in [`serve`], on the same state.
@@ -16,7 +16,7 @@ use taskq_record::StartPhase;
 use taskq_sys::{tempdir, threads};
 use taskq_wire::message::ThreadSource;
 use taskq_worker::random;
-use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session, Stem};
+use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session, Zygote};
 
 use crate::entries::entries;
 use crate::reply::failure;
@@ -58,8 +58,8 @@ pub(crate) fn with_far<T>(body: impl FnOnce(&mut Far) -> T) -> T {
 
 /// Forks nurseries for as long as the host wants. `list(setup)`: this process is a nursery from now on; `list(setup =
 /// NULL)`: the host wants no more; or a failure.
-fn rs_stem_serve() -> Value {
-    match Stem::open().and_then(Stem::serve) {
+fn rs_zygote_serve() -> Value {
+    match Zygote::open().and_then(Zygote::serve) {
         Ok(Some((nursery, file))) => {
             with_far(|far| *far = Far::Nursery(nursery));
             Value::list([("setup", Value::raw(file.payload))])
@@ -348,7 +348,7 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
 }
 
 entries! {
-    rs_stem_serve(),
+    rs_zygote_serve(),
     rs_limit_threads(variable, count),
     rs_num_threads(),
     rs_nursery_note_threads(phase, packages, brought),

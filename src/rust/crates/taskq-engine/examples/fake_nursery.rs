@@ -1,4 +1,4 @@
-//! A stem and its nurseries without R, for tests: they fork sessions whose tasks are a few words of text.
+//! A zygote and its nurseries without R, for tests: they fork sessions whose tasks are a few words of text.
 //!
 //! The setup's payload is text, several commands being joined by `;`:
 //!
@@ -11,7 +11,7 @@
 //! | `boot-print <text>` | it prints by the C library, which keeps it until it is flushed |
 //! | `init-fail <message>`, `init-die`, `slow <ms>` | the same for each session, with exit status 8 |
 //!
-//! With `STEM_FAILS=<errno>` in its environment, the stem can make no nursery, for that reason.
+//! With `ZYGOTE_FAILS=<errno>` in its environment, the zygote can make no nursery, for that reason.
 //!
 //! A task's function is ignored; the rest of its payload is text, too. The result's payload is what its commands have
 //! said:
@@ -50,9 +50,9 @@ use taskq_record::{AttemptId, Measured, StartPhase, TaskId, Time, Verdict};
 use taskq_sys::process;
 use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
 use taskq_wire::frame::encode_head;
-use taskq_wire::message::{Finished, FromSession, FromStem, Part, ThreadSource};
+use taskq_wire::message::{Finished, FromSession, FromZygote, Part, ThreadSource};
 use taskq_wire::packet;
-use taskq_worker::{ExecSession, InterruptHook, Role, Seed, Session, SetupFile, Stem};
+use taskq_worker::{ExecSession, InterruptHook, Role, Seed, Session, SetupFile, Zygote};
 
 /// What is larger goes in a memory file.
 const LARGE: usize = 64 * 1024;
@@ -82,23 +82,23 @@ fn main() {
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// A stem that cannot make a nursery, for this reason.
+/// A zygote that cannot make a nursery, for this reason.
 fn refuse(errno: i32) -> Outcome {
-    // SAFETY: a stem finds its socket there, and nobody else has taken it.
+    // SAFETY: a zygote finds its socket there, and nobody else has taken it.
     let control = unsafe { OwnedFd::from_raw_fd(3) };
     let request = recv_packet(&control, &mut [0; 256], RecvFlags::empty())?;
     let report = request.fds.last().ok_or("no request")?;
-    send_packet(report, &packet::encode(&FromStem::Failed { errno })?, &[])?;
+    send_packet(report, &packet::encode(&FromZygote::Failed { errno })?, &[])?;
     loop {
         std::thread::park();
     }
 }
 
 fn nursery() -> Outcome {
-    if let Ok(errno) = std::env::var("STEM_FAILS") {
+    if let Ok(errno) = std::env::var("ZYGOTE_FAILS") {
         return refuse(errno.parse()?);
     }
-    let Some((mut nursery, file)) = Stem::open()?.serve()? else {
+    let Some((mut nursery, file)) = Zygote::open()?.serve()? else {
         return Ok(());
     };
     for (command, rest) in commands(&file.payload) {

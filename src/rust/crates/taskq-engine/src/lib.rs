@@ -11,7 +11,7 @@
 //! - `driver`: the one thread, and the only loop: events become inputs of the machine.
 //! - `helm`: which thread listens: the driver's, or the R thread while it waits.
 //! - `nursery`: the far process that launches sessions: how it is born, told and buried, with what is decided about it
-//!   in `nursery/lifecycle`; `stem`: the far process that it comes from, which belongs to no queue.
+//!   in `nursery/lifecycle`; `zygote`: the far process that it comes from, which belongs to no queue.
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the
 //!   sending one.
 //! - `output`: what a task wrote, within a limit; `function`: a function that tasks share.
@@ -56,9 +56,9 @@ mod replace;
 mod session;
 mod sessions;
 mod state;
-mod stem;
 mod text;
 pub mod trace;
+mod zygote;
 
 pub use config::{Config, EventLoop};
 pub use error::{PushError, StartFailure};

@@ -2,7 +2,7 @@
 //! [decided](lifecycle) apart from the calls of the operating system, which are here. The far side is in
 //! `taskq-worker`.
 //!
-//! A nursery comes from a [`Stem`], and may be the stem itself. In the driver's eyes it is one process from its
+//! A nursery comes from a [`Zygote`], and may be the zygote itself. In the driver's eyes it is one process from its
 //! beginning.
 
 use std::io::{self, Seek, SeekFrom, Write};
@@ -15,7 +15,7 @@ use taskq_core::id::WorkerId;
 use taskq_sys::process::{kill_tree, Mark, Tree};
 use taskq_sys::tempdir::TempDir;
 use taskq_sys::{memory, pipe, process, socket, tag};
-use taskq_wire::message::{FromNursery, FromStem, Setup, ToNursery};
+use taskq_wire::message::{FromNursery, FromZygote, Setup, ToNursery};
 use taskq_wire::{frame, packet, WireError};
 
 mod lifecycle;
@@ -30,8 +30,8 @@ use taskq_record::{ProcessEnd, StartPhase};
 
 use crate::config::Config;
 use crate::output::Capture;
-use crate::stem::{self, random_token, wait_for, Likeness, Stem, END_LIMIT};
 use crate::text::shown;
+use crate::zygote::{self, random_token, wait_for, Likeness, Zygote, END_LIMIT};
 
 /// How much of a nursery's own output is kept.
 const OUTPUT_LIMIT: usize = 64 * 1024;
@@ -54,16 +54,16 @@ pub(crate) struct Nursery {
     pub(crate) refusal: Option<(Option<StartPhase>, String)>,
 }
 
-/// Where it and its stem are heard and told.
+/// Where it and its zygote are heard and told.
 #[derive(Debug)]
 struct NearEnds {
     /// What it comes from.
-    stem: Arc<Stem>,
-    /// What the stem tells of it.
+    zygote: Arc<Zygote>,
+    /// What the zygote tells of it.
     report: OwnedFd,
     /// Packets to and from it.
     control: OwnedFd,
-    /// The fork that the stem has told of: readable once it is dead.
+    /// The fork that the zygote has told of: readable once it is dead.
     fork: Option<OwnedFd>,
     /// Whether the nursery has closed its end: it is dead or about to die.
     is_silent: bool,
@@ -79,8 +79,8 @@ pub(crate) struct FarEnds {
     pub(crate) board: OwnedFd,
 }
 
-/// The far ends of a nursery's descriptors, in the order in which a stem gets them.
-struct ForStem {
+/// The far ends of a nursery's descriptors, in the order in which a zygote gets them.
+struct ForZygote {
     control: OwnedFd,
     setup: OwnedFd,
     output: OwnedFd,
@@ -88,29 +88,29 @@ struct ForStem {
 }
 
 impl Nursery {
-    /// Has a nursery made: by a stem that there is, or by one that is started for it. In either case it answers when
+    /// Has a nursery made: by a zygote that there is, or by one that is started for it. In either case it answers when
     /// it is up, or dies.
     ///
     /// # Errors
     /// What the operating system says, with the program's name where that is to blame.
     pub(crate) fn start(config: &Config) -> io::Result<Nursery> {
         let likeness = Likeness::of(config);
-        for stem in stem::alike(likeness.as_ref()) {
-            let (nursery, ends) = Nursery::prepare(config, |_| Ok(stem))?;
+        for zygote in zygote::alike(likeness.as_ref()) {
+            let (nursery, ends) = Nursery::prepare(config, |_| Ok(zygote))?;
             if let Ok(nursery) = nursery.ask(&ends).and_then(Nursery::born_soon) {
                 return Ok(nursery);
             }
         }
-        let start = |output: BorrowedFd<'_>| Stem::start(config, likeness, output).map(Arc::new);
+        let start = |output: BorrowedFd<'_>| Zygote::start(config, likeness, output).map(Arc::new);
         let (nursery, ends) = Nursery::prepare(config, start)?;
         nursery.ask(&ends)
     }
 
-    /// A nursery that is to come from a stem, which is asked for when everything else is there.
+    /// A nursery that is to come from a zygote, which is asked for when everything else is there.
     fn prepare(
         config: &Config,
-        stem: impl FnOnce(BorrowedFd<'_>) -> io::Result<Arc<Stem>>,
-    ) -> io::Result<(Nursery, ForStem)> {
+        zygote: impl FnOnce(BorrowedFd<'_>) -> io::Result<Arc<Zygote>>,
+    ) -> io::Result<(Nursery, ForZygote)> {
         let (control, far_control) = socket::packet_pair()?;
         let (report, far_report) = socket::packet_pair()?;
         let (output, far_output) = pipe::pair()?;
@@ -120,8 +120,8 @@ impl Nursery {
         let token = random_token()?;
         let dir = TempDir::within(&config.temp_dirs, &tag::dir_name(&token));
         let setup = setup_file(config, &token, &dir)?;
-        let stem = stem(far_output.as_fd())?;
-        let ends = ForStem {
+        let zygote = zygote(far_output.as_fd())?;
+        let ends = ForZygote {
             control: far_control,
             setup: setup.into(),
             output: far_output,
@@ -130,7 +130,7 @@ impl Nursery {
         let nursery = Nursery {
             life: Lifecycle::default(),
             ends: NearEnds {
-                stem,
+                zygote,
                 report,
                 control,
                 fork: None,
@@ -145,21 +145,21 @@ impl Nursery {
         Ok((nursery, ends))
     }
 
-    fn ask(self, ends: &ForStem) -> io::Result<Nursery> {
-        stem::make(&self.dir)?;
+    fn ask(self, ends: &ForZygote) -> io::Result<Nursery> {
+        zygote::make(&self.dir)?;
         let descriptors = [
             ends.control.as_fd(),
             ends.setup.as_fd(),
             ends.output.as_fd(),
             ends.report.as_fd(),
         ];
-        self.ends.stem.ask(&descriptors).inspect_err(|_| {
+        self.ends.zygote.ask(&descriptors).inspect_err(|_| {
             let _ = self.dir.remove();
         })?;
         Ok(self)
     }
 
-    /// Waits for a stem that is up to fork.
+    /// Waits for a zygote that is up to fork.
     fn born_soon(mut self) -> io::Result<Nursery> {
         let Err(errno) = self.life.await_birth(&mut self.ends) else {
             return Ok(self);
@@ -179,23 +179,23 @@ impl Nursery {
     }
 
     /// What it comes from.
-    pub(crate) fn stem(&self) -> &Arc<Stem> {
-        &self.ends.stem
+    pub(crate) fn zygote(&self) -> &Arc<Zygote> {
+        &self.ends.zygote
     }
 
-    /// Where it and its stem are heard: each of these is readable when there is something to [attend](Nursery::attend)
+    /// Where it and its zygote are heard: each of these is readable when there is something to [attend](Nursery::attend)
     /// to, and the first one is writable when it can be told more.
     pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 3] {
         [&self.ends.control, &self.output, &self.ends.report].map(AsFd::as_fd)
     }
 
-    /// What is readable once its process is dead, or the stem's: of neither where the kernel has no such thing.
+    /// What is readable once its process is dead, or the zygote's: of neither where the kernel has no such thing.
     pub(crate) fn pidfds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let of_stem = self.ends.stem.pidfd.as_ref().map(AsFd::as_fd);
-        of_stem.into_iter().chain(self.fork())
+        let of_zygote = self.ends.zygote.pidfd.as_ref().map(AsFd::as_fd);
+        of_zygote.into_iter().chain(self.fork())
     }
 
-    /// The fork that it is, if it is one, and the stem has told of it. Readable once it is dead.
+    /// The fork that it is, if it is one, and the zygote has told of it. Readable once it is dead.
     pub(crate) fn fork(&self) -> Option<BorrowedFd<'_>> {
         self.ends.fork.as_ref().map(AsFd::as_fd)
     }
@@ -210,7 +210,7 @@ impl Nursery {
         self.ends.is_silent
     }
 
-    /// Why the stem could not make it, if so.
+    /// Why the zygote could not make it, if so.
     pub(crate) fn failure(&self) -> Option<i32> {
         self.life.failure()
     }
@@ -264,7 +264,7 @@ impl Nursery {
         let is_gone = |news: &News| matches!(news, News::Gone(_));
         while !self.attend().iter().any(is_gone) && Instant::now() < deadline {
             let last = self.pidfds().last();
-            // Where there are no such descriptors, the stem's socket closes at its end.
+            // Where there are no such descriptors, the zygote's socket closes at its end.
             wait_for(last.unwrap_or(self.ends.report.as_fd()), END_LIMIT);
         }
         self.bury();
@@ -297,23 +297,23 @@ impl Nursery {
 }
 
 impl NurseryIo for NearEnds {
-    fn next_of_stem(&mut self) -> Option<FromStem> {
+    fn next_of_zygote(&mut self) -> Option<FromZygote> {
         let mut buffer = [0u8; 256];
         let received = socket::recv_packet(self.report.as_fd(), &mut buffer, RecvFlags::DONTWAIT);
         let packet = received.ok().filter(|packet| packet.len > 0)?;
         let message = packet::decode(&buffer[..packet.len]);
         let fd = packet.fds.into_iter().next();
         Some(match (message, fd) {
-            (Ok(FromStem::Forked { pid }), Some(pidfd)) => {
+            (Ok(FromZygote::Forked { pid }), Some(pidfd)) => {
                 self.fork = Some(pidfd);
-                FromStem::Forked { pid }
+                FromZygote::Forked { pid }
             }
             // The host had no room for it among its own.
-            (Ok(FromStem::Forked { .. }), None) => FromStem::Failed {
+            (Ok(FromZygote::Forked { .. }), None) => FromZygote::Failed {
                 errno: libc::EMFILE,
             },
             (Ok(message), _) => message,
-            (Err(_), _) => FromStem::Failed {
+            (Err(_), _) => FromZygote::Failed {
                 errno: libc::EPROTO,
             },
         })
@@ -332,8 +332,8 @@ impl NurseryIo for NearEnds {
         }
     }
 
-    fn stem_end(&mut self) -> Option<ProcessEnd> {
-        self.stem.try_wait()
+    fn zygote_end(&mut self) -> Option<ProcessEnd> {
+        self.zygote.try_wait()
     }
 
     fn fork_is_dead(&mut self) -> bool {
@@ -341,12 +341,12 @@ impl NurseryIo for NearEnds {
         fork.map_or(true, |fork| process::is_dead(fork).unwrap_or(true))
     }
 
-    fn wait_for_stem(&mut self, limit: Duration) {
+    fn wait_for_zygote(&mut self, limit: Duration) {
         wait_for(self.report.as_fd(), limit);
     }
 
-    fn kill_stem(&mut self) {
-        let _ = self.stem.kill();
+    fn kill_zygote(&mut self) {
+        let _ = self.zygote.kill();
     }
 
     fn kill_fork(&mut self) {

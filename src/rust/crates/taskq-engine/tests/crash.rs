@@ -120,10 +120,10 @@ fn when_the_nursery_dies_running_tasks_crash_and_waiting_ones_run() {
         let session = fixture.pid_of_running("a");
         fixture.pid_of_running("b");
         let nursery = parent_of(session).expect("it lives");
-        // Stem, nursery, two sessions, and what both have spawned: by then both tasks have begun.
-        let stems = usize::from(without.is_empty());
+        // Zygote, nursery, two sessions, and what both have spawned: by then both tasks have begun.
+        let zygotes = usize::from(without.is_empty());
         wait_for("both tasks to begin", || {
-            (fixture.processes().len() >= stems + 5).then_some(())
+            (fixture.processes().len() >= zygotes + 5).then_some(())
         });
         let before = fixture.processes();
         taskq_sys::process::kill(nursery, 9).expect("it lives");

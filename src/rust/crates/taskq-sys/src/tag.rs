@@ -4,7 +4,7 @@
 //! own. `TASKQ_SESSION` holds the tags of all sessions it descends from, `<token>.<nursery's process id>.<worker>`,
 //! outer ones first.
 //!
-//! Others see a process's environment as it was at its `exec`, and what is forked never calls `exec`. So a stem, from
+//! Others see a process's environment as it was at its `exec`, and what is forked never calls `exec`. So a zygote, from
 //! which the nurseries of several queues may come, is started with a name of its own as the last token, and a nursery
 //! writes its queue's over it, in place ([`write_queue`]). There are blanks after the outer tags of sessions, and a
 //! session writes its tag there ([`write_session`]). All that it forks inherits these bytes, and all that it executes
@@ -20,10 +20,10 @@ pub const SESSION: &str = "TASKQ_SESSION";
 /// How many blanks there are for the tag of a session; no tag is longer.
 pub const SESSION_ROOM: usize = 96;
 
-/// The two variables with which a stem must be started: those of this process, extended by the stem's own name, which
+/// The two variables with which a zygote must be started: those of this process, extended by the zygote's own name, which
 /// is as long as the token of a queue.
 #[must_use]
-pub fn stem_variables(token: &str) -> [(&'static str, String); 2] {
+pub fn zygote_variables(token: &str) -> [(&'static str, String); 2] {
     let outer = |name| std::env::var(name).unwrap_or_default();
     let session = format!("{} {}", outer(SESSION).trim(), " ".repeat(SESSION_ROOM));
     [(QUEUE, joined(&outer(QUEUE), token)), (SESSION, session)]
@@ -59,13 +59,13 @@ pub fn session_variable(tag: &str) -> String {
 /// What the names of these directories begin with.
 pub const DIR_PREFIX: &str = "taskq-";
 
-/// The name of a stem's directory, or of a queue's, whose token it is.
+/// The name of a zygote's directory, or of a queue's, whose token it is.
 #[must_use]
 pub fn dir_name(token: &str) -> String {
     format!("{DIR_PREFIX}{token}")
 }
 
-/// The last token in this process's [`QUEUE`]: the name of the stem, or the queue that this process belongs to.
+/// The last token in this process's [`QUEUE`]: the name of the zygote, or the queue that this process belongs to.
 #[must_use]
 pub fn own_queue() -> Option<String> {
     let tokens = std::env::var(QUEUE).ok()?;

@@ -46,7 +46,7 @@ impl Parent {
     }
 }
 
-/// The directory of a queue or a stem, with all places where it can be.
+/// The directory of a queue or a zygote, with all places where it can be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TempDir {
     candidates: Vec<Candidate>,
@@ -215,7 +215,7 @@ fn remove_all(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether it is the directory of a queue or a stem, or that of a session in one: by its name, and because only this
+/// Whether it is the directory of a queue or a zygote, or that of a session in one: by its name, and because only this
 /// user can have made it.
 fn is_ours(dir: &Path) -> bool {
     let is_queues = |dir: &Path| name_of(dir).starts_with(tag::DIR_PREFIX) && is_own_dir(dir);

@@ -14,7 +14,7 @@ fn run(name: &str, without: &str) {
     let token = format!("kin-{}-{name}-{without}", process::own_pid());
     let output = Command::new(program)
         .arg(name)
-        .envs(tag::stem_variables(&token))
+        .envs(tag::zygote_variables(&token))
         .env("TASKQ_WITHOUT", without)
         .output()
         .expect("the example kin");

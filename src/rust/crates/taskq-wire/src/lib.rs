@@ -1,11 +1,11 @@
-//! What travels between the host, the stem, the nursery and the sessions of a queue: bytes to types and back.
+//! What travels between the host, the zygote, the nursery and the sessions of a queue: bytes to types and back.
 //!
 //! Five channels connect the processes, all of them inherited and without a name (`design-wire.Rmd` is the long form):
 //!
 //! | channel | kind | host to far end | far end to host |
 //! | --- | --- | --- | --- |
-//! | stem control | packets | [`ToStem`](message::ToStem) (+ descriptors) | |
-//! | stem's report of a nursery | packets | | [`FromStem`](message::FromStem) (+ descriptor) |
+//! | zygote control | packets | [`ToZygote`](message::ToZygote) (+ descriptors) | |
+//! | zygote's report of a nursery | packets | | [`FromZygote`](message::FromZygote) (+ descriptor) |
 //! | nursery control | packets | [`ToNursery`](message::ToNursery) (+ descriptors) | [`FromNursery`](message::FromNursery) |
 //! | session control | packets | [`ToControl`](message::ToControl) | [`FromControl`](message::FromControl) |
 //! | session tasks | stream of frames | [`ToSession`](message::ToSession) | [`FromSession`](message::FromSession) |

@@ -11,27 +11,27 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use taskq_record::{AttemptId, Measured, ProcessEnd, StartPhase, Time, Verdict, WorkerId};
 
-/// Host to stem.
+/// Host to zygote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ToStem {
+pub enum ToZygote {
     /// Make a nursery. Four descriptors come with this packet, in this order: the nursery's end of its control socket,
-    /// the setup file, the nursery's end of its output pipe, and the stem's end of a socket for what it has to say
-    /// about this nursery, which is [`FromStem`].
+    /// the setup file, the nursery's end of its output pipe, and the zygote's end of a socket for what it has to say
+    /// about this nursery, which is [`FromZygote`].
     Nursery {
-        /// The process id of the host, which is the stem's parent.
+        /// The process id of the host, which is the zygote's parent.
         host_pid: i32,
     },
 }
 
-/// Stem to host, about one nursery, on a socket of its own.
+/// Zygote to host, about one nursery, on a socket of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum FromStem {
-    /// The nursery is a fork of the stem. One descriptor comes with this packet: of that process.
+pub enum FromZygote {
+    /// The nursery is a fork of the zygote. One descriptor comes with this packet: of that process.
     Forked {
         /// Its process id, which is also its session and group id.
         pid: i32,
     },
-    /// The stem cannot fork, and is this nursery itself from now on.
+    /// The zygote cannot fork, and is this nursery itself from now on.
     Became,
     /// No process could be made.
     Failed {

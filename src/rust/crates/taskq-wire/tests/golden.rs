@@ -55,13 +55,13 @@ fn every_phase_of_a_start_has_a_number_and_a_name() {
 }
 
 #[test]
-fn packets_to_and_from_the_stem() {
-    packet_is(&ToStem::Nursery { host_pid: 1000 }, "0600d00f");
-    packet_is(&FromStem::Forked { pid: 1000 }, "0600d00f");
-    packet_is(&FromStem::Became, "0601");
-    packet_is(&FromStem::Failed { errno: 11 }, "060216");
+fn packets_to_and_from_the_zygote() {
+    packet_is(&ToZygote::Nursery { host_pid: 1000 }, "0600d00f");
+    packet_is(&FromZygote::Forked { pid: 1000 }, "0600d00f");
+    packet_is(&FromZygote::Became, "0601");
+    packet_is(&FromZygote::Failed { errno: 11 }, "060216");
     let end = ProcessEnd::Exited { code: 3 };
-    packet_is(&FromStem::Ended { end }, "06030006");
+    packet_is(&FromZygote::Ended { end }, "06030006");
 }
 
 #[test]

@@ -19,10 +19,10 @@ fn main() {
     if feature::available(feature::Feature::ParentDeathSignal) {
         workers[0].send(10, "stop");
         common::eventually("the session to stop", || common::is_stopped(workers[0].pid));
-        unready.push(host.stem.ask("boot-slow 1000000"));
+        unready.push(host.zygote.ask("boot-slow 1000000"));
         unready[0].nursery_pid();
     }
-    print!("{} {} {}", host.dir.display(), host.stem.name, host.token);
+    print!("{} {} {}", host.dir.display(), host.zygote.name, host.token);
     unready.iter().for_each(|other| print!(" {}", other.token));
     println!();
     loop {

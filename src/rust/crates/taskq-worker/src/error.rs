@@ -34,7 +34,7 @@ pub enum StartError {
     /// The setup file ends too early.
     #[error("the setup file is cut off")]
     SetupCut,
-    /// The host has sent a stem something that is no request.
+    /// The host has sent a zygote something that is no request.
     #[error("the host sent a packet that makes no sense")]
     Request(#[source] WireError),
     /// A request for a nursery did not come with its descriptors.

@@ -1,6 +1,6 @@
 //! The nursery: makes sessions, reaps them, and leaves nothing behind.
 //!
-//! It comes from a [`Stem`](crate::Stem), as a fork or as what that process turned into. It has one thread and waits
+//! It comes from a [`Zygote`](crate::Zygote), as a fork or as what that process turned into. It has one thread and waits
 //! for three things at once: the host's messages, the host's death, and children's ends. Without them it does not wake
 //! up. Whatever ends the service, everything the nursery has started ends with it.
 

@@ -1,4 +1,4 @@
-//! Watching the process that started this one, or the stem that this one was forked from.
+//! Watching the process that started this one, or the zygote that this one was forked from.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};

@@ -111,7 +111,7 @@ fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
             "a nursery, three sessions and what each has started",
             || process::tagged(token).expect("a look").len() >= 7,
         );
-        // Nearest first: the stem, its nursery, the sessions.
+        // Nearest first: the zygote, its nursery, the sessions.
         let nursery = process::descendants(host.id() as i32).expect("a look")[1];
         if also_nursery {
             process::kill(nursery, libc::SIGSTOP).expect("stop");

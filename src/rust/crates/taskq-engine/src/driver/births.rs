@@ -19,7 +19,7 @@ use crate::nursery::{FarEnds, Nursery};
 use crate::session::Session;
 use crate::sessions::Outgoing;
 use crate::state::Gone;
-use crate::stem;
+use crate::zygote;
 
 /// How many launches are under way at once: the kernel bounds the descriptors in a socket.
 const UNDER_WAY: usize = 64;
@@ -96,7 +96,7 @@ impl Driver {
         self.nursery_is_gone(true, Some(failure));
     }
 
-    /// Has the poller tell of all that comes of a nursery. One that has come from a stem at once is born already.
+    /// Has the poller tell of all that comes of a nursery. One that has come from a zygote at once is born already.
     fn watch_nursery(&mut self, nursery: &Nursery) -> io::Result<()> {
         let [control, output, report] = nursery.descriptors();
         let both = Interest::READABLE | Interest::WRITABLE;
@@ -110,12 +110,12 @@ impl Driver {
         Ok(())
     }
 
-    /// The stem has forked the nursery.
+    /// The zygote has forked the nursery.
     pub(super) fn nursery_is_born(&mut self) {
         let Some(nursery) = &self.nursery else {
             return;
         };
-        stem::offer(nursery.stem());
+        zygote::offer(nursery.zygote());
         let watched = nursery
             .fork()
             .map(|fork| self.watch(fork, NURSERY_PIDFD, Interest::READABLE));

@@ -179,7 +179,7 @@ impl Driver {
 fn why_it_died(nursery: &mut Nursery, end: ProcessEnd, stderr_tail: usize) -> StartFailure {
     let stderr = nursery.last_words(stderr_tail);
     if let Some(errno) = nursery.failure() {
-        // It never was, and what has ended is a stem that is of no use: we have killed it.
+        // It never was, and what has ended is a zygote that is of no use: we have killed it.
         return StartFailure {
             stderr,
             ..no_process(errno)

@@ -1,5 +1,5 @@
 //! Everything that can happen while a queue comes up and ends, in virtual time and without a process: the real
-//! decisions about a nursery and the real scheduler, against every order in which stem, nursery, session, user and
+//! decisions about a nursery and the real scheduler, against every order in which zygote, nursery, session, user and
 //! driver can come, with crashes and stops at any point. Where nothing can happen any more, the queue has to be closed,
 //! and no process may be left.
 
@@ -161,17 +161,17 @@ const OTHERS: [&[Wish]; 3] = [
 
 const CRASHES: Climate = Climate {
     faults: 1,
-    has_stem: false,
+    has_zygote: false,
     lacks_pidfds: false,
 };
 const SECOND_QUEUE: Climate = Climate {
     faults: 0,
-    has_stem: true,
+    has_zygote: true,
     lacks_pidfds: false,
 };
 const NO_PIDFDS: Climate = Climate {
     faults: 0,
-    has_stem: false,
+    has_zygote: false,
     lacks_pidfds: true,
 };
 
@@ -190,7 +190,7 @@ fn so_does_one_where_the_kernel_tells_of_no_death() {
 }
 
 #[test]
-fn so_does_one_whose_nursery_comes_from_the_stem_of_another_queue() {
+fn so_does_one_whose_nursery_comes_from_the_zygote_of_another_queue() {
     explore(SECOND_QUEUE, KILL);
 }
 

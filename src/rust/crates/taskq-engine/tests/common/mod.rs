@@ -196,7 +196,7 @@ impl Fixture {
     }
 
     /// The processes of [`processes`](Fixture::processes) that are children of this one.
-    pub fn stems(&self) -> Vec<i32> {
+    pub fn zygotes(&self) -> Vec<i32> {
         let is_ours = |pid: &i32| parent_of(*pid) == Some(process::own_pid());
         self.processes().into_iter().filter(is_ours).collect()
     }
@@ -269,7 +269,7 @@ pub fn stderr(task: &DoneTask) -> String {
     String::from_utf8_lossy(&task.ending.stderr.bytes).into_owned()
 }
 
-/// Every process whose environment names a temporary directory under `dir`: stems, nurseries, sessions, and what they
+/// Every process whose environment names a temporary directory under `dir`: zygotes, nurseries, sessions, and what they
 /// started.
 fn processes_in(dir: &Path) -> BTreeSet<i32> {
     let mark = format!("TMPDIR={}/", dir.display());

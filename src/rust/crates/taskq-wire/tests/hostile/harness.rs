@@ -13,7 +13,8 @@ use serde::Serialize;
 use taskq_wire::board::Board;
 use taskq_wire::frame::{encode_head, Decoder, Progress, Source, MAX_DESCRIPTORS};
 use taskq_wire::message::{
-    FromControl, FromNursery, FromSession, FromStem, Setup, ToControl, ToNursery, ToSession, ToStem,
+    FromControl, FromNursery, FromSession, FromZygote, Setup, ToControl, ToNursery, ToSession,
+    ToZygote,
 };
 use taskq_wire::packet;
 use taskq_wire::serialized::{look, Soundness};
@@ -24,8 +25,8 @@ pub(crate) fn everything(bytes: &[u8]) {
     frames::<FromSession>(bytes);
     frames::<Setup>(bytes);
     with_descriptors(bytes);
-    a_packet::<ToStem>(bytes);
-    a_packet::<FromStem>(bytes);
+    a_packet::<ToZygote>(bytes);
+    a_packet::<FromZygote>(bytes);
     a_packet::<ToNursery>(bytes);
     a_packet::<FromNursery>(bytes);
     a_packet::<ToControl>(bytes);

@@ -1,4 +1,4 @@
-//! A host for tests: starts a fake stem, has it make nurseries, launches sessions, and talks to them by raw messages.
+//! A host for tests: starts a fake zygote, has it make nurseries, launches sessions, and talks to them by raw messages.
 #![allow(dead_code, unused_imports)] // Every test program uses a part of it.
 
 mod worker;
@@ -21,7 +21,7 @@ use taskq_record::{ProcessEnd, WorkerId};
 use taskq_sys::socket::{packet_pair, recv_packet, send_packet, stream_pair, RecvFlags};
 use taskq_sys::{fds, memory, pipe, process, signals, tag, tempdir};
 use taskq_wire::frame::encode_head;
-use taskq_wire::message::{FromNursery, FromStem, Setup, ToNursery, ToStem};
+use taskq_wire::message::{FromNursery, FromZygote, Setup, ToNursery, ToZygote};
 use taskq_wire::packet::{self, MAX_PACKET};
 
 pub(crate) use worker::{attempt, in_memory, run, Worker};
@@ -29,8 +29,8 @@ pub(crate) use worker::{attempt, in_memory, run, Worker};
 /// No test waits longer for anything.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
-/// A stem, and the host's end of its control socket. Dropping it hangs up, which ends it.
-pub(crate) struct StemProcess {
+/// A zygote, and the host's end of its control socket. Dropping it hangs up, which ends it.
+pub(crate) struct ZygoteProcess {
     pub(crate) child: RefCell<Child>,
     pub(crate) name: String,
     control: RefCell<Option<OwnedFd>>,
@@ -38,38 +38,38 @@ pub(crate) struct StemProcess {
 
 /// A queue's host without a queue.
 pub(crate) struct Host {
-    pub(crate) stem: Rc<StemProcess>,
+    pub(crate) zygote: Rc<ZygoteProcess>,
     pub(crate) token: String,
     pub(crate) dir: PathBuf,
     control: Option<OwnedFd>,
     report: OwnedFd,
-    /// Once the stem has told: its process id, and its descriptor if it is a fork.
+    /// Once the zygote has told: its process id, and its descriptor if it is a fork.
     nursery: Option<(i32, Option<OwnedFd>)>,
     launched: u32,
 }
 
-/// A number that no other stem or queue of this test has.
+/// A number that no other zygote or queue of this test has.
 fn number() -> u32 {
     static COUNT: AtomicU32 = AtomicU32::new(100);
     COUNT.fetch_add(1, Ordering::Relaxed)
 }
 
-impl StemProcess {
-    /// Starts a stem with more variables in its environment.
-    pub(crate) fn start(variables: &[(&str, &str)]) -> Rc<StemProcess> {
-        let name = format!("stem-{}-{}", process::own_pid(), number());
+impl ZygoteProcess {
+    /// Starts a zygote with more variables in its environment.
+    pub(crate) fn start(variables: &[(&str, &str)]) -> Rc<ZygoteProcess> {
+        let name = format!("zygote-{}-{}", process::own_pid(), number());
         let dir = std::env::temp_dir().join(tag::dir_name(&name));
         DirBuilder::new()
             .mode(0o700)
             .create(&dir)
-            .expect("the stem's directory");
+            .expect("the zygote's directory");
         let (control, far) = packet_pair().expect("pair");
         let above = |fd: &OwnedFd| fds::duplicate_above(fd, 10).expect("duplicate");
         let inherited = above(&far);
         let host = process::own_pid();
         let mut command = Command::new(far_end());
         command
-            .envs(tag::stem_variables(&name))
+            .envs(tag::zygote_variables(&name))
             .envs(variables.iter().copied())
             .env("TMPDIR", &dir)
             .stdin(Stdio::null());
@@ -87,8 +87,8 @@ impl StemProcess {
         let occupied: Vec<OwnedFd> = (0..4).map(|_| above(&far)).collect();
         let child = command.spawn().expect("the example far_end");
         drop(occupied);
-        eventually("the stem to remove its directory", || !dir.exists());
-        Rc::new(StemProcess {
+        eventually("the zygote to remove its directory", || !dir.exists());
+        Rc::new(ZygoteProcess {
             child: RefCell::new(child),
             name,
             control: RefCell::new(Some(control)),
@@ -117,12 +117,12 @@ impl StemProcess {
 
     /// Its exit status, which this waits for.
     pub(crate) fn end(&self) -> ExitStatus {
-        self.child.borrow_mut().wait().expect("the stem's end")
+        self.child.borrow_mut().wait().expect("the zygote's end")
     }
 
     /// Asks for a nursery whose setup's payload is `text`.
-    pub(crate) fn ask(self: &Rc<StemProcess>, text: &str) -> Host {
-        // As long as the stem's name.
+    pub(crate) fn ask(self: &Rc<ZygoteProcess>, text: &str) -> Host {
+        // As long as the zygote's name.
         let token = format!("test-{}-{}", process::own_pid(), number());
         let dir = std::env::temp_dir().join(tag::dir_name(&token));
         DirBuilder::new()
@@ -148,16 +148,16 @@ impl StemProcess {
         let (control, far) = packet_pair().expect("pair");
         let (report, far_report) = packet_pair().expect("pair");
         let output = std::io::stdout().as_fd().try_clone_to_owned();
-        let request = ToStem::Nursery {
+        let request = ToZygote::Nursery {
             host_pid: process::own_pid(),
         };
         let packet = packet::encode(&request).expect("small");
         let setup_fd = OwnedFd::from(setup_file);
         let output = output.expect("duplicate");
-        // A stem that is gone is found out by what does not come.
+        // A zygote that is gone is found out by what does not come.
         let _ = self.send(&packet, &[&far, &setup_fd, &output, &far_report]);
         Host {
-            stem: Rc::clone(self),
+            zygote: Rc::clone(self),
             token,
             dir,
             control: Some(control),
@@ -168,7 +168,7 @@ impl StemProcess {
     }
 }
 
-impl Drop for StemProcess {
+impl Drop for ZygoteProcess {
     fn drop(&mut self) {
         self.hang_up();
         // It may have become a nursery, and been waited for.
@@ -179,7 +179,7 @@ impl Drop for StemProcess {
 impl Host {
     /// Starts a nursery whose setup's payload is `text`, with more variables in its environment.
     pub(crate) fn start(text: &str, variables: &[(&str, &str)]) -> Host {
-        StemProcess::start(variables).ask(text)
+        ZygoteProcess::start(variables).ask(text)
     }
 
     /// Starts a nursery that forks, and waits until it is up.
@@ -198,9 +198,9 @@ impl Host {
         }
     }
 
-    /// What the stem says of the nursery next.
-    pub(crate) fn hear_stem(&mut self) -> Option<FromStem> {
-        assert!(readable(&self.report, DEADLINE), "the stem says nothing");
+    /// What the zygote says of the nursery next.
+    pub(crate) fn hear_zygote(&mut self) -> Option<FromZygote> {
+        assert!(readable(&self.report, DEADLINE), "the zygote says nothing");
         let mut buffer = vec![0; MAX_PACKET];
         let packet = recv_packet(&self.report, &mut buffer, RecvFlags::DONTWAIT).expect("receive");
         if packet.len == 0 {
@@ -208,11 +208,11 @@ impl Host {
         }
         let message = packet::decode(&buffer[..packet.len]).expect("a message");
         match message {
-            FromStem::Forked { pid } => {
+            FromZygote::Forked { pid } => {
                 let pidfd = packet.fds.into_iter().next().expect("a descriptor");
                 self.nursery = Some((pid, Some(pidfd)));
             }
-            FromStem::Became => self.nursery = Some((self.stem.pid(), None)),
+            FromZygote::Became => self.nursery = Some((self.zygote.pid(), None)),
             _ => {}
         }
         Some(message)
@@ -221,7 +221,7 @@ impl Host {
     /// Waits until the nursery is a process, forked or not, and says which.
     pub(crate) fn nursery_pid(&mut self) -> i32 {
         if self.nursery.is_none() {
-            let told = self.hear_stem();
+            let told = self.hear_zygote();
             assert!(self.nursery.is_some(), "{told:?} instead of a nursery");
         }
         self.nursery.as_ref().map_or(0, |(pid, _)| *pid)
@@ -230,12 +230,12 @@ impl Host {
     /// How the nursery has ended, which this waits for.
     pub(crate) fn nursery_end(&mut self) -> ProcessEnd {
         let pid = self.nursery_pid();
-        if pid == self.stem.pid() {
+        if pid == self.zygote.pid() {
             let reaped = taskq_sys::wait::reap(pid, true).expect("a child");
             return reaped.expect("waited for").end.into();
         }
-        match self.hear_stem() {
-            Some(FromStem::Ended { end }) => end,
+        match self.hear_zygote() {
+            Some(FromZygote::Ended { end }) => end,
             other => panic!("{other:?} instead of the nursery's end"),
         }
     }

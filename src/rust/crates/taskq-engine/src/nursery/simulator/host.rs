@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use taskq_core::{Action, GoneCause, Input, QueueState, WorkerId};
 use taskq_record::ProcessEnd;
-use taskq_wire::message::{FromNursery, FromStem, ToNursery};
+use taskq_wire::message::{FromNursery, FromZygote, ToNursery};
 use taskq_wire::WireError;
 
 use super::choices::Choices;
@@ -72,10 +72,10 @@ impl System<'_> {
 }
 
 impl NurseryIo for System<'_> {
-    fn next_of_stem(&mut self) -> Option<FromStem> {
+    fn next_of_zygote(&mut self) -> Option<FromZygote> {
         self.meanwhile();
         let message = self.start().report.pop_front();
-        self.answer("next_of_stem", message)
+        self.answer("next_of_zygote", message)
     }
 
     fn next_of_nursery(&mut self) -> Option<Result<FromNursery, WireError>> {
@@ -84,15 +84,15 @@ impl NurseryIo for System<'_> {
         self.answer("next_of_nursery", message.map(Ok))
     }
 
-    fn stem_end(&mut self) -> Option<ProcessEnd> {
+    fn zygote_end(&mut self) -> Option<ProcessEnd> {
         self.meanwhile();
-        let stem = self.start().stem;
-        let stem = &mut self.world.processes[stem];
-        let end = stem.is_dead().then(|| {
-            stem.state = State::Reaped;
+        let zygote = self.start().zygote;
+        let zygote = &mut self.world.processes[zygote];
+        let end = zygote.is_dead().then(|| {
+            zygote.state = State::Reaped;
             ProcessEnd::Unknown
         });
-        self.answer("stem_end", end)
+        self.answer("zygote_end", end)
     }
 
     fn fork_is_dead(&mut self) -> bool {
@@ -102,16 +102,16 @@ impl NurseryIo for System<'_> {
         self.answer("fork_is_dead", is_dead)
     }
 
-    fn wait_for_stem(&mut self, _limit: Duration) {
+    fn wait_for_zygote(&mut self, _limit: Duration) {
         self.meanwhile();
-        self.answer("wait_for_stem", ());
+        self.answer("wait_for_zygote", ());
     }
 
-    fn kill_stem(&mut self) {
+    fn kill_zygote(&mut self) {
         self.meanwhile();
-        let stem = self.start().stem;
-        self.world.kill(stem);
-        self.answer("kill_stem", ());
+        let zygote = self.start().zygote;
+        self.world.kill(zygote);
+        self.answer("kill_zygote", ());
     }
 
     fn kill_fork(&mut self) {
@@ -201,16 +201,16 @@ impl Turn<'_> {
         self.run_errands();
     }
 
-    /// `Nursery::bury`, and what follows when it is dropped: what carries the token is killed, the stem that nothing
-    /// else needs, and what carries the stem's token.
+    /// `Nursery::bury`, and what follows when it is dropped: what carries the token is killed, the zygote that nothing
+    /// else needs, and what carries the zygote's token.
     fn clear_away(&mut self) {
         let world = &mut *self.system.world;
         let Some(number) = world.starts.len().checked_sub(1) else {
             return;
         };
         world.starts[number].is_closed = true;
-        let stem = world.starts[number].stem;
-        let is_shared = world.processes[stem].start != number;
+        let zygote = world.starts[number].zygote;
+        let is_shared = world.processes[zygote].start != number;
         for process in 0..world.processes.len() {
             let found = &world.processes[process];
             let is_ours = found.start == number && (found.has_token || !is_shared);
@@ -255,8 +255,8 @@ impl Turn<'_> {
     fn send(&mut self, message: ToNursery) {
         self.system.meanwhile();
         let start = self.system.start();
-        let (stem, fork) = (start.stem, start.fork);
-        let holder = fork.unwrap_or(stem);
+        let (zygote, fork) = (start.zygote, start.fork);
+        let holder = fork.unwrap_or(zygote);
         if self.system.world.processes[holder].is_dead() {
             if let Some(life) = &mut self.host.life {
                 life.kill(&mut self.system);
@@ -269,11 +269,11 @@ impl Turn<'_> {
     /// `Driver::boot` and `Nursery::start`.
     fn boot(&mut self) {
         *self.host = Host::default();
-        let has_stem = self.system.world.climate.has_stem;
+        let has_zygote = self.system.world.climate.has_zygote;
         let is_up = |world: &World| {
-            world.processes[0].stage == Stage::StemServes && !world.processes[0].is_dead()
+            world.processes[0].stage == Stage::ZygoteServes && !world.processes[0].is_dead()
         };
-        if has_stem && is_up(self.system.world) {
+        if has_zygote && is_up(self.system.world) {
             self.open(Some(0));
             let mut life = Lifecycle::default();
             if life.await_birth(&mut self.system).is_ok() {
@@ -288,12 +288,12 @@ impl Turn<'_> {
         self.watch();
     }
 
-    fn open(&mut self, stem: Option<usize>) {
+    fn open(&mut self, zygote: Option<usize>) {
         let world = &mut *self.system.world;
         let start = world.starts.len();
-        let stem = stem.unwrap_or_else(|| world.add(Stage::StemStarts, None, start));
+        let zygote = zygote.unwrap_or_else(|| world.add(Stage::ZygoteStarts, None, start));
         world.starts.push(Start {
-            stem,
+            zygote,
             is_asked: true,
             fork: None,
             report: Default::default(),
@@ -311,7 +311,7 @@ impl Turn<'_> {
         let start = self.system.start();
         start.watches_fork = start.fork.is_some();
         let has_said = !start.report.is_empty() || !start.from_nursery.is_empty();
-        let watched = [Some(start.stem), start.fork];
+        let watched = [Some(start.zygote), start.fork];
         let world = &mut *self.system.world;
         let is_dead = |number: &usize| world.processes[*number].is_dead();
         world.has_event |= has_said || (!lacks_pidfds && watched.iter().flatten().any(is_dead));

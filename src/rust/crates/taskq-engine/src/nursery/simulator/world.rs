@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use taskq_core::{Action, AttemptId, Input, Submission, Time, WorkerId};
 use taskq_record::ProcessEnd;
-use taskq_wire::message::{FromNursery, FromStem, ToNursery};
+use taskq_wire::message::{FromNursery, FromZygote, ToNursery};
 
 use super::machine::Machine;
 
@@ -14,9 +14,9 @@ use super::machine::Machine;
 pub(super) struct Climate {
     /// How many processes crash, are stopped, or cannot be made.
     pub(super) faults: u8,
-    /// There is a stem already, which is that of other queues, too.
-    pub(super) has_stem: bool,
-    /// The kernel has no process descriptors: stems do not fork, and no event tells of a death.
+    /// There is a zygote already, which is that of other queues, too.
+    pub(super) has_zygote: bool,
+    /// The kernel has no process descriptors: zygotes do not fork, and no event tells of a death.
     pub(super) lacks_pidfds: bool,
 }
 
@@ -30,21 +30,21 @@ pub(super) enum Wish {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// The stem's program starts.
-    StemStarts,
-    /// The stem waits for requests and for its forks' ends.
-    StemServes,
-    /// The stem has forked, and has not told.
-    StemHasForked(usize),
+    /// The zygote's program starts.
+    ZygoteStarts,
+    /// The zygote waits for requests and for its forks' ends.
+    ZygoteServes,
+    /// The zygote has forked, and has not told.
+    ZygoteHasForked(usize),
     /// It has told, and the fork waits for it still.
-    StemHasTold(usize),
+    ZygoteHasTold(usize),
     /// The nursery was forked this moment.
     Forked,
-    /// It dies with its stem.
+    /// It dies with its zygote.
     Guarded,
     /// It carries the queue's token.
     Settled,
-    /// It serves its host, and does not need its stem any more.
+    /// It serves its host, and does not need its zygote any more.
     Serves,
     SessionStarts(WorkerId),
     SessionServes(WorkerId),
@@ -81,12 +81,12 @@ impl Process {
 /// The sockets of one start of a nursery, and which processes it is made of.
 #[derive(Clone, Debug)]
 pub(super) struct Start {
-    pub(super) stem: usize,
-    /// What the stem has been asked for, and has not taken.
+    pub(super) zygote: usize,
+    /// What the zygote has been asked for, and has not taken.
     pub(super) is_asked: bool,
     /// The process that was forked, if any.
     pub(super) fork: Option<usize>,
-    pub(super) report: VecDeque<FromStem>,
+    pub(super) report: VecDeque<FromZygote>,
     pub(super) from_nursery: VecDeque<FromNursery>,
     pub(super) to_nursery: VecDeque<ToNursery>,
     /// The host has closed its ends.
@@ -105,7 +105,7 @@ pub(super) enum Move {
     Tells,
     LetsTheForkGoOn,
     Reaps(usize),
-    AsksToDieWithItsStem,
+    AsksToDieWithItsZygote,
     TakesTheToken,
     Serves,
     Refuses,
@@ -156,8 +156,8 @@ impl World {
             sent: Vec::new(),
             climate,
         };
-        if climate.has_stem {
-            world.add(Stage::StemServes, None, usize::MAX);
+        if climate.has_zygote {
+            world.add(Stage::ZygoteServes, None, usize::MAX);
         }
         world.settle();
         world
@@ -234,10 +234,10 @@ impl World {
     fn moves_of(&self, number: usize, process: &Process, mut can: impl FnMut(Move)) {
         let start = self.starts.get(process.start);
         match process.stage {
-            Stage::StemStarts => can(Move::ComesUp),
-            Stage::StemServes => {
+            Stage::ZygoteStarts => can(Move::ComesUp),
+            Stage::ZygoteServes => {
                 let asked = self.starts.last();
-                if asked.is_some_and(|start| start.stem == number && start.is_asked) {
+                if asked.is_some_and(|start| start.zygote == number && start.is_asked) {
                     if self.climate.lacks_pidfds {
                         can(Move::BecomesTheNursery);
                     } else {
@@ -248,11 +248,11 @@ impl World {
                     }
                 }
             }
-            Stage::StemHasForked(_) => can(Move::Tells),
-            Stage::StemHasTold(_) => can(Move::LetsTheForkGoOn),
-            Stage::Forked => can(Move::AsksToDieWithItsStem),
+            Stage::ZygoteHasForked(_) => can(Move::Tells),
+            Stage::ZygoteHasTold(_) => can(Move::LetsTheForkGoOn),
+            Stage::Forked => can(Move::AsksToDieWithItsZygote),
             Stage::Guarded => {
-                let forked = [Stage::StemHasForked(number), Stage::StemHasTold(number)];
+                let forked = [Stage::ZygoteHasForked(number), Stage::ZygoteHasTold(number)];
                 let waits = |stage| forked.contains(&stage);
                 let parent = process.parent.and_then(|parent| self.processes.get(parent));
                 if !parent.is_some_and(|parent| waits(parent.stage) && !parent.is_dead()) {
@@ -294,34 +294,34 @@ impl World {
     pub(super) fn make(&mut self, number: usize, what: Move) {
         let stage = self.processes[number].stage;
         match what {
-            Move::ComesUp => self.processes[number].stage = Stage::StemServes,
+            Move::ComesUp => self.processes[number].stage = Stage::ZygoteServes,
             Move::Forks => {
                 let start = self.taken();
                 let fork = self.add(Stage::Forked, Some(number), start);
                 self.starts[start].fork = Some(fork);
-                self.processes[number].stage = Stage::StemHasForked(fork);
+                self.processes[number].stage = Stage::ZygoteHasForked(fork);
             }
             Move::BecomesTheNursery => {
                 let start = self.taken();
-                self.report(start, FromStem::Became);
+                self.report(start, FromZygote::Became);
                 self.processes[number].stage = Stage::Settled;
                 self.processes[number].has_token = true;
             }
             Move::CannotFork => {
                 self.climate.faults -= 1;
                 let start = self.taken();
-                self.report(start, FromStem::Failed { errno: 11 });
+                self.report(start, FromZygote::Failed { errno: 11 });
             }
             Move::Tells => {
-                if let Stage::StemHasForked(fork) = stage {
-                    self.processes[number].stage = Stage::StemHasTold(fork);
+                if let Stage::ZygoteHasForked(fork) = stage {
+                    self.processes[number].stage = Stage::ZygoteHasTold(fork);
                     let pid = i32::try_from(fork).expect("a small number");
-                    self.report(self.processes[fork].start, FromStem::Forked { pid });
+                    self.report(self.processes[fork].start, FromZygote::Forked { pid });
                 }
             }
-            Move::LetsTheForkGoOn => self.processes[number].stage = Stage::StemServes,
+            Move::LetsTheForkGoOn => self.processes[number].stage = Stage::ZygoteServes,
             Move::Reaps(child) => self.reap(child),
-            Move::AsksToDieWithItsStem => {
+            Move::AsksToDieWithItsZygote => {
                 let parent = self.processes[number].parent.expect("a fork has one");
                 if self.processes[parent].is_dead() {
                     self.die(number);
@@ -400,14 +400,14 @@ impl World {
         }
     }
 
-    /// The start for which a stem makes a nursery now.
+    /// The start for which a zygote makes a nursery now.
     fn taken(&mut self) -> usize {
         let start = self.starts.len() - 1;
         self.starts[start].is_asked = false;
         start
     }
 
-    fn report(&mut self, start: usize, message: FromStem) {
+    fn report(&mut self, start: usize, message: FromZygote) {
         if !self.starts[start].is_closed {
             self.starts[start].report.push_back(message);
             self.has_event = true;
@@ -446,7 +446,7 @@ impl World {
                 };
                 self.say(nursery, message);
             }
-            _ => self.report(self.processes[child].start, FromStem::Ended { end }),
+            _ => self.report(self.processes[child].start, FromZygote::Ended { end }),
         }
     }
 
@@ -468,7 +468,7 @@ impl World {
         };
         if let Some(start) = self.starts.last().filter(|start| !start.is_closed) {
             let is_watched =
-                number == start.stem || (start.fork == Some(number) && start.watches_fork);
+                number == start.zygote || (start.fork == Some(number) && start.watches_fork);
             self.has_event |= is_watched && !self.climate.lacks_pidfds;
         }
         for child in 0..self.processes.len() {
@@ -488,9 +488,9 @@ impl World {
         }
     }
 
-    /// Those that are not dead, but for a stem that is not this queue's.
+    /// Those that are not dead, but for a zygote that is not this queue's.
     pub(super) fn alive(&self) -> Vec<&Process> {
-        let of_others = usize::from(self.climate.has_stem);
+        let of_others = usize::from(self.climate.has_zygote);
         let own = self.processes.iter().skip(of_others);
         own.filter(|process| !process.is_dead()).collect()
     }

@@ -1,19 +1,19 @@
-//! The host's side of a stem: how the process is started, asked and ended, and which of them a new nursery can come
-//! from. The far side, and what a stem is, is in `taskq-worker`.
+//! The host's side of a zygote: how the process is started, asked and ended, and which of them a new nursery can come
+//! from. The far side, and what a zygote is, is in `taskq-worker`.
 //!
 //! Starting the program takes a tenth of a second, a fork of what it has become a millisecond. So the first queue of
-//! an R session starts a stem, which stays for other queues that are [alike](likeness) in all that the program has
+//! an R session starts a zygote, which stays for other queues that are [alike](likeness) in all that the program has
 //! read or inherited.
 //!
-//! A stem lives as long as a nursery that came from it, of whatever queue: the nurseries hold it, and the list of
-//! stems, which is the process's, only knows them. Whoever lets go of the last nursery ends it and waits for its end,
-//! which takes a millisecond, as it does not lie in the stem's power (but no longer than [`END_LIMIT`]). A stem that
+//! A zygote lives as long as a nursery that came from it, of whatever queue: the nurseries hold it, and the list of
+//! zygotes, which is the process's, only knows them. Whoever lets go of the last nursery ends it and waits for its end,
+//! which takes a millisecond, as it does not lie in the zygote's power (but no longer than [`END_LIMIT`]). A zygote that
 //! dies by itself costs no queue anything; the next one starts another.
 //!
-//! A stem is a child of the host and nurseries are its children, so it is the stem that learns how a nursery ended.
+//! A zygote is a child of the host and nurseries are its children, so it is the zygote that learns how a nursery ended.
 //!
-//! A fork of the host that has queues of its own starts a stem for each: the list, and its lock, may have been in use
-//! when it was forked. It neither asks nor ends a stem that is not its own.
+//! A fork of the host that has queues of its own starts a zygote for each: the list, and its lock, may have been in use
+//! when it was forked. It neither asks nor ends a zygote that is not its own.
 
 mod likeness;
 
@@ -31,14 +31,14 @@ use taskq_record::ProcessEnd;
 use taskq_sys::process::{kill_tree, Mark, Process, Tree};
 use taskq_sys::tempdir::TempDir;
 use taskq_sys::{fds, process, signals, socket, tag, wait};
-use taskq_wire::message::ToStem;
+use taskq_wire::message::ToZygote;
 use taskq_wire::packet;
 
 pub(crate) use likeness::Likeness;
 
 use crate::config::Config;
 
-/// A stem finds its control socket here.
+/// A zygote finds its control socket here.
 const CONTROL: RawFd = 3;
 /// How long strays are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for
 /// longer.
@@ -48,9 +48,9 @@ const STRAYS_LIMIT: Duration = Duration::from_secs(1);
 /// more only for a process that it holds itself.
 pub(crate) const END_LIMIT: Duration = Duration::from_secs(2);
 
-/// A stem of this process.
+/// A zygote of this process.
 #[derive(Debug)]
-pub(crate) struct Stem {
+pub(crate) struct Zygote {
     pid: i32,
     /// The process that has started it.
     owner: i32,
@@ -68,38 +68,39 @@ pub(crate) struct Stem {
     end: Mutex<Option<ProcessEnd>>,
 }
 
-/// All stems of this process that can be asked.
-static STEMS: Mutex<Vec<Weak<Stem>>> = Mutex::new(Vec::new());
+/// All zygotes of this process that can be asked.
+static ZYGOTES: Mutex<Vec<Weak<Zygote>>> = Mutex::new(Vec::new());
 
-/// The list of stems; `None` in a fork of the process that uses it.
-fn stems() -> Option<MutexGuard<'static, Vec<Weak<Stem>>>> {
+/// The list of zygotes; `None` in a fork of the process that uses it.
+fn zygotes() -> Option<MutexGuard<'static, Vec<Weak<Zygote>>>> {
     static OWNER: OnceLock<i32> = OnceLock::new();
     let own = process::own_pid();
     (*OWNER.get_or_init(|| own) == own)
-        .then(|| STEMS.lock().unwrap_or_else(PoisonError::into_inner))
+        .then(|| ZYGOTES.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Those from which a nursery can come that is to be like this.
-pub(crate) fn alike(likeness: Option<&Likeness>) -> Vec<Arc<Stem>> {
-    let Some(stems) = likeness.and_then(|_| stems()) else {
+pub(crate) fn alike(likeness: Option<&Likeness>) -> Vec<Arc<Zygote>> {
+    let Some(zygotes) = likeness.and_then(|_| zygotes()) else {
         return Vec::new();
     };
-    let known: Vec<Arc<Stem>> = stems.iter().filter_map(Weak::upgrade).collect();
+    let known: Vec<Arc<Zygote>> = zygotes.iter().filter_map(Weak::upgrade).collect();
     // Nothing is waited for, and none is dropped, under the lock.
-    drop(stems);
-    let fits = |stem: &Arc<Stem>| stem.likeness.as_ref() == likeness && stem.try_wait().is_none();
+    drop(zygotes);
+    let fits =
+        |zygote: &Arc<Zygote>| zygote.likeness.as_ref() == likeness && zygote.try_wait().is_none();
     known.into_iter().filter(fits).collect()
 }
 
-/// A stem that has forked can be asked by others.
-pub(crate) fn offer(stem: &Arc<Stem>) {
-    if let Some(mut stems) = stems() {
-        stems.retain(|known| known.strong_count() > 0);
-        stems.push(Arc::downgrade(stem));
+/// A zygote that has forked can be asked by others.
+pub(crate) fn offer(zygote: &Arc<Zygote>) {
+    if let Some(mut zygotes) = zygotes() {
+        zygotes.retain(|known| known.strong_count() > 0);
+        zygotes.push(Arc::downgrade(zygote));
     }
 }
 
-impl Stem {
+impl Zygote {
     /// Starts the process. What it prints until it has forked goes to `output`.
     ///
     /// # Errors
@@ -108,14 +109,14 @@ impl Stem {
         config: &Config,
         likeness: Option<Likeness>,
         output: BorrowedFd<'_>,
-    ) -> io::Result<Stem> {
+    ) -> io::Result<Zygote> {
         let name = random_token()?;
         let dir = TempDir::within(&config.temp_dirs, &tag::dir_name(&name));
-        let mut stem = Stem::start_in(config, output, name, dir.clone()).inspect_err(|_| {
+        let mut zygote = Zygote::start_in(config, output, name, dir.clone()).inspect_err(|_| {
             let _ = dir.remove();
         })?;
-        stem.likeness = likeness;
-        Ok(stem)
+        zygote.likeness = likeness;
+        Ok(zygote)
     }
 
     fn start_in(
@@ -123,7 +124,7 @@ impl Stem {
         output: BorrowedFd<'_>,
         name: String,
         dir: TempDir,
-    ) -> io::Result<Stem> {
+    ) -> io::Result<Zygote> {
         let (near, far) = socket::packet_pair()?;
         socket::set_nonblocking(near.as_fd(), true)?;
         let (program, arguments) = split_command(&config.command)?;
@@ -135,7 +136,7 @@ impl Stem {
             .args(arguments)
             .env_clear()
             .envs(config.env.iter().map(|(name, value)| (name, value)))
-            .envs(tag::stem_variables(&name))
+            .envs(tag::zygote_variables(&name))
             .env("TMPDIR", make(&dir)?)
             .current_dir(&config.working_dir)
             .stdin(Stdio::null())
@@ -160,7 +161,7 @@ impl Stem {
             io::Error::new(error.kind(), what)
         })?;
         let pid = i32::try_from(child.id()).unwrap_or(i32::MAX);
-        let mut stem = Stem {
+        let mut zygote = Zygote {
             pid,
             owner: host,
             started: Process::look(pid).map_or(0, |process| process.started),
@@ -172,13 +173,13 @@ impl Stem {
             end: Mutex::default(),
         };
         // A failure ends what was started.
-        stem.pidfd = process::pidfd(pid)?;
-        Ok(stem)
+        zygote.pidfd = process::pidfd(pid)?;
+        Ok(zygote)
     }
 
-    /// Asks for a nursery, see [`ToStem::Nursery`]. Does not wait for it.
+    /// Asks for a nursery, see [`ToZygote::Nursery`]. Does not wait for it.
     pub(crate) fn ask(&self, descriptors: &[BorrowedFd<'_>; 4]) -> io::Result<()> {
-        let packet = packet::encode(&ToStem::Nursery {
+        let packet = packet::encode(&ToZygote::Nursery {
             host_pid: self.owner,
         })?;
         socket::send_packet(self.control.as_fd(), &packet, descriptors)
@@ -217,9 +218,9 @@ impl Stem {
     }
 }
 
-impl Drop for Stem {
+impl Drop for Zygote {
     fn drop(&mut self) {
-        if process::own_pid() != self.owner || taskq_sys::fault::is_on("leave-stem") {
+        if process::own_pid() != self.owner || taskq_sys::fault::is_on("leave-zygote") {
             return;
         }
         let was_there = self.kill();
@@ -257,7 +258,7 @@ pub(crate) fn make(dir: &TempDir) -> io::Result<PathBuf> {
     })
 }
 
-/// A random name of a queue or a stem. All are equally long, so that one can be written over another.
+/// A random name of a queue or a zygote. All are equally long, so that one can be written over another.
 pub(crate) fn random_token() -> io::Result<String> {
     let mut bytes = [0u8; 16];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;

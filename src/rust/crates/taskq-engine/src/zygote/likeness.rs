@@ -1,7 +1,7 @@
-//! What must be equal for nurseries to come from one stem: all that the program reads at its start, or inherits.
+//! What must be equal for nurseries to come from one zygote: all that the program reads at its start, or inherits.
 //!
 //! Nothing is judged here. A variable that no program reads, or a change in a file that says the same as before, makes
-//! another stem: it costs a tenth of a second, and a wrong guess would cost the user a day.
+//! another zygote: it costs a tenth of a second, and a wrong guess would cost the user a day.
 
 use std::ffi::OsString;
 use std::fs;
@@ -49,7 +49,7 @@ impl Likeness {
             command: config.command.clone(),
             env,
             working_dir: config.working_dir.clone(),
-            outer: tag::stem_variables(""),
+            outer: tag::zygote_variables(""),
             heritage: heritage().ok()?,
             files: config
                 .startup_files

@@ -1,4 +1,4 @@
-# The stem, from which the nurseries of several queues are forked (R/worker-main.R): what queues share, and that it is
+# The zygote, from which the nurseries of several queues are forked (R/worker-main.R): what queues share, and that it is
 # nothing of a user.
 
 nursery_of <- function(q) parent_pid(run_task(q, global(function() Sys.getpid()))$result)
@@ -23,8 +23,8 @@ look_around <- global(function() {
 test_that("a second queue comes from the process of the first, and finds what a first one finds", {
   first <- local_queue(1)
   alone <- run_task(first, look_around)$result
-  stem <- parent_pid(nursery_of(first))
-  expect_identical(parent_pid(stem), Sys.getpid())
+  zygote <- parent_pid(nursery_of(first))
+  expect_identical(parent_pid(zygote), Sys.getpid())
   first$kill()
   first <- local_queue(1, packages = "stats4", globals = list(of_first = 1), preload = function() {
     options(from_preload = 1, digits = 3, warn = 1)
@@ -34,9 +34,9 @@ test_that("a second queue comes from the process of the first, and finds what a 
     file(tempfile(), "w")
     grDevices::pdf(NULL)
   })
-  stem <- parent_pid(nursery_of(first))
+  zygote <- parent_pid(nursery_of(first))
   second <- local_queue(1)
-  expect_identical(parent_pid(nursery_of(second)), stem)
+  expect_identical(parent_pid(nursery_of(second)), zygote)
   beside <- run_task(second, look_around)$result
   expect_false(identical(beside$env[["TASKQ_QUEUE"]], alone$env[["TASKQ_QUEUE"]]))
   beside$env <- alone$env <- NULL
@@ -44,7 +44,7 @@ test_that("a second queue comes from the process of the first, and finds what a 
   expect_false("of_first" %in% beside$globals)
 })
 
-test_that("sessions of queues from one stem have temporary directories and random numbers of their own", {
+test_that("sessions of queues from one zygote have temporary directories and random numbers of their own", {
   first <- local_queue(1)
   second <- local_queue(1)
   run_task(first, global(function() NULL))
@@ -56,19 +56,19 @@ test_that("sessions of queues from one stem have temporary directories and rando
   expect_true(all(vapply(found, `[[`, NA, "exists")))
 })
 
-test_that("queues that differ in what R reads at its start have stems of their own", {
+test_that("queues that differ in what R reads at its start have zygotes of their own", {
   skip_on_cran()
   dir <- tempfile("wd-")
   dir.create(dir)
   on.exit(unlink(dir, recursive = TRUE))
   first <- local_queue(1)
-  stem <- parent_pid(nursery_of(first))
+  zygote <- parent_pid(nursery_of(first))
   see <- global(function() c(Sys.getenv("TASKQ_TEST_VARIABLE"), getwd()))
   other <- local_queue(1, env = c(TASKQ_TEST_VARIABLE = "x"))
   expect_identical(run_task(other, see)$result, c("x", getwd()))
   other <- local_queue(1, wd = dir)
   expect_identical(run_task(other, see)$result, c("", normalizePath(dir)))
-  expect_false(parent_pid(nursery_of(other)) == stem)
+  expect_false(parent_pid(nursery_of(other)) == zygote)
   # The profile is read by a start of R, and there is one.
   writeLines("options(from_profile = 1)", file.path(dir, ".Rprofile"))
   other <- local_queue(1, wd = dir)
@@ -94,12 +94,12 @@ test_that("each queue shows its own name in the list of processes", {
   expect_identical(run_task(third, shown)$result, rep("taskq", 2))
 })
 
-test_that("the number of threads needs no stem of its own", {
+test_that("the number of threads needs no zygote of its own", {
   skip_on_cran()
   dir <- tempfile("omp-")
   dir.create(dir)
   on.exit(unlink(dir, recursive = TRUE))
-  # What OpenMP says, which has read its variable when the stem was started, or before.
+  # What OpenMP says, which has read its variable when the zygote was started, or before.
   code <- c("#include <dlfcn.h>", "void most(int *count) {",
     "  int (*ask)(void) = (int (*)(void)) dlsym(RTLD_DEFAULT, \"omp_get_max_threads\");",
     "  *count = ask ? ask() : -1;", "}")
@@ -113,30 +113,30 @@ test_that("the number of threads needs no stem of its own", {
     c(.C("most", 0L)[[1L]], as.integer(Sys.getenv(c("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"))))
   })
   first <- local_queue(1, threads = 3)
-  stem <- parent_pid(nursery_of(first))
+  zygote <- parent_pid(nursery_of(first))
   alone <- run_task(first, look, list(library))$result
   skip_if(alone[[1L]] < 0L, "R has no OpenMP")
   expect_identical(alone, c(3L, 3L, 3L))
   second <- local_queue(1, threads = 2)
-  expect_identical(parent_pid(nursery_of(second)), stem)
+  expect_identical(parent_pid(nursery_of(second)), zygote)
   expect_identical(run_task(second, look, list(library))$result, c(2L, 2L, 2L))
   # What the user says counts, and is there from the start.
   third <- local_queue(1, threads = 2, env = c(OMP_NUM_THREADS = "4"))
-  expect_false(parent_pid(nursery_of(third)) == stem)
+  expect_false(parent_pid(nursery_of(third)) == zygote)
   expect_identical(run_task(third, look, list(library))$result, c(4L, 4L, 2L))
 })
 
-test_that("the end of one queue is not that of another, and the last one ends the stem", {
+test_that("the end of one queue is not that of another, and the last one ends the zygote", {
   before <- descendants()
   first <- local_queue(2)
-  stem <- parent_pid(nursery_of(first))
+  zygote <- parent_pid(nursery_of(first))
   second <- local_queue(2)
   nursery <- nursery_of(second)
   first$close()
   expect_identical(nursery_of(second), nursery)
-  expect_true(is_alive(stem))
+  expect_true(is_alive(zygote))
   third <- local_queue(1)
-  expect_identical(parent_pid(nursery_of(third)), stem)
+  expect_identical(parent_pid(nursery_of(third)), zygote)
   second$kill()
   expect_identical(run_task(third, global(function() 1))$result, 1)
   third$close()
@@ -144,39 +144,39 @@ test_that("the end of one queue is not that of another, and the last one ends th
   expect_identical(setdiff(descendants(), before), integer())
 })
 
-test_that("a stem that is killed costs no queue anything", {
+test_that("a zygote that is killed costs no queue anything", {
   first <- local_queue(1)
   second <- local_queue(1, preload = function() options(from_preload = 7))
-  stems <- unique(vapply(list(first, second), function(q) parent_pid(nursery_of(q)), 0L))
+  zygotes <- unique(vapply(list(first, second), function(q) parent_pid(nursery_of(q)), 0L))
   nursery <- nursery_of(second)
-  tools::pskill(stems, tools::SIGKILL)
-  expect_true(wait_until(!any(is_alive(stems))))
+  tools::pskill(zygotes, tools::SIGKILL)
+  expect_true(wait_until(!any(is_alive(zygotes))))
   expect_identical(run_task(second, global(function() quit("no")))$status, "crash")
   expect_identical(run_task(second, global(function() getOption("from_preload")))$result, 7)
   expect_identical(nursery_of(second), nursery)
   third <- local_queue(1)
-  stem <- parent_pid(nursery_of(third))
-  expect_false(stem %in% stems)
-  expect_identical(parent_pid(stem), Sys.getpid())
+  zygote <- parent_pid(nursery_of(third))
+  expect_false(zygote %in% zygotes)
+  expect_identical(parent_pid(zygote), Sys.getpid())
   # Its parent is gone, and its death is heard nevertheless.
   tools::pskill(nursery, tools::SIGKILL)
   expect_true(wait_until(run_task(second, global(function() getOption("from_preload")))$status == "success"))
 })
 
-test_that("N1: a fork of the host neither uses nor ends the stem of its parent", {
+test_that("N1: a fork of the host neither uses nor ends the zygote of its parent", {
   skip_on_cran()
   # Not here: packages that start processes take the signal by which parallel learns of the end of its own.
   seen <- in_host(function(stat_fields) {
     parent_pid <- function(pid) as.integer(stat_fields(pid)[[2L]])
-    stem_of <- function(q) {
+    zygote_of <- function(q) {
       q$push(function() Sys.getpid())
       parent_pid(parent_pid(q$pop(20000)$result))
     }
     q <- taskq::task_q$new(1)
-    stem <- stem_of(q)
+    zygote <- zygote_of(q)
     job <- parallel::mcparallel({
       own <- taskq::task_q$new(1)
-      found <- stem_of(own)
+      found <- zygote_of(own)
       own$close()
       rm(own)
       gc()
@@ -184,11 +184,11 @@ test_that("N1: a fork of the host neither uses nor ends the stem of its parent",
     })
     in_fork <- parallel::mccollect(job)[[1L]]
     other <- taskq::task_q$new(1)
-    list(stem = stem, in_fork = in_fork, after = stem_of(other), first = stem_of(q))
+    list(zygote = zygote, in_fork = in_fork, after = zygote_of(other), first = zygote_of(q))
   }, stat_fields)
   expect_type(seen$in_fork, "integer")
-  expect_false(seen$in_fork == seen$stem)
-  expect_identical(seen[c("after", "first")], list(after = seen$stem, first = seen$stem))
+  expect_false(seen$in_fork == seen$zygote)
+  expect_identical(seen[c("after", "first")], list(after = seen$zygote, first = seen$zygote))
 })
 
 test_that("C1: a host with several queues that dies leaves nothing of any", {
@@ -205,7 +205,7 @@ test_that("C1: a host with several queues that dies leaves nothing of any", {
     Sys.sleep(1000)
   }), booted = FALSE)
   expect_identical(next_line(host), "ready")
-  # A stem, and of three queues a nursery and a session each; then the fourth's nursery.
+  # A zygote, and of three queues a nursery and a session each; then the fourth's nursery.
   expect_true(wait_until(length(descendants(host$get_pid())) == 8L))
   pids <- descendants(host$get_pid())
   tools::pskill(host$get_pid(), tools::SIGKILL)

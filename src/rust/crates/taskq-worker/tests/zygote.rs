@@ -1,4 +1,4 @@
-//! One stem and the nurseries of several queues: what they have in common, what not, and who outlives whom.
+//! One zygote and the nurseries of several queues: what they have in common, what not, and who outlives whom.
 
 mod common;
 
@@ -7,24 +7,24 @@ use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
 
-use common::{eventually, example, is_stopped, nothing_is_left, open_fds, Host, StemProcess};
+use common::{eventually, example, is_stopped, nothing_is_left, open_fds, Host, ZygoteProcess};
 use taskq_record::ProcessEnd;
 use taskq_sys::process::{self, Process};
 
 fn two() -> [Host; 2] {
-    let stem = StemProcess::start(&[]);
-    [stem.ask("").comes_up(), stem.ask("").comes_up()]
+    let zygote = ZygoteProcess::start(&[]);
+    [zygote.ask("").comes_up(), zygote.ask("").comes_up()]
 }
 
 #[test]
 fn each_nursery_is_a_process_of_its_own_that_belongs_to_its_queue_alone() {
     let [mut first, mut second] = two();
-    let stem = first.stem.pid();
+    let zygote = first.zygote.pid();
     for host in [&mut first, &mut second] {
         let pid = host.nursery_pid();
         let nursery = Process::look(pid).expect("it lives");
-        assert_eq!((nursery.parent, nursery.session), (stem, pid));
-        // Only its queue's name is left of those that the stem has had, also in the eyes of others.
+        assert_eq!((nursery.parent, nursery.session), (zygote, pid));
+        // Only its queue's name is left of those that the zygote has had, also in the eyes of others.
         assert_eq!(process::tagged(&host.token).expect("a look"), [pid]);
         let dir = host.dir.clone();
         let mut worker = host.launch();
@@ -32,70 +32,70 @@ fn each_nursery_is_a_process_of_its_own_that_belongs_to_its_queue_alone() {
         assert_eq!(tmpdir, dir.join("1").to_str().expect("plain"));
         assert_eq!(worker.run(2, "env TASKQ_QUEUE"), host.token);
     }
-    let name = &first.stem.name;
-    assert_eq!(process::tagged(name).expect("a look"), [stem]);
-    // The second nursery has nothing of the first, of which there is more in the stem: two descriptors.
+    let name = &first.zygote.name;
+    assert_eq!(process::tagged(name).expect("a look"), [zygote]);
+    // The second nursery has nothing of the first, of which there is more in the zygote: two descriptors.
     assert_eq!(
         open_fds(first.nursery_pid()),
         open_fds(second.nursery_pid())
     );
-    let before = open_fds(stem);
-    let third = first.stem.ask("").comes_up();
-    assert_eq!(open_fds(stem), before + 2);
+    let before = open_fds(zygote);
+    let third = first.zygote.ask("").comes_up();
+    assert_eq!(open_fds(zygote), before + 2);
     for host in [first, second, third] {
         host.finish();
     }
 }
 
 #[test]
-fn the_stem_tells_how_each_nursery_ended_and_lives_on() {
+fn the_zygote_tells_how_each_nursery_ended_and_lives_on() {
     let [mut first, mut second] = two();
-    let stem = Rc::clone(&first.stem);
+    let zygote = Rc::clone(&first.zygote);
     let mut worker = second.launch();
-    let before = open_fds(stem.pid());
+    let before = open_fds(zygote.pid());
     first.kill_nursery();
     first.remove_dir();
-    eventually("the stem to forget the first", || {
-        open_fds(stem.pid()) == before - 2
+    eventually("the zygote to forget the first", || {
+        open_fds(zygote.pid()) == before - 2
     });
     assert_eq!(worker.run(1, "ok x"), "x");
-    let mut third = stem.ask("die");
+    let mut third = zygote.ask("die");
     assert_eq!(third.nursery_end(), ProcessEnd::Exited { code: 7 });
     third.remove_dir();
     second.finish();
-    let mut fourth = stem.ask("").comes_up();
+    let mut fourth = zygote.ask("").comes_up();
     assert_eq!(fourth.launch().run(1, "ok y"), "y");
     fourth.finish();
 }
 
 #[test]
-fn nurseries_in_service_outlive_the_stem_and_others_do_not() {
+fn nurseries_in_service_outlive_the_zygote_and_others_do_not() {
     let [mut first, mut second] = two();
-    let stem = Rc::clone(&first.stem);
-    let mut unready = stem.ask("boot-slow 1000000");
+    let zygote = Rc::clone(&first.zygote);
+    let mut unready = zygote.ask("boot-slow 1000000");
     unready.nursery_pid();
     let mut worker = first.launch();
-    stem.kill();
+    zygote.kill();
     eventually("the unready one to be gone", || {
         process::tagged(&unready.token).expect("a look").is_empty()
     });
-    assert!(unready.hear_stem().is_none());
+    assert!(unready.hear_zygote().is_none());
     unready.remove_dir();
     assert_eq!(worker.run(1, "ok x"), "x");
     assert_eq!(second.launch().run(1, "ok y"), "y");
     for mut host in [first, second] {
-        assert!(host.hear_stem().is_none(), "nobody can tell");
+        assert!(host.hear_zygote().is_none(), "nobody can tell");
         host.hang_up();
         host.assert_nothing_is_left();
     }
 }
 
 #[test]
-fn a_stem_whose_host_hangs_up_leaves_and_its_nurseries_stay() {
+fn a_zygote_whose_host_hangs_up_leaves_and_its_nurseries_stay() {
     let [mut first, second] = two();
-    let stem = Rc::clone(&first.stem);
-    stem.hang_up();
-    assert!(stem.end().success());
+    let zygote = Rc::clone(&first.zygote);
+    zygote.hang_up();
+    assert!(zygote.end().success());
     assert_eq!(first.launch().run(1, "ok x"), "x");
     for mut host in [first, second] {
         host.hang_up();
@@ -104,18 +104,18 @@ fn a_stem_whose_host_hangs_up_leaves_and_its_nurseries_stay() {
 }
 
 #[test]
-fn a_packet_that_makes_no_sense_ends_the_stem_alone() {
+fn a_packet_that_makes_no_sense_ends_the_zygote_alone() {
     let mut host = Host::up("");
-    let stem = Rc::clone(&host.stem);
-    stem.send(b"nonsense", &[]).expect("send");
-    assert_eq!(stem.end().code(), Some(1));
+    let zygote = Rc::clone(&host.zygote);
+    zygote.send(b"nonsense", &[]).expect("send");
+    assert_eq!(zygote.end().code(), Some(1));
     assert_eq!(host.launch().run(1, "ok x"), "x");
     host.hang_up();
     host.assert_nothing_is_left();
 }
 
 #[test]
-fn a_stopped_stem_does_not_outlive_its_host() {
+fn a_stopped_zygote_does_not_outlive_its_host() {
     let mut command = Command::new(example("host"));
     let mut host = command
         .stdout(Stdio::piped())
@@ -124,9 +124,9 @@ fn a_stopped_stem_does_not_outlive_its_host() {
     let mut line = String::new();
     let stdout = host.stdout.take().expect("piped");
     BufReader::new(stdout).read_line(&mut line).expect("a line");
-    let stem = process::descendants(host.id() as i32).expect("a look")[0];
-    process::kill(stem, libc::SIGSTOP).expect("stop");
-    eventually("the stem to stop", || is_stopped(stem));
+    let zygote = process::descendants(host.id() as i32).expect("a look")[0];
+    process::kill(zygote, libc::SIGSTOP).expect("stop");
+    eventually("the zygote to stop", || is_stopped(zygote));
     host.kill().expect("kill");
     host.wait().expect("reap");
     let names: Vec<&str> = line.split_whitespace().skip(1).collect();
@@ -135,23 +135,25 @@ fn a_stopped_stem_does_not_outlive_its_host() {
 }
 
 #[test]
-fn without_forks_or_descriptors_of_processes_there_is_no_stem() {
+fn without_forks_or_descriptors_of_processes_there_is_no_zygote() {
     for without in ["fork", "pidfd"] {
         let mut host = Host::start("", &[("TASKQ_WITHOUT", without)]);
-        assert_eq!(host.nursery_pid(), host.stem.pid());
+        assert_eq!(host.nursery_pid(), host.zygote.pid());
         host.next();
         let here = process::tagged(&host.token).expect("a look");
-        assert_eq!(here, [host.stem.pid()], "{without}");
-        assert!(process::tagged(&host.stem.name).expect("a look").is_empty());
+        assert_eq!(here, [host.zygote.pid()], "{without}");
+        assert!(process::tagged(&host.zygote.name)
+            .expect("a look")
+            .is_empty());
         host.finish();
     }
 }
 
 #[test]
-fn a_stem_without_work_does_not_wake_up() {
+fn a_zygote_without_work_does_not_wake_up() {
     let [first, second] = two();
     let switches = || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", first.stem.pid()));
+        let status = std::fs::read_to_string(format!("/proc/{}/status", first.zygote.pid()));
         let status = status.expect("status");
         let mut lines = status.lines();
         let line = lines.find(|line| line.starts_with("voluntary_ctxt_switches"));

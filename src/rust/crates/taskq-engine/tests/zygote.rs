@@ -1,4 +1,4 @@
-//! Several queues of one process: which of them come from one stem, and that none of them lives or dies by another.
+//! Several queues of one process: which of them come from one zygote, and that none of them lives or dies by another.
 
 mod common;
 
@@ -37,11 +37,11 @@ fn push_busy(fixture: &Fixture) {
 }
 
 #[test]
-fn the_second_queue_comes_from_the_stem_of_the_first() {
+fn the_second_queue_comes_from_the_zygote_of_the_first() {
     let first = Fixture::with(one_worker());
     let nursery = first.nursery();
-    let stems = first.stems();
-    assert_eq!(stems, [parent_of(nursery).expect("it lives")]);
+    let zygotes = first.zygotes();
+    assert_eq!(zygotes, [parent_of(nursery).expect("it lives")]);
     for setup in ["", "thread"] {
         let second = first.beside(Options {
             setup,
@@ -49,8 +49,8 @@ fn the_second_queue_comes_from_the_stem_of_the_first() {
         });
         let other = second.nursery();
         assert_ne!(other, nursery);
-        assert_eq!(parent_of(other), Some(stems[0]));
-        assert_eq!(first.stems(), stems);
+        assert_eq!(parent_of(other), Some(zygotes[0]));
+        assert_eq!(first.zygotes(), zygotes);
     }
 }
 
@@ -58,7 +58,7 @@ fn the_second_queue_comes_from_the_stem_of_the_first() {
 fn a_queue_that_ends_takes_nothing_of_another_along() {
     let first = Fixture::with(one_worker());
     first.nursery();
-    let stems = first.stems();
+    let zygotes = first.zygotes();
     let second = first.beside(one_worker());
     let nursery = second.nursery();
     // A stray of each, which a look at all processes must tell apart.
@@ -67,49 +67,49 @@ fn a_queue_that_ends_takes_nothing_of_another_along() {
         fixture.pop();
     }
     let are_left = |count| (second.processes().len() == count).then_some(());
-    // The stem; of each a nursery, a session and a stray.
+    // The zygote; of each a nursery, a session and a stray.
     wait_for("the strays", || are_left(7));
     close(&first);
     wait_for("the first to be gone", || are_left(4));
-    assert_eq!(second.stems(), stems);
+    assert_eq!(second.zygotes(), zygotes);
     second.push(None, "exit 3");
     second.pop();
     assert_eq!(second.nursery(), nursery, "sessions are replaced as before");
     let third = second.beside(one_worker());
-    assert_eq!(parent_of(third.nursery()), Some(stems[0]));
+    assert_eq!(parent_of(third.nursery()), Some(zygotes[0]));
     close(&third);
     close(&second);
-    assert_eq!(parent_of(stems[0]), None, "the last one ends the stem");
+    assert_eq!(parent_of(zygotes[0]), None, "the last one ends the zygote");
 }
 
 #[test]
-fn a_nursery_that_dies_is_replaced_by_another_from_the_same_stem() {
+fn a_nursery_that_dies_is_replaced_by_another_from_the_same_zygote() {
     let first = Fixture::with(one_worker());
     first.nursery();
     let second = first.beside(one_worker());
     let nursery = second.nursery();
-    let stems = first.stems();
+    let zygotes = first.zygotes();
     push_busy(&second);
     process::kill(nursery, libc::SIGKILL).expect("it lives");
     assert!(matches!(second.pop().result.outcome, Outcome::Crash { .. }));
     let other = second.nursery();
     assert_ne!(other, nursery);
-    assert_eq!(parent_of(other), Some(stems[0]));
-    assert_eq!(first.stems(), stems);
+    assert_eq!(parent_of(other), Some(zygotes[0]));
+    assert_eq!(first.zygotes(), zygotes);
 }
 
 #[test]
-fn a_stem_that_is_killed_costs_no_queue_anything_and_the_next_starts_another() {
+fn a_zygote_that_is_killed_costs_no_queue_anything_and_the_next_starts_another() {
     let first = Fixture::with(one_worker());
     let one = first.nursery();
     let second = first.beside(one_worker());
     let nurseries = [one, second.nursery()];
-    for stem in first.stems() {
-        process::kill(stem, libc::SIGKILL).expect("it lives");
+    for zygote in first.zygotes() {
+        process::kill(zygote, libc::SIGKILL).expect("it lives");
     }
     // Also no zombie.
-    wait_for("the stem to be gone", || {
-        first.stems().is_empty().then_some(())
+    wait_for("the zygote to be gone", || {
+        first.zygotes().is_empty().then_some(())
     });
     assert_eq!([&first, &second].map(Fixture::nursery), nurseries);
     for fixture in [&first, &second] {
@@ -121,34 +121,34 @@ fn a_stem_that_is_killed_costs_no_queue_anything_and_the_next_starts_another() {
     }
     assert_eq!([&first, &second].map(Fixture::nursery), nurseries);
     let third = first.beside(one_worker());
-    let stem = parent_of(third.nursery()).expect("it lives");
-    assert_eq!(first.stems(), [stem]);
+    let zygote = parent_of(third.nursery()).expect("it lives");
+    assert_eq!(first.zygotes(), [zygote]);
     // An orphan's death is heard, too, and its successor comes from what there is.
     push_busy(&first);
     process::kill(nurseries[0], libc::SIGKILL).expect("it lives");
     assert!(matches!(first.pop().result.outcome, Outcome::Crash { .. }));
-    assert_eq!(parent_of(first.nursery()), Some(stem));
+    assert_eq!(parent_of(first.nursery()), Some(zygote));
 }
 
 #[test]
-fn a_stem_that_does_not_answer_is_replaced() {
+fn a_zygote_that_does_not_answer_is_replaced() {
     let first = Fixture::with(one_worker());
     first.nursery();
-    let stopped = first.stems()[0];
+    let stopped = first.zygotes()[0];
     process::kill(stopped, libc::SIGSTOP).expect("it lives");
     let second = first.beside(one_worker());
-    let stem = parent_of(second.nursery()).expect("it lives");
-    assert_ne!(stem, stopped);
-    assert_eq!(first.stems(), [stem]);
+    let zygote = parent_of(second.nursery()).expect("it lives");
+    assert_ne!(zygote, stopped);
+    assert_eq!(first.zygotes(), [zygote]);
     first.push(None, "ok still here");
     assert_eq!(text(&first.pop()), "still here");
 }
 
 #[test]
-fn what_the_program_reads_at_its_start_makes_another_stem() {
+fn what_the_program_reads_at_its_start_makes_another_zygote() {
     let first = Fixture::with(one_worker());
     first.nursery();
-    let stems = first.stems();
+    let zygotes = first.zygotes();
     let file = first.dir().join("profile");
     let with = |variable| Options {
         variable,
@@ -159,15 +159,15 @@ fn what_the_program_reads_at_its_start_makes_another_stem() {
         ..one_worker()
     };
     let comes_from = |fixture: &Fixture| parent_of(fixture.nursery()).expect("it lives");
-    assert_eq!(comes_from(&first.beside(with("LATE=1"))), stems[0]);
+    assert_eq!(comes_from(&first.beside(with("LATE=1"))), zygotes[0]);
     let variable = first.beside(with("EARLY=1"));
     let other = comes_from(&variable);
-    assert!(!stems.contains(&other));
+    assert!(!zygotes.contains(&other));
     assert_eq!(comes_from(&first.beside(with("EARLY=1"))), other);
-    assert!(!first.stems().is_empty());
+    assert!(!first.zygotes().is_empty());
     for another in ["EARLY=2", "early=1"] {
         let from = comes_from(&first.beside(with(another)));
-        assert!(![stems[0], other].contains(&from), "{another}");
+        assert!(![zygotes[0], other].contains(&from), "{another}");
     }
     let without_file = first.beside(with_file());
     let before = comes_from(&without_file);
@@ -184,7 +184,7 @@ fn what_the_program_reads_at_its_start_makes_another_stem() {
 fn a_start_that_fails_is_told_alike_whatever_the_nursery_comes_from() {
     let first = Fixture::with(one_worker());
     first.nursery();
-    let stems = first.stems();
+    let zygotes = first.zygotes();
     let refused = first.beside(Options {
         setup: "fail preload no such thing",
         ..one_worker()
@@ -203,13 +203,13 @@ fn a_start_that_fails_is_told_alike_whatever_the_nursery_comes_from() {
     assert_eq!(dead.queue().state(), QueueState::Failed);
     let failure = dead.queue().failure().expect("a reason");
     assert_eq!(failure.end, Some(ProcessEnd::Exited { code: 7 }));
-    assert_eq!(first.stems(), stems);
+    assert_eq!(first.zygotes(), zygotes);
 }
 
 #[test]
 fn when_no_nursery_can_be_made_the_reason_is_what_the_system_says() {
     let fixture = Fixture::with(Options {
-        variable: "STEM_FAILS=24",
+        variable: "ZYGOTE_FAILS=24",
         ..one_worker()
     });
     fixture.push(None, "ok");
@@ -222,7 +222,7 @@ fn when_no_nursery_can_be_made_the_reason_is_what_the_system_says() {
 }
 
 #[test]
-fn where_there_is_no_stem_each_queue_starts_the_program() {
+fn where_there_is_no_zygote_each_queue_starts_the_program() {
     for without in ["fork", "pidfd"] {
         let options = || Options {
             without,
@@ -232,9 +232,9 @@ fn where_there_is_no_stem_each_queue_starts_the_program() {
         let second = first.beside(options());
         for fixture in [&first, &second] {
             let nursery = fixture.nursery();
-            assert!(first.stems().contains(&nursery), "{without}");
+            assert!(first.zygotes().contains(&nursery), "{without}");
         }
-        assert_eq!(first.stems().len(), 2);
+        assert_eq!(first.zygotes().len(), 2);
     }
 }
 

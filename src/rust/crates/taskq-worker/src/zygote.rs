@@ -1,27 +1,27 @@
-//! The stem: a process in which everything is up that does not depend on a queue, and from which nurseries are forked.
+//! The zygote: a process in which everything is up that does not depend on a queue, and from which nurseries are forked.
 //!
 //! A host starts a program once; what has then become of it, before it has taken in anything of a user, is worth
 //! keeping for the next queue. So the process that is started becomes no nursery: it *forks* one for each request of
 //! the host, reaps it, and tells the host how it ended. Every nursery comes into being in this one way, the first like
 //! all others.
 //!
-//! A stem must take in nothing of any queue: it reads no setup file, and has no descriptor of a queue but the one on
+//! A zygote must take in nothing of any queue: it reads no setup file, and has no descriptor of a queue but the one on
 //! which it tells of the queue's nursery. It has one thread, sleeps until there is something to do, and has no handler
 //! for signals.
 //!
 //! Where there is no forking (the process has threads, the kernel has no process descriptors, or a test says so),
-//! there is no stem either: the process becomes the one nursery that it was started for.
+//! there is no zygote either: the process becomes the one nursery that it was started for.
 //!
 //! ```text
-//! Stem::open ── serve ──┬── a nursery, forked or not, and its setup file
+//! Zygote::open ── serve ──┬── a nursery, forked or not, and its setup file
 //!                       └── nothing: the host is gone or has closed its end
 //! ```
 //!
 //! | who is gone | what follows |
 //! | --- | --- |
-//! | nursery | the stem reaps it and tells the host |
-//! | host | the stem sees it by its descriptor and leaves; nurseries in service see it, too, the others get `SIGKILL` as children of the stem |
-//! | stem | nurseries in service go on; one that has not begun to serve is killed by the kernel, as no other process would see to it that it does not outlive its host |
+//! | nursery | the zygote reaps it and tells the host |
+//! | host | the zygote sees it by its descriptor and leaves; nurseries in service see it, too, the others get `SIGKILL` as children of the zygote |
+//! | zygote | nurseries in service go on; one that has not begun to serve is killed by the kernel, as no other process would see to it that it does not outlive its host |
 
 use std::env;
 use std::fs::File;
@@ -33,7 +33,7 @@ use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_sys::feature::{available, Feature};
 use taskq_sys::socket::{recv_packet, send_packet, set_nonblocking, RecvFlags};
 use taskq_sys::{fds, pipe, process, signals, tag, tempdir, threads, wait};
-use taskq_wire::message::{FromStem, ToStem};
+use taskq_wire::message::{FromZygote, ToZygote};
 use taskq_wire::packet::{self, MAX_PACKET};
 
 use crate::error::StartError;
@@ -42,12 +42,12 @@ use crate::seed::adopt;
 use crate::setup::{queue_dir, SetupFile};
 use crate::watch::Watch;
 
-/// Where a stem finds the socket from which its requests come.
+/// Where a zygote finds the socket from which its requests come.
 const CONTROL: i32 = 3;
 
-/// A process that was started to be a stem.
+/// A process that was started to be a zygote.
 #[derive(Debug)]
-pub struct Stem {
+pub struct Zygote {
     /// This process, not one that was forked from it.
     own: i32,
     control: OwnedFd,
@@ -57,7 +57,7 @@ pub struct Stem {
     nurseries: Vec<Offspring>,
 }
 
-/// A nursery of this stem.
+/// A nursery of this zygote.
 #[derive(Debug)]
 struct Offspring {
     pid: i32,
@@ -76,16 +76,16 @@ struct Request {
     report: OwnedFd,
 }
 
-/// What [`Stem::serve`] returns in the process that has become a nursery.
+/// What [`Zygote::serve`] returns in the process that has become a nursery.
 type Become = Result<(Nursery, SetupFile), StartError>;
 
-impl Stem {
-    /// Takes over what a stem inherits. The process has loaded what all queues need, and its temporary directory is
+impl Zygote {
+    /// Takes over what a zygote inherits. The process has loaded what all queues need, and its temporary directory is
     /// removed now: every nursery, and every session, makes its own.
     ///
     /// # Errors
     /// The process was not started by a host.
-    pub fn open() -> Result<Stem, StartError> {
+    pub fn open() -> Result<Zygote, StartError> {
         // What is forked inherits it.
         signals::save_no_workspace();
         let control = adopt(CONTROL)?;
@@ -96,7 +96,7 @@ impl Stem {
             // What cannot be removed now, its host removes.
             let _ = tempdir::remove(&dir);
         }
-        Ok(Stem {
+        Ok(Zygote {
             own: process::own_pid(),
             control,
             host: None,
@@ -109,7 +109,7 @@ impl Stem {
     /// when it has to be the nursery.
     ///
     /// # Errors
-    /// [`StartError`]. The process should exit, be it the stem or a nursery.
+    /// [`StartError`]. The process should exit, be it the zygote or a nursery.
     pub fn serve(mut self) -> Result<Option<(Nursery, SetupFile)>, StartError> {
         loop {
             self.wait().map_err(StartError::system("wait for events"))?;
@@ -166,7 +166,7 @@ impl Stem {
                 Ok(None) => true,
                 Ok(Some(reaped)) => {
                     let end = reaped.end.into();
-                    tell(&nursery.report, &FromStem::Ended { end }, None);
+                    tell(&nursery.report, &FromZygote::Ended { end }, None);
                     false
                 }
                 Err(_) => false,
@@ -185,7 +185,7 @@ impl Stem {
         if packet.len == 0 {
             return Ok(Received::End);
         }
-        let ToStem::Nursery { host_pid } =
+        let ToZygote::Nursery { host_pid } =
             packet::decode(&buffer[..packet.len]).map_err(StartError::Request)?;
         let fds: Result<[OwnedFd; 4], _> = packet.fds.try_into();
         let [control, setup, output, report] =
@@ -199,21 +199,21 @@ impl Stem {
         })))
     }
 
-    /// Makes a nursery. `None` in the stem.
+    /// Makes a nursery. `None` in the zygote.
     fn answer(&mut self, request: Request) -> Result<Option<Become>, StartError> {
         let host = match self.host.take() {
             Some(host) => host,
             None => Watch::parent(request.host_pid)?,
         };
         let is_first = !self.has_forked;
-        // No signal may find the child while it still looks like the stem.
+        // No signal may find the child while it still looks like the zygote.
         let mask = signals::block_async();
         let forked =
             pipe::pair().and_then(|(untold, telling)| Ok((self.fork(&host)?, untold, telling)));
         let forked = match forked {
             Ok((0, untold, telling)) => {
                 drop(telling);
-                // What is the stem's closes with `self`.
+                // What is the zygote's closes with `self`.
                 let become_nursery = begin(self.own, host, request, &untold);
                 mask.restore();
                 return Ok(Some(become_nursery));
@@ -228,12 +228,12 @@ impl Stem {
                 drop(telling);
             }
             Err(_) if is_first => {
-                tell(&request.report, &FromStem::Became, None);
+                tell(&request.report, &FromZygote::Became, None);
                 return Ok(Some(settle(host, request)));
             }
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
-                tell(&request.report, &FromStem::Failed { errno }, None);
+                tell(&request.report, &FromZygote::Failed { errno }, None);
             }
         }
         self.host = Some(host);
@@ -260,14 +260,14 @@ impl Stem {
         }
     }
 
-    /// In the stem: a nursery was forked.
+    /// In the zygote: a nursery was forked.
     fn adopt(&mut self, pid: i32, report: OwnedFd) -> Result<(), StartError> {
         tracing::debug!(nursery = pid, "forked");
         // From now on the host's death is seen by the loop, and this process is worth more than the thread that has
-        // started it; the signal is only needed to wake a stem that was stopped.
+        // started it; the signal is only needed to wake a zygote that was stopped.
         process::set_parent_death_signal(libc::SIGCONT).map_err(StartError::system("be woken"))?;
         match process::pidfd(pid) {
-            Ok(Some(pidfd)) if tell(&report, &FromStem::Forked { pid }, Some(&pidfd)) => {
+            Ok(Some(pidfd)) if tell(&report, &FromZygote::Forked { pid }, Some(&pidfd)) => {
                 self.nurseries.push(Offspring { pid, pidfd, report });
             }
             // A nursery of which the host does not know, or that cannot be watched, must not be. The host may ask
@@ -277,7 +277,7 @@ impl Stem {
                 let errno = errno.unwrap_or(libc::EMFILE);
                 let _ = process::kill(pid, libc::SIGKILL);
                 let _ = wait::reap(pid, true);
-                tell(&report, &FromStem::Failed { errno }, None);
+                tell(&report, &FromZygote::Failed { errno }, None);
             }
         }
         Ok(())
@@ -290,15 +290,15 @@ enum Received {
     End,
 }
 
-/// In a fork of the stem: becomes a process of its own, then, once the host was told of it, the nursery. So whoever has
+/// In a fork of the zygote: becomes a process of its own, then, once the host was told of it, the nursery. So whoever has
 /// heard of a nursery's work knows where it came from.
-fn begin(stem: i32, host: Watch, request: Request, untold: &OwnedFd) -> Become {
+fn begin(zygote: i32, host: Watch, request: Request, untold: &OwnedFd) -> Become {
     process::new_session().map_err(StartError::system("begin a session"))?;
-    // Until the nursery serves, it cannot see its host's death. The stem does, and leaves.
+    // Until the nursery serves, it cannot see its host's death. The zygote does, and leaves.
     process::set_parent_death_signal(libc::SIGKILL)
-        .map_err(StartError::system("die with the stem"))?;
-    if process::parent_pid() != stem {
-        return Err(StartError::Orphan { expected: stem });
+        .map_err(StartError::system("die with the zygote"))?;
+    if process::parent_pid() != zygote {
+        return Err(StartError::Orphan { expected: zygote });
     }
     while let Err(rustix::io::Errno::INTR) = rustix::io::read(untold, &mut [0]) {}
     settle(host, request)
@@ -321,7 +321,7 @@ fn settle(host: Watch, request: Request) -> Become {
     Ok((nursery, file))
 }
 
-/// The directory in which the process has its temporary files: one that the host has made and named after the stem. Any
+/// The directory in which the process has its temporary files: one that the host has made and named after the zygote. Any
 /// other is none of its business.
 fn own_dir() -> Option<PathBuf> {
     let dir = PathBuf::from(env::var_os("TMPDIR")?);
@@ -332,12 +332,12 @@ fn own_dir() -> Option<PathBuf> {
 /// Tells the host of a nursery; whether it could be told. A host that has closed its end needs to know nothing any
 /// more. A nursery gives rise to two messages, for which there is room, but the kernel bounds the descriptors under
 /// way.
-fn tell(report: &OwnedFd, message: &FromStem, fd: Option<&OwnedFd>) -> bool {
+fn tell(report: &OwnedFd, message: &FromZygote, fd: Option<&OwnedFd>) -> bool {
     let fds: Vec<_> = fd.map(AsFd::as_fd).into_iter().collect();
     packet::encode(message).is_ok_and(|packet| send_packet(report, &packet, &fds).is_ok())
 }
 
-/// What the stem was started with for its output belongs to its first nursery.
+/// What the zygote was started with for its output belongs to its first nursery.
 fn leave_output() -> io::Result<()> {
     let null = OwnedFd::from(File::options().write(true).open("/dev/null")?);
     for at in [1, 2] {
