@@ -258,7 +258,7 @@ tq_crash_error <- function(task) {
   oom <- identical(task$cause, "oom")
   how <- tq_exit_text(task$exit_code, task$signal) %||% switch(task$cause %||% "unknown",
     launch = "no process could be made for its session",
-    nursery = "the process that its session came from has died",
+    supervisor = "the process that its session came from has died",
     "its session is gone"
   )
   hint <- if (oom) {

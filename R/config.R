@@ -95,7 +95,7 @@ tq_startup_files <- function(wd, env) {
   )
 }
 
-# What the process list shows of the processes of a queue. A zygote belongs to none; its nurseries, which are forks of
+# What the process list shows of the processes of a queue. A zygote belongs to none; its supervisors, which are forks of
 # it, find room for theirs.
 tq_title <- function(name) if (is.null(name)) "taskq" else paste0("taskq:", name)
 tq_zygote_title <- formatC("taskq", width = -80)

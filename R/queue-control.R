@@ -61,7 +61,7 @@ tq_open_now <- function(private, session, limits, call) {
     setup = if (limits$max_workers == 0L) raw() else tq_setup(session),
     env = c(session_env[setdiff(names(session_env), names(session$env))], session$env),
     wd = session$wd,
-    command = tq_session_command("nursery_main", tq_zygote_title, session$r_args),
+    command = tq_session_command("supervisor_main", tq_zygote_title, session$r_args),
     late_variables = names(session$thread_env),
     is_latin1 = as.double(tq_is_latin1(session$env)),
     startup_files = tq_startup_files(session$wd, session$env),

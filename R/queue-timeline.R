@@ -32,7 +32,7 @@
 # | ready_at   | POSIXct   | when it was ready for tasks, or NA                                             |
 # | ended_at   | POSIXct   | when it was gone, or NA                                                        |
 # | how        | character | "retired", "killed", "closed" as it was asked to; "exit", "signal", "launch",  |
-# |            |           | "nursery", "unknown" by itself; NA when it is there                            |
+# |            |           | "supervisor", "unknown" by itself; NA when it is there                            |
 # | code       | integer   | exit status, signal or error number of one that ended by itself, or NA         |
 tq_timeline <- function(private, call) {
   view <- tq_checked(rs_queue_timeline(tq_handle(private, call)), call)

@@ -6,7 +6,7 @@
 #' @useDynLib taskq, .registration = TRUE
 NULL
 
-# Forks nurseries for as long as the host wants. `list(setup)`: this process is a nursery from now on; `list(setup =
+# Forks supervisors for as long as the host wants. `list(setup)`: this process is a supervisor from now on; `list(setup =
 # NULL)`: the host wants no more; or a failure.
 rs_zygote_serve <- function() .External(C_tq_call, "rs_zygote_serve")
 
@@ -17,22 +17,22 @@ rs_limit_threads <- function(variable, count) .External(C_tq_call, "rs_limit_thr
 rs_num_threads <- function() .External(C_tq_call, "rs_num_threads")
 
 # Notes that a step of this phase has brought threads, and which packages it has loaded.
-rs_nursery_note_threads <- function(phase, packages, brought) .External(C_tq_call, "rs_nursery_note_threads", phase, packages, brought)
+rs_supervisor_note_threads <- function(phase, packages, brought) .External(C_tq_call, "rs_supervisor_note_threads", phase, packages, brought)
 
 # Shows `title` in the list of processes, in place of the argument that the process was started with for this.
 rs_write_title <- function(title) .External(C_tq_call, "rs_write_title", title)
 
-# Tells the host that the nursery cannot come up.
-rs_nursery_failed <- function(phase, message) .External(C_tq_call, "rs_nursery_failed", phase, message)
+# Tells the host that the supervisor cannot come up.
+rs_supervisor_failed <- function(phase, message) .External(C_tq_call, "rs_supervisor_failed", phase, message)
 
 # Makes the queue's directory for temporary files, unless it is there. Its path, or a failure.
-rs_nursery_make_temp_dir <- function() .External(C_tq_call, "rs_nursery_make_temp_dir")
+rs_supervisor_make_temp_dir <- function() .External(C_tq_call, "rs_supervisor_make_temp_dir")
 
 # Launches sessions until the queue is over. "session": this is a new process, forked to be one; "end": the queue is
 # over.
-rs_nursery_serve <- function(command) .External(C_tq_call, "rs_nursery_serve", command)
+rs_supervisor_serve <- function(command) .External(C_tq_call, "rs_supervisor_serve", command)
 
-# Takes over what the nursery left for a session that is not forked: `list(setup)`, or a failure.
+# Takes over what the supervisor left for a session that is not forked: `list(setup)`, or a failure.
 rs_session_exec_open <- function() .External(C_tq_call, "rs_session_exec_open")
 
 # Starts the control thread. TRUE, or a failure.

@@ -8,8 +8,8 @@
 #' * *task*: a function and its arguments, with an id. It has exactly one outcome.
 #' * *try* (attempt): one run of a task. A task is run once, unless it was pushed with more `tries`.
 #' * *worker*: an R session of the queue that runs one task at a time.
-#' * *nursery*: the R process from which the workers of a queue are forked.
-#' * *zygote*: the R process from which the nurseries of queues are forked.
+#' * *supervisor*: the R process from which the workers of a queue are forked.
+#' * *zygote*: the R process from which the supervisors of queues are forked.
 #' * *result*: what [task_q] gives for a task that is done, of class `taskq_result`.
 #'
 #' @section Log:

@@ -1,10 +1,10 @@
-# What the processes of a queue run: the zygote, which belongs to no queue; the nursery, which is forked from it; and the
+# What the processes of a queue run: the zygote, which belongs to no queue; the supervisor, which is forked from it; and the
 # sessions that are forked from that or, where forking is not possible, started on their own. Nothing here may hang:
 # whatever fails is reported and ends the process.
 
-# Entry point of the zygote, and so of every nursery that is forked from it: the first of these lines belong to no queue.
+# Entry point of the zygote, and so of every supervisor that is forked from it: the first of these lines belong to no queue.
 # `on.exit` runs also when something jumps to the top level.
-nursery_main <- function() {
+supervisor_main <- function() {
   on.exit(quit("no", status = 1L, runLast = FALSE))
   # It would be left behind where a file of variables has changed `TMPDIR`.
   rs_remove_r_temp_dir(tempdir())
@@ -15,7 +15,7 @@ nursery_main <- function() {
     on.exit()
     quit("no", status = 0L, runLast = FALSE)
   }
-  setup <- tq_read_setup(bytes, rs_nursery_failed)
+  setup <- tq_read_setup(bytes, rs_supervisor_failed)
   rs_write_title(setup$title)
   watch <- tq_thread_watch(setup$quiet)
   tq_limit_threads(setup$threads)
@@ -24,12 +24,12 @@ nursery_main <- function() {
     tq_is_up()
     tq_random_resume(setup$seed)
   } else {
-    init <- tq_prepare(setup, rs_nursery_failed, rs_nursery_make_temp_dir, watch)$init
+    init <- tq_prepare(setup, rs_supervisor_failed, rs_supervisor_make_temp_dir, watch)$init
     tq_leave_no_trace()
     # What tasks find is known by now, unless an `init` changes it.
     home <- if (is.null(init)) tq_home(setup$seed)
   }
-  role <- tq_checked(rs_nursery_serve(setup$command), NULL)
+  role <- tq_checked(rs_supervisor_serve(setup$command), NULL)
   if (role == "session") {
     tq_session_begin()
     tq_end_quiet(setup$quiet)
@@ -118,12 +118,12 @@ tq_leave_no_trace <- function() {
   rs_remove_r_temp_dir(tempdir())
 }
 
-# What every nursery and every session does first is done once in the zygote: R reads functions of packages, and compiles
+# What every supervisor and every session does first is done once in the zygote: R reads functions of packages, and compiles
 # them, when they are first used, and a fork has them then. Returns what a task would find in this process.
 tq_rehearse <- function() {
   list(
     tq_read_setup, tq_limit_threads, tq_adds_nothing, tq_random_resume, tq_prepare, tq_leave_no_trace, list2env,
-    rs_write_title, rs_nursery_serve, tq_thread_watch, tq_watch_loading, rs_num_threads,
+    rs_write_title, rs_supervisor_serve, tq_thread_watch, tq_watch_loading, rs_num_threads,
     tq_session_begin, tq_enter_tempdir, tq_end_quiet, tq_step_back, tq_session_run, tq_serve_tasks,
     tq_serve_until_failure, tq_go_home, tq_reply_failure, quit, tempdir, Sys.unsetenv, suspendInterrupts,
     rs_session_start, rs_session_make_temp_dir, rs_session_uses_temp_dir, rs_session_ready
@@ -137,7 +137,7 @@ tq_rehearse <- function() {
   home
 }
 
-# Whether the sessions of a queue find what the zygote has found: `home`. Most of the start of a nursery would be finding
+# Whether the sessions of a queue find what the zygote has found: `home`. Most of the start of a supervisor would be finding
 # that out again. A profile of the user may have left something open.
 tq_adds_nothing <- function(setup, home) {
   setup$is_plain && identical(setup$libpath, home$libpath) && identical(home$connections, 0:2) &&
@@ -147,7 +147,7 @@ tq_adds_nothing <- function(setup, home) {
 # From here on this process is one session.
 tq_session_begin <- function() {
   tq_checked(rs_session_start(), NULL)
-  # The nursery has kept it for sessions that load taskq themselves.
+  # The supervisor has kept it for sessions that load taskq themselves.
   Sys.unsetenv("TASKQ_LIB")
   tq_enter_tempdir(rs_session_make_temp_dir, rs_session_failed)
 }
@@ -171,7 +171,7 @@ tq_enter_tempdir <- function(make_dir, failed) {
 # After the control thread has been started, which does not step back: it is to stop a session in time.
 tq_step_back <- function(nice) if (nice > 0L) rs_session_step_back(nice)
 
-# Returns when the queue says so. `seed`: that of the queue, or NULL; `home`: what the nursery knows tasks to
+# Returns when the queue says so. `seed`: that of the queue, or NULL; `home`: what the supervisor knows tasks to
 # find, or NULL.
 tq_session_run <- function(init, seed, home = NULL) {
   if (!is.null(init)) {

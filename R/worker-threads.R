@@ -1,7 +1,7 @@
 # Threads of other packages in the processes of a queue. A process that has one cannot be forked, so packages are asked
 # to start none before sessions are forked, and where one does all the same it is found out which, for the warning.
 
-# In the environment of the zygote, and so of its nurseries: each keeps a package from starting a thread at its load.
+# In the environment of the zygote, and so of its supervisors: each keeps a package from starting a thread at its load.
 tq_quiet_variables <- c(
   # cli's only tells its progress bars when to draw; and with cli comes all of the tidyverse.
   CLI_NO_THREAD = "true",
@@ -26,8 +26,8 @@ tq_end_quiet <- function(quiet) {
   }
 }
 
-# In a nursery, when cli has been loaded. Without its thread a progress bar would be drawn at each step, which is a line
-# where there is no terminal, and takes longer than most steps. In a nursery it would not be seen: it is not drawn.
+# In a supervisor, when cli has been loaded. Without its thread a progress bar would be drawn at each step, which is a line
+# where there is no terminal, and takes longer than most steps. In a supervisor it would not be seen: it is not drawn.
 tq_pause_cli <- function(quiet) if ("CLI_NO_THREAD" %in% quiet) tq_call_cli("cli_tick_pause", FALSE)
 
 # What cli's tests do with its thread; not exported. A progress bar is no reason for a session not to come up.
@@ -38,13 +38,13 @@ tq_call_cli <- function(name, ...) {
 
 # ---- which step has brought a thread ----
 
-# Counts threads between the steps of a nursery's start, of which each is `phase` of tq_phase(); what they rise by is
+# Counts threads between the steps of a supervisor's start, of which each is `phase` of tq_phase(); what they rise by is
 # noted natively. `quiet`: as above.
 tq_thread_watch <- function(quiet) {
   known <- 1L
   look <- function(phase, packages = character()) {
     now <- rs_num_threads()
-    if (now > known) rs_nursery_note_threads(phase, packages, now - known)
+    if (now > known) rs_supervisor_note_threads(phase, packages, now - known)
     known <<- now
   }
   # What was there before anything of the queue. R code starts no thread: it is none of a package without other code.

@@ -66,8 +66,8 @@ all_pids <- function() as.integer(list.files("/proc", "^[0-9]+$"))
 
 processes_of <- function(life) Filter(function(pid) is_alive(pid) && has_marker(pid, life), all_pids())
 
-# The processes that belong to a host, by what they are. Nurseries outlive the zygote that they come from; a session has a
-# tag (`taskq_sys::tag`), and so has what a task has started, which has no parent here unless its nursery has adopted
+# The processes that belong to a host, by what they are. Supervisors outlive the zygote that they come from; a session has a
+# tag (`taskq_sys::tag`), and so has what a task has started, which has no parent here unless its supervisor has adopted
 # it.
 processes_by_role <- function(life) {
   pids <- processes_of(life)
@@ -76,8 +76,8 @@ processes_by_role <- function(life) {
   is_blank <- vapply(tags, function(tag) any(grepl("= *$", tag, useBytes = TRUE)), NA)
   is_tagged <- lengths(tags) > 0L & !is_blank
   zygotes <- pids[is_blank & parents == life$pid]
-  nurseries <- setdiff(pids[is_blank & !parents %in% pids[is_blank & parents != life$pid]], zygotes)
-  list(host = life$pid, zygote = zygotes, nursery = nurseries, session = pids[is_tagged & parents %in% nurseries])
+  supervisors <- setdiff(pids[is_blank & !parents %in% pids[is_blank & parents != life$pid]], zygotes)
+  list(host = life$pid, zygote = zygotes, supervisor = supervisors, session = pids[is_tagged & parents %in% supervisors])
 }
 
 send <- function(pid, signal, life) {
@@ -123,13 +123,13 @@ signals <- c(INT = 2L, ABRT = 6L, KILL = 9L, USR1 = 10L, SEGV = 11L, TERM = 15L,
 # Whom it hits, and how often how.
 targets <- list(
   session = c(KILL = 4, SEGV = 1, TERM = 1, ABRT = 1, USR1 = 0.5, STOP = 2, INT = 1),
-  nursery = c(KILL = 2, SEGV = 0.5, TERM = 0.5, STOP = 1),
+  supervisor = c(KILL = 2, SEGV = 0.5, TERM = 0.5, STOP = 1),
   zygote = c(KILL = 2, TERM = 0.5, STOP = 1),
   host = c(INT = 12, STOP = 1)
 )
 
 strike <- function(life) {
-  role <- sample(names(targets), 1L, prob = c(session = 4, nursery = 1, zygote = 0.3, host = 6))
+  role <- sample(names(targets), 1L, prob = c(session = 4, supervisor = 1, zygote = 0.3, host = 6))
   # Before it is ready, a host can be interrupted to death.
   if (!file.exists(file.path(life$dir, "journal"))) return()
   victims <- if (role == "host") life$pid else processes_by_role(life)[[role]]
@@ -191,7 +191,7 @@ judge <- function(life) {
 
   files <- list.files(file.path(life$dir, "tmp"), "^taskq-", recursive = TRUE, include.dirs = TRUE, full.names = TRUE)
   left <- list.files(files, recursive = TRUE, include.dirs = TRUE, all.files = TRUE)
-  # A nursery that is killed while it boots, by the death of the host, cannot remove what R has made for it.
+  # A supervisor that is killed while it boots, by the death of the host, cannot remove what R has made for it.
   if (life$killed) left <- grep("^Rtmp[^/]*$", left, invert = TRUE, value = TRUE)
   check(!length(left) && (life$killed || !length(files)), life,
     "files are left:", toString(left), "in", toString(files))

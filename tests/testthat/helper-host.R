@@ -13,7 +13,7 @@ local_host <- function(code, booted = TRUE, frame = parent.frame()) {
   env = c(callr::rcmd_safe_env(), TMPDIR = dir))
   finish <- function() {
     host$kill()
-    # R itself leaves its temporary directory behind when it is killed; nothing of ours may be in it. Only a nursery
+    # R itself leaves its temporary directory behind when it is killed; nothing of ours may be in it. Only a supervisor
     # that is killed before it has booted cannot clean up: then our empty directory stays in R's.
     ours <- function() list.files(dir, "^taskq-", recursive = TRUE, include.dirs = TRUE)
     if (booted) expect_true(wait_until(!length(ours())), label = "every file of the queue is gone")

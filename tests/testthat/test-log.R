@@ -67,7 +67,7 @@ test_that("a crash is told where only what went wrong is", {
   expect_identical(log$level, "WARN")
 })
 
-test_that("a task that is cancelled was told to end, and what does not end is killed by the nursery", {
+test_that("a task that is cancelled was told to end, and what does not end is killed by the supervisor", {
   file <- local_log("debug")
   q <- local_queue(1)
   begun <- tempfile("begun-")
@@ -86,7 +86,7 @@ test_that("a task that is cancelled was told to end, and what does not end is ki
   of <- function(part) log$what[startsWith(paste0(log$part, "::"), paste0(part, "::"))]
   expect_in_order(of("taskq"), c("^input Cancel", "^action Interrupt", "^action KillWorker", "^gone w1"))
   expect_match(of("taskq_worker::session::control"), "^is told Interrupt .*t1#1")
-  expect_in_order(of("taskq_worker::nursery"), c("^launched .*w1", "^kills .*w1", "^buried .*w1"))
+  expect_in_order(of("taskq_worker::supervisor"), c("^launched .*w1", "^kills .*w1", "^buried .*w1"))
 })
 
 test_that("births and deaths are told without the tasks between them, and queues without workers have none", {
@@ -97,7 +97,7 @@ test_that("births and deaths are told without the tasks between them, and queues
   run_task(here, function() 1)
   expect_true(q$close())
   what <- read_log(file)$what
-  expect_in_order(what, c("^input NurseryUp$", "^launched w1", "^ready w1$", "^asked all to end", "^gone w1", "^over"))
+  expect_in_order(what, c("^input SupervisorUp$", "^launched w1", "^ready w1$", "^asked all to end", "^gone w1", "^over"))
   expect_no_match(what, "t1")
 })
 

@@ -61,7 +61,7 @@ test_that("C3: a fork of the host that holds its descriptors does not keep the w
   tools::pskill(keeper, tools::SIGKILL)
 })
 
-test_that("C3: a host that dies while the nursery boots leaves nothing", {
+test_that("C3: a host that dies while the supervisor boots leaves nothing", {
   skip_on_cran()
   host <- local_host(quote({
     q <- taskq::task_q$new(2)
@@ -114,7 +114,7 @@ test_that("C4: a fork of the host that has a queue of its own ends it, and leave
   expect_identical(seen$told, "still here")
 })
 
-test_that("B6: when the nursery is killed, running tasks crash, waiting ones run", {
+test_that("B6: when the supervisor is killed, running tasks crash, waiting ones run", {
   q <- local_queue(2)
   begun <- c(local_path(), local_path())
   for (i in 1:2) {
@@ -125,13 +125,13 @@ test_that("B6: when the nursery is killed, running tasks crash, waiting ones run
   }
   for (i in 1:20) q$push(function(i) i, list(i))
   expect_true(wait_until(q$get_num_running() == 2L))
-  nursery <- parent_pid(stats::na.omit(q$list_workers()$worker)[[1L]])
+  supervisor <- parent_pid(stats::na.omit(q$list_workers()$worker)[[1L]])
   # The zygote is between them.
-  expect_identical(parent_pid(parent_pid(nursery)), Sys.getpid())
-  before <- descendants(nursery)
+  expect_identical(parent_pid(parent_pid(supervisor)), Sys.getpid())
+  before <- descendants(supervisor)
   # What is sent may not have begun.
   expect_true(wait_until(all(file.exists(begun))))
-  tools::pskill(nursery, tools::SIGKILL)
+  tools::pskill(supervisor, tools::SIGKILL)
   results <- pop_all(q)
   status <- vapply(results, `[[`, "", "status")
   expect_identical(sum(status == "crash"), 2L)
@@ -145,7 +145,7 @@ for (without in c("fork", "pidfd,memfd,subreaper,pdeathsig")) {
     skip_on_cran()
     q <- local_queue(2, env = c(TASKQ_WITHOUT = without), init = function() options(from_init = 7),
       globals = list(shared = 1:3))
-    # The one warning may come at any call once the nursery is up; the next test is about it.
+    # The one warning may come at any call once the supervisor is up; the next test is about it.
     results <- suppressWarnings({
       q$push(function() getOption("from_init"))
       q$push(global(function() sum(shared)))

@@ -47,12 +47,12 @@ weeks <- function(remove_below) {
     list(root, remove_below))
   run("after it", q)
   fields <- strsplit(sub("^.*\\) ", "", readLines(sprintf("/proc/%d/stat", q$list_workers()$worker[[1L]]))), " ")
-  nursery <- as.integer(fields[[1L]][[2L]])
-  stopifnot(nursery > 1L, nursery != Sys.getpid())
+  supervisor <- as.integer(fields[[1L]][[2L]])
+  stopifnot(supervisor > 1L, supervisor != Sys.getpid())
   clean()
-  tools::pskill(nursery, tools::SIGKILL)
+  tools::pskill(supervisor, tools::SIGKILL)
   q$push(use, tries = 2)
-  seen[["nursery"]] <- q$pop(30000)$status
+  seen[["supervisor"]] <- q$pop(30000)$status
   clean()
   other <- task_q$new(1, packages = "tools", preload = function() writeLines("x", tempfile()),
     init = function() writeLines("x", tempfile()))
@@ -224,10 +224,10 @@ test_that("O3: where the working directory is gone the next task works, and a qu
       stat <- readLines(sprintf("/proc/%d/stat", pid))
       as.integer(strsplit(sub("^.*\\) ", "", stat), " ")[[1L]][[2L]])
     }
-    nursery <- parent(worker)
-    zygote <- parent(nursery)
-    stopifnot(c(nursery, zygote) > 1L, c(nursery, zygote) != Sys.getpid())
-    tools::pskill(c(zygote, nursery), tools::SIGKILL)
+    supervisor <- parent(worker)
+    zygote <- parent(supervisor)
+    stopifnot(c(supervisor, zygote) > 1L, c(supervisor, zygote) != Sys.getpid())
+    tools::pskill(c(zygote, supervisor), tools::SIGKILL)
     while (dir.exists(sprintf("/proc/%d", worker))) Sys.sleep(0.01)
     # A task that is pushed before the queue knows goes to the worker that has died.
     deadline <- Sys.time() + 20

@@ -19,12 +19,12 @@ push_busy <- function(q, dir, count) {
 # Which processes die at once; those of them that run a task take it along.
 massacres <- list(
   "all workers" = function(q) workers_of(q),
-  "the nursery" = function(q) parent_pid(workers_of(q)[[1L]]),
-  "the nursery, then all workers" = function(q) c(parent_pid(workers_of(q)[[1L]]), workers_of(q)),
-  "all workers, then the nursery" = function(q) c(workers_of(q), parent_pid(workers_of(q)[[1L]]))
+  "the supervisor" = function(q) parent_pid(workers_of(q)[[1L]]),
+  "the supervisor, then all workers" = function(q) c(parent_pid(workers_of(q)[[1L]]), workers_of(q)),
+  "all workers, then the supervisor" = function(q) c(workers_of(q), parent_pid(workers_of(q)[[1L]]))
 )
 
-test_that("B6, B7: when all workers or their nursery die at once, running tasks crash and waiting ones run", {
+test_that("B6, B7: when all workers or their supervisor die at once, running tasks crash and waiting ones run", {
   skip_on_cran()
   dir <- tempfile("pool-")
   dir.create(dir)

@@ -46,7 +46,7 @@ test_that("O5: a queue in a profile does not multiply, and tasks can use it", {
     env <- c(with_profile(profile), paste0("TASKQ_WITHOUT=", without))
     seen <- suppressWarnings(in_host(use, count_below, env = env))
     expect_identical(seen[c("first", "second")], list(first = 1, second = 2), label = without)
-    # Zygote, nursery and session; the other queue adds a nursery, and perhaps a zygote, and two sessions.
+    # Zygote, supervisor and session; the other queue adds a supervisor, and perhaps a zygote, and two sessions.
     expect_lte(seen$one, 3L)
     expect_lte(seen$both, 7L)
     expect_identical(seen$here, c(TRUE, FALSE))

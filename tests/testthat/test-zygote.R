@@ -1,7 +1,7 @@
-# The zygote, from which the nurseries of several queues are forked (R/worker-main.R): what queues share, and that it is
+# The zygote, from which the supervisors of several queues are forked (R/worker-main.R): what queues share, and that it is
 # nothing of a user.
 
-nursery_of <- function(q) parent_pid(run_task(q, global(function() Sys.getpid()))$result)
+supervisor_of <- function(q) parent_pid(run_task(q, global(function() Sys.getpid()))$result)
 
 # What a boot and a user can have done to a session, as a task sees it.
 look_around <- global(function() {
@@ -23,7 +23,7 @@ look_around <- global(function() {
 test_that("a second queue comes from the process of the first, and finds what a first one finds", {
   first <- local_queue(1)
   alone <- run_task(first, look_around)$result
-  zygote <- parent_pid(nursery_of(first))
+  zygote <- parent_pid(supervisor_of(first))
   expect_identical(parent_pid(zygote), Sys.getpid())
   first$kill()
   first <- local_queue(1, packages = "stats4", globals = list(of_first = 1), preload = function() {
@@ -34,9 +34,9 @@ test_that("a second queue comes from the process of the first, and finds what a 
     file(tempfile(), "w")
     grDevices::pdf(NULL)
   })
-  zygote <- parent_pid(nursery_of(first))
+  zygote <- parent_pid(supervisor_of(first))
   second <- local_queue(1)
-  expect_identical(parent_pid(nursery_of(second)), zygote)
+  expect_identical(parent_pid(supervisor_of(second)), zygote)
   beside <- run_task(second, look_around)$result
   expect_false(identical(beside$env[["TASKQ_QUEUE"]], alone$env[["TASKQ_QUEUE"]]))
   beside$env <- alone$env <- NULL
@@ -62,13 +62,13 @@ test_that("queues that differ in what R reads at its start have zygotes of their
   dir.create(dir)
   on.exit(unlink(dir, recursive = TRUE))
   first <- local_queue(1)
-  zygote <- parent_pid(nursery_of(first))
+  zygote <- parent_pid(supervisor_of(first))
   see <- global(function() c(Sys.getenv("TASKQ_TEST_VARIABLE"), getwd()))
   other <- local_queue(1, env = c(TASKQ_TEST_VARIABLE = "x"))
   expect_identical(run_task(other, see)$result, c("x", getwd()))
   other <- local_queue(1, wd = dir)
   expect_identical(run_task(other, see)$result, c("", normalizePath(dir)))
-  expect_false(parent_pid(nursery_of(other)) == zygote)
+  expect_false(parent_pid(supervisor_of(other)) == zygote)
   # The profile is read by a start of R, and there is one.
   writeLines("options(from_profile = 1)", file.path(dir, ".Rprofile"))
   other <- local_queue(1, wd = dir)
@@ -82,13 +82,13 @@ test_that("each queue shows its own name in the list of processes", {
       words <- strsplit(rawToChar(replace(bytes, bytes == 0, charToRaw("\n"))), "\n")[[1L]]
       trimws(words[[length(words)]])
     }
-    nursery <- as.integer(strsplit(readLines("/proc/self/stat"), " ")[[1L]][[4L]])
-    c(of(Sys.getpid()), of(nursery))
+    supervisor <- as.integer(strsplit(readLines("/proc/self/stat"), " ")[[1L]][[4L]])
+    c(of(Sys.getpid()), of(supervisor))
   })
   first <- local_queue(1, name = "first")
   expect_identical(run_task(first, shown)$result, rep("taskq:first", 2))
   second <- local_queue(1, name = "the second \u00fc")
-  expect_identical(parent_pid(nursery_of(second)), parent_pid(nursery_of(first)))
+  expect_identical(parent_pid(supervisor_of(second)), parent_pid(supervisor_of(first)))
   expect_identical(run_task(second, shown)$result, rep("taskq:the second \u00fc", 2))
   third <- local_queue(1)
   expect_identical(run_task(third, shown)$result, rep("taskq", 2))
@@ -113,30 +113,30 @@ test_that("the number of threads needs no zygote of its own", {
     c(.C("most", 0L)[[1L]], as.integer(Sys.getenv(c("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"))))
   })
   first <- local_queue(1, threads = 3)
-  zygote <- parent_pid(nursery_of(first))
+  zygote <- parent_pid(supervisor_of(first))
   alone <- run_task(first, look, list(library))$result
   skip_if(alone[[1L]] < 0L, "R has no OpenMP")
   expect_identical(alone, c(3L, 3L, 3L))
   second <- local_queue(1, threads = 2)
-  expect_identical(parent_pid(nursery_of(second)), zygote)
+  expect_identical(parent_pid(supervisor_of(second)), zygote)
   expect_identical(run_task(second, look, list(library))$result, c(2L, 2L, 2L))
   # What the user says counts, and is there from the start.
   third <- local_queue(1, threads = 2, env = c(OMP_NUM_THREADS = "4"))
-  expect_false(parent_pid(nursery_of(third)) == zygote)
+  expect_false(parent_pid(supervisor_of(third)) == zygote)
   expect_identical(run_task(third, look, list(library))$result, c(4L, 4L, 2L))
 })
 
 test_that("the end of one queue is not that of another, and the last one ends the zygote", {
   before <- descendants()
   first <- local_queue(2)
-  zygote <- parent_pid(nursery_of(first))
+  zygote <- parent_pid(supervisor_of(first))
   second <- local_queue(2)
-  nursery <- nursery_of(second)
+  supervisor <- supervisor_of(second)
   first$close()
-  expect_identical(nursery_of(second), nursery)
+  expect_identical(supervisor_of(second), supervisor)
   expect_true(is_alive(zygote))
   third <- local_queue(1)
-  expect_identical(parent_pid(nursery_of(third)), zygote)
+  expect_identical(parent_pid(supervisor_of(third)), zygote)
   second$kill()
   expect_identical(run_task(third, global(function() 1))$result, 1)
   third$close()
@@ -147,19 +147,19 @@ test_that("the end of one queue is not that of another, and the last one ends th
 test_that("a zygote that is killed costs no queue anything", {
   first <- local_queue(1)
   second <- local_queue(1, preload = function() options(from_preload = 7))
-  zygotes <- unique(vapply(list(first, second), function(q) parent_pid(nursery_of(q)), 0L))
-  nursery <- nursery_of(second)
+  zygotes <- unique(vapply(list(first, second), function(q) parent_pid(supervisor_of(q)), 0L))
+  supervisor <- supervisor_of(second)
   tools::pskill(zygotes, tools::SIGKILL)
   expect_true(wait_until(!any(is_alive(zygotes))))
   expect_identical(run_task(second, global(function() quit("no")))$status, "crash")
   expect_identical(run_task(second, global(function() getOption("from_preload")))$result, 7)
-  expect_identical(nursery_of(second), nursery)
+  expect_identical(supervisor_of(second), supervisor)
   third <- local_queue(1)
-  zygote <- parent_pid(nursery_of(third))
+  zygote <- parent_pid(supervisor_of(third))
   expect_false(zygote %in% zygotes)
   expect_identical(parent_pid(zygote), Sys.getpid())
   # Its parent is gone, and its death is heard nevertheless.
-  tools::pskill(nursery, tools::SIGKILL)
+  tools::pskill(supervisor, tools::SIGKILL)
   expect_true(wait_until(run_task(second, global(function() getOption("from_preload")))$status == "success"))
 })
 
@@ -205,7 +205,7 @@ test_that("C1: a host with several queues that dies leaves nothing of any", {
     Sys.sleep(1000)
   }), booted = FALSE)
   expect_identical(next_line(host), "ready")
-  # A zygote, and of three queues a nursery and a session each; then the fourth's nursery.
+  # A zygote, and of three queues a supervisor and a session each; then the fourth's supervisor.
   expect_true(wait_until(length(descendants(host$get_pid())) == 8L))
   pids <- descendants(host$get_pid())
   tools::pskill(host$get_pid(), tools::SIGKILL)

@@ -1,4 +1,4 @@
-//! What R calls in the far processes: zygotes, nurseries and sessions. Such a process has one role at a time, so its
+//! What R calls in the far processes: zygotes, supervisors and sessions. Such a process has one role at a time, so its
 //! state is one value here, used on the R thread only.
 //!
 //! What receives, runs and replies is in [`serve`], on the same state.
@@ -16,7 +16,7 @@ use taskq_record::StartPhase;
 use taskq_sys::{tempdir, threads};
 use taskq_wire::message::ThreadSource;
 use taskq_worker::random;
-use taskq_worker::{ExecSession, InterruptHook, Nursery, Role, Seed, Session, Zygote};
+use taskq_worker::{ExecSession, InterruptHook, Role, Seed, Session, Supervisor, Zygote};
 
 use crate::entries::entries;
 use crate::reply::failure;
@@ -32,8 +32,8 @@ pub(crate) enum Far {
     /// Nothing: an R session of a user.
     #[default]
     Stranger,
-    /// A nursery.
-    Nursery(Nursery),
+    /// A supervisor.
+    Supervisor(Supervisor),
     /// A session that has not started.
     Seed(Seed),
     /// A session, for the rest of the process: it is never dropped, because its control thread uses its descriptors.
@@ -56,12 +56,12 @@ pub(crate) fn with_far<T>(body: impl FnOnce(&mut Far) -> T) -> T {
     FAR.with_borrow_mut(body)
 }
 
-/// Forks nurseries for as long as the host wants. `list(setup)`: this process is a nursery from now on; `list(setup =
+/// Forks supervisors for as long as the host wants. `list(setup)`: this process is a supervisor from now on; `list(setup =
 /// NULL)`: the host wants no more; or a failure.
 fn rs_zygote_serve() -> Value {
     match Zygote::open().and_then(Zygote::serve) {
-        Ok(Some((nursery, file))) => {
-            with_far(|far| *far = Far::Nursery(nursery));
+        Ok(Some((supervisor, file))) => {
+            with_far(|far| *far = Far::Supervisor(supervisor));
             Value::list([("setup", Value::raw(file.payload))])
         }
         Ok(None) => Value::list([("setup", Value::null())]),
@@ -87,50 +87,50 @@ fn rs_num_threads() -> i32 {
 }
 
 /// Notes that a step of this phase has brought threads, and which packages it has loaded.
-fn rs_nursery_note_threads(phase: Cow<'_, str>, packages: Vec<Cow<'_, str>>, brought: i32) {
+fn rs_supervisor_note_threads(phase: Cow<'_, str>, packages: Vec<Cow<'_, str>>, brought: i32) {
     let source = ThreadSource {
         phase: phase_of(&phase),
         packages: packages.into_iter().map(Cow::into_owned).collect(),
         threads: u32::try_from(brought).unwrap_or(0),
     };
     with_far(|far| {
-        if let Far::Nursery(nursery) = far {
-            nursery.note_threads(source);
+        if let Far::Supervisor(supervisor) = far {
+            supervisor.note_threads(source);
         }
     });
 }
 
-/// Tells the host that the nursery cannot come up.
-fn rs_nursery_failed(phase: Cow<'_, str>, message: Cow<'_, str>) {
+/// Tells the host that the supervisor cannot come up.
+fn rs_supervisor_failed(phase: Cow<'_, str>, message: Cow<'_, str>) {
     with_far(|far| {
-        if let Far::Nursery(nursery) = far {
-            nursery.failed(phase_of(&phase), &message);
+        if let Far::Supervisor(supervisor) = far {
+            supervisor.failed(phase_of(&phase), &message);
         }
     });
 }
 
 /// Makes the queue's directory for temporary files, unless it is there. Its path, or a failure.
-fn rs_nursery_make_temp_dir() -> Value {
+fn rs_supervisor_make_temp_dir() -> Value {
     with_far(|far| match far {
-        Far::Nursery(nursery) => temp_dir(nursery.make_temp_dir()),
-        _ => failure("start", "this process is no nursery"),
+        Far::Supervisor(supervisor) => temp_dir(supervisor.make_temp_dir()),
+        _ => failure("start", "this process is no supervisor"),
     })
 }
 
 /// Launches sessions until the queue is over. "session": this is a new process, forked to be one; "end": the queue is
 /// over.
-fn rs_nursery_serve(command: Vec<&CStr>) -> Value {
+fn rs_supervisor_serve(command: Vec<&CStr>) -> Value {
     let words = command.into_iter().map(CStr::to_bytes);
     let mut words = words.map(|word| OsStr::from_bytes(word).to_owned());
     let exec = ExecSession {
         program: PathBuf::from(words.next().unwrap_or_default()),
         args: words.collect(),
     };
-    let nursery = with_far(std::mem::take);
-    let Far::Nursery(mut nursery) = nursery else {
-        return failure("start", "this process is no nursery");
+    let supervisor = with_far(std::mem::take);
+    let Far::Supervisor(mut supervisor) = supervisor else {
+        return failure("start", "this process is no supervisor");
     };
-    match nursery.serve(exec) {
+    match supervisor.serve(exec) {
         Ok(Role::Session(seed)) => {
             with_far(|far| *far = Far::Seed(seed));
             "session".into()
@@ -140,7 +140,7 @@ fn rs_nursery_serve(command: Vec<&CStr>) -> Value {
     }
 }
 
-/// Takes over what the nursery left for a session that is not forked: `list(setup)`, or a failure.
+/// Takes over what the supervisor left for a session that is not forked: `list(setup)`, or a failure.
 fn rs_session_exec_open() -> Value {
     match Seed::from_exec() {
         Ok((seed, file)) => {
@@ -351,11 +351,11 @@ entries! {
     rs_zygote_serve(),
     rs_limit_threads(variable, count),
     rs_num_threads(),
-    rs_nursery_note_threads(phase, packages, brought),
+    rs_supervisor_note_threads(phase, packages, brought),
     rs_write_title(title),
-    rs_nursery_failed(phase, message),
-    rs_nursery_make_temp_dir(),
-    rs_nursery_serve(command),
+    rs_supervisor_failed(phase, message),
+    rs_supervisor_make_temp_dir(),
+    rs_supervisor_serve(command),
     rs_session_exec_open(),
     rs_session_start(),
     rs_session_step_back(nice),

@@ -2,7 +2,7 @@
 //!
 //! # How R comes here
 //! R calls one routine, `C_tq_call` (`src/guard.c`), with the name of a function and its arguments. `entries` has the
-//! list of these functions: those for the user's session are in `host`, those for zygotes, nurseries and sessions in
+//! list of these functions: those for the user's session are in `host`, those for zygotes, supervisors and sessions in
 //! `far`, those for both beside them. They read their arguments by type (`r/argument.rs`), and give an object, or
 //! plain data of which one is made (`value`). What R's callbacks in C need of Rust is in `external`.
 //!

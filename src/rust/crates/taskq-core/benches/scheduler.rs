@@ -28,7 +28,7 @@ fn queue(waiting: u64) -> Scheduler {
         workers: 1,
         ..Config::default()
     });
-    scheduler.handle(Time(0), Input::NurseryUp);
+    scheduler.handle(Time(0), Input::SupervisorUp);
     while let Some(action) = scheduler.next_action() {
         if let Action::Launch { worker } = action {
             scheduler.handle(Time(0), Input::WorkerReady { worker });

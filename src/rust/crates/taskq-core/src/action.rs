@@ -8,7 +8,7 @@ use taskq_record::{AttemptId, TaskId, WorkerId};
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Start a nursery. Answered by `NurseryUp` or `NurseryGone`.
+    /// Start a supervisor. Answered by `SupervisorUp` or `SupervisorGone`.
     Boot,
     /// Start a session. Answered by `WorkerReady`, `StartFailed` or `WorkerGone`.
     Launch {
@@ -47,9 +47,9 @@ pub enum Action {
         /// The session.
         worker: WorkerId,
     },
-    /// Kill the nursery and all sessions. Answered by `NurseryGone`.
-    KillNursery,
-    /// Tell the nursery to kill all sessions and to leave. Answered by `NurseryGone`.
+    /// Kill the supervisor and all sessions. Answered by `SupervisorGone`.
+    KillSupervisor,
+    /// Tell the supervisor to kill all sessions and to leave. Answered by `SupervisorGone`.
     Shutdown,
     /// A task is done: its payload can go, and who waits for it can be woken.
     Done {

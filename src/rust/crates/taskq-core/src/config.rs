@@ -39,7 +39,7 @@ pub struct Config {
     /// 4 ms.
     pub recall_after: Duration,
     /// How many starts may fail in a row before the pool is given up: a session that never became
-    /// ready, or a nursery under which none did. A session that becomes ready sets the count back to
+    /// ready, or a supervisor under which none did. A session that becomes ready sets the count back to
     /// 0; sessions that were starting at the same time and fail together count once. 0 means 1.
     /// Default 3.
     pub start_limit: u32,
@@ -48,7 +48,7 @@ pub struct Config {
     /// How long a session that has closed its socket may take to end before it is killed. Default
     /// 500 ms.
     pub hang_up_patience: Duration,
-    /// How long a kill (of a worker, or a polite end of worker or nursery) may stay unconfirmed
+    /// How long a kill (of a worker, or a polite end of worker or supervisor) may stay unconfirmed
     /// before the next harder means is taken. Default 2 s.
     pub kill_patience: Duration,
 }

@@ -9,11 +9,11 @@ use taskq_record::{AttemptId, GoneCause, TaskId, Time, Verdict, WorkerId};
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The nursery can launch sessions.
-    NurseryUp,
-    /// The nursery's process is gone, and with it all its sessions, for each of which there has been
+    /// The supervisor can launch sessions.
+    SupervisorUp,
+    /// The supervisor's process is gone, and with it all its sessions, for each of which there has been
     /// a [`Input::WorkerGone`] already.
-    NurseryGone {
+    SupervisorGone {
         /// It said why it cannot come up (preload, packages): trying again will not help.
         reported: bool,
     },

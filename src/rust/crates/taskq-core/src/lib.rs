@@ -13,7 +13,7 @@
 //!   an [`AttemptId`], so that a message about an attempt that is over is recognised as *stale*.
 //! - A **worker** is one R session, from its launch to its end ([`WorkerId`]).
 //! - A **seat** is a place for one worker at a time; the pool has as many seats as it was asked for.
-//! - The **nursery** is the process that launches sessions; it boots once, and again when it dies.
+//! - The **supervisor** is the process that launches sessions; it boots once, and again when it dies.
 //! - The **line** of a worker is what it was sent and has not answered: the **head** runs, the others
 //!   were sent *ahead* so that a short task need not wait for a round trip.
 //!

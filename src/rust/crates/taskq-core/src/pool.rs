@@ -8,7 +8,7 @@
 //! | from     | by                  | to       | when                                              |
 //! |----------|---------------------|----------|---------------------------------------------------|
 //! | -        | `add_seats`         | Vacant   | start, resize                                     |
-//! | Vacant   | `launch`            | Starting | the nursery is up                                 |
+//! | Vacant   | `launch`            | Starting | the supervisor is up                                 |
 //! | Starting | `ready`             | Idle     | its session is ready: a fresh one                 |
 //! | Idle     | `push`              | Busy     | its session is sent a task                        |
 //! | Busy     | `pull`, `set_idle`  | Idle     | the line of its session is empty: a worn one      |

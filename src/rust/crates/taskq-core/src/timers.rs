@@ -21,8 +21,8 @@ pub(crate) enum Timer {
     Leave(WorkerId),
     /// A session above the minimum has been idle for long.
     Idle,
-    /// The nursery was told to leave and is not gone.
-    Nursery,
+    /// The supervisor was told to leave and is not gone.
+    Supervisor,
     /// The deadline of the closing queue.
     Close,
 }

@@ -119,7 +119,7 @@ pub enum Wait {
 pub struct SeatView {
     /// Its number, counted from 1; the k of `.idle-k`.
     pub seat: u32,
-    /// The session on it; none while the nursery boots.
+    /// The session on it; none while the supervisor boots.
     pub worker: Option<WorkerId>,
     /// What the session is doing.
     pub state: SeatState,

@@ -239,7 +239,7 @@ fn held_tasks_end_with_the_queue() {
     let attempt = driver.sent().1;
     assert_eq!(attempt.task, b, "a closing queue finishes what it has");
     driver.wait(ms(100));
-    driver.expect(Action::KillNursery);
+    driver.expect(Action::KillSupervisor);
     driver.done(b, Outcome::Cancelled);
 }
 
@@ -249,7 +249,7 @@ fn when_the_pool_fails_held_tasks_find_no_worker() {
     let a = driver.push_labelled("a");
     let b = driver.push_after("b", &["a"]);
     let c = driver.push_after("c", &["b"]);
-    driver.input(Input::NurseryGone { reported: true });
+    driver.input(Input::SupervisorGone { reported: true });
     for task in [a, b, c] {
         driver.done(task, Outcome::NoWorker);
     }

@@ -96,7 +96,7 @@ impl World {
             may_lie: lies,
             is_ending: false,
         };
-        world.input(Input::NurseryUp);
+        world.input(Input::SupervisorUp);
         world.input(Input::WorkerReady { worker: WORKER });
         world.push();
         for step in [

@@ -87,7 +87,7 @@ fn a_full_queue_says_so_before_it_looks_at_the_label() {
         let refused = driver.scheduler.submit(driver.now, submission);
         assert_eq!(refused, Err(SubmitError::Full));
     }
-    driver.input(Input::NurseryGone { reported: true });
+    driver.input(Input::SupervisorGone { reported: true });
     driver.next_action();
     let refused = driver.scheduler.submit(driver.now, Submission::default());
     assert_eq!(refused, Err(SubmitError::Failed));

@@ -231,7 +231,7 @@ fn a_result_that_overtakes_the_kill_frees_the_seat_at_once() {
 }
 
 #[test]
-fn a_kill_that_is_not_confirmed_kills_the_nursery() {
+fn a_kill_that_is_not_confirmed_kills_the_supervisor() {
     let (mut driver, _) = Driver::ready(plain(1));
     let task = driver.push();
     let (worker, attempt) = driver.sent();
@@ -240,12 +240,12 @@ fn a_kill_that_is_not_confirmed_kills_the_nursery() {
     driver.wait(ms(500));
     driver.expect(Action::KillWorker { worker });
     driver.wait(ms(2000));
-    driver.expect(Action::KillNursery);
+    driver.expect(Action::KillSupervisor);
     driver.wait(ms(10_000));
     driver.expect_nothing();
-    driver.gone(worker, GoneCause::NurseryLost, None);
+    driver.gone(worker, GoneCause::SupervisorLost, None);
     driver.done(task, Outcome::Cancelled);
-    driver.input(Input::NurseryGone { reported: false });
+    driver.input(Input::SupervisorGone { reported: false });
     driver.expect(Action::Boot);
 }
 

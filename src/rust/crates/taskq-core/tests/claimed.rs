@@ -73,16 +73,16 @@ fn a_task_is_claimed_once_at_any_time_until_it_is_taken() {
 fn a_killed_or_failed_queue_gives_it_an_outcome_as_any_other() {
     let mut driver = Driver::new(plain(1));
     let task = driver.submit(claimed());
-    driver.input(Input::NurseryGone { reported: true });
+    driver.input(Input::SupervisorGone { reported: true });
     driver.done(task, Outcome::NoWorker);
     driver.expect(Action::Failed);
 
     let mut driver = Driver::new(plain(1));
     let task = driver.submit(claimed());
     driver.input(Input::Kill);
-    driver.expect(Action::KillNursery);
+    driver.expect(Action::KillSupervisor);
     driver.done(task, Outcome::Cancelled);
-    driver.input(Input::NurseryGone { reported: false });
+    driver.input(Input::SupervisorGone { reported: false });
     assert_eq!(driver.outcome(task), Some(Outcome::Cancelled));
     assert!(driver.scheduler.take(task));
 }

@@ -11,12 +11,12 @@ fn close_in(driver: &mut Driver, duration: std::time::Duration) -> Time {
     deadline
 }
 
-fn nursery_gone(driver: &mut Driver) {
-    driver.input(Input::NurseryGone { reported: false });
+fn supervisor_gone(driver: &mut Driver) {
+    driver.input(Input::SupervisorGone { reported: false });
 }
 
 #[test]
-fn an_empty_queue_shuts_down_at_once_and_is_closed_when_the_nursery_is_gone() {
+fn an_empty_queue_shuts_down_at_once_and_is_closed_when_the_supervisor_is_gone() {
     let (mut driver, workers) = Driver::ready(plain(2));
     close_in(&mut driver, ms(1000));
     driver.expect(Action::Shutdown);
@@ -25,7 +25,7 @@ fn an_empty_queue_shuts_down_at_once_and_is_closed_when_the_nursery_is_gone() {
     for worker in workers {
         driver.gone(worker, GoneCause::Signaled { signal: 9 }, None);
     }
-    nursery_gone(&mut driver);
+    supervisor_gone(&mut driver);
     assert_eq!(driver.state(), QueueState::Closed);
     assert_eq!(driver.scheduler.next_wakeup(), None);
 }
@@ -43,7 +43,7 @@ fn a_closing_queue_refuses_tasks_and_finishes_those_it_has() {
         driver.done(task, Outcome::Success);
     }
     driver.expect(Action::Shutdown);
-    nursery_gone(&mut driver);
+    supervisor_gone(&mut driver);
     assert_eq!(driver.state(), QueueState::Closed);
     assert_eq!(driver.scheduler.oldest_done(), Some(tasks[0]));
     assert!(driver.scheduler.take(tasks[0]));
@@ -57,7 +57,7 @@ fn what_is_not_finished_at_the_deadline_is_cancelled_and_everything_is_killed() 
     let deadline = close_in(&mut driver, ms(1000));
     assert_eq!(driver.scheduler.next_wakeup(), Some(deadline));
     driver.wait(ms(1000));
-    driver.expect(Action::KillNursery);
+    driver.expect(Action::KillSupervisor);
     driver.done(running, Outcome::Cancelled);
     driver.done(waiting, Outcome::Cancelled);
     let view = driver.scheduler.task(running).unwrap();
@@ -65,7 +65,7 @@ fn what_is_not_finished_at_the_deadline_is_cancelled_and_everything_is_killed() 
     driver.finish(worker, attempt);
     assert_eq!(driver.scheduler.stale(), 1);
     assert_eq!(driver.outcome(running), Some(Outcome::Cancelled));
-    nursery_gone(&mut driver);
+    supervisor_gone(&mut driver);
     assert_eq!(driver.state(), QueueState::Closed);
 }
 
@@ -76,7 +76,7 @@ fn a_kill_ends_everything_now() {
     driver.sent();
     driver.sent();
     driver.input(Input::Kill);
-    driver.expect(Action::KillNursery);
+    driver.expect(Action::KillSupervisor);
     for task in tasks {
         driver.done(task, Outcome::Cancelled);
     }
@@ -84,7 +84,7 @@ fn a_kill_ends_everything_now() {
     close_in(&mut driver, ms(1));
     driver.wait(ms(100_000));
     driver.expect_nothing();
-    nursery_gone(&mut driver);
+    supervisor_gone(&mut driver);
     assert_eq!(driver.state(), QueueState::Closed);
 }
 
@@ -93,32 +93,32 @@ fn a_queue_can_be_killed_before_anything_is_up() {
     let mut driver = Driver::new(plain(2));
     let task = driver.push();
     driver.input(Input::Kill);
-    driver.expect(Action::KillNursery);
+    driver.expect(Action::KillSupervisor);
     driver.done(task, Outcome::Cancelled);
-    driver.input(Input::NurseryUp);
-    nursery_gone(&mut driver);
+    driver.input(Input::SupervisorUp);
+    supervisor_gone(&mut driver);
     assert_eq!(driver.state(), QueueState::Closed);
 }
 
 #[test]
-fn a_nursery_that_does_not_leave_is_killed() {
+fn a_supervisor_that_does_not_leave_is_killed() {
     let (mut driver, _) = Driver::ready(plain(1));
     close_in(&mut driver, ms(10_000));
     driver.expect(Action::Shutdown);
     driver.wait(ms(2000));
-    driver.expect(Action::KillNursery);
+    driver.expect(Action::KillSupervisor);
     driver.wait(ms(20_000));
-    nursery_gone(&mut driver);
+    supervisor_gone(&mut driver);
     assert_eq!(driver.state(), QueueState::Closed);
 }
 
 #[test]
-fn the_deadline_also_ends_a_nursery_that_is_leaving() {
+fn the_deadline_also_ends_a_supervisor_that_is_leaving() {
     let (mut driver, _) = Driver::ready(plain(1));
     close_in(&mut driver, ms(100));
     driver.expect(Action::Shutdown);
     driver.wait(ms(100));
-    driver.expect(Action::KillNursery);
+    driver.expect(Action::KillSupervisor);
 }
 
 #[test]
@@ -168,17 +168,17 @@ fn sessions_are_still_replaced_while_a_closing_queue_has_tasks() {
 }
 
 #[test]
-fn a_nursery_that_dies_while_the_queue_closes_is_replaced_only_for_tasks() {
+fn a_supervisor_that_dies_while_the_queue_closes_is_replaced_only_for_tasks() {
     let (mut driver, _) = Driver::ready(plain(1));
     driver.input(Input::Pause);
     let task = driver.push();
-    nursery_gone(&mut driver);
+    supervisor_gone(&mut driver);
     driver.expect(Action::Boot);
     close_in(&mut driver, ms(1000));
     driver.cancel(task);
     driver.done(task, Outcome::Cancelled);
     driver.expect(Action::Shutdown);
-    nursery_gone(&mut driver);
+    supervisor_gone(&mut driver);
     assert_eq!(driver.state(), QueueState::Closed);
 }
 
@@ -188,12 +188,12 @@ fn a_closed_queue_answers_everything_and_does_nothing() {
     let task = driver.push();
     let (worker, attempt) = driver.sent();
     driver.input(Input::Kill);
-    driver.expect(Action::KillNursery);
+    driver.expect(Action::KillSupervisor);
     driver.done(task, Outcome::Cancelled);
-    nursery_gone(&mut driver);
+    supervisor_gone(&mut driver);
     for input in [
-        Input::NurseryUp,
-        Input::NurseryGone { reported: true },
+        Input::SupervisorUp,
+        Input::SupervisorGone { reported: true },
         Input::WorkerReady { worker },
         Input::StartFailed { worker },
         Input::Returned {

@@ -1,4 +1,4 @@
-//! Sessions and nurseries that die.
+//! Sessions and supervisors that die.
 
 mod common;
 
@@ -141,21 +141,21 @@ fn a_session_that_dies_idle_is_replaced_and_fails_no_task() {
 }
 
 #[test]
-fn the_death_of_the_nursery_crashes_what_ran_and_spares_what_waits() {
+fn the_death_of_the_supervisor_crashes_what_ran_and_spares_what_waits() {
     let (mut driver, workers) = Driver::ready(plain(2));
     let tasks: Vec<_> = (0..3).map(|_| driver.push()).collect();
     let sent = [driver.sent(), driver.sent()];
-    let cause = GoneCause::NurseryLost;
+    let cause = GoneCause::SupervisorLost;
     for ((worker, attempt), task) in sent.into_iter().zip(&tasks) {
         let at = driver.now;
         driver.gone(worker, cause, Some(Begun { attempt, at }));
         driver.done(*task, Outcome::Crash { cause });
         driver.expect_nothing();
     }
-    driver.input(Input::NurseryGone { reported: false });
+    driver.input(Input::SupervisorGone { reported: false });
     driver.expect(Action::Boot);
     assert_eq!(driver.seat_states(), [SeatState::Starting; 2]);
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     let worker = driver.launched();
     assert!(!workers.contains(&worker));
     driver.launched();
@@ -164,15 +164,15 @@ fn the_death_of_the_nursery_crashes_what_ran_and_spares_what_waits() {
 }
 
 #[test]
-fn nothing_is_sent_while_the_nursery_is_known_to_be_lost() {
+fn nothing_is_sent_while_the_supervisor_is_known_to_be_lost() {
     let (mut driver, workers) = Driver::ready(plain(2));
-    driver.gone(workers[0], GoneCause::NurseryLost, None);
+    driver.gone(workers[0], GoneCause::SupervisorLost, None);
     let task = driver.push();
     driver.expect_nothing();
-    driver.gone(workers[1], GoneCause::NurseryLost, None);
-    driver.input(Input::NurseryGone { reported: false });
+    driver.gone(workers[1], GoneCause::SupervisorLost, None);
+    driver.input(Input::SupervisorGone { reported: false });
     driver.expect(Action::Boot);
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     let worker = driver.launched();
     driver.launched();
     driver.input(Input::WorkerReady { worker });
@@ -180,12 +180,12 @@ fn nothing_is_sent_while_the_nursery_is_known_to_be_lost() {
 }
 
 #[test]
-fn sessions_of_which_a_dead_nursery_left_no_word_are_gone_with_it() {
+fn sessions_of_which_a_dead_supervisor_left_no_word_are_gone_with_it() {
     let (mut driver, workers) = Driver::ready(plain(3));
     let task = driver.push();
     driver.sent();
-    driver.input(Input::NurseryGone { reported: false });
-    let cause = GoneCause::NurseryLost;
+    driver.input(Input::SupervisorGone { reported: false });
+    let cause = GoneCause::SupervisorLost;
     driver.done(task, Outcome::Crash { cause });
     driver.expect(Action::Boot);
     driver.gone(workers[1], cause, None);
@@ -195,7 +195,7 @@ fn sessions_of_which_a_dead_nursery_left_no_word_are_gone_with_it() {
 #[test]
 fn killing_all_sessions_at_once_does_not_fail_the_pool_even_while_they_start() {
     let mut driver = Driver::new(plain(8));
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     let workers: Vec<_> = (0..8).map(|_| driver.launched()).collect();
     for worker in workers {
         driver.dies(worker);

@@ -126,7 +126,7 @@ fn what_backs_off_brings_a_seat_when_its_delay_is_over() {
 #[test]
 fn a_pool_without_a_minimum_starts_sessions_on_demand() {
     let mut driver = Driver::new(between(0, 2));
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     driver.expect_nothing();
     driver.push();
     let worker = comes(&mut driver);
@@ -144,13 +144,13 @@ fn a_pool_without_a_minimum_starts_sessions_on_demand() {
 }
 
 #[test]
-fn tasks_that_come_before_the_nursery_is_up_get_their_seats() {
+fn tasks_that_come_before_the_supervisor_is_up_get_their_seats() {
     let mut driver = Driver::new(between(0, 2));
     for _ in 0..3 {
         driver.push();
     }
     driver.expect_nothing();
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     driver.launched();
     driver.launched();
 }
@@ -299,7 +299,7 @@ fn an_isolated_task_brings_a_seat_when_no_idle_session_can_make_way() {
 #[test]
 fn a_closing_queue_gets_the_seats_it_needs() {
     let mut driver = Driver::new(between(0, 1));
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     driver.push_labelled("a");
     driver.push_after("b", &["a"]);
     let worker = comes(&mut driver);

@@ -39,7 +39,7 @@ fn push(driver: &mut Driver, count: usize, tag: &str) -> Vec<TaskId> {
 
 /// The only worker becomes ready.
 fn start(driver: &mut Driver) -> WorkerId {
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     let worker = driver.launched();
     driver.input(Input::WorkerReady { worker });
     worker
@@ -340,7 +340,7 @@ fn those_that_need_a_session_of_their_own_have_no_turns_of_their_own() {
     let first = driver.submit(with("a", isolate));
     let second = push(&mut driver, 1, "a")[0];
     let b = push(&mut driver, 1, "b")[0];
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     let workers: Vec<WorkerId> = (0..4).map(|_| driver.launched()).collect();
     let mut sent = Vec::new();
     for worker in workers {

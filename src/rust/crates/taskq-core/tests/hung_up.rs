@@ -39,7 +39,7 @@ fn one_that_ends_soon_is_not_killed() {
 }
 
 #[test]
-fn it_is_killed_and_when_that_does_not_help_so_is_the_nursery() {
+fn it_is_killed_and_when_that_does_not_help_so_is_the_supervisor() {
     let (mut driver, _) = Driver::ready(plain(1));
     let task = driver.push();
     let (worker, attempt) = driver.sent();
@@ -51,11 +51,11 @@ fn it_is_killed_and_when_that_does_not_help_so_is_the_nursery() {
     driver.wait(ms(1999));
     driver.expect_nothing();
     driver.wait(ms(1));
-    driver.expect(Action::KillNursery);
-    let cause = GoneCause::NurseryLost;
+    driver.expect(Action::KillSupervisor);
+    let cause = GoneCause::SupervisorLost;
     driver.gone(worker, cause, begun);
     driver.done(task, Outcome::Crash { cause });
-    driver.input(Input::NurseryGone { reported: false });
+    driver.input(Input::SupervisorGone { reported: false });
     driver.expect(Action::Boot);
 }
 
@@ -147,7 +147,7 @@ fn one_that_is_killed_for_its_task_meanwhile_has_the_whole_time_to_die() {
     driver.wait(ms(1999));
     driver.expect_nothing();
     driver.wait(ms(1));
-    driver.expect(Action::KillNursery);
+    driver.expect(Action::KillSupervisor);
 }
 
 #[test]

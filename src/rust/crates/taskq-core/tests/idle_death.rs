@@ -77,13 +77,13 @@ fn a_finished_task_sets_the_count_back() {
 }
 
 #[test]
-fn those_that_lived_for_a_while_or_went_with_their_nursery_do_not_count() {
+fn those_that_lived_for_a_while_or_went_with_their_supervisor_do_not_count() {
     let (mut driver, workers) = Driver::ready(limit(1));
     let worker = die(&mut driver, workers[0], 1001);
-    driver.gone(worker, GoneCause::NurseryLost, None);
-    driver.input(Input::NurseryGone { reported: false });
+    driver.gone(worker, GoneCause::SupervisorLost, None);
+    driver.input(Input::SupervisorGone { reported: false });
     driver.expect(taskq_core::Action::Boot);
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     next(&mut driver);
     assert_eq!(driver.state(), QueueState::Open);
 }

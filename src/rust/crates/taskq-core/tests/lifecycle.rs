@@ -9,7 +9,7 @@ use taskq_core::{
 };
 
 #[test]
-fn a_new_queue_boots_its_nursery_and_shows_its_seats_as_starting() {
+fn a_new_queue_boots_its_supervisor_and_shows_its_seats_as_starting() {
     let driver = Driver::new(plain(2));
     assert_eq!(driver.state(), QueueState::Open);
     assert_eq!(driver.seat_states(), [SeatState::Starting; 2]);
@@ -22,7 +22,7 @@ fn a_task_pushed_before_anything_is_up_is_sent_to_the_first_ready_session() {
     let mut driver = Driver::new(plain(2));
     let task = driver.push();
     driver.assert_counts(1, 0, 0);
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     let (_, second) = (driver.launched(), driver.launched());
     driver.input(Input::WorkerReady { worker: second });
     let (worker, attempt) = driver.sent();
@@ -203,7 +203,7 @@ fn a_stale_message_is_counted_and_changes_nothing() {
     driver.returned(worker, &[other, other]);
     driver.input(Input::WorkerReady { worker });
     driver.input(Input::StartFailed { worker });
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     driver.dies(WorkerId(99));
     assert_eq!(driver.scheduler.stale(), 8);
     assert!(driver.is_running(task));

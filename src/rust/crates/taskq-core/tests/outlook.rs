@@ -68,7 +68,7 @@ fn more_workers_make_it_shorter_and_a_free_one_makes_it_nothing() {
     assert_eq!(outlook(&driver, task), (1, Wait::Unknown));
 }
 
-/// The sessions of one queue boot anew, as after the death of its nursery.
+/// The sessions of one queue boot anew, as after the death of its supervisor.
 #[test]
 fn a_worker_that_starts_counts_as_free() {
     let (mut driver, workers) = (Driver::with_run_time(plain(2), ms(80)).0, [1, 2]);

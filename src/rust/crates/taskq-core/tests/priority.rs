@@ -29,7 +29,7 @@ fn higher_priorities_come_first_and_older_ones_within_a_priority() {
     let tasks: Vec<TaskId> = [0, 2, i32::MIN, 2, i32::MAX, 0]
         .map(|number| driver.push_with(priority(number)))
         .to_vec();
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     let worker = driver.launched();
     driver.input(Input::WorkerReady { worker });
     let expected = [4, 1, 3, 0, 5, 2].map(|place: usize| tasks[place]);

@@ -28,7 +28,7 @@ fn more_workers_are_launched_at_once() {
 #[test]
 fn a_queue_without_workers_keeps_its_tasks_until_it_has_some() {
     let mut driver = Driver::new(plain(0));
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     let task = driver.push();
     driver.expect_nothing();
     resize(&mut driver, 1);
@@ -54,7 +54,7 @@ fn idle_workers_retire_at_once() {
 #[test]
 fn starting_workers_are_killed_and_may_be_ready_too_late() {
     let mut driver = Driver::new(plain(2));
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     let (first, worker) = (driver.launched(), driver.launched());
     resize(&mut driver, 1);
     driver.expect(Action::KillWorker { worker });
@@ -155,7 +155,7 @@ fn those_that_would_be_missed_least_go_first() {
 }
 
 #[test]
-fn a_worker_that_does_not_leave_is_killed_and_then_its_nursery() {
+fn a_worker_that_does_not_leave_is_killed_and_then_its_supervisor() {
     let (mut driver, workers) = Driver::ready(plain(1));
     let worker = workers[0];
     resize(&mut driver, 0);
@@ -163,15 +163,15 @@ fn a_worker_that_does_not_leave_is_killed_and_then_its_nursery() {
     driver.wait(ms(2000));
     driver.expect(Action::KillWorker { worker });
     driver.wait(ms(2000));
-    driver.expect(Action::KillNursery);
+    driver.expect(Action::KillSupervisor);
 }
 
 #[test]
-fn seats_that_wait_for_the_nursery_come_and_go_without_a_session() {
+fn seats_that_wait_for_the_supervisor_come_and_go_without_a_session() {
     let mut driver = Driver::new(plain(2));
     resize(&mut driver, 5);
     resize(&mut driver, 1);
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     driver.launched();
     driver.expect_nothing();
 }

@@ -336,7 +336,7 @@ fn a_closing_queue_goes_on_trying_until_its_deadline() {
     let (worker, attempt) = driver.sent();
     driver.finish_with(worker, attempt, Verdict::Error);
     driver.wait(ms(20));
-    driver.expect(Action::KillNursery);
+    driver.expect(Action::KillSupervisor);
     driver.done(task, Outcome::Cancelled);
     assert_eq!(driver.scheduler.task(task).unwrap().tries, 2);
     assert_eq!(driver.scheduler.next_wakeup(), None);

@@ -1,4 +1,4 @@
-//! Sessions and nurseries that cannot come up.
+//! Sessions and supervisors that cannot come up.
 
 mod common;
 
@@ -11,12 +11,12 @@ const NO_PROCESS: GoneCause = GoneCause::LaunchFailed { errno: 11 };
 
 fn up(config: Config) -> Driver {
     let mut driver = Driver::new(config);
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     driver
 }
 
-fn nursery_gone(driver: &mut Driver, reported: bool) {
-    driver.input(Input::NurseryGone { reported });
+fn supervisor_gone(driver: &mut Driver, reported: bool) {
+    driver.input(Input::SupervisorGone { reported });
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn after_start_limit_failed_starts_in_a_row_the_pool_fails() {
         workers: 4,
         max_workers: 0,
     });
-    nursery_gone(&mut driver, false);
+    supervisor_gone(&mut driver, false);
     driver.wait(ms(100_000));
     assert_eq!(driver.state(), QueueState::Failed);
 }
@@ -129,7 +129,7 @@ fn tasks_that_run_when_the_pool_fails_finish_as_they_can() {
     driver.expect(Action::Retire { worker });
     driver.expect(Action::Shutdown);
     driver.dies(worker);
-    nursery_gone(&mut driver, false);
+    supervisor_gone(&mut driver, false);
     assert_eq!(driver.state(), QueueState::Failed);
     driver.input(Input::Close {
         deadline: driver.now,
@@ -156,52 +156,52 @@ fn a_task_that_had_not_begun_in_a_failed_pool_has_no_worker() {
 }
 
 #[test]
-fn a_nursery_that_says_why_it_cannot_come_up_fails_the_pool_at_once() {
+fn a_supervisor_that_says_why_it_cannot_come_up_fails_the_pool_at_once() {
     let mut driver = Driver::new(plain(1));
     let task = driver.push();
-    nursery_gone(&mut driver, true);
+    supervisor_gone(&mut driver, true);
     driver.done(task, Outcome::NoWorker);
     driver.expect(Action::Failed);
     assert_eq!(driver.state(), QueueState::Failed);
 }
 
 #[test]
-fn a_nursery_that_reports_a_failure_after_sessions_were_ready_is_tried_again() {
+fn a_supervisor_that_reports_a_failure_after_sessions_were_ready_is_tried_again() {
     let (mut driver, _) = Driver::ready(plain(1));
-    nursery_gone(&mut driver, false);
+    supervisor_gone(&mut driver, false);
     driver.expect(Action::Boot);
     for _ in 0..2 {
-        nursery_gone(&mut driver, true);
+        supervisor_gone(&mut driver, true);
         driver.expect(Action::Boot);
     }
-    nursery_gone(&mut driver, true);
+    supervisor_gone(&mut driver, true);
     driver.expect(Action::Failed);
 }
 
 #[test]
-fn a_nursery_that_dies_again_and_again_before_a_session_is_ready_fails_the_pool() {
+fn a_supervisor_that_dies_again_and_again_before_a_session_is_ready_fails_the_pool() {
     let mut driver = Driver::new(plain(2));
     for _ in 0..2 {
-        driver.input(Input::NurseryUp);
+        driver.input(Input::SupervisorUp);
         for worker in [driver.launched(), driver.launched()] {
-            driver.gone(worker, GoneCause::NurseryLost, None);
+            driver.gone(worker, GoneCause::SupervisorLost, None);
         }
-        nursery_gone(&mut driver, false);
+        supervisor_gone(&mut driver, false);
         driver.expect(Action::Boot);
     }
-    nursery_gone(&mut driver, false);
+    supervisor_gone(&mut driver, false);
     driver.expect(Action::Failed);
 }
 
 #[test]
-fn a_nursery_that_dies_after_a_session_was_ready_is_no_failed_start() {
+fn a_supervisor_that_dies_after_a_session_was_ready_is_no_failed_start() {
     let mut driver = Driver::new(plain(1));
     for _ in 0..10 {
-        driver.input(Input::NurseryUp);
+        driver.input(Input::SupervisorUp);
         let worker = driver.launched();
         driver.input(Input::WorkerReady { worker });
-        driver.gone(worker, GoneCause::NurseryLost, None);
-        nursery_gone(&mut driver, false);
+        driver.gone(worker, GoneCause::SupervisorLost, None);
+        supervisor_gone(&mut driver, false);
         driver.expect(Action::Boot);
     }
 }

@@ -140,7 +140,7 @@ fn those_that_cannot_run_are_skipped_at_once() {
 fn a_closed_queue_refuses_even_none() {
     let mut driver = Driver::new(plain(1));
     driver.input(Input::Kill);
-    driver.expect(Action::KillNursery);
+    driver.expect(Action::KillSupervisor);
     assert_eq!(refused(&mut driver, Vec::new()), SubmitError::Closed);
 }
 

@@ -77,7 +77,7 @@ fn the_time_counts_from_the_sending_not_from_the_push() {
     let mut driver = Driver::new(plain(1));
     driver.push_with(within(100));
     driver.wait(ms(5000));
-    driver.input(Input::NurseryUp);
+    driver.input(Input::SupervisorUp);
     let worker = driver.launched();
     driver.wait(ms(5000));
     driver.input(Input::WorkerReady { worker });

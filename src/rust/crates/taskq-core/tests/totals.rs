@@ -81,7 +81,7 @@ fn every_end_is_counted_and_stays_counted_when_the_task_is_taken() {
     assert_eq!(*driver.scheduler.totals(), expected);
     assert_eq!(expected.ended(), 6);
     driver.next_action();
-    driver.input(Input::NurseryGone { reported: true });
+    driver.input(Input::SupervisorGone { reported: true });
     while driver.next_action().is_some() {}
 }
 

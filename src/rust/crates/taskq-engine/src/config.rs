@@ -14,21 +14,21 @@ pub type EventLoop = i32;
 /// What a queue is made from. Everything the far processes get of the host is in here: they inherit nothing else.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The program that a nursery comes from, and its arguments.
+    /// The program that a supervisor comes from, and its arguments.
     pub command: Vec<OsString>,
     /// Its whole environment; the queue's own variables are added to it.
     pub env: Vec<(OsString, OsString)>,
     /// Its working directory, and so that of the sessions. It must exist.
     pub working_dir: PathBuf,
-    /// Those of its variables that a nursery sets by itself before anything of a user is loaded: they need not have
+    /// Those of its variables that a supervisor sets by itself before anything of a user is loaded: they need not have
     /// been there at the start of the program.
     pub late_variables: Vec<OsString>,
     /// The files that it reads at its start, whether they are there or not. While none of them changes, and all of the
-    /// above is equal, another queue's nursery may come from the same start of the program.
+    /// above is equal, another queue's supervisor may come from the same start of the program.
     pub startup_files: Vec<PathBuf>,
     /// Where the queue's own directory can be made, the first of these that is there; it is removed with the queue.
     pub temp_dirs: Vec<Parent>,
-    /// What the nursery is told of `preload`, `init` and so on: opaque here.
+    /// What the supervisor is told of `preload`, `init` and so on: opaque here.
     pub setup: Vec<u8>,
     /// How many bytes of a task's standard output, and of its standard error, are kept: the first and the last half of
     /// it.

@@ -18,21 +18,21 @@ use taskq_core::Action;
 use taskq_core::Input;
 use taskq_core::QueueState;
 use taskq_sys::{oom, process};
-use taskq_wire::message::FromNursery;
+use taskq_wire::message::FromSupervisor;
 
 use crate::clock::now;
 use crate::door::{Door, Inside};
-use crate::nursery::{News as NurseryNews, Nursery};
 use crate::session::{News, Round, Session, Stirs};
+use crate::supervisor::{News as SupervisorNews, Supervisor};
 
 mod births;
 mod deaths;
 
 const WAKER: Token = Token(0);
-const NURSERY_CONTROL: Token = Token(1);
-const NURSERY_PIDFD: Token = Token(2);
-const NURSERY_OUTPUT: Token = Token(3);
-const NURSERY_REPORT: Token = Token(4);
+const SUPERVISOR_CONTROL: Token = Token(1);
+const SUPERVISOR_PIDFD: Token = Token(2);
+const SUPERVISOR_OUTPUT: Token = Token(3);
+const SUPERVISOR_REPORT: Token = Token(4);
 /// Tokens of a session's descriptors: this, plus four times its number, plus which of the four it is.
 const SESSIONS: usize = 16;
 
@@ -52,17 +52,17 @@ pub(crate) struct Driver {
     door: Arc<Door>,
     poll: Poll,
     events: Events,
-    nursery: Option<Nursery>,
-    /// Whether the nursery has said that it is up.
-    nursery_is_up: bool,
-    /// Whether the nursery has said or done something.
-    nursery_stirs: bool,
+    supervisor: Option<Supervisor>,
+    /// Whether the supervisor has said that it is up.
+    supervisor_is_up: bool,
+    /// Whether the supervisor has said or done something.
+    supervisor_stirs: bool,
     /// Whether the poller tells of its death.
-    nursery_is_watched: bool,
+    supervisor_is_watched: bool,
     sessions: BTreeMap<WorkerId, Session>,
     /// Sessions with something to read.
     ready: BTreeMap<WorkerId, Stirs>,
-    /// Sessions that are to be launched as soon as the nursery's socket has room.
+    /// Sessions that are to be launched as soon as the supervisor's socket has room.
     births: births::Births,
     /// Whether the kernel has killed for want of memory.
     oom: oom::Watch,
@@ -74,7 +74,7 @@ pub(crate) struct Driver {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Deadline {
-    /// Has the nursery died?
+    /// Has the supervisor died?
     LookForDeath,
     /// The kernel would not pass on more descriptors; will it now?
     LookForRoom,
@@ -89,10 +89,10 @@ impl Driver {
             door,
             poll,
             events: Events::with_capacity(256),
-            nursery: None,
-            nursery_is_up: false,
-            nursery_stirs: false,
-            nursery_is_watched: false,
+            supervisor: None,
+            supervisor_is_up: false,
+            supervisor_stirs: false,
+            supervisor_is_watched: false,
             sessions: BTreeMap::new(),
             ready: BTreeMap::new(),
             births: births::Births::default(),
@@ -112,8 +112,8 @@ impl Driver {
     pub(crate) fn turn(&mut self) -> io::Result<()> {
         let timeout = self.plan();
         self.listen(timeout)?;
-        if std::mem::take(&mut self.nursery_stirs) {
-            self.attend_nursery();
+        if std::mem::take(&mut self.supervisor_stirs) {
+            self.attend_supervisor();
         }
         let has_news = self.read_sessions();
         self.meet_deadlines();
@@ -135,7 +135,7 @@ impl Driver {
         let now = now();
         let look = self.door.look();
         let is_due = |at: Time| at <= now;
-        Ok(self.nursery_stirs
+        Ok(self.supervisor_stirs
             || self.deadlines.values().copied().any(is_due)
             || look.sessions().has_errands()
             || look.sched().next_wakeup().is_some_and(is_due))
@@ -159,15 +159,15 @@ impl Driver {
 
     /// Ends everything at once: the driver has a fault.
     pub(crate) fn abandon(&mut self) {
-        if let Some(mut nursery) = self.nursery.take() {
-            nursery.end();
+        if let Some(mut supervisor) = self.supervisor.take() {
+            supervisor.end();
         }
         self.sessions.clear();
     }
 
     /// Whether the queue is closed and nothing of it is left.
     pub(crate) fn is_over(&self) -> bool {
-        self.nursery.is_none() && self.door.look().sched().state() == QueueState::Closed
+        self.supervisor.is_none() && self.door.look().sched().state() == QueueState::Closed
     }
 
     /// When to wake up without an event. What the R thread has left meanwhile is found here, or has written to the
@@ -179,7 +179,7 @@ impl Driver {
                 .or_insert_with(|| now().after(LOOK_AGAIN));
         }
         let next = self.door.plan(self.deadlines.values().copied().min());
-        if self.nursery_stirs || !self.ready.is_empty() {
+        if self.supervisor_stirs || !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
         next.map(|at| at.since(now()))
@@ -189,7 +189,7 @@ impl Driver {
     fn note(&mut self, event: &mio::event::Event) {
         let Token(number) = event.token();
         if number < SESSIONS {
-            self.nursery_stirs |= event.token() != WAKER;
+            self.supervisor_stirs |= event.token() != WAKER;
             return;
         }
         let worker = WorkerId(((number - SESSIONS) / 4) as u64);
@@ -237,10 +237,10 @@ impl Driver {
             Action::KillWorker { worker } => self.kill_worker(worker),
             Action::Shutdown => self.say_farewell(),
             // The scheduler's second means, when killing a worker does not help.
-            Action::KillNursery if taskq_sys::fault::is_on("no-kill") => {}
-            Action::KillNursery => match &mut self.nursery {
-                Some(nursery) => nursery.kill(),
-                None => self.nursery_is_gone(false, None),
+            Action::KillSupervisor if taskq_sys::fault::is_on("no-kill") => {}
+            Action::KillSupervisor => match &mut self.supervisor {
+                Some(supervisor) => supervisor.kill(),
+                None => self.supervisor_is_gone(false, None),
             },
             // The others are done under the lock.
             _ => {}
@@ -261,44 +261,44 @@ impl Driver {
             .deregister(&mut SourceFd(&fd.as_raw_fd()));
     }
 
-    /// Attends to the nursery: what it has said, and whether it is born, or dead.
-    fn attend_nursery(&mut self) {
-        let Some(nursery) = &mut self.nursery else {
+    /// Attends to the supervisor: what it has said, and whether it is born, or dead.
+    fn attend_supervisor(&mut self) {
+        let Some(supervisor) = &mut self.supervisor else {
             return;
         };
-        for news in nursery.attend() {
+        for news in supervisor.attend() {
             match news {
-                NurseryNews::Born => self.nursery_is_born(),
-                NurseryNews::Says(message) => self.hear_nursery(message),
-                NurseryNews::Nonsense(error) => {
-                    if let Some(nursery) = &mut self.nursery {
-                        nursery.refusal = Some((None, error.to_string()));
+                SupervisorNews::Born => self.supervisor_is_born(),
+                SupervisorNews::Says(message) => self.hear_supervisor(message),
+                SupervisorNews::Nonsense(error) => {
+                    if let Some(supervisor) = &mut self.supervisor {
+                        supervisor.refusal = Some((None, error.to_string()));
                     }
                 }
-                NurseryNews::Gone(end) => self.bury_nursery(end),
+                SupervisorNews::Gone(end) => self.bury_supervisor(end),
             }
         }
         self.launch_waiting();
         self.look_again();
     }
 
-    fn hear_nursery(&mut self, message: FromNursery) {
+    fn hear_supervisor(&mut self, message: FromSupervisor) {
         match message {
-            FromNursery::Up { refusal } => {
+            FromSupervisor::Up { refusal } => {
                 if let Some(why) = refusal {
                     let _ = self.door.notice.set(why);
                 }
-                // Told again when a nursery stops forking; the machine knows by then.
-                if !std::mem::replace(&mut self.nursery_is_up, true) {
-                    self.tell_machine(Input::NurseryUp);
+                // Told again when a supervisor stops forking; the machine knows by then.
+                if !std::mem::replace(&mut self.supervisor_is_up, true) {
+                    self.tell_machine(Input::SupervisorUp);
                 }
             }
-            FromNursery::Failed { phase, message } => {
-                if let Some(nursery) = &mut self.nursery {
-                    nursery.refusal = Some((Some(phase), message));
+            FromSupervisor::Failed { phase, message } => {
+                if let Some(supervisor) = &mut self.supervisor {
+                    supervisor.refusal = Some((Some(phase), message));
                 }
             }
-            FromNursery::Launched { worker, pid } => {
+            FromSupervisor::Launched { worker, pid } => {
                 self.births.arrived();
                 if let Some(session) = self.sessions.get(&worker) {
                     session.link.set_pid(pid);
@@ -306,11 +306,11 @@ impl Driver {
                         .input(|inside, now| inside.state.is_process(worker, pid, now));
                 }
             }
-            FromNursery::LaunchFailed { worker, errno } => {
+            FromSupervisor::LaunchFailed { worker, errno } => {
                 self.births.arrived();
                 self.bury_unborn(worker, errno);
             }
-            FromNursery::Exited {
+            FromSupervisor::Exited {
                 worker,
                 end,
                 max_rss,
@@ -369,7 +369,7 @@ impl Driver {
         });
         for deadline in due {
             match deadline {
-                Deadline::LookForDeath => self.attend_nursery(),
+                Deadline::LookForDeath => self.attend_supervisor(),
                 Deadline::LookForRoom => {
                     self.door.input(|inside, _| inside.sessions.flush_stalled());
                     self.births.go_on();

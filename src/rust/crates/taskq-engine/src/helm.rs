@@ -2,7 +2,7 @@
 //! nothing to do, and an answer that the driver's thread hears costs a second wake-up to tell the R thread of it. So
 //! the R thread takes the helm itself while it waits, when its last wait was a short one.
 //!
-//! The R thread only hears sessions and steps the machine. Processes, deadlines and the nursery stay the business of
+//! The R thread only hears sessions and steps the machine. Processes, deadlines and the supervisor stay the business of
 //! the driver's thread: it is called back as soon as there is something of that.
 //!
 //! # Who has it

@@ -1,5 +1,5 @@
 //! What stands for the world outside in a queue without sessions: attempts wait for the caller, who runs them, and
-//! sessions and nursery are answered for. A new session is ready at once, and one that is to leave is gone.
+//! sessions and supervisor are answered for. A new session is ready at once, and one that is to leave is gone.
 
 use std::collections::VecDeque;
 
@@ -40,14 +40,14 @@ impl Effects for Inline {
 
     fn act(&mut self, action: Action) {
         self.answers.push_back(match action {
-            Action::Boot => Input::NurseryUp,
+            Action::Boot => Input::SupervisorUp,
             Action::Launch { worker } => Input::WorkerReady { worker },
             Action::Retire { worker } | Action::KillWorker { worker } => Input::WorkerGone {
                 worker,
                 cause: GoneCause::Exited { code: 0 },
                 begun: None,
             },
-            Action::Shutdown | Action::KillNursery => Input::NurseryGone { reported: false },
+            Action::Shutdown | Action::KillSupervisor => Input::SupervisorGone { reported: false },
             // The caller interrupts what it runs itself.
             _ => return,
         });

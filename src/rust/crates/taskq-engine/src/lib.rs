@@ -10,8 +10,8 @@
 //!   `sessions` carries out, the sending half of every session, or `inline` where there are none.
 //! - `driver`: the one thread, and the only loop: events become inputs of the machine.
 //! - `helm`: which thread listens: the driver's, or the R thread while it waits.
-//! - `nursery`: the far process that launches sessions: how it is born, told and buried, with what is decided about it
-//!   in `nursery/lifecycle`; `zygote`: the far process that it comes from, which belongs to no queue.
+//! - `supervisor`: the far process that launches sessions: how it is born, told and buried, with what is decided about it
+//!   in `supervisor/lifecycle`; `zygote`: the far process that it comes from, which belongs to no queue.
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the
 //!   sending one.
 //! - `output`: what a task wrote, within a limit; `function`: a function that tasks share.
@@ -48,7 +48,6 @@ mod function;
 mod helm;
 mod inline;
 mod link;
-mod nursery;
 mod outbox;
 mod output;
 pub mod queue;
@@ -56,6 +55,7 @@ mod replace;
 mod session;
 mod sessions;
 mod state;
+mod supervisor;
 mod text;
 pub mod trace;
 mod zygote;

@@ -29,13 +29,13 @@ impl Link {
         }
     }
 
-    /// The session tells its process id. What the nursery has told counts, or will.
+    /// The session tells its process id. What the supervisor has told counts, or will.
     pub(crate) fn learn_pid(&self, pid: i32) {
         let relaxed = Ordering::Relaxed;
         let _ = self.pid.compare_exchange(0, pid, relaxed, relaxed);
     }
 
-    /// The nursery tells its process id.
+    /// The supervisor tells its process id.
     pub(crate) fn set_pid(&self, pid: i32) {
         self.pid.store(pid, Ordering::Relaxed);
     }

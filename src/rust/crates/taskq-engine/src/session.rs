@@ -440,7 +440,7 @@ mod tests {
 
     #[test]
     fn a_session_is_a_known_process_before_its_first_result_whoever_is_heard_first() {
-        for nursery_is_first in [false, true] {
+        for supervisor_is_first in [false, true] {
             let (task, far_task) = socket::stream_pair().expect("sockets");
             let (control, _far_control) = socket::packet_pair().expect("sockets");
             let (stdout, _far_stdout) = pipe::pair().expect("a pipe");
@@ -453,13 +453,13 @@ mod tests {
             let mut frame = Vec::new();
             encode_head(&FromSession::Ready { pid: 7 }, 0, 0, &mut frame).expect("small");
             rustix::io::write(&far_task, &frame).expect("written");
-            if nursery_is_first {
+            if supervisor_is_first {
                 link.set_pid(8);
             }
             let mut news = Vec::new();
             let round = session.pump(Stirs::default(), || false, &mut news);
             assert_eq!(round, Round::Drained);
-            let known = if nursery_is_first { 8 } else { 7 };
+            let known = if supervisor_is_first { 8 } else { 7 };
             assert!(matches!(news[..], [News::Ready { pid }] if pid == known));
             assert_eq!(link.pid(), Some(known));
             link.set_pid(8);

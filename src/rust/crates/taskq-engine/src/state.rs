@@ -273,7 +273,7 @@ impl State {
             Action::Retire { worker } => Fact::Asked(Some(worker), Asked::Retired),
             Action::KillWorker { worker } => Fact::Asked(Some(worker), Asked::Killed),
             Action::Shutdown => Fact::Asked(None, Asked::Closed),
-            Action::KillNursery if self.sched.state() != QueueState::Open => {
+            Action::KillSupervisor if self.sched.state() != QueueState::Open => {
                 Fact::Asked(None, Asked::Closed)
             }
             _ => return,

@@ -1,16 +1,16 @@
-//! The host's side of a zygote: how the process is started, asked and ended, and which of them a new nursery can come
+//! The host's side of a zygote: how the process is started, asked and ended, and which of them a new supervisor can come
 //! from. The far side, and what a zygote is, is in `taskq-worker`.
 //!
 //! Starting the program takes a tenth of a second, a fork of what it has become a millisecond. So the first queue of
 //! an R session starts a zygote, which stays for other queues that are [alike](likeness) in all that the program has
 //! read or inherited.
 //!
-//! A zygote lives as long as a nursery that came from it, of whatever queue: the nurseries hold it, and the list of
-//! zygotes, which is the process's, only knows them. Whoever lets go of the last nursery ends it and waits for its end,
+//! A zygote lives as long as a supervisor that came from it, of whatever queue: the supervisors hold it, and the list of
+//! zygotes, which is the process's, only knows them. Whoever lets go of the last supervisor ends it and waits for its end,
 //! which takes a millisecond, as it does not lie in the zygote's power (but no longer than [`END_LIMIT`]). A zygote that
 //! dies by itself costs no queue anything; the next one starts another.
 //!
-//! A zygote is a child of the host and nurseries are its children, so it is the zygote that learns how a nursery ended.
+//! A zygote is a child of the host and supervisors are its children, so it is the zygote that learns how a supervisor ended.
 //!
 //! A fork of the host that has queues of its own starts a zygote for each: the list, and its lock, may have been in use
 //! when it was forked. It neither asks nor ends a zygote that is not its own.
@@ -79,7 +79,7 @@ fn zygotes() -> Option<MutexGuard<'static, Vec<Weak<Zygote>>>> {
         .then(|| ZYGOTES.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Those from which a nursery can come that is to be like this.
+/// Those from which a supervisor can come that is to be like this.
 pub(crate) fn alike(likeness: Option<&Likeness>) -> Vec<Arc<Zygote>> {
     let Some(zygotes) = likeness.and_then(|_| zygotes()) else {
         return Vec::new();
@@ -177,9 +177,9 @@ impl Zygote {
         Ok(zygote)
     }
 
-    /// Asks for a nursery, see [`ToZygote::Nursery`]. Does not wait for it.
+    /// Asks for a supervisor, see [`ToZygote::Supervisor`]. Does not wait for it.
     pub(crate) fn ask(&self, descriptors: &[BorrowedFd<'_>; 4]) -> io::Result<()> {
-        let packet = packet::encode(&ToZygote::Nursery {
+        let packet = packet::encode(&ToZygote::Supervisor {
             host_pid: self.owner,
         })?;
         socket::send_packet(self.control.as_fd(), &packet, descriptors)

@@ -1,4 +1,4 @@
-//! Sessions and nurseries that die: who is to blame, and that the rest goes on.
+//! Sessions and supervisors that die: who is to blame, and that the rest goes on.
 
 mod common;
 
@@ -75,17 +75,17 @@ fn a_session_that_closes_its_descriptors_is_killed() {
 }
 
 #[test]
-fn it_ends_with_the_nursery_when_that_does_not_kill_it() {
+fn it_ends_with_the_supervisor_when_that_does_not_kill_it() {
     let fixture = Fixture::with(Options {
         workers: 1,
         ..Options::default()
     });
-    let nursery = fixture.nursery();
-    taskq_sys::process::kill(nursery, libc::SIGSTOP).expect("it lives");
+    let supervisor = fixture.supervisor();
+    taskq_sys::process::kill(supervisor, libc::SIGSTOP).expect("it lives");
     fixture.push(None, "close-fds; stubborn 60000");
-    let cause = GoneCause::NurseryLost;
+    let cause = GoneCause::SupervisorLost;
     assert_eq!(fixture.pop().result.outcome, Outcome::Crash { cause });
-    assert_ne!(fixture.nursery(), nursery);
+    assert_ne!(fixture.supervisor(), supervisor);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_stopped_session_can_be_killed() {
 }
 
 #[test]
-fn when_the_nursery_dies_running_tasks_crash_and_waiting_ones_run() {
+fn when_the_supervisor_dies_running_tasks_crash_and_waiting_ones_run() {
     for without in ["", "pidfd"] {
         let fixture = Fixture::with(Options {
             without,
@@ -119,21 +119,21 @@ fn when_the_nursery_dies_running_tasks_crash_and_waiting_ones_run() {
         }
         let session = fixture.pid_of_running("a");
         fixture.pid_of_running("b");
-        let nursery = parent_of(session).expect("it lives");
-        // Zygote, nursery, two sessions, and what both have spawned: by then both tasks have begun.
+        let supervisor = parent_of(session).expect("it lives");
+        // Zygote, supervisor, two sessions, and what both have spawned: by then both tasks have begun.
         let zygotes = usize::from(without.is_empty());
         wait_for("both tasks to begin", || {
             (fixture.processes().len() >= zygotes + 5).then_some(())
         });
         let before = fixture.processes();
-        taskq_sys::process::kill(nursery, 9).expect("it lives");
+        taskq_sys::process::kill(supervisor, 9).expect("it lives");
         let crashed = fixture.pop_all(2);
         for (task, label) in crashed.iter().zip(["a", "b"]) {
             assert_eq!(task.result.label, label);
             assert_eq!(
                 task.result.outcome,
                 Outcome::Crash {
-                    cause: GoneCause::NurseryLost
+                    cause: GoneCause::SupervisorLost
                 }
             );
         }
@@ -200,7 +200,7 @@ fn a_preload_that_fails_is_told_once_and_not_tried_again() {
 }
 
 #[test]
-fn nurseries_that_die_at_their_start_are_given_up() {
+fn supervisors_that_die_at_their_start_are_given_up() {
     let fixture = Fixture::with(Options {
         setup: "die",
         ..Options::default()
@@ -246,20 +246,20 @@ fn a_program_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_nursery_that_dies_while_sessions_are_asked_of_it_is_one_failed_start_at_most() {
+fn a_supervisor_that_dies_while_sessions_are_asked_of_it_is_one_failed_start_at_most() {
     let fixture = Fixture::with(Options {
         workers: 4,
         ..Options::default()
     });
     for round in 0..60 {
-        let nursery = fixture.nursery();
+        let supervisor = fixture.supervisor();
         // So there is always a session to be replaced.
         for _ in 0..12 {
             fixture.push(None, "exit 3");
         }
         // Each round at another moment of the replacements.
         std::thread::sleep(Duration::from_micros(round * 100));
-        taskq_sys::process::kill(nursery, 9).expect("it lives");
+        taskq_sys::process::kill(supervisor, 9).expect("it lives");
         for task in fixture.pop_all(12) {
             assert!(
                 matches!(task.result.outcome, Outcome::Crash { .. }),
@@ -271,26 +271,26 @@ fn a_nursery_that_dies_while_sessions_are_asked_of_it_is_one_failed_start_at_mos
     }
 }
 
-/// The host may be killed at any moment, also while it buries a nursery.
+/// The host may be killed at any moment, also while it buries a supervisor.
 #[test]
-fn as_long_as_a_dead_nursery_has_files_there_is_a_process_that_would_remove_them() {
+fn as_long_as_a_dead_supervisor_has_files_there_is_a_process_that_would_remove_them() {
     let fixture = Fixture::with(Options {
         workers: 3,
         ..Options::default()
     });
     for round in 0..40 {
-        let nursery = fixture.nursery();
+        let supervisor = fixture.supervisor();
         let dirs: Vec<_> = fs::read_dir(fixture.dir())
             .expect("the test's directory")
             .map(|entry| entry.expect("an entry").path())
             .collect();
         let [dir] = &dirs[..] else {
-            panic!("not one nursery: {dirs:?}")
+            panic!("not one supervisor: {dirs:?}")
         };
         let name = dir.file_name().and_then(|name| name.to_str());
         let token = name.and_then(|name| name.strip_prefix("taskq-"));
         let token = token.expect("a directory that is named after its token");
-        taskq_sys::process::kill(nursery, 9).expect("it lives");
+        taskq_sys::process::kill(supervisor, 9).expect("it lives");
         // A look may miss who was forked during it by somebody it then finds dead; the next one does not.
         let gone = || tagged(token).expect("a look").is_empty();
         while !(gone() && gone()) {}

@@ -48,18 +48,18 @@ fn a_session_that_dies_while_the_r_thread_listens_is_replaced() {
 }
 
 #[test]
-fn a_nursery_that_dies_while_the_r_thread_listens_is_replaced() {
+fn a_supervisor_that_dies_while_the_r_thread_listens_is_replaced() {
     let fixture = Fixture::new();
     for _ in 0..3 {
-        let nursery = fixture.nursery();
+        let supervisor = fixture.supervisor();
         wait_briefly(&fixture);
         let mark = fixture.dir().join("mark");
         fixture.push(None, &format!("mark {}; sleep 60000", mark.display()));
         let killer = std::thread::spawn(move || {
             wait_for("the task to begin", || fs::remove_file(&mark).ok());
-            taskq_sys::process::kill(nursery, 9)
+            taskq_sys::process::kill(supervisor, 9)
         });
-        let cause = GoneCause::NurseryLost;
+        let cause = GoneCause::SupervisorLost;
         assert_eq!(fixture.pop().result.outcome, Outcome::Crash { cause });
         killer.join().expect("no panic").expect("it lived");
     }

@@ -120,10 +120,10 @@ fn what_does_not_finish_in_the_grace_is_cancelled() {
 }
 
 #[test]
-fn a_nursery_that_does_not_listen_is_ended_by_force() {
+fn a_supervisor_that_does_not_listen_is_ended_by_force() {
     let fixture = Fixture::new();
-    let nursery = fixture.nursery();
-    taskq_sys::process::kill(nursery, libc::SIGSTOP).expect("it lives");
+    let supervisor = fixture.supervisor();
+    taskq_sys::process::kill(supervisor, libc::SIGSTOP).expect("it lives");
     // Nothing is under way: all that is to be waited for is its end.
     fixture.queue().close(10 * DEADLINE);
     assert!(fixture.queue().wait_for_end(DEADLINE));

@@ -70,7 +70,7 @@ fn what_cannot_be_interrupted_is_killed_with_all_it_has_started() {
         assert!(!fixture.processes().contains(&pid));
         fixture.push(None, "ok fine");
         assert_eq!(text(&fixture.pop()), "fine");
-        // Zygote, nursery and one session: no child of the killed one is left.
+        // Zygote, supervisor and one session: no child of the killed one is left.
         wait_for("the children to be gone", || {
             (fixture.processes().len() == 3).then_some(())
         });

@@ -39,16 +39,16 @@ fn push_busy(fixture: &Fixture) {
 #[test]
 fn the_second_queue_comes_from_the_zygote_of_the_first() {
     let first = Fixture::with(one_worker());
-    let nursery = first.nursery();
+    let supervisor = first.supervisor();
     let zygotes = first.zygotes();
-    assert_eq!(zygotes, [parent_of(nursery).expect("it lives")]);
+    assert_eq!(zygotes, [parent_of(supervisor).expect("it lives")]);
     for setup in ["", "thread"] {
         let second = first.beside(Options {
             setup,
             ..one_worker()
         });
-        let other = second.nursery();
-        assert_ne!(other, nursery);
+        let other = second.supervisor();
+        assert_ne!(other, supervisor);
         assert_eq!(parent_of(other), Some(zygotes[0]));
         assert_eq!(first.zygotes(), zygotes);
     }
@@ -57,43 +57,47 @@ fn the_second_queue_comes_from_the_zygote_of_the_first() {
 #[test]
 fn a_queue_that_ends_takes_nothing_of_another_along() {
     let first = Fixture::with(one_worker());
-    first.nursery();
+    first.supervisor();
     let zygotes = first.zygotes();
     let second = first.beside(one_worker());
-    let nursery = second.nursery();
+    let supervisor = second.supervisor();
     // A stray of each, which a look at all processes must tell apart.
     for fixture in [&first, &second] {
         fixture.push(None, "spawn-sleep 60");
         fixture.pop();
     }
     let are_left = |count| (second.processes().len() == count).then_some(());
-    // The zygote; of each a nursery, a session and a stray.
+    // The zygote; of each a supervisor, a session and a stray.
     wait_for("the strays", || are_left(7));
     close(&first);
     wait_for("the first to be gone", || are_left(4));
     assert_eq!(second.zygotes(), zygotes);
     second.push(None, "exit 3");
     second.pop();
-    assert_eq!(second.nursery(), nursery, "sessions are replaced as before");
+    assert_eq!(
+        second.supervisor(),
+        supervisor,
+        "sessions are replaced as before"
+    );
     let third = second.beside(one_worker());
-    assert_eq!(parent_of(third.nursery()), Some(zygotes[0]));
+    assert_eq!(parent_of(third.supervisor()), Some(zygotes[0]));
     close(&third);
     close(&second);
     assert_eq!(parent_of(zygotes[0]), None, "the last one ends the zygote");
 }
 
 #[test]
-fn a_nursery_that_dies_is_replaced_by_another_from_the_same_zygote() {
+fn a_supervisor_that_dies_is_replaced_by_another_from_the_same_zygote() {
     let first = Fixture::with(one_worker());
-    first.nursery();
+    first.supervisor();
     let second = first.beside(one_worker());
-    let nursery = second.nursery();
+    let supervisor = second.supervisor();
     let zygotes = first.zygotes();
     push_busy(&second);
-    process::kill(nursery, libc::SIGKILL).expect("it lives");
+    process::kill(supervisor, libc::SIGKILL).expect("it lives");
     assert!(matches!(second.pop().result.outcome, Outcome::Crash { .. }));
-    let other = second.nursery();
-    assert_ne!(other, nursery);
+    let other = second.supervisor();
+    assert_ne!(other, supervisor);
     assert_eq!(parent_of(other), Some(zygotes[0]));
     assert_eq!(first.zygotes(), zygotes);
 }
@@ -101,9 +105,9 @@ fn a_nursery_that_dies_is_replaced_by_another_from_the_same_zygote() {
 #[test]
 fn a_zygote_that_is_killed_costs_no_queue_anything_and_the_next_starts_another() {
     let first = Fixture::with(one_worker());
-    let one = first.nursery();
+    let one = first.supervisor();
     let second = first.beside(one_worker());
-    let nurseries = [one, second.nursery()];
+    let supervisors = [one, second.supervisor()];
     for zygote in first.zygotes() {
         process::kill(zygote, libc::SIGKILL).expect("it lives");
     }
@@ -111,7 +115,7 @@ fn a_zygote_that_is_killed_costs_no_queue_anything_and_the_next_starts_another()
     wait_for("the zygote to be gone", || {
         first.zygotes().is_empty().then_some(())
     });
-    assert_eq!([&first, &second].map(Fixture::nursery), nurseries);
+    assert_eq!([&first, &second].map(Fixture::supervisor), supervisors);
     for fixture in [&first, &second] {
         fixture.push(None, "exit 3");
         assert!(matches!(
@@ -119,25 +123,25 @@ fn a_zygote_that_is_killed_costs_no_queue_anything_and_the_next_starts_another()
             Outcome::Crash { .. }
         ));
     }
-    assert_eq!([&first, &second].map(Fixture::nursery), nurseries);
+    assert_eq!([&first, &second].map(Fixture::supervisor), supervisors);
     let third = first.beside(one_worker());
-    let zygote = parent_of(third.nursery()).expect("it lives");
+    let zygote = parent_of(third.supervisor()).expect("it lives");
     assert_eq!(first.zygotes(), [zygote]);
     // An orphan's death is heard, too, and its successor comes from what there is.
     push_busy(&first);
-    process::kill(nurseries[0], libc::SIGKILL).expect("it lives");
+    process::kill(supervisors[0], libc::SIGKILL).expect("it lives");
     assert!(matches!(first.pop().result.outcome, Outcome::Crash { .. }));
-    assert_eq!(parent_of(first.nursery()), Some(zygote));
+    assert_eq!(parent_of(first.supervisor()), Some(zygote));
 }
 
 #[test]
 fn a_zygote_that_does_not_answer_is_replaced() {
     let first = Fixture::with(one_worker());
-    first.nursery();
+    first.supervisor();
     let stopped = first.zygotes()[0];
     process::kill(stopped, libc::SIGSTOP).expect("it lives");
     let second = first.beside(one_worker());
-    let zygote = parent_of(second.nursery()).expect("it lives");
+    let zygote = parent_of(second.supervisor()).expect("it lives");
     assert_ne!(zygote, stopped);
     assert_eq!(first.zygotes(), [zygote]);
     first.push(None, "ok still here");
@@ -147,7 +151,7 @@ fn a_zygote_that_does_not_answer_is_replaced() {
 #[test]
 fn what_the_program_reads_at_its_start_makes_another_zygote() {
     let first = Fixture::with(one_worker());
-    first.nursery();
+    first.supervisor();
     let zygotes = first.zygotes();
     let file = first.dir().join("profile");
     let with = |variable| Options {
@@ -158,7 +162,7 @@ fn what_the_program_reads_at_its_start_makes_another_zygote() {
         startup_file: Some(file.clone()),
         ..one_worker()
     };
-    let comes_from = |fixture: &Fixture| parent_of(fixture.nursery()).expect("it lives");
+    let comes_from = |fixture: &Fixture| parent_of(fixture.supervisor()).expect("it lives");
     assert_eq!(comes_from(&first.beside(with("LATE=1"))), zygotes[0]);
     let variable = first.beside(with("EARLY=1"));
     let other = comes_from(&variable);
@@ -181,9 +185,9 @@ fn what_the_program_reads_at_its_start_makes_another_zygote() {
 }
 
 #[test]
-fn a_start_that_fails_is_told_alike_whatever_the_nursery_comes_from() {
+fn a_start_that_fails_is_told_alike_whatever_the_supervisor_comes_from() {
     let first = Fixture::with(one_worker());
-    first.nursery();
+    first.supervisor();
     let zygotes = first.zygotes();
     let refused = first.beside(Options {
         setup: "fail preload no such thing",
@@ -207,7 +211,7 @@ fn a_start_that_fails_is_told_alike_whatever_the_nursery_comes_from() {
 }
 
 #[test]
-fn when_no_nursery_can_be_made_the_reason_is_what_the_system_says() {
+fn when_no_supervisor_can_be_made_the_reason_is_what_the_system_says() {
     let fixture = Fixture::with(Options {
         variable: "ZYGOTE_FAILS=24",
         ..one_worker()
@@ -231,8 +235,8 @@ fn where_there_is_no_zygote_each_queue_starts_the_program() {
         let first = Fixture::with(options());
         let second = first.beside(options());
         for fixture in [&first, &second] {
-            let nursery = fixture.nursery();
-            assert!(first.zygotes().contains(&nursery), "{without}");
+            let supervisor = fixture.supervisor();
+            assert!(first.zygotes().contains(&supervisor), "{without}");
         }
         assert_eq!(first.zygotes().len(), 2);
     }

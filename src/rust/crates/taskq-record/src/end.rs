@@ -45,8 +45,8 @@ pub enum GoneCause {
         /// The operating system's error number.
         errno: i32,
     },
-    /// The nursery died, and it with it.
-    NurseryLost,
+    /// The supervisor died, and it with it.
+    SupervisorLost,
     /// It is gone, and how could not be learnt.
     Unknown,
 }
@@ -105,7 +105,7 @@ impl GoneCause {
             GoneCause::Exited { .. } => Cause::Exit,
             GoneCause::Signaled { .. } => Cause::Signal,
             GoneCause::LaunchFailed { .. } => Cause::Launch,
-            GoneCause::NurseryLost => Cause::Nursery,
+            GoneCause::SupervisorLost => Cause::Supervisor,
             GoneCause::Unknown => Cause::Unknown,
         }
     }
@@ -117,7 +117,7 @@ impl GoneCause {
             GoneCause::Exited { code } => Some(code),
             GoneCause::Signaled { signal } => Some(signal),
             GoneCause::LaunchFailed { errno } => Some(errno),
-            GoneCause::NurseryLost | GoneCause::Unknown => None,
+            GoneCause::SupervisorLost | GoneCause::Unknown => None,
         }
     }
 

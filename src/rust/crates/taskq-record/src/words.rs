@@ -82,8 +82,8 @@ words! {
         Signal = "signal",
         /// No process could be made for the session.
         Launch = "launch",
-        /// The nursery died, and with it the session.
-        Nursery = "nursery",
+        /// The supervisor died, and with it the session.
+        Supervisor = "supervisor",
         /// The session is gone, and how could not be learnt.
         Unknown = "unknown",
         /// The session was killed because memory was short.
@@ -146,7 +146,7 @@ words! {
         Closed = "closed",
     }
 
-    /// What a nursery or a session was doing when it could not come up: "boot", or the argument of `task_q$new()` that
+    /// What a supervisor or a session was doing when it could not come up: "boot", or the argument of `task_q$new()` that
     /// it is about.
     pub enum StartPhase {
         /// R itself, its profiles, or loading taskq.

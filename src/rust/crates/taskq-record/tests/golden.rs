@@ -152,7 +152,7 @@ fn the_words_that_users_read() {
         TaskState: "waiting" "running" "done";
         Verdict: "success" "error" "interrupted";
         Status: "success" "error" "crash" "timeout" "cancelled" "skipped";
-        Cause: "exit" "signal" "launch" "nursery" "unknown" "oom" "no-worker";
+        Cause: "exit" "signal" "launch" "supervisor" "unknown" "oom" "no-worker";
         RetryReason: "crash" "timeout" "error";
         QueueState: "open" "failed" "closing" "closed";
         WorkerState: "starting" "idle" "busy" "leaving";

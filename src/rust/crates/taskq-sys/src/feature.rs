@@ -12,7 +12,7 @@ pub enum Feature {
     Pidfd,
     /// Nameless memory files; the fallback is an unlinked temporary file.
     Memfd,
-    /// Sessions forked from the nursery; the fallback starts each from its program.
+    /// Sessions forked from the supervisor; the fallback starts each from its program.
     Fork,
     /// Adoption of orphans; the fallback looks for their tags.
     Subreaper,

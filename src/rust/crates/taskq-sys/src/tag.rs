@@ -1,11 +1,11 @@
 //! The environment variables by which the processes of a queue are found, however far they strayed.
 //!
 //! `TASKQ_QUEUE` holds the tokens of all queues a process belongs to, outer ones first: a task may have a queue of its
-//! own. `TASKQ_SESSION` holds the tags of all sessions it descends from, `<token>.<nursery's process id>.<worker>`,
+//! own. `TASKQ_SESSION` holds the tags of all sessions it descends from, `<token>.<supervisor's process id>.<worker>`,
 //! outer ones first.
 //!
 //! Others see a process's environment as it was at its `exec`, and what is forked never calls `exec`. So a zygote, from
-//! which the nurseries of several queues may come, is started with a name of its own as the last token, and a nursery
+//! which the supervisors of several queues may come, is started with a name of its own as the last token, and a supervisor
 //! writes its queue's over it, in place ([`write_queue`]). There are blanks after the outer tags of sessions, and a
 //! session writes its tag there ([`write_session`]). All that it forks inherits these bytes, and all that it executes
 //! inherits the variable.
@@ -31,23 +31,23 @@ pub fn zygote_variables(token: &str) -> [(&'static str, String); 2] {
 
 /// The tag of one session.
 #[must_use]
-pub fn of_session(token: &str, nursery: i32, worker: u64) -> String {
-    format!("{token}.{nursery}.{worker}")
+pub fn of_session(token: &str, supervisor: i32, worker: u64) -> String {
+    format!("{token}.{supervisor}.{worker}")
 }
 
-/// What the tags of all sessions of one nursery start with.
+/// What the tags of all sessions of one supervisor start with.
 #[must_use]
-pub fn of_nursery(token: &str, nursery: i32) -> String {
-    format!("{token}.{nursery}.")
+pub fn of_supervisor(token: &str, supervisor: i32) -> String {
+    format!("{token}.{supervisor}.")
 }
 
-/// The nursery's process id and the worker's number in a session's tag.
+/// The supervisor's process id and the worker's number in a session's tag.
 #[must_use]
 pub fn parse_session(tag: &str) -> Option<(i32, u64)> {
     let mut parts = tag.rsplitn(3, '.');
     let worker = parts.next()?.parse().ok()?;
-    let nursery = parts.next()?.parse().ok()?;
-    parts.next().map(|_| (nursery, worker))
+    let supervisor = parts.next()?.parse().ok()?;
+    parts.next().map(|_| (supervisor, worker))
 }
 
 /// The value of [`SESSION`] for a session that is executed, not forked.
@@ -145,10 +145,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_names_its_nursery_and_worker() {
+    fn a_tag_names_its_supervisor_and_worker() {
         let tag = of_session("a.b", 17, 4);
         assert_eq!(tag, "a.b.17.4");
-        assert!(tag.starts_with(&of_nursery("a.b", 17)));
+        assert!(tag.starts_with(&of_supervisor("a.b", 17)));
         assert_eq!(parse_session(&tag), Some((17, 4)));
         assert_eq!(parse_session("17.4"), None);
         assert_eq!(parse_session("a.b.x.4"), None);

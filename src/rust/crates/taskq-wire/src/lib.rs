@@ -1,12 +1,12 @@
-//! What travels between the host, the zygote, the nursery and the sessions of a queue: bytes to types and back.
+//! What travels between the host, the zygote, the supervisor and the sessions of a queue: bytes to types and back.
 //!
 //! Five channels connect the processes, all of them inherited and without a name (`design-wire.Rmd` is the long form):
 //!
 //! | channel | kind | host to far end | far end to host |
 //! | --- | --- | --- | --- |
 //! | zygote control | packets | [`ToZygote`](message::ToZygote) (+ descriptors) | |
-//! | zygote's report of a nursery | packets | | [`FromZygote`](message::FromZygote) (+ descriptor) |
-//! | nursery control | packets | [`ToNursery`](message::ToNursery) (+ descriptors) | [`FromNursery`](message::FromNursery) |
+//! | zygote's report of a supervisor | packets | | [`FromZygote`](message::FromZygote) (+ descriptor) |
+//! | supervisor control | packets | [`ToSupervisor`](message::ToSupervisor) (+ descriptors) | [`FromSupervisor`](message::FromSupervisor) |
 //! | session control | packets | [`ToControl`](message::ToControl) | [`FromControl`](message::FromControl) |
 //! | session tasks | stream of frames | [`ToSession`](message::ToSession) | [`FromSession`](message::FromSession) |
 //!

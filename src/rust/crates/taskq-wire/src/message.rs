@@ -14,38 +14,38 @@ use taskq_record::{AttemptId, Measured, ProcessEnd, StartPhase, Time, Verdict, W
 /// Host to zygote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToZygote {
-    /// Make a nursery. Four descriptors come with this packet, in this order: the nursery's end of its control socket,
-    /// the setup file, the nursery's end of its output pipe, and the zygote's end of a socket for what it has to say
-    /// about this nursery, which is [`FromZygote`].
-    Nursery {
+    /// Make a supervisor. Four descriptors come with this packet, in this order: the supervisor's end of its control socket,
+    /// the setup file, the supervisor's end of its output pipe, and the zygote's end of a socket for what it has to say
+    /// about this supervisor, which is [`FromZygote`].
+    Supervisor {
         /// The process id of the host, which is the zygote's parent.
         host_pid: i32,
     },
 }
 
-/// Zygote to host, about one nursery, on a socket of its own.
+/// Zygote to host, about one supervisor, on a socket of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromZygote {
-    /// The nursery is a fork of the zygote. One descriptor comes with this packet: of that process.
+    /// The supervisor is a fork of the zygote. One descriptor comes with this packet: of that process.
     Forked {
         /// Its process id, which is also its session and group id.
         pid: i32,
     },
-    /// The zygote cannot fork, and is this nursery itself from now on.
+    /// The zygote cannot fork, and is this supervisor itself from now on.
     Became,
     /// No process could be made.
     Failed {
         /// The operating system's error number.
         errno: i32,
     },
-    /// The nursery is gone and has been reaped.
+    /// The supervisor is gone and has been reaped.
     Ended {
         /// How it ended.
         end: ProcessEnd,
     },
 }
 
-/// What a nursery is told at its start: the message of the one frame in the setup file, whose descriptor it gets. The
+/// What a supervisor is told at its start: the message of the one frame in the setup file, whose descriptor it gets. The
 /// payload is R's: `preload`, `packages`, `globals`, `init`. A session that is not forked reads the same file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setup {
@@ -83,16 +83,16 @@ impl From<Place> for (PathBuf, u32) {
     }
 }
 
-/// Host to nursery.
+/// Host to supervisor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ToNursery {
+pub enum ToSupervisor {
     /// Start a session. Five descriptors come with this packet, in this order: the session's ends of its task socket,
     /// its control socket, its stdout pipe and its stderr pipe, and its status board.
     Launch {
         /// The name of the new session.
         worker: WorkerId,
     },
-    /// Kill a session with everything it started. Answered by [`FromNursery::Exited`].
+    /// Kill a session with everything it started. Answered by [`FromSupervisor::Exited`].
     Kill {
         /// The session.
         worker: WorkerId,
@@ -101,15 +101,15 @@ pub enum ToNursery {
     Shutdown,
 }
 
-/// Nursery to host.
+/// Supervisor to host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum FromNursery {
-    /// The nursery has run `preload` and can launch sessions.
+pub enum FromSupervisor {
+    /// The supervisor has run `preload` and can launch sessions.
     Up {
         /// Why sessions are not forked, each being an R process of its own; `None` when they are.
         refusal: Option<NoFork>,
     },
-    /// The nursery cannot come up, and says why; it exits after this.
+    /// The supervisor cannot come up, and says why; it exits after this.
     Failed {
         /// What it was doing.
         phase: StartPhase,
@@ -141,7 +141,7 @@ pub enum FromNursery {
     },
 }
 
-/// Why a nursery does not fork.
+/// Why a supervisor does not fork.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NoFork {
     /// `TASKQ_WITHOUT` says so.
@@ -236,7 +236,7 @@ pub enum ToSession {
 pub enum FromSession {
     /// The session has run `init` and waits for tasks.
     Ready {
-        /// Its process id. The nursery tells it, too, but on another socket, which may be read after the first result.
+        /// Its process id. The supervisor tells it, too, but on another socket, which may be read after the first result.
         pid: i32,
     },
     /// The session cannot come up, and says why; it exits after this.

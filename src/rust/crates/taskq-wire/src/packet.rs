@@ -43,27 +43,30 @@ pub fn decode<M: DeserializeOwned>(packet: &[u8]) -> Result<M, WireError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::FromNursery;
+    use crate::message::FromSupervisor;
     use taskq_record::id::WorkerId;
     use taskq_record::ProcessEnd;
 
     #[test]
     fn a_packet_survives_the_round_trip() {
-        let message = FromNursery::Exited {
+        let message = FromSupervisor::Exited {
             worker: WorkerId(7),
             end: ProcessEnd::Signaled { signal: 11 },
             max_rss: 1 << 33,
         };
         let packet = encode(&message).expect("small");
-        assert_eq!(decode::<FromNursery>(&packet).expect("ours"), message);
+        assert_eq!(decode::<FromSupervisor>(&packet).expect("ours"), message);
     }
 
     #[test]
     fn another_version_is_named_not_guessed() {
         assert!(matches!(
-            decode::<FromNursery>(&[VERSION + 1, 0]),
+            decode::<FromSupervisor>(&[VERSION + 1, 0]),
             Err(WireError::Version { .. })
         ));
-        assert!(matches!(decode::<FromNursery>(&[]), Err(WireError::Empty)));
+        assert!(matches!(
+            decode::<FromSupervisor>(&[]),
+            Err(WireError::Empty)
+        ));
     }
 }

@@ -56,7 +56,7 @@ fn every_phase_of_a_start_has_a_number_and_a_name() {
 
 #[test]
 fn packets_to_and_from_the_zygote() {
-    packet_is(&ToZygote::Nursery { host_pid: 1000 }, "0600d00f");
+    packet_is(&ToZygote::Supervisor { host_pid: 1000 }, "0600d00f");
     packet_is(&FromZygote::Forked { pid: 1000 }, "0600d00f");
     packet_is(&FromZygote::Became, "0601");
     packet_is(&FromZygote::Failed { errno: 11 }, "060216");
@@ -65,12 +65,12 @@ fn packets_to_and_from_the_zygote() {
 }
 
 #[test]
-fn packets_to_and_from_the_nursery() {
-    packet_is(&ToNursery::Launch { worker: WORKER }, "0600ac02");
-    packet_is(&ToNursery::Kill { worker: WORKER }, "0601ac02");
-    packet_is(&ToNursery::Shutdown, "0602");
+fn packets_to_and_from_the_supervisor() {
+    packet_is(&ToSupervisor::Launch { worker: WORKER }, "0600ac02");
+    packet_is(&ToSupervisor::Kill { worker: WORKER }, "0601ac02");
+    packet_is(&ToSupervisor::Shutdown, "0602");
     packet_is(
-        &FromNursery::Up {
+        &FromSupervisor::Up {
             refusal: Some(NoFork::SwitchedOff),
         },
         "06000100",
@@ -84,33 +84,33 @@ fn packets_to_and_from_the_nursery() {
         count: 2,
         sources: vec![source],
     };
-    packet_is(&FromNursery::Up { refusal: None }, "060000");
+    packet_is(&FromSupervisor::Up { refusal: None }, "060000");
     packet_is(
-        &FromNursery::Up {
+        &FromSupervisor::Up {
             refusal: Some(NoFork::Uncounted),
         },
         "06000101",
     );
     packet_is(
-        &FromNursery::Up {
+        &FromSupervisor::Up {
             refusal: Some(threads),
         },
         "0600010202010101017801",
     );
-    let failed = FromNursery::Failed {
+    let failed = FromSupervisor::Failed {
         phase: StartPhase::Preload,
         message: "no".to_owned(),
     };
     packet_is(&failed, "060103026e6f");
     packet_is(
-        &FromNursery::Launched {
+        &FromSupervisor::Launched {
             worker: WORKER,
             pid: 1000,
         },
         "0602ac02d00f",
     );
     packet_is(
-        &FromNursery::LaunchFailed {
+        &FromSupervisor::LaunchFailed {
             worker: WORKER,
             errno: 11,
         },
@@ -118,7 +118,7 @@ fn packets_to_and_from_the_nursery() {
     );
     let end = ProcessEnd::Signaled { signal: 9 };
     packet_is(
-        &FromNursery::Exited {
+        &FromSupervisor::Exited {
             worker: WORKER,
             end,
             max_rss: 4096,
@@ -127,7 +127,7 @@ fn packets_to_and_from_the_nursery() {
     );
     let end = ProcessEnd::Exited { code: 3 };
     packet_is(
-        &FromNursery::Exited {
+        &FromSupervisor::Exited {
             worker: WORKER,
             end,
             max_rss: 1,
@@ -136,7 +136,7 @@ fn packets_to_and_from_the_nursery() {
     );
     let end = ProcessEnd::Unknown;
     packet_is(
-        &FromNursery::Exited {
+        &FromSupervisor::Exited {
             worker: WORKER,
             end,
             max_rss: 1,

@@ -9,7 +9,7 @@ use taskq_record::{AttemptId, Measured, StartPhase, TaskId, Time, Verdict, Worke
 use taskq_wire::frame::encode_head;
 use taskq_wire::message::{
     Finished, FromControl, FromSession, FunctionRef, Given, Part, Place, Setup, ToControl,
-    ToNursery, ToSession,
+    ToSession, ToSupervisor,
 };
 use taskq_wire::packet;
 
@@ -98,7 +98,7 @@ fn real_messages() -> Vec<Vec<u8>> {
         phase: StartPhase::Init,
         message: "no \u{e9}".into(),
     };
-    let launch = ToNursery::Launch {
+    let launch = ToSupervisor::Launch {
         worker: WorkerId(300),
     };
     let attempts = vec![attempt; 3];

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use taskq_wire::message::{FromNursery, ToNursery};
+use taskq_wire::message::{FromSupervisor, ToSupervisor};
 
 fn main() {
     let sessions: u32 = std::env::args()
@@ -34,7 +34,7 @@ fn main() {
     let start = Instant::now();
     let mut workers: Vec<_> = (0..sessions).map(|_| host.ask()).collect();
     for _ in 0..sessions {
-        assert!(matches!(host.next(), FromNursery::Launched { .. }));
+        assert!(matches!(host.next(), FromSupervisor::Launched { .. }));
     }
     workers.iter_mut().for_each(common::Worker::expect_ready);
     say("launch and ready, all at once", sessions, start.elapsed());
@@ -42,10 +42,10 @@ fn main() {
     let start = Instant::now();
     let half = sessions / 2;
     for worker in workers.drain(..half as usize) {
-        host.send(&ToNursery::Kill { worker: worker.id }, &[]);
+        host.send(&ToSupervisor::Kill { worker: worker.id }, &[]);
     }
     for _ in 0..half {
-        assert!(matches!(host.next(), FromNursery::Exited { .. }));
+        assert!(matches!(host.next(), FromSupervisor::Exited { .. }));
     }
     say("kill and bury", half, start.elapsed());
 
@@ -63,8 +63,8 @@ fn main() {
         worker.run(1, "spawn-sleep 1000");
     }
     let start = Instant::now();
-    host.kill_nursery();
+    host.kill_supervisor();
     common::nothing_is_left(&host.token);
-    say("kill -9 of the nursery", half, start.elapsed());
+    say("kill -9 of the supervisor", half, start.elapsed());
     host.remove_dir();
 }

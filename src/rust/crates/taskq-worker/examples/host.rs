@@ -14,13 +14,13 @@ fn main() {
     }
     workers[1].send(11, "stubborn 1000000");
     let mut unready = Vec::new();
-    // Nothing wakes a stopped session where there is no signal at its parent's death, and nothing ends a nursery that
+    // Nothing wakes a stopped session where there is no signal at its parent's death, and nothing ends a supervisor that
     // cannot look after itself yet.
     if feature::available(feature::Feature::ParentDeathSignal) {
         workers[0].send(10, "stop");
         common::eventually("the session to stop", || common::is_stopped(workers[0].pid));
         unready.push(host.zygote.ask("boot-slow 1000000"));
-        unready[0].nursery_pid();
+        unready[0].supervisor_pid();
     }
     print!("{} {} {}", host.dir.display(), host.zygote.name, host.token);
     unready.iter().for_each(|other| print!(" {}", other.token));

@@ -8,7 +8,7 @@ use std::os::fd::RawFd;
 
 use taskq_wire::WireError;
 
-/// A nursery or session cannot begin. The process should say so on its standard error and exit.
+/// A supervisor or session cannot begin. The process should say so on its standard error and exit.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An inherited descriptor is not there: the process was not started by a host.
@@ -37,8 +37,8 @@ pub enum StartError {
     /// The host has sent a zygote something that is no request.
     #[error("the host sent a packet that makes no sense")]
     Request(#[source] WireError),
-    /// A request for a nursery did not come with its descriptors.
-    #[error("a request for a nursery came with {found} descriptors")]
+    /// A request for a supervisor did not come with its descriptors.
+    #[error("a request for a supervisor came with {found} descriptors")]
     RequestDescriptors {
         /// How many came.
         found: usize,
@@ -65,11 +65,11 @@ impl StartError {
     }
 }
 
-/// A nursery has stopped serving for another reason than its host's wish or death. Everything it had started is gone.
+/// A supervisor has stopped serving for another reason than its host's wish or death. Everything it had started is gone.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// [`Nursery::serve`](crate::Nursery::serve) was called before.
-    #[error("the nursery has served already")]
+    /// [`Supervisor::serve`](crate::Supervisor::serve) was called before.
+    #[error("the supervisor has served already")]
     Over,
     /// The host sent something that is no message.
     #[error("the host sent a packet that makes no sense")]
@@ -80,7 +80,7 @@ pub enum ServeError {
         /// How many came.
         found: usize,
     },
-    /// The operating system refuses something that a nursery cannot do without.
+    /// The operating system refuses something that a supervisor cannot do without.
     #[error("cannot {what}")]
     System {
         /// What was tried.

@@ -40,7 +40,7 @@ pub struct Seed {
     pub(crate) outputs: [OwnedFd; 2],
     pub(crate) board: Board,
     pub(crate) lineage: Lineage,
-    /// The session's temporary directory, where `TMPDIR` points to. It exists, has mode 0700, and the nursery removes
+    /// The session's temporary directory, where `TMPDIR` points to. It exists, has mode 0700, and the supervisor removes
     /// it when the session is gone.
     pub(crate) dir: PathBuf,
     /// Makes the random numbers of this queue's tasks different from another one's.
@@ -50,26 +50,26 @@ pub struct Seed {
 /// From whom a session descends, and what to do about it when they are gone.
 #[derive(Debug)]
 pub(crate) struct Lineage {
-    pub(crate) nursery: Watch,
+    pub(crate) supervisor: Watch,
     /// The host, to see whether anybody is left who would remove the queue's directory.
     pub(crate) host: Option<Process>,
-    /// All that descends from sessions of the same nursery.
+    /// All that descends from sessions of the same supervisor.
     pub(crate) siblings: Mark,
     pub(crate) queue_dir: TempDir,
 }
 
 impl Lineage {
-    /// Waits up to a second for the nursery's end, and if it comes, for one's own.
+    /// Waits up to a second for the supervisor's end, and if it comes, for one's own.
     ///
-    /// A host that is gone takes the nursery along, and if that cannot clean up any more, the control threads of the
+    /// A host that is gone takes the supervisor along, and if that cannot clean up any more, the control threads of the
     /// sessions have to: a session must not leave by itself meanwhile.
-    pub(crate) fn outlive_the_nursery(&self) {
+    pub(crate) fn outlive_the_supervisor(&self) {
         const LIMIT: Duration = Duration::from_secs(1);
         /// Where there is no event.
         const PAUSE: Duration = Duration::from_millis(20);
         let start = Instant::now();
         while start.elapsed() < LIMIT {
-            while self.nursery.is_gone().unwrap_or(true) {
+            while self.supervisor.is_gone().unwrap_or(true) {
                 // The control thread knows as well, and kills this process.
                 thread::sleep(LIMIT);
             }
@@ -82,13 +82,13 @@ impl Seed {
     /// Takes over what a session inherits that was executed, not forked.
     ///
     /// # Errors
-    /// The process was not started by a nursery, or the nursery is gone.
+    /// The process was not started by a supervisor, or the supervisor is gone.
     pub fn from_exec() -> Result<(Seed, SetupFile), StartError> {
         signals::save_no_workspace();
         let worker = WorkerId(number(WORKER_VARIABLE)?);
         let tags = env::var(tag::SESSION).unwrap_or_default();
         let own_tag = tags.split(' ').next_back().unwrap_or_default();
-        let (nursery, _) =
+        let (supervisor, _) =
             tag::parse_session(own_tag).ok_or(StartError::Variable { name: tag::SESSION })?;
         env::remove_var(WORKER_VARIABLE);
 
@@ -96,13 +96,13 @@ impl Seed {
         let (board, setup_fd) = (adopt(BOARD)?, adopt(SETUP)?);
         let outputs = [keep(1)?, keep(2)?];
         let file = SetupFile::read(&setup_fd)?;
-        let nursery = Watch::parent(nursery)?;
+        let supervisor = Watch::parent(supervisor)?;
         let board = Board::open(&board).map_err(StartError::system("map the status board"))?;
         let dir = PathBuf::from(env::var_os(DIR_VARIABLE).unwrap_or_default());
         env::remove_var(DIR_VARIABLE);
         let prefix = own_tag.len() - worker.0.to_string().len();
         let lineage = Lineage {
-            nursery,
+            supervisor,
             host: Process::look(file.setup.host_pid),
             siblings: Mark::SessionOf(own_tag[..prefix].to_owned()),
             queue_dir: queue_dir(&file.setup),
@@ -159,7 +159,7 @@ impl Seed {
         .iter()
         .map(|fd| fd.as_raw_fd())
         .collect();
-        own.extend(self.lineage.nursery.raw_fd());
+        own.extend(self.lineage.supervisor.raw_fd());
         own
     }
 }

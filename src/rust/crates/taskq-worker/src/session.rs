@@ -1,7 +1,7 @@
 //! The session: receives attempts, and sends what came of them.
 //!
 //! The main thread does what is here; the [control thread](control) may interrupt it between [`Session::arm`] and
-//! [`Session::disarm`], and kills the process when the nursery is gone.
+//! [`Session::disarm`], and kills the process when the supervisor is gone.
 
 mod control;
 mod die;
@@ -29,9 +29,9 @@ use taskq_wire::frame::{encode_head, Decoder, Progress};
 use taskq_wire::message::{Finished, FromSession, Given, ToSession};
 
 use crate::error::SessionError;
-use crate::nursery::shortened;
 use crate::random;
 use crate::seed::Seed;
+use crate::supervisor::shortened;
 use control::Shared;
 use functions::Functions;
 use job::{write_all, Stream};
@@ -98,7 +98,7 @@ impl Session {
         control::start(Arc::clone(&shared), seed.control, wake_read)?;
         // A session is killed before its host when memory is short. Without that it runs just as well.
         let _ = oom::raise_score(OOM_SCORE);
-        // The control thread sees the nursery's death; the signal is only needed to wake a session that was stopped.
+        // The control thread sees the supervisor's death; the signal is only needed to wake a session that was stopped.
         process::set_parent_death_signal(libc::SIGCONT)?;
         Ok(Session {
             pid: process::own_pid(),
@@ -240,7 +240,7 @@ impl Session {
             match self.decoder.read_from(&mut Stream(&self.task))? {
                 Progress::Read(_) => {}
                 Progress::Eof if self.decoder.is_between_frames() => {
-                    self.shared.lineage.outlive_the_nursery();
+                    self.shared.lineage.outlive_the_supervisor();
                     return Ok(false);
                 }
                 // The socket waits, unless somebody has set it not to.
@@ -401,7 +401,7 @@ impl Session {
         self.board.elements().begin_one()
     }
 
-    /// Ends this process at once, by `SIGKILL`: for a session that cannot tell its host what happened. The nursery
+    /// Ends this process at once, by `SIGKILL`: for a session that cannot tell its host what happened. The supervisor
     /// kills what it had started. In a fork of the session it ends only the fork.
     pub fn die(&self) -> ! {
         die::die(&self.shared.lineage)

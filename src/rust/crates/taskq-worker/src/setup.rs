@@ -1,4 +1,4 @@
-//! The setup file: what a nursery is told at its start.
+//! The setup file: what a supervisor is told at its start.
 //!
 //! Owns how it is read, again and again by any number of processes. Never looks into the binding's part of it.
 

@@ -1,27 +1,27 @@
-//! The zygote: a process in which everything is up that does not depend on a queue, and from which nurseries are forked.
+//! The zygote: a process in which everything is up that does not depend on a queue, and from which supervisors are forked.
 //!
 //! A host starts a program once; what has then become of it, before it has taken in anything of a user, is worth
-//! keeping for the next queue. So the process that is started becomes no nursery: it *forks* one for each request of
-//! the host, reaps it, and tells the host how it ended. Every nursery comes into being in this one way, the first like
+//! keeping for the next queue. So the process that is started becomes no supervisor: it *forks* one for each request of
+//! the host, reaps it, and tells the host how it ended. Every supervisor comes into being in this one way, the first like
 //! all others.
 //!
 //! A zygote must take in nothing of any queue: it reads no setup file, and has no descriptor of a queue but the one on
-//! which it tells of the queue's nursery. It has one thread, sleeps until there is something to do, and has no handler
+//! which it tells of the queue's supervisor. It has one thread, sleeps until there is something to do, and has no handler
 //! for signals.
 //!
 //! Where there is no forking (the process has threads, the kernel has no process descriptors, or a test says so),
-//! there is no zygote either: the process becomes the one nursery that it was started for.
+//! there is no zygote either: the process becomes the one supervisor that it was started for.
 //!
 //! ```text
-//! Zygote::open ── serve ──┬── a nursery, forked or not, and its setup file
+//! Zygote::open ── serve ──┬── a supervisor, forked or not, and its setup file
 //!                       └── nothing: the host is gone or has closed its end
 //! ```
 //!
 //! | who is gone | what follows |
 //! | --- | --- |
-//! | nursery | the zygote reaps it and tells the host |
-//! | host | the zygote sees it by its descriptor and leaves; nurseries in service see it, too, the others get `SIGKILL` as children of the zygote |
-//! | zygote | nurseries in service go on; one that has not begun to serve is killed by the kernel, as no other process would see to it that it does not outlive its host |
+//! | supervisor | the zygote reaps it and tells the host |
+//! | host | the zygote sees it by its descriptor and leaves; supervisors in service see it, too, the others get `SIGKILL` as children of the zygote |
+//! | zygote | supervisors in service go on; one that has not begun to serve is killed by the kernel, as no other process would see to it that it does not outlive its host |
 
 use std::env;
 use std::fs::File;
@@ -37,9 +37,9 @@ use taskq_wire::message::{FromZygote, ToZygote};
 use taskq_wire::packet::{self, MAX_PACKET};
 
 use crate::error::StartError;
-use crate::nursery::Nursery;
 use crate::seed::adopt;
 use crate::setup::{queue_dir, SetupFile};
+use crate::supervisor::Supervisor;
 use crate::watch::Watch;
 
 /// Where a zygote finds the socket from which its requests come.
@@ -54,10 +54,10 @@ pub struct Zygote {
     /// Known as soon as the first request has come.
     host: Option<Watch>,
     has_forked: bool,
-    nurseries: Vec<Offspring>,
+    supervisors: Vec<Offspring>,
 }
 
-/// A nursery of this zygote.
+/// A supervisor of this zygote.
 #[derive(Debug)]
 struct Offspring {
     pid: i32,
@@ -76,12 +76,12 @@ struct Request {
     report: OwnedFd,
 }
 
-/// What [`Zygote::serve`] returns in the process that has become a nursery.
-type Become = Result<(Nursery, SetupFile), StartError>;
+/// What [`Zygote::serve`] returns in the process that has become a supervisor.
+type Become = Result<(Supervisor, SetupFile), StartError>;
 
 impl Zygote {
     /// Takes over what a zygote inherits. The process has loaded what all queues need, and its temporary directory is
-    /// removed now: every nursery, and every session, makes its own.
+    /// removed now: every supervisor, and every session, makes its own.
     ///
     /// # Errors
     /// The process was not started by a host.
@@ -101,16 +101,16 @@ impl Zygote {
             control,
             host: None,
             has_forked: false,
-            nurseries: Vec::new(),
+            supervisors: Vec::new(),
         })
     }
 
-    /// Forks nurseries until the host is gone or closes its end. Returns in each of them, and in this process itself
-    /// when it has to be the nursery.
+    /// Forks supervisors until the host is gone or closes its end. Returns in each of them, and in this process itself
+    /// when it has to be the supervisor.
     ///
     /// # Errors
-    /// [`StartError`]. The process should exit, be it the zygote or a nursery.
-    pub fn serve(mut self) -> Result<Option<(Nursery, SetupFile)>, StartError> {
+    /// [`StartError`]. The process should exit, be it the zygote or a supervisor.
+    pub fn serve(mut self) -> Result<Option<(Supervisor, SetupFile)>, StartError> {
         loop {
             self.wait().map_err(StartError::system("wait for events"))?;
             if self.host_is_gone()? {
@@ -121,8 +121,8 @@ impl Zygote {
                 Received::Nothing => {}
                 Received::End => return Ok(None),
                 Received::Request(request) => {
-                    if let Some(become_nursery) = self.answer(*request)? {
-                        return become_nursery.map(Some);
+                    if let Some(become_supervisor) = self.answer(*request)? {
+                        return become_supervisor.map(Some);
                     }
                 }
             }
@@ -138,7 +138,10 @@ impl Zygote {
 
     fn wait(&self) -> io::Result<()> {
         let host = self.host.as_ref().and_then(Watch::fd);
-        let dying = self.nurseries.iter().map(|nursery| nursery.pidfd.as_fd());
+        let dying = self
+            .supervisors
+            .iter()
+            .map(|supervisor| supervisor.pidfd.as_fd());
         let fds = [self.control.as_fd()].into_iter().chain(host).chain(dying);
         let mut fds: Vec<PollFd<'_>> = fds
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
@@ -149,24 +152,28 @@ impl Zygote {
         }
     }
 
-    /// Reaps nurseries that are dead and tells of them.
+    /// Reaps supervisors that are dead and tells of them.
     fn bury(&mut self) {
         // A profile may have left children. Nothing tells of their end, but they can wait.
         while let Ok(Some(pid)) = wait::ended(None) {
-            if self.nurseries.iter().any(|nursery| nursery.pid == pid) {
+            if self
+                .supervisors
+                .iter()
+                .any(|supervisor| supervisor.pid == pid)
+            {
                 break;
             }
             let _ = wait::reap(pid, false);
         }
-        self.nurseries.retain(|nursery| {
-            if !process::is_dead(&nursery.pidfd).unwrap_or(true) {
+        self.supervisors.retain(|supervisor| {
+            if !process::is_dead(&supervisor.pidfd).unwrap_or(true) {
                 return true;
             }
-            match wait::reap(nursery.pid, false) {
+            match wait::reap(supervisor.pid, false) {
                 Ok(None) => true,
                 Ok(Some(reaped)) => {
                     let end = reaped.end.into();
-                    tell(&nursery.report, &FromZygote::Ended { end }, None);
+                    tell(&supervisor.report, &FromZygote::Ended { end }, None);
                     false
                 }
                 Err(_) => false,
@@ -185,7 +192,7 @@ impl Zygote {
         if packet.len == 0 {
             return Ok(Received::End);
         }
-        let ToZygote::Nursery { host_pid } =
+        let ToZygote::Supervisor { host_pid } =
             packet::decode(&buffer[..packet.len]).map_err(StartError::Request)?;
         let fds: Result<[OwnedFd; 4], _> = packet.fds.try_into();
         let [control, setup, output, report] =
@@ -199,7 +206,7 @@ impl Zygote {
         })))
     }
 
-    /// Makes a nursery. `None` in the zygote.
+    /// Makes a supervisor. `None` in the zygote.
     fn answer(&mut self, request: Request) -> Result<Option<Become>, StartError> {
         let host = match self.host.take() {
             Some(host) => host,
@@ -214,9 +221,9 @@ impl Zygote {
             Ok((0, untold, telling)) => {
                 drop(telling);
                 // What is the zygote's closes with `self`.
-                let become_nursery = begin(self.own, host, request, &untold);
+                let become_supervisor = begin(self.own, host, request, &untold);
                 mask.restore();
-                return Ok(Some(become_nursery));
+                return Ok(Some(become_supervisor));
             }
             other => other,
         };
@@ -238,7 +245,7 @@ impl Zygote {
         }
         self.host = Some(host);
         if is_first {
-            leave_output().map_err(StartError::system("leave the nursery's output"))?;
+            leave_output().map_err(StartError::system("leave the supervisor's output"))?;
         }
         Ok(None)
     }
@@ -249,7 +256,7 @@ impl Zygote {
         if !facilities || threads::left()? != 1 {
             return Err(io::Error::from_raw_os_error(libc::ENOTSUP));
         }
-        // What the process has printed and not written yet is not to be written by each nursery again.
+        // What the process has printed and not written yet is not to be written by each supervisor again.
         // SAFETY: flushes what C's streams hold.
         unsafe { libc::fflush(std::ptr::null_mut()) };
         // SAFETY: the process has a single thread, so the child is a whole process: no lock is held by a thread it
@@ -260,17 +267,17 @@ impl Zygote {
         }
     }
 
-    /// In the zygote: a nursery was forked.
+    /// In the zygote: a supervisor was forked.
     fn adopt(&mut self, pid: i32, report: OwnedFd) -> Result<(), StartError> {
-        tracing::debug!(nursery = pid, "forked");
+        tracing::debug!(supervisor = pid, "forked");
         // From now on the host's death is seen by the loop, and this process is worth more than the thread that has
         // started it; the signal is only needed to wake a zygote that was stopped.
         process::set_parent_death_signal(libc::SIGCONT).map_err(StartError::system("be woken"))?;
         match process::pidfd(pid) {
             Ok(Some(pidfd)) if tell(&report, &FromZygote::Forked { pid }, Some(&pidfd)) => {
-                self.nurseries.push(Offspring { pid, pidfd, report });
+                self.supervisors.push(Offspring { pid, pidfd, report });
             }
-            // A nursery of which the host does not know, or that cannot be watched, must not be. The host may ask
+            // A supervisor of which the host does not know, or that cannot be watched, must not be. The host may ask
             // again.
             other => {
                 let errno = other.err().and_then(|error| error.raw_os_error());
@@ -290,11 +297,11 @@ enum Received {
     End,
 }
 
-/// In a fork of the zygote: becomes a process of its own, then, once the host was told of it, the nursery. So whoever has
-/// heard of a nursery's work knows where it came from.
+/// In a fork of the zygote: becomes a process of its own, then, once the host was told of it, the supervisor. So whoever has
+/// heard of a supervisor's work knows where it came from.
 fn begin(zygote: i32, host: Watch, request: Request, untold: &OwnedFd) -> Become {
     process::new_session().map_err(StartError::system("begin a session"))?;
-    // Until the nursery serves, it cannot see its host's death. The zygote does, and leaves.
+    // Until the supervisor serves, it cannot see its host's death. The zygote does, and leaves.
     process::set_parent_death_signal(libc::SIGKILL)
         .map_err(StartError::system("die with the zygote"))?;
     if process::parent_pid() != zygote {
@@ -304,21 +311,21 @@ fn begin(zygote: i32, host: Watch, request: Request, untold: &OwnedFd) -> Become
     settle(host, request)
 }
 
-/// Makes this process the nursery of the request.
+/// Makes this process the supervisor of the request.
 fn settle(host: Watch, request: Request) -> Become {
     for at in [1, 2] {
         // SAFETY: the standard descriptors have no owner.
         unsafe { fds::place(request.output.as_fd(), at) }
             .map_err(StartError::system("set up the standard descriptors"))?;
     }
-    let (nursery, file) = Nursery::new(host, request.control, request.setup)?;
+    let (supervisor, file) = Supervisor::new(host, request.control, request.setup)?;
     // SAFETY: the process has one thread, or else threads of libraries that wait for work.
     unsafe { tag::write_queue(&file.setup.token) };
-    // Its host has made it, and may have given up this nursery and removed it by now: it is not made again.
+    // Its host has made it, and may have given up this supervisor and removed it by now: it is not made again.
     if let Some(dir) = queue_dir(&file.setup).find() {
         env::set_var("TMPDIR", dir);
     }
-    Ok((nursery, file))
+    Ok((supervisor, file))
 }
 
 /// The directory in which the process has its temporary files: one that the host has made and named after the zygote. Any
@@ -329,15 +336,15 @@ fn own_dir() -> Option<PathBuf> {
     (dir.file_name()? == name.as_str()).then_some(dir)
 }
 
-/// Tells the host of a nursery; whether it could be told. A host that has closed its end needs to know nothing any
-/// more. A nursery gives rise to two messages, for which there is room, but the kernel bounds the descriptors under
+/// Tells the host of a supervisor; whether it could be told. A host that has closed its end needs to know nothing any
+/// more. A supervisor gives rise to two messages, for which there is room, but the kernel bounds the descriptors under
 /// way.
 fn tell(report: &OwnedFd, message: &FromZygote, fd: Option<&OwnedFd>) -> bool {
     let fds: Vec<_> = fd.map(AsFd::as_fd).into_iter().collect();
     packet::encode(message).is_ok_and(|packet| send_packet(report, &packet, &fds).is_ok())
 }
 
-/// What the zygote was started with for its output belongs to its first nursery.
+/// What the zygote was started with for its output belongs to its first supervisor.
 fn leave_output() -> io::Result<()> {
     let null = OwnedFd::from(File::options().write(true).open("/dev/null")?);
     for at in [1, 2] {

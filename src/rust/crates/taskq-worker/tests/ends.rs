@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use common::{eventually, example, nothing_is_left, Host, Worker};
 use taskq_record::{ProcessEnd, StartPhase};
 use taskq_sys::process::{self, Process};
-use taskq_wire::message::{FromNursery, NoFork, ThreadSource, ToNursery};
+use taskq_wire::message::{FromSupervisor, NoFork, ThreadSource, ToSupervisor};
 
 /// Has the session leave a process behind, and waits until it is there.
 fn leave_stray(host: &Host, worker: &mut Worker, task: u64) {
@@ -36,7 +36,7 @@ fn a_crash_is_told_with_its_signal_and_takes_the_strays_along() {
         worker.send(2, &format!("signal {signal}"));
         let end = host.expect_exit(&worker);
         assert!(matches!(end, ProcessEnd::Signaled { signal: found } if found == signal));
-        // The nursery, the other session and its stray live on.
+        // The supervisor, the other session and its stray live on.
         assert_eq!(count(&host), 3);
     }
     let mut worker = host.launch();
@@ -54,7 +54,7 @@ fn a_killed_session_is_gone_with_everything_even_if_stopped() {
     leave_stray(&host, &mut worker, 1);
     worker.send(2, "stop");
     eventually("the session to stop", || common::is_stopped(worker.pid));
-    host.send(&ToNursery::Kill { worker: worker.id }, &[]);
+    host.send(&ToSupervisor::Kill { worker: worker.id }, &[]);
     let end = host.expect_exit(&worker);
     assert_eq!(
         end,
@@ -67,7 +67,7 @@ fn a_killed_session_is_gone_with_everything_even_if_stopped() {
 }
 
 #[test]
-fn kill_9_of_the_nursery_takes_sessions_and_strays_along() {
+fn kill_9_of_the_supervisor_takes_sessions_and_strays_along() {
     let mut host = Host::up("");
     let mut workers: Vec<Worker> = (0..4).map(|_| host.launch()).collect();
     for worker in &mut workers {
@@ -76,7 +76,7 @@ fn kill_9_of_the_nursery_takes_sessions_and_strays_along() {
     workers[0].send(2, "stop");
     workers[1].send(2, "stubborn 1000000");
     let start = Instant::now();
-    host.kill_nursery();
+    host.kill_supervisor();
     // The host lives, so its directory is left to it; somebody waits to see that it does it.
     eventually("all but one to be gone", || count(&host) <= 1);
     assert!(
@@ -85,15 +85,15 @@ fn kill_9_of_the_nursery_takes_sessions_and_strays_along() {
         start.elapsed()
     );
     assert!(host.dir.exists());
-    host.bury_nursery();
+    host.bury_supervisor();
 }
 
 #[test]
 fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
-    for also_nursery in [false, true] {
+    for also_supervisor in [false, true] {
         let mut command = Command::new(example("host"));
-        if also_nursery {
-            // A stopped nursery stays so, and is killed before it can do anything about the host's death.
+        if also_supervisor {
+            // A stopped supervisor stays so, and is killed before it can do anything about the host's death.
             command.env("TASKQ_WITHOUT", "pdeathsig");
         }
         let mut host = command
@@ -108,20 +108,20 @@ fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
         let token = names[1];
         // A program that has only just been executed has no environment yet.
         eventually(
-            "a nursery, three sessions and what each has started",
+            "a supervisor, three sessions and what each has started",
             || process::tagged(token).expect("a look").len() >= 7,
         );
-        // Nearest first: the zygote, its nursery, the sessions.
-        let nursery = process::descendants(host.id() as i32).expect("a look")[1];
-        if also_nursery {
-            process::kill(nursery, libc::SIGSTOP).expect("stop");
-            eventually("the nursery to stop", || common::is_stopped(nursery));
+        // Nearest first: the zygote, its supervisor, the sessions.
+        let supervisor = process::descendants(host.id() as i32).expect("a look")[1];
+        if also_supervisor {
+            process::kill(supervisor, libc::SIGSTOP).expect("stop");
+            eventually("the supervisor to stop", || common::is_stopped(supervisor));
         }
         let start = Instant::now();
         host.kill().expect("kill");
         host.wait().expect("reap");
-        if also_nursery {
-            process::kill(nursery, libc::SIGKILL).expect("kill");
+        if also_supervisor {
+            process::kill(supervisor, libc::SIGKILL).expect("kill");
         }
         names.iter().for_each(|name| nothing_is_left(name));
         eventually("the directory to be removed", || {
@@ -137,7 +137,7 @@ fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
 }
 
 #[test]
-fn closing_the_control_socket_ends_the_nursery() {
+fn closing_the_control_socket_ends_the_supervisor() {
     let mut host = Host::up("");
     let mut worker = host.launch();
     leave_stray(&host, &mut worker, 1);
@@ -161,32 +161,32 @@ fn what_fails_at_the_start_is_told() {
     let message = "it is broken".to_owned();
     assert_eq!(
         host.next(),
-        FromNursery::Failed {
+        FromSupervisor::Failed {
             phase: StartPhase::Preload,
             message
         }
     );
-    assert_eq!(host.nursery_end(), ProcessEnd::Exited { code: 0 });
+    assert_eq!(host.supervisor_end(), ProcessEnd::Exited { code: 0 });
     host.remove_dir();
 
     let mut host = Host::start("die", &[]);
-    assert_eq!(host.nursery_end(), ProcessEnd::Exited { code: 7 });
+    assert_eq!(host.supervisor_end(), ProcessEnd::Exited { code: 7 });
     host.remove_dir();
 
     let mut host = Host::up("init-die");
     let worker = host.ask();
-    assert!(matches!(host.next(), FromNursery::Launched { .. }));
+    assert!(matches!(host.next(), FromSupervisor::Launched { .. }));
     assert_eq!(host.expect_exit(&worker), ProcessEnd::Exited { code: 8 });
     host.finish();
 }
 
 #[test]
-fn a_launch_that_cannot_be_is_told_and_the_nursery_lives_on() {
+fn a_launch_that_cannot_be_is_told_and_the_supervisor_lives_on() {
     let mut host = Host::up("");
     host.remove_dir();
     std::fs::write(&host.dir, "in the way").expect("a file");
     let worker = host.ask();
-    let expected = FromNursery::LaunchFailed {
+    let expected = FromSupervisor::LaunchFailed {
         worker: worker.id,
         errno: libc::EEXIST,
     };
@@ -217,7 +217,7 @@ fn a_directory_that_a_cleaner_has_taken_is_made_again_for_the_next_session() {
 fn works(setup: &str, without: &str, refusal: Option<NoFork>) {
     let mut host = Host::start(setup, &[("TASKQ_WITHOUT", without)]);
     let forks = refusal.is_none();
-    assert_eq!(host.next(), FromNursery::Up { refusal });
+    assert_eq!(host.next(), FromSupervisor::Up { refusal });
     let mut workers = [host.launch(), host.launch()];
     for (task, worker) in (1..).zip(&mut workers) {
         assert_eq!(worker.run(task, "ok x"), "x");
@@ -226,7 +226,7 @@ fn works(setup: &str, without: &str, refusal: Option<NoFork>) {
     }
     let [mut killed, mut kept] = workers;
     assert_eq!(count(&host), 5);
-    host.send(&ToNursery::Kill { worker: killed.id }, &[]);
+    host.send(&ToSupervisor::Kill { worker: killed.id }, &[]);
     host.expect_exit(&killed);
     eventually("the killed session's stray to be gone", || {
         count(&host) == 3
@@ -243,9 +243,9 @@ fn works(setup: &str, without: &str, refusal: Option<NoFork>) {
     if forks {
         host.finish();
     } else {
-        host.kill_nursery();
+        host.kill_supervisor();
         eventually("all but one to be gone", || count(&host) <= 1);
-        host.bury_nursery();
+        host.bury_supervisor();
     }
 }
 
@@ -274,7 +274,7 @@ fn each_facility_can_be_missing() {
 }
 
 #[test]
-fn a_nursery_without_work_does_not_wake_up() {
+fn a_supervisor_without_work_does_not_wake_up() {
     let mut host = Host::up("");
     let mut worker = host.launch();
     worker.run(1, "ok");
@@ -285,7 +285,7 @@ fn a_nursery_without_work_does_not_wake_up() {
             .find(|line| line.starts_with("voluntary_ctxt_switches"));
         line.expect("a count").to_owned()
     };
-    let pids = [host.nursery_pid(), worker.pid];
+    let pids = [host.supervisor_pid(), worker.pid];
     // Both have to fall asleep once more after their last work.
     std::thread::sleep(Duration::from_millis(100));
     let before = pids.map(switches);

@@ -221,8 +221,8 @@ fn standard_descriptors_that_a_task_closes_are_back_for_the_next() {
 #[test]
 fn a_session_has_only_its_own_descriptors_and_none_is_leaked() {
     let mut host = Host::up("");
-    let nursery = host.nursery_pid();
-    let before = open_fds(nursery);
+    let supervisor = host.supervisor_pid();
+    let before = open_fds(supervisor);
     let mut worker = host.launch();
     let fds = worker.run(1, "fds");
     let count = |kind: &str| fds.matches(kind).count();
@@ -239,7 +239,7 @@ fn a_session_has_only_its_own_descriptors_and_none_is_leaked() {
         other.retire();
         host.expect_exit(&other);
     }
-    assert_eq!(open_fds(nursery), before);
+    assert_eq!(open_fds(supervisor), before);
     host.finish();
 }
 

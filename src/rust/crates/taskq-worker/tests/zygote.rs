@@ -1,4 +1,4 @@
-//! One zygote and the nurseries of several queues: what they have in common, what not, and who outlives whom.
+//! One zygote and the supervisors of several queues: what they have in common, what not, and who outlives whom.
 
 mod common;
 
@@ -17,13 +17,13 @@ fn two() -> [Host; 2] {
 }
 
 #[test]
-fn each_nursery_is_a_process_of_its_own_that_belongs_to_its_queue_alone() {
+fn each_supervisor_is_a_process_of_its_own_that_belongs_to_its_queue_alone() {
     let [mut first, mut second] = two();
     let zygote = first.zygote.pid();
     for host in [&mut first, &mut second] {
-        let pid = host.nursery_pid();
-        let nursery = Process::look(pid).expect("it lives");
-        assert_eq!((nursery.parent, nursery.session), (zygote, pid));
+        let pid = host.supervisor_pid();
+        let supervisor = Process::look(pid).expect("it lives");
+        assert_eq!((supervisor.parent, supervisor.session), (zygote, pid));
         // Only its queue's name is left of those that the zygote has had, also in the eyes of others.
         assert_eq!(process::tagged(&host.token).expect("a look"), [pid]);
         let dir = host.dir.clone();
@@ -34,10 +34,10 @@ fn each_nursery_is_a_process_of_its_own_that_belongs_to_its_queue_alone() {
     }
     let name = &first.zygote.name;
     assert_eq!(process::tagged(name).expect("a look"), [zygote]);
-    // The second nursery has nothing of the first, of which there is more in the zygote: two descriptors.
+    // The second supervisor has nothing of the first, of which there is more in the zygote: two descriptors.
     assert_eq!(
-        open_fds(first.nursery_pid()),
-        open_fds(second.nursery_pid())
+        open_fds(first.supervisor_pid()),
+        open_fds(second.supervisor_pid())
     );
     let before = open_fds(zygote);
     let third = first.zygote.ask("").comes_up();
@@ -48,19 +48,19 @@ fn each_nursery_is_a_process_of_its_own_that_belongs_to_its_queue_alone() {
 }
 
 #[test]
-fn the_zygote_tells_how_each_nursery_ended_and_lives_on() {
+fn the_zygote_tells_how_each_supervisor_ended_and_lives_on() {
     let [mut first, mut second] = two();
     let zygote = Rc::clone(&first.zygote);
     let mut worker = second.launch();
     let before = open_fds(zygote.pid());
-    first.kill_nursery();
+    first.kill_supervisor();
     first.remove_dir();
     eventually("the zygote to forget the first", || {
         open_fds(zygote.pid()) == before - 2
     });
     assert_eq!(worker.run(1, "ok x"), "x");
     let mut third = zygote.ask("die");
-    assert_eq!(third.nursery_end(), ProcessEnd::Exited { code: 7 });
+    assert_eq!(third.supervisor_end(), ProcessEnd::Exited { code: 7 });
     third.remove_dir();
     second.finish();
     let mut fourth = zygote.ask("").comes_up();
@@ -69,11 +69,11 @@ fn the_zygote_tells_how_each_nursery_ended_and_lives_on() {
 }
 
 #[test]
-fn nurseries_in_service_outlive_the_zygote_and_others_do_not() {
+fn supervisors_in_service_outlive_the_zygote_and_others_do_not() {
     let [mut first, mut second] = two();
     let zygote = Rc::clone(&first.zygote);
     let mut unready = zygote.ask("boot-slow 1000000");
-    unready.nursery_pid();
+    unready.supervisor_pid();
     let mut worker = first.launch();
     zygote.kill();
     eventually("the unready one to be gone", || {
@@ -91,7 +91,7 @@ fn nurseries_in_service_outlive_the_zygote_and_others_do_not() {
 }
 
 #[test]
-fn a_zygote_whose_host_hangs_up_leaves_and_its_nurseries_stay() {
+fn a_zygote_whose_host_hangs_up_leaves_and_its_supervisors_stay() {
     let [mut first, second] = two();
     let zygote = Rc::clone(&first.zygote);
     zygote.hang_up();
@@ -138,7 +138,7 @@ fn a_stopped_zygote_does_not_outlive_its_host() {
 fn without_forks_or_descriptors_of_processes_there_is_no_zygote() {
     for without in ["fork", "pidfd"] {
         let mut host = Host::start("", &[("TASKQ_WITHOUT", without)]);
-        assert_eq!(host.nursery_pid(), host.zygote.pid());
+        assert_eq!(host.supervisor_pid(), host.zygote.pid());
         host.next();
         let here = process::tagged(&host.token).expect("a look");
         assert_eq!(here, [host.zygote.pid()], "{without}");

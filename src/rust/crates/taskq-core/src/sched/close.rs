@@ -1,6 +1,6 @@
 //! The end of a queue, polite or not.
 //!
-//! A queue is Closed when its nursery, and so every process of it, is gone. Nothing gets an outcome
+//! A queue is Closed when its supervisor, and so every process of it, is gone. Nothing gets an outcome
 //! after that, because everything has one; what is done can be seen and taken for ever.
 
 use taskq_record::{Outcome, TaskId, Time, WorkerId};
@@ -9,7 +9,7 @@ use crate::action::Action;
 use crate::task::{End, Phase};
 use crate::timers::Timer;
 
-use super::machine::{Mode, Nursery, Scheduler};
+use super::machine::{Mode, Scheduler, Supervisor};
 
 impl Scheduler {
     /// The user wants no more than what is in the queue, and only until the deadline.
@@ -19,7 +19,8 @@ impl Scheduler {
         }
         self.mode = Mode::Closing;
         self.paused = false;
-        if self.nursery == (Nursery::Ending { killed: true }) && self.tasks.unfinished() == 0 {
+        if self.supervisor == (Supervisor::Ending { killed: true }) && self.tasks.unfinished() == 0
+        {
             return;
         }
         let earlier = self
@@ -37,7 +38,7 @@ impl Scheduler {
         self.mode = Mode::Closing;
         self.paused = false;
         self.timers.clear_all();
-        self.kill_nursery();
+        self.kill_supervisor();
         self.tasks.forget_dependencies();
         let unfinished: Vec<(TaskId, Option<(WorkerId, Time)>)> = self
             .tasks
@@ -65,7 +66,7 @@ impl Scheduler {
         self.abandon_seats();
     }
 
-    /// Ends the nursery when nothing is left for it to do, and the queue when it is gone.
+    /// Ends the supervisor when nothing is left for it to do, and the queue when it is gone.
     pub(super) fn wind_down(&mut self) {
         let over = match self.mode {
             Mode::Closed => return,
@@ -75,24 +76,24 @@ impl Scheduler {
         if !over {
             return;
         }
-        match self.nursery {
-            Nursery::Booting | Nursery::Up | Nursery::Lost => {
-                self.nursery = Nursery::Ending { killed: false };
+        match self.supervisor {
+            Supervisor::Booting | Supervisor::Up | Supervisor::Lost => {
+                self.supervisor = Supervisor::Ending { killed: false };
                 self.act(Action::Shutdown);
                 let patience = self.now.after(self.config.kill_patience);
-                self.timers.set(Timer::Nursery, patience);
+                self.timers.set(Timer::Supervisor, patience);
             }
-            Nursery::Ending { .. } => {}
-            Nursery::Down if self.mode == Mode::Closing => {
+            Supervisor::Ending { .. } => {}
+            Supervisor::Down if self.mode == Mode::Closing => {
                 self.mode = Mode::Closed;
                 self.timers.clear_all();
             }
-            Nursery::Down => {}
+            Supervisor::Down => {}
         }
         self.abandon_seats();
     }
 
-    /// Gives all seats up, with nothing but the end of the nursery to wait for.
+    /// Gives all seats up, with nothing but the end of the supervisor to wait for.
     fn abandon_seats(&mut self) {
         let seats: Vec<u32> = self.pool.seats().map(|(number, _)| number).collect();
         for seat in seats {

@@ -10,7 +10,7 @@
 //! worn one is recycled, or else nothing that ranks behind it is sent ahead, so that a worker becomes
 //! idle. No more sessions are recycled for such tasks than they need.
 //!
-//! Invariant: after every input, unless the queue is paused or the nursery is not up: no task that
+//! Invariant: after every input, unless the queue is paused or the supervisor is not up: no task that
 //! may share a session waits while a worker is idle; none that may not waits while a fresh worker is
 //! idle; and no more of the latter wait, while a worker is idle, than sessions are starting.
 
@@ -21,12 +21,12 @@ use crate::task::Phase;
 use crate::timers::Timer;
 use crate::waiting::Rank;
 
-use super::machine::{Mode, Nursery, Scheduler};
+use super::machine::{Mode, Scheduler, Supervisor};
 
 impl Scheduler {
     /// Sends waiting tasks as long as somebody can take them.
     pub(super) fn dispatch(&mut self) {
-        if self.paused || self.nursery != Nursery::Up {
+        if self.paused || self.supervisor != Supervisor::Up {
             return;
         }
         loop {

@@ -9,7 +9,7 @@
 
 use crate::timers::Timer;
 
-use super::machine::{Mode, Nursery, Scheduler};
+use super::machine::{Mode, Scheduler, Supervisor};
 
 impl Scheduler {
     /// How many seats there are at least, and at most.
@@ -20,7 +20,7 @@ impl Scheduler {
 
     /// Adds seats for the tasks that no worker will take.
     pub(super) fn meet_demand(&mut self) {
-        let serves = matches!(self.nursery, Nursery::Up | Nursery::Booting);
+        let serves = matches!(self.supervisor, Supervisor::Up | Supervisor::Booting);
         if self.paused || !serves || self.starts.given_up {
             return;
         }

@@ -11,7 +11,7 @@ use crate::timers::Timer;
 use crate::view::SeatState;
 use crate::worker::Stage;
 
-use super::machine::{Mode, Nursery, Scheduler};
+use super::machine::{Mode, Scheduler, Supervisor};
 
 impl Scheduler {
     /// Panics, and says why, unless all parts of the scheduler agree with each other.
@@ -86,12 +86,12 @@ impl Scheduler {
                 Timer::Retry(task) => self.backs_off(task),
                 Timer::Leave(worker) => self.pool.worker(worker).is_some(),
                 Timer::Idle => self.seats_above_minimum() > 0,
-                Timer::Nursery => self.nursery == (Nursery::Ending { killed: false }),
+                Timer::Supervisor => self.supervisor == (Supervisor::Ending { killed: false }),
                 Timer::Close => self.mode == Mode::Closing,
             };
             assert!(due, "{timer:?} is set for nothing");
         }
-        let nursery_ends = matches!(self.nursery, Nursery::Ending { .. });
+        let supervisor_ends = matches!(self.supervisor, Supervisor::Ending { .. });
         for (id, worker) in self.pool.workers() {
             let recalls = !worker.killed && self.pool.ahead_since(id).is_some();
             assert_eq!(
@@ -102,7 +102,7 @@ impl Scheduler {
             let ends = worker.killed || worker.hung_up || matches!(worker.stage, Stage::Gone);
             let watched = self.timers.get(Timer::Leave(id)).is_some();
             assert!(
-                watched || !ends || nursery_ends,
+                watched || !ends || supervisor_ends,
                 "nobody waits for the end of {id:?}"
             );
         }
@@ -121,10 +121,10 @@ impl Scheduler {
                 "nobody waits for {id:?}"
             );
         }
-        if self.nursery == (Nursery::Ending { killed: false }) {
+        if self.supervisor == (Supervisor::Ending { killed: false }) {
             assert!(
-                self.timers.get(Timer::Nursery).is_some(),
-                "nobody waits for the nursery"
+                self.timers.get(Timer::Supervisor).is_some(),
+                "nobody waits for the supervisor"
             );
         }
     }
@@ -137,14 +137,15 @@ impl Scheduler {
     fn check_rest(&self) {
         let waiting = self.tasks.waiting();
         let isolated = waiting.isolated_len();
-        if !self.paused && self.nursery == Nursery::Up && self.pool.next_idle().is_some() {
+        if !self.paused && self.supervisor == Supervisor::Up && self.pool.next_idle().is_some() {
             assert_eq!(waiting.first_plain(), None, "waits and a worker is idle");
             let fresh = self.pool.next_fresh().filter(|_| isolated > 0);
             assert_eq!(fresh, None, "is idle and a task waits for a fresh session");
             let claims = isolated <= self.pool.coming();
             assert!(claims, "a worker is idle and no session starts for a task");
         }
-        let serves = matches!(self.nursery, Nursery::Up | Nursery::Booting) && !self.paused;
+        let serves =
+            matches!(self.supervisor, Supervisor::Up | Supervisor::Booting) && !self.paused;
         if self.mode == Mode::Open && !self.starts.given_up {
             let (least, most) = self.seats_wanted();
             let seats = self.pool.staying();
@@ -164,10 +165,10 @@ impl Scheduler {
                 "nobody waits for idle sessions"
             );
         }
-        if self.nursery == Nursery::Up {
+        if self.supervisor == Supervisor::Up {
             assert!(
                 self.pool.next_vacant().is_none(),
-                "a seat is vacant and the nursery is up"
+                "a seat is vacant and the supervisor is up"
             );
         }
         if self.starts.given_up {
@@ -175,10 +176,18 @@ impl Scheduler {
             assert_eq!(stranded, None, "waits for a pool that has failed");
         }
         match self.state() {
-            QueueState::Open => assert_ne!(self.nursery, Nursery::Down, "open without a nursery"),
+            QueueState::Open => assert_ne!(
+                self.supervisor,
+                Supervisor::Down,
+                "open without a supervisor"
+            ),
             QueueState::Failed | QueueState::Closing => {}
             QueueState::Closed => {
-                assert_eq!(self.nursery, Nursery::Down, "closed with a nursery");
+                assert_eq!(
+                    self.supervisor,
+                    Supervisor::Down,
+                    "closed with a supervisor"
+                );
                 assert_eq!(self.tasks.unfinished(), 0, "closed with unfinished tasks");
                 assert_eq!(self.timers.next(), None, "closed with a timer");
                 assert_eq!(self.pool.workers().count(), 0, "closed with sessions");

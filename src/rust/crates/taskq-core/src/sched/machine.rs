@@ -28,7 +28,7 @@ use crate::totals::Totals;
 ///
 /// let mut scheduler = Scheduler::new(Config { workers: 1, ..Config::default() });
 /// assert_eq!(scheduler.next_action(), Some(Action::Boot));
-/// scheduler.handle(Time(1), Input::NurseryUp);
+/// scheduler.handle(Time(1), Input::SupervisorUp);
 /// let Some(Action::Launch { worker }) = scheduler.next_action() else { panic!() };
 /// scheduler.handle(Time(2), Input::WorkerReady { worker });
 ///
@@ -51,7 +51,7 @@ pub struct Scheduler {
     pub(super) paused: bool,
     pub(super) tasks: Tasks,
     pub(super) pool: Pool,
-    pub(super) nursery: Nursery,
+    pub(super) supervisor: Supervisor,
     pub(super) starts: Starts,
     pub(super) timers: Timers,
     pub(super) mean_run_time: MeanRunTime,
@@ -71,7 +71,7 @@ pub(super) enum Mode {
 
 /// The process that launches sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Nursery {
+pub(super) enum Supervisor {
     /// It was asked for.
     Booting,
     /// It launches sessions.
@@ -99,14 +99,14 @@ pub(super) struct Starts {
     pub(super) counted_up_to: u64,
     /// A session was ever ready.
     pub(super) any_ready: bool,
-    /// A session of the present nursery was ever ready.
-    pub(super) nursery_bore: bool,
+    /// A session of the present supervisor was ever ready.
+    pub(super) supervisor_bore: bool,
     /// The pool has failed.
     pub(super) given_up: bool,
 }
 
 impl Scheduler {
-    /// A scheduler that asks for a nursery at once.
+    /// A scheduler that asks for a supervisor at once.
     #[must_use]
     pub fn new(config: Config) -> Self {
         let mut pool = Pool::new(config.max_tasks);
@@ -118,7 +118,7 @@ impl Scheduler {
             paused: false,
             tasks: Tasks::new(config.fair),
             pool,
-            nursery: Nursery::Booting,
+            supervisor: Supervisor::Booting,
             starts: Starts::default(),
             timers: Timers::default(),
             mean_run_time: MeanRunTime::default(),
@@ -136,8 +136,8 @@ impl Scheduler {
     pub fn handle(&mut self, now: Time, input: Input) {
         self.advance_clock(now);
         match input {
-            Input::NurseryUp => self.nursery_up(),
-            Input::NurseryGone { reported } => self.nursery_gone(reported),
+            Input::SupervisorUp => self.supervisor_up(),
+            Input::SupervisorGone { reported } => self.supervisor_gone(reported),
             Input::WorkerReady { worker } => self.worker_ready(worker),
             Input::StartFailed { worker } => self.start_failed(worker),
             Input::WorkerGone {

@@ -25,25 +25,25 @@
 //! |           | lies ahead is recalled| effect          |                        |              |
 //! | `Resume`  | dispatch              | same            | ignored                | ignored      |
 //! | `Close`   | Closing; not paused   | Closing         | the earlier deadline   | ignored      |
-//! | `Kill`    | all cancelled, nursery killed | same    | same                   | ignored      |
+//! | `Kill`    | all cancelled, supervisor killed | same    | same                   | ignored      |
 //! | `Tick`    | what has run out      | same            | same                   | same         |
 //!
 //! A submission with the key of an unfinished task cancels that first, as `Cancel` does. A paused
 //! queue gets no seats and no new sessions for what waits, but timeouts and delays go on. A closing
 //! queue goes on with what is held and with tries; its deadline is a `Kill`.
 //!
-//! # Inputs about the nursery
+//! # Inputs about the supervisor
 //!
 //! | input         | Booting           | Up               | Lost or Ending   | Down  |
 //! |---------------|-------------------|------------------|------------------|-------|
-//! | `NurseryUp`   | Up, launches      | stale            | stale            | stale |
-//! | `NurseryGone` | a failed start    | failed start if  | as under Up      | stale |
+//! | `SupervisorUp`   | Up, launches      | stale            | stale            | stale |
+//! | `SupervisorGone` | a failed start    | failed start if  | as under Up      | stale |
 //! |               |                   | no session was   |                  |       |
 //! |               |                   | ever ready on it |                  |       |
 //!
-//! `NurseryGone` then boots a new one, unless the pool has failed (now Down) or the closing queue has
+//! `SupervisorGone` then boots a new one, unless the pool has failed (now Down) or the closing queue has
 //! nothing left to run (now Closed). When it was `reported` and no session was ever ready, the pool
-//! fails at once. *Lost*: a session told that the nursery died. *Ending*: it was told to end, or
+//! fails at once. *Lost*: a session told that the supervisor died. *Ending*: it was told to end, or
 //! killed. In both nothing is launched or sent any more.
 //!
 //! # Inputs about a worker
@@ -57,7 +57,7 @@
 //! | `Returned`    | stale               | stale      | each in its line: see  | stale               |
 //! |               |                     |            | below; others stale    |                     |
 //! | `WorkerGone`  | failed start (not   | new        | as below; new session  | forgotten; unknown: |
-//! |               | when `NurseryLost`) | session    |                        | stale               |
+//! |               | when `SupervisorLost`) | session    |                        | stale               |
 //! | `Unheard`     | killed              | killed,    | killed: see below      | killed; unknown:    |
 //! |               |                     | new one    |                        | stale               |
 //! | `HungUp`      | killed, unless gone | same       | same                   | same; unknown:      |
@@ -69,7 +69,7 @@
 //! had more than `max_memory` after one; in the last case what lies behind its head is recalled.
 //!
 //! A session that dies, idle or before it has begun what it was sent, within a second after it
-//! became ready, and not with its nursery, is counted until a task is finished; `idle_death_limit`
+//! became ready, and not with its supervisor, is counted until a task is finished; `idle_death_limit`
 //! of them fail the pool, as `start_limit` failed starts do. Sessions that lived at the same time and
 //! die one after the other count once.
 //!
@@ -135,7 +135,7 @@
 //!
 //! # Escalation
 //!
-//! Each step waits `kill_patience`: `Retire`, `KillWorker`, `KillNursery`; `Shutdown`, `KillNursery`.
+//! Each step waits `kill_patience`: `Retire`, `KillWorker`, `KillSupervisor`; `Shutdown`, `KillSupervisor`.
 //! After `HungUp`, `KillWorker` waits `hang_up_patience`; after a `Finished` that is made up, `kill_patience`.
 
 mod after;

@@ -1,4 +1,4 @@
-//! The life of the nursery and of the sessions, and the point where starting is given up.
+//! The life of the supervisor and of the sessions, and the point where starting is given up.
 //!
 //! Owns when something is launched again and when not: every start that fails is counted, and after
 //! `start_limit` of them in a row nothing is started any more, so that starting never spins.
@@ -15,7 +15,7 @@ use crate::input::Begun;
 use crate::timers::Timer;
 use crate::worker::{Stage, Worker};
 
-use super::machine::{Mode, Nursery, Scheduler};
+use super::machine::{Mode, Scheduler, Supervisor};
 
 /// A session that dies after this time died of something else than its start.
 const YOUNG: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ const YOUNG: Duration = Duration::from_secs(1);
 impl Scheduler {
     /// Starts a session on every vacant seat.
     pub(super) fn launch(&mut self) {
-        if self.nursery != Nursery::Up {
+        if self.supervisor != Supervisor::Up {
             return;
         }
         while let Some(seat) = self.pool.next_vacant() {
@@ -32,22 +32,24 @@ impl Scheduler {
         }
     }
 
-    /// The nursery can launch.
-    pub(super) fn nursery_up(&mut self) {
-        match self.nursery {
-            Nursery::Booting => self.nursery = Nursery::Up,
-            Nursery::Up | Nursery::Lost | Nursery::Ending { .. } | Nursery::Down => self.stale += 1,
+    /// The supervisor can launch.
+    pub(super) fn supervisor_up(&mut self) {
+        match self.supervisor {
+            Supervisor::Booting => self.supervisor = Supervisor::Up,
+            Supervisor::Up | Supervisor::Lost | Supervisor::Ending { .. } | Supervisor::Down => {
+                self.stale += 1
+            }
         }
     }
 
-    /// The nursery is gone, and all sessions with it.
-    pub(super) fn nursery_gone(&mut self, reported: bool) {
-        if self.nursery == Nursery::Down {
+    /// The supervisor is gone, and all sessions with it.
+    pub(super) fn supervisor_gone(&mut self, reported: bool) {
+        if self.supervisor == Supervisor::Down {
             self.stale += 1;
             return;
         }
-        self.nursery = Nursery::Down;
-        self.timers.clear(Timer::Nursery);
+        self.supervisor = Supervisor::Down;
+        self.timers.clear(Timer::Supervisor);
         self.forget_sessions();
         if self.mode == Mode::Closed || self.starts.given_up {
             return;
@@ -57,12 +59,12 @@ impl Scheduler {
         }
         if reported && !self.starts.any_ready {
             self.give_up();
-        } else if reported || !self.starts.nursery_bore {
+        } else if reported || !self.starts.supervisor_bore {
             self.count_failed_start();
         }
         if !self.starts.given_up {
-            self.nursery = Nursery::Booting;
-            self.starts.nursery_bore = false;
+            self.supervisor = Supervisor::Booting;
+            self.starts.supervisor_bore = false;
             self.act(Action::Boot);
         }
     }
@@ -76,7 +78,7 @@ impl Scheduler {
         self.totals.sessions_ready += 1;
         self.starts.failures = 0;
         self.starts.any_ready = true;
-        self.starts.nursery_bore = true;
+        self.starts.supervisor_bore = true;
     }
 
     /// A session cannot come up, and is about to end.
@@ -98,11 +100,12 @@ impl Scheduler {
             return;
         };
         let starting = matches!(known.stage, Stage::Starting { .. });
-        let died_young = cause != GoneCause::NurseryLost && self.died_young(known, begun.is_some());
+        let died_young =
+            cause != GoneCause::SupervisorLost && self.died_young(known, begun.is_some());
         self.remove_worker(worker, cause, begun);
-        if cause == GoneCause::NurseryLost {
-            if self.nursery == Nursery::Up {
-                self.nursery = Nursery::Lost;
+        if cause == GoneCause::SupervisorLost {
+            if self.supervisor == Supervisor::Up {
+                self.supervisor = Supervisor::Lost;
             }
         } else if starting {
             self.session_failed_to_start(worker);
@@ -129,7 +132,8 @@ impl Scheduler {
     /// A session has closed its socket.
     pub(super) fn hung_up(&mut self, worker: WorkerId) {
         match self.pool.worker(worker) {
-            Some(known) if known.killed || matches!(self.nursery, Nursery::Ending { .. }) => {}
+            Some(known) if known.killed || matches!(self.supervisor, Supervisor::Ending { .. }) => {
+            }
             Some(_) => {
                 self.pool.set_hung_up(worker);
                 self.expect_end(worker, self.config.hang_up_patience);
@@ -158,19 +162,22 @@ impl Scheduler {
     pub(super) fn end_is_overdue(&mut self, worker: WorkerId) {
         match self.pool.worker(worker).map(|worker| worker.killed) {
             Some(false) => self.kill_worker(worker),
-            Some(true) => self.kill_nursery(),
+            Some(true) => self.kill_supervisor(),
             None => {}
         }
     }
 
-    /// Kills the nursery, unless that was done.
-    pub(super) fn kill_nursery(&mut self) {
-        self.timers.clear(Timer::Nursery);
-        match self.nursery {
-            Nursery::Down | Nursery::Ending { killed: true } => {}
-            Nursery::Booting | Nursery::Up | Nursery::Lost | Nursery::Ending { killed: false } => {
-                self.nursery = Nursery::Ending { killed: true };
-                self.act(Action::KillNursery);
+    /// Kills the supervisor, unless that was done.
+    pub(super) fn kill_supervisor(&mut self) {
+        self.timers.clear(Timer::Supervisor);
+        match self.supervisor {
+            Supervisor::Down | Supervisor::Ending { killed: true } => {}
+            Supervisor::Booting
+            | Supervisor::Up
+            | Supervisor::Lost
+            | Supervisor::Ending { killed: false } => {
+                self.supervisor = Supervisor::Ending { killed: true };
+                self.act(Action::KillSupervisor);
             }
         }
     }
@@ -184,7 +191,7 @@ impl Scheduler {
         }
     }
 
-    /// Drops what is left of the sessions of a nursery that is gone. The driver has reported them
+    /// Drops what is left of the sessions of a supervisor that is gone. The driver has reported them
     /// all; for one that it has not, the head of its line counts as begun, as it may have been.
     fn forget_sessions(&mut self) {
         let workers: Vec<WorkerId> = self.pool.workers().map(|(id, _)| id).collect();
@@ -193,7 +200,7 @@ impl Scheduler {
                 attempt,
                 at: self.now,
             });
-            self.remove_worker(worker, GoneCause::NurseryLost, begun);
+            self.remove_worker(worker, GoneCause::SupervisorLost, begun);
         }
     }
 
@@ -231,7 +238,7 @@ impl Scheduler {
     /// Whether a session that is gone was ready, and had not been told to end.
     fn dies_unasked(&self, worker: WorkerId) -> bool {
         let unasked = self.pool.worker(worker).is_some_and(Worker::ends_unasked);
-        unasked && !matches!(self.nursery, Nursery::Ending { .. })
+        unasked && !matches!(self.supervisor, Supervisor::Ending { .. })
     }
 
     /// Whether a session that is gone had only just become ready, and has begun nothing.

@@ -22,7 +22,7 @@ impl Scheduler {
                 Timer::Retry(task) => self.tasks.release(task),
                 Timer::Leave(worker) => self.end_is_overdue(worker),
                 Timer::Idle => self.idle_is_over(),
-                Timer::Nursery => self.kill_nursery(),
+                Timer::Supervisor => self.kill_supervisor(),
                 Timer::Close => self.kill(),
             }
         }

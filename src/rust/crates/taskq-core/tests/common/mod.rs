@@ -49,7 +49,7 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// A new queue, whose nursery boots.
+    /// A new queue, whose supervisor boots.
     pub(crate) fn new(config: Config) -> Self {
         let mut driver = Driver {
             scheduler: Scheduler::new(config),
@@ -65,7 +65,7 @@ impl Driver {
     /// A queue whose sessions are all ready.
     pub(crate) fn ready(config: Config) -> (Self, Vec<WorkerId>) {
         let mut driver = Driver::new(config);
-        driver.input(Input::NurseryUp);
+        driver.input(Input::SupervisorUp);
         let workers: Vec<WorkerId> = (0..config.workers).map(|_| driver.launched()).collect();
         for &worker in &workers {
             driver.input(Input::WorkerReady { worker });

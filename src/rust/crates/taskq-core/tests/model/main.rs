@@ -181,7 +181,7 @@ impl ReferenceStateMachine for Model {
             })
             .collect();
         let real = if present.is_empty() {
-            Just(Input::NurseryUp).boxed()
+            Just(Input::SupervisorUp).boxed()
         } else {
             let one = proptest::sample::select(present);
             one.prop_flat_map(|(worker, attempt)| message(worker, attempt))
@@ -205,8 +205,8 @@ impl ReferenceStateMachine for Model {
             1 => cancel(some_task(last)).prop_map(Op::Input),
             1 => Just(Op::Input(Input::Pause)),
             2 => Just(Op::Input(Input::Resume)),
-            2 => Just(Op::Input(Input::NurseryUp)),
-            1 => Just(Op::Input(Input::NurseryGone { reported: false })),
+            2 => Just(Op::Input(Input::SupervisorUp)),
+            1 => Just(Op::Input(Input::SupervisorGone { reported: false })),
         ];
         prop_oneof![200 => usual, 1 => Just(Op::Input(Input::Kill))].boxed()
     }
@@ -372,14 +372,14 @@ fn any_input() -> impl Strategy<Value = Input> {
             1 => Just(Input::StartFailed { worker }),
             1 => Just(Input::Unheard { worker }),
             1 => Just(Input::HungUp { worker }),
-            1 => Just(Input::WorkerGone { worker, cause: GoneCause::NurseryLost, begun: None }),
+            1 => Just(Input::WorkerGone { worker, cause: GoneCause::SupervisorLost, begun: None }),
         ]
     });
     prop_oneof![
         30 => messages,
         2 => cancel((1..40_u64).prop_map(TaskId)),
-        3 => Just(Input::NurseryUp),
-        1 => any::<bool>().prop_map(|reported| Input::NurseryGone { reported }),
+        3 => Just(Input::SupervisorUp),
+        1 => any::<bool>().prop_map(|reported| Input::SupervisorGone { reported }),
         3 => (0..6_u32, 0..6_u32).prop_map(|(workers, max_workers)| Input::Resize {
             workers,
             max_workers

@@ -112,7 +112,7 @@ pub(crate) struct Model {
     leaving: Vec<WorkerId>,
     killed: Vec<WorkerId>,
     launched: u64,
-    nursery_up: bool,
+    supervisor_up: bool,
     pub(crate) paused: bool,
     pub(crate) state: QueueState,
     pub(crate) stale: u64,
@@ -137,7 +137,7 @@ impl Model {
             leaving: Vec::new(),
             killed: Vec::new(),
             launched: 0,
-            nursery_up: false,
+            supervisor_up: false,
             paused: false,
             state: QueueState::Open,
             stale: 0,
@@ -298,14 +298,14 @@ impl Model {
 
     pub(crate) fn input(&mut self, input: &Input) {
         match input {
-            Input::NurseryUp => {
-                if self.nursery_up || self.state != QueueState::Open {
+            Input::SupervisorUp => {
+                if self.supervisor_up || self.state != QueueState::Open {
                     self.stale += 1;
                 } else {
-                    self.nursery_up = true;
+                    self.supervisor_up = true;
                 }
             }
-            Input::NurseryGone { .. } => self.nursery_gone(),
+            Input::SupervisorGone { .. } => self.supervisor_gone(),
             Input::WorkerReady { worker } => {
                 let mut seats = self.seats.iter_mut();
                 let (worker, fresh) = (*worker, true);
@@ -358,7 +358,7 @@ impl Model {
 
     /// What follows from every step: sessions for vacant seats, tasks for idle sessions.
     pub(crate) fn go_on(&mut self) {
-        if self.state != QueueState::Open || !self.nursery_up {
+        if self.state != QueueState::Open || !self.supervisor_up {
             return;
         }
         self.launch();
@@ -465,7 +465,7 @@ impl Model {
         }
         self.state = QueueState::Closing;
         self.paused = false;
-        self.nursery_up = false;
+        self.supervisor_up = false;
         let workers = self.seats.iter().filter_map(Seat::worker);
         self.leaving.extend(workers);
         self.seats = [Seat::Vacant; SEATS];

@@ -1,5 +1,5 @@
 //! A seeded simulation of whole queues: sessions that crash, hang, swallow interrupts and answer
-//! late, nurseries that die, users who push, cancel, take, resize and pause at any moment; tasks with
+//! late, supervisors that die, users who push, cancel, take, resize and pause at any moment; tasks with
 //! all options, in pools with all settings.
 //!
 //! Checked on the way: the invariants after every step, that every outcome is what really happened,
@@ -153,7 +153,7 @@ fn user(world: &mut World, tasks: &mut Vec<TaskId>) {
         85..=88 => world.input(Input::Pause),
         89..=93 => world.input(Input::Resume),
         94..=97 => world.strike_session(),
-        98 => world.strike_nursery(),
+        98 => world.strike_supervisor(),
         _ => world.input(Input::Tick),
     }
 }

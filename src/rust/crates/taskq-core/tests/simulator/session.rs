@@ -9,7 +9,7 @@ use taskq_core::{AttemptId, Begun, Time};
 pub(crate) struct Nature {
     /// It does not leave when told to.
     pub(crate) stays: bool,
-    /// It does not die when killed, only with its nursery.
+    /// It does not die when killed, only with its supervisor.
     pub(crate) unkillable: bool,
 }
 

@@ -1,7 +1,7 @@
-//! The world around a scheduler: a clock, messages under way, and in the files beside it nurseries and sessions.
+//! The world around a scheduler: a clock, messages under way, and in the files beside it supervisors and sessions.
 //!
 //! Keeps the contract of the driver: messages of one channel keep their order; all that a session
-//! said is handed in before its end; the ends of all sessions before the end of their nursery.
+//! said is handed in before its end; the ends of all sessions before the end of their supervisor.
 //! Everything else is up to chance.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,8 +16,8 @@ use crate::record::Record;
 use crate::session::Session;
 use crate::truth::Truth;
 
-mod nursery;
 mod sessions;
+mod supervisor;
 mod watch;
 
 /// No message takes longer.
@@ -44,8 +44,8 @@ pub(crate) struct Climate {
 enum Event {
     /// The scheduler learns this.
     Host(Input),
-    /// The scheduler learns this, if the nursery is still the same.
-    Nursery(u32, Input),
+    /// The scheduler learns this, if the supervisor is still the same.
+    Supervisor(u32, Input),
     Run(WorkerId, AttemptId),
     Recall(WorkerId, Vec<AttemptId>),
     Interrupt(WorkerId, AttemptId),
@@ -54,7 +54,7 @@ enum Event {
     /// The run of an attempt ends so.
     Ends(WorkerId, AttemptId, Fate),
     StartDies(WorkerId),
-    NurseryDies(u32),
+    SupervisorDies(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,8 +74,8 @@ pub(crate) struct World {
     sessions: BTreeMap<WorkerId, Session>,
     /// Sessions of whose end the scheduler knows.
     buried: BTreeSet<WorkerId>,
-    nursery: Option<u32>,
-    nurseries: u32,
+    supervisor: Option<u32>,
+    supervisors: u32,
     events: BTreeMap<(Time, u64), Event>,
     serial: u64,
     steps: u64,
@@ -95,8 +95,8 @@ impl World {
             config,
             sessions: BTreeMap::new(),
             buried: BTreeSet::new(),
-            nursery: None,
-            nurseries: 0,
+            supervisor: None,
+            supervisors: 0,
             events: BTreeMap::new(),
             serial: 0,
             steps: 0,
@@ -148,7 +148,7 @@ impl World {
     }
 
     pub(crate) fn anybody_alive(&self) -> bool {
-        self.nursery.is_some() || self.sessions.values().any(|session| session.alive)
+        self.supervisor.is_some() || self.sessions.values().any(|session| session.alive)
     }
 
     pub(crate) fn latency(&mut self) -> Duration {
@@ -215,15 +215,15 @@ impl World {
                 self.session(worker).retiring = true;
                 self.soon(Event::Kill(worker));
             }
-            Action::KillNursery => {
-                if let Some(nursery) = self.nursery {
-                    self.soon(Event::NurseryDies(nursery));
+            Action::KillSupervisor => {
+                if let Some(supervisor) = self.supervisor {
+                    self.soon(Event::SupervisorDies(supervisor));
                 }
             }
             Action::Shutdown => {
                 let obeys = !self.random.permille(self.climate.obstinate);
-                if let Some(nursery) = self.nursery.filter(|_| obeys) {
-                    self.soon(Event::NurseryDies(nursery));
+                if let Some(supervisor) = self.supervisor.filter(|_| obeys) {
+                    self.soon(Event::SupervisorDies(supervisor));
                 }
             }
             Action::Done { task } => {
@@ -252,16 +252,16 @@ impl World {
                     let current = self.session(*worker).current;
                     *running = current.map(|(attempt, _)| attempt.task);
                 }
-                // Only a nursery has no name by which an old message of it is known.
-                let named = !matches!(input, Input::NurseryGone { .. });
+                // Only a supervisor has no name by which an old message of it is known.
+                let named = !matches!(input, Input::SupervisorGone { .. });
                 if named && self.random.permille(self.climate.echo) {
                     let at = self.now.after(self.random.micros(1, 20_000));
                     self.plan(at, Event::Host(input.clone()));
                 }
                 self.input(input);
             }
-            Event::Nursery(nursery, input) => {
-                if self.nursery == Some(nursery) {
+            Event::Supervisor(supervisor, input) => {
+                if self.supervisor == Some(supervisor) {
                     self.input(input);
                 }
             }
@@ -298,9 +298,9 @@ impl World {
                     self.die(worker, GoneCause::Exited { code: 1 });
                 }
             }
-            Event::NurseryDies(nursery) => {
-                if self.nursery == Some(nursery) {
-                    self.nursery_dies(nursery, false);
+            Event::SupervisorDies(supervisor) => {
+                if self.supervisor == Some(supervisor) {
+                    self.supervisor_dies(supervisor, false);
                 }
             }
         }

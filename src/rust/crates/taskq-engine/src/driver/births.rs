@@ -1,4 +1,4 @@
-//! How nurseries and sessions come into being.
+//! How supervisors and sessions come into being.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,13 +12,15 @@ use taskq_payload::board::Board;
 use taskq_record::StartCause;
 use taskq_sys::{pipe, socket};
 
-use super::{Driver, NURSERY_CONTROL, NURSERY_OUTPUT, NURSERY_PIDFD, NURSERY_REPORT, SESSIONS};
+use super::{
+    Driver, SESSIONS, SUPERVISOR_CONTROL, SUPERVISOR_OUTPUT, SUPERVISOR_PIDFD, SUPERVISOR_REPORT,
+};
 use crate::error::StartFailure;
 use crate::link::Link;
-use crate::nursery::{FarEnds, Nursery};
 use crate::session::Session;
 use crate::sessions::Outgoing;
 use crate::state::Gone;
+use crate::supervisor::{FarEnds, Supervisor};
 use crate::zygote;
 
 /// How many launches are under way at once: the kernel bounds the descriptors in a socket.
@@ -62,7 +64,7 @@ impl Births {
         self.waiting.len() < before
     }
 
-    /// The nursery is gone: what was under way never arrives. Returns what waited.
+    /// The supervisor is gone: what was under way never arrives. Returns what waited.
     pub(super) fn reset(&mut self) -> VecDeque<WorkerId> {
         self.under_way = 0;
         self.is_stalled = false;
@@ -71,19 +73,19 @@ impl Births {
 }
 
 impl Driver {
-    /// Has a nursery made.
+    /// Has a supervisor made.
     pub(super) fn boot(&mut self) {
-        let started = Nursery::start(&self.door.config);
+        let started = Supervisor::start(&self.door.config);
         let error = match started {
-            Ok(mut nursery) => match self.watch_nursery(&nursery) {
+            Ok(mut supervisor) => match self.watch_supervisor(&supervisor) {
                 Ok(()) => {
-                    self.nursery = Some(nursery);
-                    self.nursery_is_up = false;
+                    self.supervisor = Some(supervisor);
+                    self.supervisor_is_up = false;
                     return self.look_again();
                 }
                 Err(error) => {
-                    self.unwatch_nursery(&nursery);
-                    nursery.end();
+                    self.unwatch_supervisor(&supervisor);
+                    supervisor.end();
                     error
                 }
             },
@@ -93,38 +95,38 @@ impl Driver {
             message: error.to_string(),
             ..StartFailure::default()
         };
-        self.nursery_is_gone(true, Some(failure));
+        self.supervisor_is_gone(true, Some(failure));
     }
 
-    /// Has the poller tell of all that comes of a nursery. One that has come from a zygote at once is born already.
-    fn watch_nursery(&mut self, nursery: &Nursery) -> io::Result<()> {
-        let [control, output, report] = nursery.descriptors();
+    /// Has the poller tell of all that comes of a supervisor. One that has come from a zygote at once is born already.
+    fn watch_supervisor(&mut self, supervisor: &Supervisor) -> io::Result<()> {
+        let [control, output, report] = supervisor.descriptors();
         let both = Interest::READABLE | Interest::WRITABLE;
-        self.watch(control, NURSERY_CONTROL, both)?;
-        self.watch(output, NURSERY_OUTPUT, Interest::READABLE)?;
-        self.watch(report, NURSERY_REPORT, Interest::READABLE)?;
-        for pidfd in nursery.pidfds() {
-            self.watch(pidfd, NURSERY_PIDFD, Interest::READABLE)?;
+        self.watch(control, SUPERVISOR_CONTROL, both)?;
+        self.watch(output, SUPERVISOR_OUTPUT, Interest::READABLE)?;
+        self.watch(report, SUPERVISOR_REPORT, Interest::READABLE)?;
+        for pidfd in supervisor.pidfds() {
+            self.watch(pidfd, SUPERVISOR_PIDFD, Interest::READABLE)?;
         }
-        self.nursery_is_watched = nursery.pidfds().next().is_some();
+        self.supervisor_is_watched = supervisor.pidfds().next().is_some();
         Ok(())
     }
 
-    /// The zygote has forked the nursery.
-    pub(super) fn nursery_is_born(&mut self) {
-        let Some(nursery) = &self.nursery else {
+    /// The zygote has forked the supervisor.
+    pub(super) fn supervisor_is_born(&mut self) {
+        let Some(supervisor) = &self.supervisor else {
             return;
         };
-        zygote::offer(nursery.zygote());
-        let watched = nursery
+        zygote::offer(supervisor.zygote());
+        let watched = supervisor
             .fork()
-            .map(|fork| self.watch(fork, NURSERY_PIDFD, Interest::READABLE));
-        self.nursery_is_watched = matches!(watched, Some(Ok(())));
+            .map(|fork| self.watch(fork, SUPERVISOR_PIDFD, Interest::READABLE));
+        self.supervisor_is_watched = matches!(watched, Some(Ok(())));
     }
 
     /// Launches as many of the waiting sessions as there is room for.
     pub(super) fn launch_waiting(&mut self) {
-        while self.births.may_go_on() && self.nursery.is_some() {
+        while self.births.may_go_on() && self.supervisor.is_some() {
             let Some(worker) = self.births.waiting.pop_front() else {
                 return;
             };
@@ -149,10 +151,10 @@ impl Driver {
         self.door.input(|inside, now| inside.bury(gone, now));
     }
 
-    /// `Ok(false)`: not now. The nursery's socket is full, or the kernel passes on no more descriptors, or it is dying,
+    /// `Ok(false)`: not now. The supervisor's socket is full, or the kernel passes on no more descriptors, or it is dying,
     /// and the next one is asked.
     fn launch(&mut self, worker: WorkerId) -> io::Result<bool> {
-        let Some(nursery) = &mut self.nursery else {
+        let Some(supervisor) = &mut self.supervisor else {
             return Ok(false);
         };
         let (task, far_task) = socket::stream_pair()?;
@@ -170,11 +172,11 @@ impl Driver {
             stderr: far_stderr,
             board: far_board,
         };
-        let sent = nursery.launch(worker, &ends);
+        let sent = supervisor.launch(worker, &ends);
         if matches!(&sent, Err(error) if is_hang_up(error)) {
             // It is dying, which is not a failure of this session: who waits goes with it. Should it have lost its
             // socket only, it is of no use any more.
-            nursery.kill();
+            supervisor.kill();
             return Ok(false);
         }
         if matches!(&sent, Err(error) if socket::is_too_many_under_way(error)) {
@@ -203,7 +205,7 @@ impl Driver {
     }
 }
 
-/// The operating system makes no process: a session, or the nursery that it would come from.
+/// The operating system makes no process: a session, or the supervisor that it would come from.
 pub(super) fn no_process(errno: i32) -> StartFailure {
     let error = io::Error::from_raw_os_error(errno);
     StartFailure {

@@ -1,17 +1,17 @@
-//! How sessions and nurseries end, and what is kept of them.
+//! How sessions and supervisors end, and what is kept of them.
 
 use std::sync::Arc;
 
 use taskq_core::id::{Time, WorkerId};
 use taskq_core::{Begun, GoneCause};
 use taskq_record::{Measured, ProcessEnd, StartCause};
-use taskq_wire::message::ToNursery;
+use taskq_wire::message::ToSupervisor;
 
 use super::births::no_process;
 use super::{now, Deadline, Driver, LOOK_AGAIN, LOOK_FOR_DEATH};
 use crate::error::StartFailure;
-use crate::nursery::Nursery;
 use crate::state::{Ending, Gone};
+use crate::supervisor::Supervisor;
 
 /// How a session ends that the kernel kills for want of memory, among others.
 const SIGKILLED: GoneCause = GoneCause::Signaled {
@@ -27,25 +27,27 @@ impl Driver {
         if self.births.cancel(worker) {
             return self.give_up(worker, GoneCause::Unknown);
         }
-        let Some(nursery) = &self.nursery else { return };
+        let Some(supervisor) = &self.supervisor else {
+            return;
+        };
         if let Some(session) = self.sessions.get_mut(&worker) {
             session.is_killed = true;
         }
-        // When this does not get through, the scheduler's patience ends with the nursery's life.
-        let _ = nursery.send(&ToNursery::Kill { worker }, &[]);
+        // When this does not get through, the scheduler's patience ends with the supervisor's life.
+        let _ = supervisor.send(&ToSupervisor::Kill { worker }, &[]);
     }
 
-    /// Asks the nursery to end everything and itself. For how long that may take, the scheduler knows.
+    /// Asks the supervisor to end everything and itself. For how long that may take, the scheduler knows.
     pub(super) fn say_farewell(&mut self) {
-        let Some(nursery) = &mut self.nursery else {
-            return self.nursery_is_gone(false, None);
+        let Some(supervisor) = &mut self.supervisor else {
+            return self.supervisor_is_gone(false, None);
         };
-        if !matches!(nursery.send(&ToNursery::Shutdown, &[]), Ok(true)) {
-            nursery.kill();
+        if !matches!(supervisor.send(&ToSupervisor::Shutdown, &[]), Ok(true)) {
+            supervisor.kill();
         }
     }
 
-    /// The nursery could make no process for `worker`.
+    /// The supervisor could make no process for `worker`.
     pub(super) fn bury_unborn(&mut self, worker: WorkerId, errno: i32) {
         self.forget(worker);
         self.refuse_birth(worker, errno);
@@ -108,11 +110,15 @@ impl Driver {
         self.input(|inside, now| inside.bury(gone, now));
     }
 
-    /// Has the nursery's death looked for where nothing tells of it.
+    /// Has the supervisor's death looked for where nothing tells of it.
     pub(super) fn look_again(&mut self) {
         self.deadlines.remove(&Deadline::LookForDeath);
-        if let Some(nursery) = self.nursery.as_ref().filter(|_| !self.nursery_is_watched) {
-            let is_expected = nursery.is_condemned() || nursery.is_silent();
+        if let Some(supervisor) = self
+            .supervisor
+            .as_ref()
+            .filter(|_| !self.supervisor_is_watched)
+        {
+            let is_expected = supervisor.is_condemned() || supervisor.is_silent();
             let pause = if is_expected {
                 LOOK_AGAIN
             } else {
@@ -123,39 +129,43 @@ impl Driver {
         }
     }
 
-    /// The poller is to tell no more of a nursery. Closing a descriptor is not enough, see
+    /// The poller is to tell no more of a supervisor. Closing a descriptor is not enough, see
     /// [`unwatch`](Driver::unwatch).
-    pub(super) fn unwatch_nursery(&self, nursery: &Nursery) {
-        for fd in nursery.descriptors().into_iter().chain(nursery.pidfds()) {
+    pub(super) fn unwatch_supervisor(&self, supervisor: &Supervisor) {
+        for fd in supervisor
+            .descriptors()
+            .into_iter()
+            .chain(supervisor.pidfds())
+        {
             self.unwatch(fd);
         }
     }
 
-    /// The nursery is dead, and its sessions end with it.
-    pub(super) fn bury_nursery(&mut self, end: ProcessEnd) {
-        let Some(mut nursery) = self.nursery.take() else {
+    /// The supervisor is dead, and its sessions end with it.
+    pub(super) fn bury_supervisor(&mut self, end: ProcessEnd) {
+        let Some(mut supervisor) = self.supervisor.take() else {
             return;
         };
-        nursery.bury();
-        self.unwatch_nursery(&nursery);
-        let reported = nursery.refusal.is_some();
-        let failure = why_it_died(&mut nursery, end, self.door.config.stderr_tail);
-        drop(nursery);
+        supervisor.bury();
+        self.unwatch_supervisor(&supervisor);
+        let reported = supervisor.refusal.is_some();
+        let failure = why_it_died(&mut supervisor, end, self.door.config.stderr_tail);
+        drop(supervisor);
         let sessions: Vec<WorkerId> = self.sessions.keys().copied().collect();
         for worker in sessions {
-            self.bury_session(worker, GoneCause::NurseryLost, None, None);
+            self.bury_session(worker, GoneCause::SupervisorLost, None, None);
         }
         for worker in self.births.reset() {
-            self.give_up(worker, GoneCause::NurseryLost);
+            self.give_up(worker, GoneCause::SupervisorLost);
         }
-        self.nursery_is_gone(reported, Some(failure));
+        self.supervisor_is_gone(reported, Some(failure));
         self.run_errands();
     }
 
-    /// There is no nursery (any more).
-    pub(super) fn nursery_is_gone(&self, reported: bool, why: Option<StartFailure>) {
+    /// There is no supervisor (any more).
+    pub(super) fn supervisor_is_gone(&self, reported: bool, why: Option<StartFailure>) {
         self.door
-            .input(|inside, now| inside.state.nursery_gone(reported, why, now));
+            .input(|inside, now| inside.state.supervisor_gone(reported, why, now));
     }
 
     /// Nothing was done yet for a session, and will not be.
@@ -175,17 +185,17 @@ impl Driver {
     }
 }
 
-/// What is told of a nursery that ended so, should no other take its place.
-fn why_it_died(nursery: &mut Nursery, end: ProcessEnd, stderr_tail: usize) -> StartFailure {
-    let stderr = nursery.last_words(stderr_tail);
-    if let Some(errno) = nursery.failure() {
+/// What is told of a supervisor that ended so, should no other take its place.
+fn why_it_died(supervisor: &mut Supervisor, end: ProcessEnd, stderr_tail: usize) -> StartFailure {
+    let stderr = supervisor.last_words(stderr_tail);
+    if let Some(errno) = supervisor.failure() {
         // It never was, and what has ended is a zygote that is of no use: we have killed it.
         return StartFailure {
             stderr,
             ..no_process(errno)
         };
     }
-    let (phase, message) = nursery.refusal.take().unzip();
+    let (phase, message) = supervisor.refusal.take().unzip();
     let message = message.unwrap_or_else(|| "the process that starts the sessions died".to_owned());
     StartFailure {
         cause: StartCause::Startup,

@@ -53,10 +53,10 @@ impl State {
         }
     }
 
-    /// The nursery is gone, or could not be made. `reported`: as in [`Input::NurseryGone`].
-    pub(crate) fn nursery_gone(&mut self, reported: bool, why: Option<StartFailure>, now: Time) {
+    /// The supervisor is gone, or could not be made. `reported`: as in [`Input::SupervisorGone`].
+    pub(crate) fn supervisor_gone(&mut self, reported: bool, why: Option<StartFailure>, now: Time) {
         self.note_failure(why, now);
-        self.input(Input::NurseryGone { reported }, now);
+        self.input(Input::SupervisorGone { reported }, now);
     }
 
     /// A session is this process.
@@ -159,11 +159,11 @@ impl State {
         self.fault = fault;
         if self.fault.is_some() {
             self.input(Input::Kill, now);
-            self.input(Input::NurseryGone { reported: false }, now);
+            self.input(Input::SupervisorGone { reported: false }, now);
         }
     }
 
-    /// Keeps the reason why a session or a nursery did not start, to be shown when the pool gives up; once it has, what
+    /// Keeps the reason why a session or a supervisor did not start, to be shown when the pool gives up; once it has, what
     /// ends afterwards is no reason any more.
     fn note_failure(&mut self, failure: Option<StartFailure>, now: Time) {
         if let Some(failure) = failure.filter(|_| self.sched.state() == QueueState::Open) {

@@ -7,7 +7,7 @@
 //! | a session is | told by                                      |
 //! |--------------|----------------------------------------------|
 //! | launched     | `Action::Launch`: from now on it has a seat  |
-//! | a process    | the nursery                                  |
+//! | a process    | the supervisor                                  |
 //! | ready        | itself                                       |
 //! | asked to end | `Action::Retire`, `KillWorker`, `Shutdown` … |
 //! | gone         | whatever makes an `Input::WorkerGone`        |

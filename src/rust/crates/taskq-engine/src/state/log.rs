@@ -43,8 +43,8 @@ impl Log {
     /// Something goes in at the door.
     pub(crate) fn input(&mut self, input: &Input, at: Time) {
         let level = match input {
-            Input::NurseryUp
-            | Input::NurseryGone { .. }
+            Input::SupervisorUp
+            | Input::SupervisorGone { .. }
             | Input::Resize { .. }
             | Input::Pause
             | Input::Resume
@@ -74,7 +74,7 @@ impl Log {
         self.note(LevelFilter::DEBUG, at, || format!("popped {task:?}"));
     }
 
-    /// A session or a nursery did not start. What its user's code has said is not told.
+    /// A session or a supervisor did not start. What its user's code has said is not told.
     pub(crate) fn failed(&mut self, why: &StartFailure, at: Time) {
         let StartFailure {
             cause, phase, end, ..

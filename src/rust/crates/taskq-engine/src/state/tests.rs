@@ -68,7 +68,7 @@ impl Fixture {
             max_workers: 1,
             ..taskq_core::Config::default()
         });
-        fixture.step(|state, now| state.input(Input::NurseryUp, now));
+        fixture.step(|state, now| state.input(Input::SupervisorUp, now));
         fixture.expect(&["Launch { worker: w1 }"]);
         fixture.tell(1, vec![News::Ready { pid: 7 }]);
         fixture.expect(&[]);
@@ -277,7 +277,7 @@ fn a_fault_of_the_driver_ends_the_queue_and_is_told_instead_of_waited_for() {
     queue.expect(&["send .1 to 1, try 1"]);
     queue.state.want(Wanted::Done);
     queue.step(|state, now| state.end_driver(Some("oops".to_owned()), now));
-    queue.expect(&["KillNursery"]);
+    queue.expect(&["KillSupervisor"]);
     assert_eq!(queue.woken(), r_thread());
     let sched = queue.state.sched();
     assert_eq!(sched.state(), QueueState::Closed);

@@ -1,4 +1,4 @@
-//! What must be equal for nurseries to come from one zygote: all that the program reads at its start, or inherits.
+//! What must be equal for supervisors to come from one zygote: all that the program reads at its start, or inherits.
 //!
 //! Nothing is judged here. A variable that no program reads, or a change in a file that says the same as before, makes
 //! another zygote: it costs a tenth of a second, and a wrong guess would cost the user a day.
@@ -17,7 +17,7 @@ use crate::config::Config;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Likeness {
     command: Vec<OsString>,
-    /// By name: the order has no meaning. Without those that a nursery sets by itself.
+    /// By name: the order has no meaning. Without those that a supervisor sets by itself.
     env: Vec<(OsString, OsString)>,
     working_dir: PathBuf,
     /// The variables by which this process itself belongs to queues.

@@ -1,4 +1,4 @@
-//! A queue of fake workers (`examples/fake_nursery.rs`), and the checks that every test ends with.
+//! A queue of fake workers (`examples/fake_supervisor.rs`), and the checks that every test ends with.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -32,7 +32,7 @@ pub struct Fixture {
 pub struct Options<'a> {
     pub workers: u32,
     pub max_waiting: usize,
-    /// What the fake nursery is told, see there.
+    /// What the fake supervisor is told, see there.
     pub setup: &'a str,
     pub look_ahead: LookAhead,
     pub output_limit: usize,
@@ -95,7 +95,7 @@ impl Fixture {
             env.push((name.into(), value.into()));
         }
         let config = Config {
-            command: vec![fake_nursery().into()],
+            command: vec![fake_supervisor().into()],
             env,
             working_dir: dir.clone(),
             late_variables: vec!["LATE".into()],
@@ -201,8 +201,8 @@ impl Fixture {
         self.processes().into_iter().filter(is_ours).collect()
     }
 
-    /// The process id of the nursery, by way of a session.
-    pub fn nursery(&self) -> i32 {
+    /// The process id of the supervisor, by way of a session.
+    pub fn supervisor(&self) -> i32 {
         self.push(None, "pid");
         let task = self.pop();
         assert_eq!(
@@ -269,7 +269,7 @@ pub fn stderr(task: &DoneTask) -> String {
     String::from_utf8_lossy(&task.ending.stderr.bytes).into_owned()
 }
 
-/// Every process whose environment names a temporary directory under `dir`: zygotes, nurseries, sessions, and what they
+/// Every process whose environment names a temporary directory under `dir`: zygotes, supervisors, sessions, and what they
 /// started.
 fn processes_in(dir: &Path) -> BTreeSet<i32> {
     let mark = format!("TMPDIR={}/", dir.display());
@@ -287,13 +287,13 @@ fn processes_in(dir: &Path) -> BTreeSet<i32> {
 }
 
 /// Cargo builds the examples of a package before its tests run.
-fn fake_nursery() -> PathBuf {
+fn fake_supervisor() -> PathBuf {
     let test = std::env::current_exe().expect("a program");
     let built = test
         .parent()
         .and_then(Path::parent)
         .expect("target directory");
-    built.join("examples").join("fake_nursery")
+    built.join("examples").join("fake_supervisor")
 }
 
 /// The parent of a process; `None` when there is no such process.

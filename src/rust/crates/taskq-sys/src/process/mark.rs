@@ -9,7 +9,7 @@ pub enum Mark {
     Queue(String),
     /// It descends from the session with this tag.
     Session(String),
-    /// It descends from a session whose tag starts so: one of a nursery's sessions.
+    /// It descends from a session whose tag starts so: one of a supervisor's sessions.
     SessionOf(String),
 }
 

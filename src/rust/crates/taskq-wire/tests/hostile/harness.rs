@@ -13,8 +13,8 @@ use serde::Serialize;
 use taskq_wire::board::Board;
 use taskq_wire::frame::{encode_head, Decoder, Progress, Source, MAX_DESCRIPTORS};
 use taskq_wire::message::{
-    FromControl, FromNursery, FromSession, FromZygote, Setup, ToControl, ToNursery, ToSession,
-    ToZygote,
+    FromControl, FromSession, FromSupervisor, FromZygote, Setup, ToControl, ToSession,
+    ToSupervisor, ToZygote,
 };
 use taskq_wire::packet;
 use taskq_wire::serialized::{look, Soundness};
@@ -27,8 +27,8 @@ pub(crate) fn everything(bytes: &[u8]) {
     with_descriptors(bytes);
     a_packet::<ToZygote>(bytes);
     a_packet::<FromZygote>(bytes);
-    a_packet::<ToNursery>(bytes);
-    a_packet::<FromNursery>(bytes);
+    a_packet::<ToSupervisor>(bytes);
+    a_packet::<FromSupervisor>(bytes);
     a_packet::<ToControl>(bytes);
     a_packet::<FromControl>(bytes);
     a_board(bytes);

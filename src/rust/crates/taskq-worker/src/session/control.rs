@@ -1,4 +1,4 @@
-//! The control thread: interrupts, attempts that are given back, and the death of the nursery.
+//! The control thread: interrupts, attempts that are given back, and the death of the supervisor.
 //!
 //! It never touches what runs on the main thread, except by a signal while an attempt is armed. Armed or not, and the
 //! sending of the signal, are under one lock, so that an interrupt never hits what comes after its attempt. So are
@@ -103,10 +103,10 @@ struct Control {
 }
 
 impl Control {
-    /// Returns when the nursery is gone, or a descriptor of this thread is not what it was.
+    /// Returns when the supervisor is gone, or a descriptor of this thread is not what it was.
     fn run(mut self) -> io::Result<()> {
         let mut buffer = Vec::new();
-        while !self.shared.lineage.nursery.is_gone()? {
+        while !self.shared.lineage.supervisor.is_gone()? {
             let woken = self.wait()?;
             // Most sessions are never told anything here.
             buffer.resize(MAX_PACKET, 0);
@@ -127,12 +127,12 @@ impl Control {
         let until_next = self
             .next
             .map(|next| next.saturating_duration_since(Instant::now()));
-        let patience = [until_next, self.shared.lineage.nursery.patience()];
+        let patience = [until_next, self.shared.lineage.supervisor.patience()];
         let patience = patience.into_iter().flatten().min();
         let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
         let mut fds = vec![PollFd::new(&self.wake, PollFlags::IN)];
-        let nursery = self.shared.lineage.nursery.fd();
-        fds.extend(nursery.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let supervisor = self.shared.lineage.supervisor.fd();
+        fds.extend(supervisor.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         if let Some(socket) = &self.socket {
             let waits_for_room = self.unanswered.is_some();
             let interest = if waits_for_room {
@@ -164,7 +164,7 @@ impl Control {
                     other => other?,
                 };
                 if packet.len == 0 {
-                    // Only a hint: it is the nursery that decides.
+                    // Only a hint: it is the supervisor that decides.
                     self.socket = None;
                     break;
                 }

@@ -1,6 +1,6 @@
-//! The end of a session whose nursery is gone, or that cannot be reached any more.
+//! The end of a session whose supervisor is gone, or that cannot be reached any more.
 //!
-//! The nursery's death is seen by all sessions at once, and what they have to do is the same: kill all that descends
+//! The supervisor's death is seen by all sessions at once, and what they have to do is the same: kill all that descends
 //! from any of them. Looking at all processes costs milliseconds, so one of them does it for all; the others kill what
 //! is nearest to them, and go. The one does it in a process of its own, because meanwhile a session may be stopped, or
 //! end by itself.
@@ -20,8 +20,8 @@ const LIMIT: Duration = Duration::from_millis(1500);
 /// Kills everything that this session has started, then the session.
 pub(super) fn die(lineage: &Lineage) -> ! {
     let own = process::own_pid();
-    // While the nursery lives, it does all this better, as soon as this process is gone.
-    if lineage.nursery.is_gone().unwrap_or(true) {
+    // While the supervisor lives, it does all this better, as soon as this process is gone.
+    if lineage.supervisor.is_gone().unwrap_or(true) {
         let _ = kill_tree(
             &Tree {
                 roots: vec![own],

@@ -1,4 +1,4 @@
-//! A host for tests: starts a fake zygote, has it make nurseries, launches sessions, and talks to them by raw messages.
+//! A host for tests: starts a fake zygote, has it make supervisors, launches sessions, and talks to them by raw messages.
 #![allow(dead_code, unused_imports)] // Every test program uses a part of it.
 
 mod worker;
@@ -21,7 +21,7 @@ use taskq_record::{ProcessEnd, WorkerId};
 use taskq_sys::socket::{packet_pair, recv_packet, send_packet, stream_pair, RecvFlags};
 use taskq_sys::{fds, memory, pipe, process, signals, tag, tempdir};
 use taskq_wire::frame::encode_head;
-use taskq_wire::message::{FromNursery, FromZygote, Setup, ToNursery, ToZygote};
+use taskq_wire::message::{FromSupervisor, FromZygote, Setup, ToSupervisor, ToZygote};
 use taskq_wire::packet::{self, MAX_PACKET};
 
 pub(crate) use worker::{attempt, in_memory, run, Worker};
@@ -44,7 +44,7 @@ pub(crate) struct Host {
     control: Option<OwnedFd>,
     report: OwnedFd,
     /// Once the zygote has told: its process id, and its descriptor if it is a fork.
-    nursery: Option<(i32, Option<OwnedFd>)>,
+    supervisor: Option<(i32, Option<OwnedFd>)>,
     launched: u32,
 }
 
@@ -120,7 +120,7 @@ impl ZygoteProcess {
         self.child.borrow_mut().wait().expect("the zygote's end")
     }
 
-    /// Asks for a nursery whose setup's payload is `text`.
+    /// Asks for a supervisor whose setup's payload is `text`.
     pub(crate) fn ask(self: &Rc<ZygoteProcess>, text: &str) -> Host {
         // As long as the zygote's name.
         let token = format!("test-{}-{}", process::own_pid(), number());
@@ -148,7 +148,7 @@ impl ZygoteProcess {
         let (control, far) = packet_pair().expect("pair");
         let (report, far_report) = packet_pair().expect("pair");
         let output = std::io::stdout().as_fd().try_clone_to_owned();
-        let request = ToZygote::Nursery {
+        let request = ToZygote::Supervisor {
             host_pid: process::own_pid(),
         };
         let packet = packet::encode(&request).expect("small");
@@ -162,7 +162,7 @@ impl ZygoteProcess {
             dir,
             control: Some(control),
             report,
-            nursery: None,
+            supervisor: None,
             launched: 0,
         }
     }
@@ -171,34 +171,34 @@ impl ZygoteProcess {
 impl Drop for ZygoteProcess {
     fn drop(&mut self) {
         self.hang_up();
-        // It may have become a nursery, and been waited for.
+        // It may have become a supervisor, and been waited for.
         let _ = self.child.borrow_mut().wait();
     }
 }
 
 impl Host {
-    /// Starts a nursery whose setup's payload is `text`, with more variables in its environment.
+    /// Starts a supervisor whose setup's payload is `text`, with more variables in its environment.
     pub(crate) fn start(text: &str, variables: &[(&str, &str)]) -> Host {
         ZygoteProcess::start(variables).ask(text)
     }
 
-    /// Starts a nursery that forks, and waits until it is up.
+    /// Starts a supervisor that forks, and waits until it is up.
     pub(crate) fn up(text: &str) -> Host {
         Host::start(text, &[]).comes_up()
     }
 
-    /// Waits until the nursery is up and forks.
+    /// Waits until the supervisor is up and forks.
     pub(crate) fn comes_up(mut self) -> Host {
         match self.next() {
-            FromNursery::Up { refusal: None } => {
-                self.nursery_pid();
+            FromSupervisor::Up { refusal: None } => {
+                self.supervisor_pid();
                 self
             }
-            other => panic!("{other:?} instead of a nursery that forks"),
+            other => panic!("{other:?} instead of a supervisor that forks"),
         }
     }
 
-    /// What the zygote says of the nursery next.
+    /// What the zygote says of the supervisor next.
     pub(crate) fn hear_zygote(&mut self) -> Option<FromZygote> {
         assert!(readable(&self.report, DEADLINE), "the zygote says nothing");
         let mut buffer = vec![0; MAX_PACKET];
@@ -210,61 +210,64 @@ impl Host {
         match message {
             FromZygote::Forked { pid } => {
                 let pidfd = packet.fds.into_iter().next().expect("a descriptor");
-                self.nursery = Some((pid, Some(pidfd)));
+                self.supervisor = Some((pid, Some(pidfd)));
             }
-            FromZygote::Became => self.nursery = Some((self.zygote.pid(), None)),
+            FromZygote::Became => self.supervisor = Some((self.zygote.pid(), None)),
             _ => {}
         }
         Some(message)
     }
 
-    /// Waits until the nursery is a process, forked or not, and says which.
-    pub(crate) fn nursery_pid(&mut self) -> i32 {
-        if self.nursery.is_none() {
+    /// Waits until the supervisor is a process, forked or not, and says which.
+    pub(crate) fn supervisor_pid(&mut self) -> i32 {
+        if self.supervisor.is_none() {
             let told = self.hear_zygote();
-            assert!(self.nursery.is_some(), "{told:?} instead of a nursery");
+            assert!(
+                self.supervisor.is_some(),
+                "{told:?} instead of a supervisor"
+            );
         }
-        self.nursery.as_ref().map_or(0, |(pid, _)| *pid)
+        self.supervisor.as_ref().map_or(0, |(pid, _)| *pid)
     }
 
-    /// How the nursery has ended, which this waits for.
-    pub(crate) fn nursery_end(&mut self) -> ProcessEnd {
-        let pid = self.nursery_pid();
+    /// How the supervisor has ended, which this waits for.
+    pub(crate) fn supervisor_end(&mut self) -> ProcessEnd {
+        let pid = self.supervisor_pid();
         if pid == self.zygote.pid() {
             let reaped = taskq_sys::wait::reap(pid, true).expect("a child");
             return reaped.expect("waited for").end.into();
         }
         match self.hear_zygote() {
             Some(FromZygote::Ended { end }) => end,
-            other => panic!("{other:?} instead of the nursery's end"),
+            other => panic!("{other:?} instead of the supervisor's end"),
         }
     }
 
-    /// Kills the nursery and waits for its end.
-    pub(crate) fn kill_nursery(&mut self) {
-        process::kill(self.nursery_pid(), libc::SIGKILL).expect("kill");
-        let end = self.nursery_end();
+    /// Kills the supervisor and waits for its end.
+    pub(crate) fn kill_supervisor(&mut self) {
+        process::kill(self.supervisor_pid(), libc::SIGKILL).expect("kill");
+        let end = self.supervisor_end();
         assert!(matches!(end, ProcessEnd::Signaled { signal: 9 }));
     }
 
-    /// The nursery's next message.
-    pub(crate) fn next(&mut self) -> FromNursery {
+    /// The supervisor's next message.
+    pub(crate) fn next(&mut self) -> FromSupervisor {
         self.next_within(DEADLINE)
             .expect("a message before the deadline")
     }
 
-    pub(crate) fn next_within(&mut self, patience: Duration) -> Option<FromNursery> {
+    pub(crate) fn next_within(&mut self, patience: Duration) -> Option<FromSupervisor> {
         let control = self.control.as_ref().expect("open");
         if !readable(control, patience) {
             return None;
         }
         let mut buffer = vec![0; MAX_PACKET];
         let packet = recv_packet(control, &mut buffer, RecvFlags::DONTWAIT).expect("receive");
-        assert_ne!(packet.len, 0, "the nursery has closed its end");
+        assert_ne!(packet.len, 0, "the supervisor has closed its end");
         Some(packet::decode(&buffer[..packet.len]).expect("a message"))
     }
 
-    pub(crate) fn send(&self, message: &ToNursery, fds: &[&OwnedFd]) {
+    pub(crate) fn send(&self, message: &ToSupervisor, fds: &[&OwnedFd]) {
         let fds: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
         let packet = packet::encode(message).expect("small");
         send_packet(self.control.as_ref().expect("open"), &packet, &fds).expect("send");
@@ -279,7 +282,7 @@ impl Host {
         let (control, far_control) = packet_pair().expect("pair");
         let (stdout, far_stdout) = pipe::pair().expect("pipe");
         let (stderr, far_stderr) = pipe::pair().expect("pipe");
-        let launch = ToNursery::Launch { worker };
+        let launch = ToSupervisor::Launch { worker };
         self.send(
             &launch,
             &[
@@ -297,7 +300,7 @@ impl Host {
     pub(crate) fn launch(&mut self) -> Worker {
         let mut worker = self.ask();
         match self.next() {
-            FromNursery::Launched {
+            FromSupervisor::Launched {
                 worker: launched,
                 pid,
             } if launched == worker.id => {
@@ -312,7 +315,7 @@ impl Host {
     /// Waits for the end of this session, before that of any other.
     pub(crate) fn expect_exit(&mut self, worker: &Worker) -> ProcessEnd {
         match self.next() {
-            FromNursery::Exited {
+            FromSupervisor::Exited {
                 worker: exited,
                 end,
                 max_rss,
@@ -325,10 +328,10 @@ impl Host {
         }
     }
 
-    /// Ends the nursery and asserts that nothing of it is left.
+    /// Ends the supervisor and asserts that nothing of it is left.
     pub(crate) fn finish(mut self) {
-        self.send(&ToNursery::Shutdown, &[]);
-        assert_eq!(self.nursery_end(), ProcessEnd::Exited { code: 0 });
+        self.send(&ToSupervisor::Shutdown, &[]);
+        assert_eq!(self.supervisor_end(), ProcessEnd::Exited { code: 0 });
         self.assert_nothing_is_left();
     }
 
@@ -339,8 +342,8 @@ impl Host {
         assert!(!self.dir.exists());
     }
 
-    /// Does what a host does when its nursery is dead, and asserts that nothing of it is left.
-    pub(crate) fn bury_nursery(&mut self) {
+    /// Does what a host does when its supervisor is dead, and asserts that nothing of it is left.
+    pub(crate) fn bury_supervisor(&mut self) {
         self.remove_dir();
         self.assert_nothing_is_left();
     }
@@ -363,7 +366,7 @@ pub(crate) fn nothing_is_left(token: &str) {
     });
 }
 
-/// Nobody is there who could remove the directory of a queue whose nursery has died, with its host, before it could
+/// Nobody is there who could remove the directory of a queue whose supervisor has died, with its host, before it could
 /// serve.
 pub(crate) fn remove_dir_of_unready(tokens: &[&str]) {
     for token in tokens {

@@ -62,7 +62,7 @@ impl Model {
         }
     }
 
-    pub(super) fn nursery_gone(&mut self) {
+    pub(super) fn supervisor_gone(&mut self) {
         if self.state == QueueState::Closed {
             self.stale += 1;
             return;
@@ -79,12 +79,12 @@ impl Model {
                 _ => None,
             };
             if let Some(worker) = seat.worker() {
-                self.worker_gone(worker, GoneCause::NurseryLost, begun);
+                self.worker_gone(worker, GoneCause::SupervisorLost, begun);
             }
         }
         self.leaving.clear();
         self.killed.clear();
-        self.nursery_up = false;
+        self.supervisor_up = false;
         if self.state == QueueState::Closing {
             self.state = QueueState::Closed;
         }

@@ -31,7 +31,7 @@ impl World {
             .scheduler
             .seats()
             .any(|seat| seat.state == SeatState::Idle);
-        if !idle || self.scheduler.is_paused() || self.nursery.is_none() {
+        if !idle || self.scheduler.is_paused() || self.supervisor.is_none() {
             self.stranded.clear();
             return;
         }

@@ -1,17 +1,17 @@
-//! A zygote and its nurseries without R, for tests: they fork sessions whose tasks are a few words of text.
+//! A zygote and its supervisors without R, for tests: they fork sessions whose tasks are a few words of text.
 //!
 //! The setup's payload is text, several commands being joined by `;`:
 //!
 //! | command | what happens |
 //! | --- | --- |
-//! | `fail <phase> <message>` | the nursery reports that it cannot come up |
-//! | `die` | the nursery exits with status 7 before it serves |
-//! | `thread` | the nursery gets a second thread, so that it cannot fork |
-//! | `boot-slow <ms>` | the nursery takes its time |
+//! | `fail <phase> <message>` | the supervisor reports that it cannot come up |
+//! | `die` | the supervisor exits with status 7 before it serves |
+//! | `thread` | the supervisor gets a second thread, so that it cannot fork |
+//! | `boot-slow <ms>` | the supervisor takes its time |
 //! | `boot-print <text>` | it prints by the C library, which keeps it until it is flushed |
 //! | `init-fail <message>`, `init-die`, `slow <ms>` | the same for each session, with exit status 8 |
 //!
-//! With `ZYGOTE_FAILS=<errno>` in its environment, the zygote can make no nursery, for that reason.
+//! With `ZYGOTE_FAILS=<errno>` in its environment, the zygote can make no supervisor, for that reason.
 //!
 //! A task's function is ignored; the rest of its payload is text, too. The result's payload is what its commands have
 //! said:
@@ -72,17 +72,17 @@ fn main() {
             .map_err(Box::from)
             .and_then(|(seed, file)| session(seed, &file))
     } else {
-        nursery()
+        supervisor()
     };
     if let Err(error) = outcome {
-        eprintln!("fake nursery: {error}");
+        eprintln!("fake supervisor: {error}");
         std::process::exit(1);
     }
 }
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// A zygote that cannot make a nursery, for this reason.
+/// A zygote that cannot make a supervisor, for this reason.
 fn refuse(errno: i32) -> Outcome {
     // SAFETY: a zygote finds its socket there, and nobody else has taken it.
     let control = unsafe { OwnedFd::from_raw_fd(3) };
@@ -94,11 +94,11 @@ fn refuse(errno: i32) -> Outcome {
     }
 }
 
-fn nursery() -> Outcome {
+fn supervisor() -> Outcome {
     if let Ok(errno) = std::env::var("ZYGOTE_FAILS") {
         return refuse(errno.parse()?);
     }
-    let Some((mut nursery, file)) = Zygote::open()?.serve()? else {
+    let Some((mut supervisor, file)) = Zygote::open()?.serve()? else {
         return Ok(());
     };
     for (command, rest) in commands(&file.payload) {
@@ -106,7 +106,7 @@ fn nursery() -> Outcome {
             "fail" => {
                 let (phase, message) = split(&rest);
                 let phase = StartPhase::from_word(&phase).ok_or("no such phase")?;
-                nursery.failed(phase, &message);
+                supervisor.failed(phase, &message);
                 return Ok(());
             }
             "die" => std::process::exit(7),
@@ -114,7 +114,7 @@ fn nursery() -> Outcome {
                 drop(std::thread::spawn(|| loop {
                     std::thread::park();
                 }));
-                nursery.note_threads(ThreadSource {
+                supervisor.note_threads(ThreadSource {
                     phase: StartPhase::Preload,
                     packages: vec!["spinner".into()],
                     threads: 1,
@@ -130,7 +130,7 @@ fn nursery() -> Outcome {
         }
     }
     let program = std::env::current_exe()?;
-    match nursery.serve(ExecSession {
+    match supervisor.serve(ExecSession {
         program,
         args: vec!["session".into()],
     })? {

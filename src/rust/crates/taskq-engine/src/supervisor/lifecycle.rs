@@ -1,35 +1,35 @@
-//! The life of a nursery as its host knows it: which process it is, whether it is to end, and how it ended. Decides
-//! what is done about that. The calls of the operating system are [`NurseryIo`]'s: in `simulator.rs` beside this
-//! they are those of a simulated system, in which this code runs in every order that zygote, nursery and driver can come
+//! The life of a supervisor as its host knows it: which process it is, whether it is to end, and how it ended. Decides
+//! what is done about that. The calls of the operating system are [`SupervisorIo`]'s: in `simulator.rs` beside this
+//! they are those of a simulated system, in which this code runs in every order that zygote, supervisor and driver can come
 //! in.
 //!
 //! | | its process | who knows how it ended | what ends it |
 //! | --- | --- | --- | --- |
-//! | not born | the zygote, which is being started for it, or cannot fork and has become the nursery | the host, whose child the zygote is | killing the zygote |
+//! | not born | the zygote, which is being started for it, or cannot fork and has become the supervisor | the host, whose child the zygote is | killing the zygote |
 //! | born | a fork of the zygote | the zygote, which tells; if it is dead, too, nothing | killing the fork |
 //!
 //! The host learns late which of the two it is: the zygote that it kills may have forked, and the fork lives on if it has
-//! come far enough. So a nursery that is to end is remembered as such, and is killed again when it turns out to be
+//! come far enough. So a supervisor that is to end is remembered as such, and is killed again when it turns out to be
 //! born.
 
 use std::time::Duration;
 
 use taskq_record::ProcessEnd;
-use taskq_wire::message::{FromNursery, FromZygote};
+use taskq_wire::message::{FromSupervisor, FromZygote};
 use taskq_wire::WireError;
 
 /// A zygote that is up forks within a millisecond. One that has not done it by then is stopped, or worse.
 const BIRTH_LIMIT: Duration = Duration::from_secs(2);
-/// A zygote tells at once how a nursery ended, unless it is stopped.
+/// A zygote tells at once how a supervisor ended, unless it is stopped.
 const REPORT_LIMIT: Duration = Duration::from_millis(200);
 
-/// What the operating system can be asked of a nursery and its zygote. Only [`wait_for_zygote`](NurseryIo::wait_for_zygote)
+/// What the operating system can be asked of a supervisor and its zygote. Only [`wait_for_zygote`](SupervisorIo::wait_for_zygote)
 /// waits.
-pub(crate) trait NurseryIo {
+pub(crate) trait SupervisorIo {
     /// The next message of the zygote; `None` when there is none (any more).
     fn next_of_zygote(&mut self) -> Option<FromZygote>;
-    /// The next message of the nursery; `None` when there is none (any more).
-    fn next_of_nursery(&mut self) -> Option<Result<FromNursery, WireError>>;
+    /// The next message of the supervisor; `None` when there is none (any more).
+    fn next_of_supervisor(&mut self) -> Option<Result<FromSupervisor, WireError>>;
     /// How the zygote ended; `None` while it lives.
     fn zygote_end(&mut self) -> Option<ProcessEnd>;
     /// Whether the fork of which the zygote has told is dead.
@@ -45,17 +45,17 @@ pub(crate) trait NurseryIo {
 /// What the driver has to hear, in this order.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// The zygote has forked the nursery: its death is to be watched, and others may ask the zygote.
+    /// The zygote has forked the supervisor: its death is to be watched, and others may ask the zygote.
     Born,
-    /// The nursery says something.
-    Says(FromNursery),
+    /// The supervisor says something.
+    Says(FromSupervisor),
     /// It says something that has no meaning, and was killed for it.
     Nonsense(WireError),
     /// It is dead, and nothing more comes of it.
     Gone(ProcessEnd),
 }
 
-/// What the host knows of a nursery.
+/// What the host knows of a supervisor.
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Lifecycle {
@@ -70,17 +70,17 @@ pub(crate) struct Lifecycle {
 
 impl Lifecycle {
     /// Takes in what has come of it, and says what the driver has to hear.
-    pub(crate) fn attend(&mut self, io: &mut impl NurseryIo) -> Vec<News> {
+    pub(crate) fn attend(&mut self, io: &mut impl SupervisorIo) -> Vec<News> {
         let mut news = Vec::new();
         self.hear_zygote(io, &mut news);
-        self.hear_nursery(io, &mut news);
+        self.hear_supervisor(io, &mut news);
         if self.failure.is_some() {
             // The zygote was started for it alone.
             self.kill(io);
         }
         if let Some(end) = self.look_for_end(io, &mut news) {
             // What it said before.
-            self.hear_nursery(io, &mut news);
+            self.hear_supervisor(io, &mut news);
             news.push(News::Gone(end));
         }
         news
@@ -90,7 +90,7 @@ impl Lifecycle {
     ///
     /// # Errors
     /// It has not: for what reason, if it has said one.
-    pub(crate) fn await_birth(&mut self, io: &mut impl NurseryIo) -> Result<(), Option<i32>> {
+    pub(crate) fn await_birth(&mut self, io: &mut impl SupervisorIo) -> Result<(), Option<i32>> {
         io.wait_for_zygote(BIRTH_LIMIT);
         self.hear_zygote(io, &mut Vec::new());
         match (self.is_born, self.failure) {
@@ -105,7 +105,7 @@ impl Lifecycle {
     }
 
     /// Ends it at once.
-    pub(crate) fn kill(&mut self, io: &mut impl NurseryIo) {
+    pub(crate) fn kill(&mut self, io: &mut impl SupervisorIo) {
         self.is_condemned = true;
         if self.is_born {
             io.kill_fork();
@@ -124,7 +124,7 @@ impl Lifecycle {
         self.failure
     }
 
-    fn hear_zygote(&mut self, io: &mut impl NurseryIo, news: &mut Vec<News>) {
+    fn hear_zygote(&mut self, io: &mut impl SupervisorIo, news: &mut Vec<News>) {
         while let Some(message) = io.next_of_zygote() {
             match message {
                 FromZygote::Forked { .. } => {
@@ -141,8 +141,8 @@ impl Lifecycle {
         }
     }
 
-    fn hear_nursery(&mut self, io: &mut impl NurseryIo, news: &mut Vec<News>) {
-        while let Some(message) = io.next_of_nursery() {
+    fn hear_supervisor(&mut self, io: &mut impl SupervisorIo, news: &mut Vec<News>) {
+        while let Some(message) = io.next_of_supervisor() {
             // The zygote has told of it by now, and may be asked for another.
             self.hear_zygote(io, news);
             match message {
@@ -157,7 +157,7 @@ impl Lifecycle {
 
     fn look_for_end(
         &mut self,
-        io: &mut impl NurseryIo,
+        io: &mut impl SupervisorIo,
         news: &mut Vec<News>,
     ) -> Option<ProcessEnd> {
         if !self.is_born {

@@ -1,8 +1,8 @@
-//! The nursery: makes sessions, reaps them, and leaves nothing behind.
+//! The supervisor: makes sessions, reaps them, and leaves nothing behind.
 //!
 //! It comes from a [`Zygote`](crate::Zygote), as a fork or as what that process turned into. It has one thread and waits
 //! for three things at once: the host's messages, the host's death, and children's ends. Without them it does not wake
-//! up. Whatever ends the service, everything the nursery has started ends with it.
+//! up. Whatever ends the service, everything the supervisor has started ends with it.
 
 mod children;
 mod launch;
@@ -17,7 +17,7 @@ use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_record::StartPhase;
 use taskq_sys::process::Process;
 use taskq_sys::socket;
-use taskq_wire::message::{FromNursery, Setup, ThreadSource};
+use taskq_wire::message::{FromSupervisor, Setup, ThreadSource};
 use taskq_wire::packet;
 
 use crate::error::{ServeError, StartError};
@@ -27,11 +27,11 @@ use crate::watch::Watch;
 
 /// A process that is to serve one queue.
 #[derive(Debug)]
-pub struct Nursery {
+pub struct Supervisor {
     inherited: Option<Inherited>,
 }
 
-/// What [`Nursery::serve`] needs.
+/// What [`Supervisor::serve`] needs.
 #[derive(Debug)]
 struct Inherited {
     control: OwnedFd,
@@ -52,24 +52,24 @@ pub struct ExecSession {
     pub args: Vec<OsString>,
 }
 
-/// What the process is when [`Nursery::serve`] returns.
+/// What the process is when [`Supervisor::serve`] returns.
 #[derive(Debug)]
 pub enum Role {
-    /// A forked session, which knows nothing of the nursery any more.
+    /// A forked session, which knows nothing of the supervisor any more.
     Session(Seed),
-    /// Still the nursery, whose service is over. It should exit.
+    /// Still the supervisor, whose service is over. It should exit.
     End,
 }
 
-impl Nursery {
-    /// Takes over what the host has sent for a nursery, and reads the setup file.
+impl Supervisor {
+    /// Takes over what the host has sent for a supervisor, and reads the setup file.
     pub(crate) fn new(
         host: Watch,
         control: OwnedFd,
         setup_file: OwnedFd,
-    ) -> Result<(Nursery, SetupFile), StartError> {
+    ) -> Result<(Supervisor, SetupFile), StartError> {
         let file = SetupFile::read(&setup_file)?;
-        // From now on no call on it may wait: a host that does not read must not keep the nursery from noticing its
+        // From now on no call on it may wait: a host that does not read must not keep the supervisor from noticing its
         // death.
         socket::set_nonblocking(&control, true).map_err(StartError::system("set up the socket"))?;
         let inherited = Inherited {
@@ -81,18 +81,18 @@ impl Nursery {
             sources: Vec::new(),
         };
         Ok((
-            Nursery {
+            Supervisor {
                 inherited: Some(inherited),
             },
             file,
         ))
     }
 
-    /// Makes the queue's directory for temporary files, unless it is there, and says where it is. While the nursery is
+    /// Makes the queue's directory for temporary files, unless it is there, and says where it is. While the supervisor is
     /// prepared a cleaner may take it.
     ///
     /// # Errors
-    /// What the operating system says; `NotConnected` when the host has given up this nursery, and removed what it had.
+    /// What the operating system says; `NotConnected` when the host has given up this supervisor, and removed what it had.
     pub fn make_temp_dir(&self) -> io::Result<PathBuf> {
         let Some(inherited) = &self.inherited else {
             return Err(io::ErrorKind::NotConnected.into());
@@ -107,7 +107,7 @@ impl Nursery {
         Ok(dir)
     }
 
-    /// Tells the host that this nursery cannot come up. The process should exit after it. Waits at most a second for
+    /// Tells the host that this supervisor cannot come up. The process should exit after it. Waits at most a second for
     /// room in the socket; there is room unless the host has stopped.
     pub fn failed(&self, phase: StartPhase, message: &str) {
         let Some(inherited) = &self.inherited else {
@@ -115,12 +115,12 @@ impl Nursery {
         };
         let message = shortened(message).to_owned();
         // A failure that cannot be told is seen as the exit that follows.
-        if let Ok(packet) = packet::encode(&FromNursery::Failed { phase, message }) {
+        if let Ok(packet) = packet::encode(&FromSupervisor::Failed { phase, message }) {
             let _ = send_soon(&inherited.control, &packet);
         }
     }
 
-    /// Notes a step of the start after which there were more threads, to be told should they keep the nursery from
+    /// Notes a step of the start after which there were more threads, to be told should they keep the supervisor from
     /// forking. What is beyond the size of a message is dropped.
     pub fn note_threads(&mut self, source: ThreadSource) {
         if let Some(inherited) = &mut self.inherited {
@@ -198,8 +198,8 @@ mod tests {
     use taskq_wire::frame::encode_head;
 
     #[test]
-    fn a_nursery_that_was_given_up_leaves_no_temporary_directory() {
-        let root = std::env::temp_dir().join(format!("taskq-nursery-{}", process::own_pid()));
+    fn a_supervisor_that_was_given_up_leaves_no_temporary_directory() {
+        let root = std::env::temp_dir().join(format!("taskq-supervisor-{}", process::own_pid()));
         std::fs::create_dir(&root).expect("a directory");
         let parent = Parent::look(root.clone()).expect("it is there");
         let setup = Setup {
@@ -216,14 +216,14 @@ mod tests {
         file.write_all(&bytes).expect("write");
         let host = Watch::parent(process::parent_pid()).expect("there is a parent");
         let (near, far) = socket::packet_pair().expect("sockets");
-        let (nursery, _) = Nursery::new(host, far, file.into()).expect("a nursery");
+        let (supervisor, _) = Supervisor::new(host, far, file.into()).expect("a supervisor");
         let dir = root.join("taskq-t");
         for _ in 0..2 {
-            assert_eq!(nursery.make_temp_dir().expect("made"), dir);
+            assert_eq!(supervisor.make_temp_dir().expect("made"), dir);
             std::fs::remove_dir(&dir).expect("a cleaner");
         }
         drop(near);
-        let error = nursery.make_temp_dir().expect_err("it was given up");
+        let error = supervisor.make_temp_dir().expect_err("it was given up");
         assert_eq!(error.kind(), io::ErrorKind::NotConnected);
         std::fs::remove_dir(&root).expect("nothing is left in it");
     }

@@ -1,8 +1,8 @@
-//! The host's side of the nursery: how it is made, told and buried. What the host knows of it, and does about that, is
+//! The host's side of the supervisor: how it is made, told and buried. What the host knows of it, and does about that, is
 //! [decided](lifecycle) apart from the calls of the operating system, which are here. The far side is in
 //! `taskq-worker`.
 //!
-//! A nursery comes from a [`Zygote`], and may be the zygote itself. In the driver's eyes it is one process from its
+//! A supervisor comes from a [`Zygote`], and may be the zygote itself. In the driver's eyes it is one process from its
 //! beginning.
 
 use std::io::{self, Seek, SeekFrom, Write};
@@ -15,7 +15,7 @@ use taskq_core::id::WorkerId;
 use taskq_sys::process::{kill_tree, Mark, Tree};
 use taskq_sys::tempdir::TempDir;
 use taskq_sys::{memory, pipe, process, socket, tag};
-use taskq_wire::message::{FromNursery, FromZygote, Setup, ToNursery};
+use taskq_wire::message::{FromSupervisor, FromZygote, Setup, ToSupervisor};
 use taskq_wire::{frame, packet, WireError};
 
 mod lifecycle;
@@ -25,7 +25,7 @@ mod simulator;
 mod tests;
 
 pub(crate) use lifecycle::News;
-use lifecycle::{Lifecycle, NurseryIo};
+use lifecycle::{Lifecycle, SupervisorIo};
 use taskq_record::{ProcessEnd, StartPhase};
 
 use crate::config::Config;
@@ -33,16 +33,16 @@ use crate::output::Capture;
 use crate::text::shown;
 use crate::zygote::{self, random_token, wait_for, Likeness, Zygote, END_LIMIT};
 
-/// How much of a nursery's own output is kept.
+/// How much of a supervisor's own output is kept.
 const OUTPUT_LIMIT: usize = 64 * 1024;
 
 /// How long strays are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for
 /// longer.
 const STRAYS_LIMIT: Duration = Duration::from_secs(1);
 
-/// A nursery process.
+/// A supervisor process.
 #[derive(Debug)]
-pub(crate) struct Nursery {
+pub(crate) struct Supervisor {
     life: Lifecycle,
     ends: NearEnds,
     /// What it writes to both output descriptors.
@@ -65,7 +65,7 @@ struct NearEnds {
     control: OwnedFd,
     /// The fork that the zygote has told of: readable once it is dead.
     fork: Option<OwnedFd>,
-    /// Whether the nursery has closed its end: it is dead or about to die.
+    /// Whether the supervisor has closed its end: it is dead or about to die.
     is_silent: bool,
 }
 
@@ -79,7 +79,7 @@ pub(crate) struct FarEnds {
     pub(crate) board: OwnedFd,
 }
 
-/// The far ends of a nursery's descriptors, in the order in which a zygote gets them.
+/// The far ends of a supervisor's descriptors, in the order in which a zygote gets them.
 struct ForZygote {
     control: OwnedFd,
     setup: OwnedFd,
@@ -87,30 +87,30 @@ struct ForZygote {
     report: OwnedFd,
 }
 
-impl Nursery {
-    /// Has a nursery made: by a zygote that there is, or by one that is started for it. In either case it answers when
+impl Supervisor {
+    /// Has a supervisor made: by a zygote that there is, or by one that is started for it. In either case it answers when
     /// it is up, or dies.
     ///
     /// # Errors
     /// What the operating system says, with the program's name where that is to blame.
-    pub(crate) fn start(config: &Config) -> io::Result<Nursery> {
+    pub(crate) fn start(config: &Config) -> io::Result<Supervisor> {
         let likeness = Likeness::of(config);
         for zygote in zygote::alike(likeness.as_ref()) {
-            let (nursery, ends) = Nursery::prepare(config, |_| Ok(zygote))?;
-            if let Ok(nursery) = nursery.ask(&ends).and_then(Nursery::born_soon) {
-                return Ok(nursery);
+            let (supervisor, ends) = Supervisor::prepare(config, |_| Ok(zygote))?;
+            if let Ok(supervisor) = supervisor.ask(&ends).and_then(Supervisor::born_soon) {
+                return Ok(supervisor);
             }
         }
         let start = |output: BorrowedFd<'_>| Zygote::start(config, likeness, output).map(Arc::new);
-        let (nursery, ends) = Nursery::prepare(config, start)?;
-        nursery.ask(&ends)
+        let (supervisor, ends) = Supervisor::prepare(config, start)?;
+        supervisor.ask(&ends)
     }
 
-    /// A nursery that is to come from a zygote, which is asked for when everything else is there.
+    /// A supervisor that is to come from a zygote, which is asked for when everything else is there.
     fn prepare(
         config: &Config,
         zygote: impl FnOnce(BorrowedFd<'_>) -> io::Result<Arc<Zygote>>,
-    ) -> io::Result<(Nursery, ForZygote)> {
+    ) -> io::Result<(Supervisor, ForZygote)> {
         let (control, far_control) = socket::packet_pair()?;
         let (report, far_report) = socket::packet_pair()?;
         let (output, far_output) = pipe::pair()?;
@@ -127,7 +127,7 @@ impl Nursery {
             output: far_output,
             report: far_report,
         };
-        let nursery = Nursery {
+        let supervisor = Supervisor {
             life: Lifecycle::default(),
             ends: NearEnds {
                 zygote,
@@ -142,10 +142,10 @@ impl Nursery {
             dir,
             refusal: None,
         };
-        Ok((nursery, ends))
+        Ok((supervisor, ends))
     }
 
-    fn ask(self, ends: &ForZygote) -> io::Result<Nursery> {
+    fn ask(self, ends: &ForZygote) -> io::Result<Supervisor> {
         zygote::make(&self.dir)?;
         let descriptors = [
             ends.control.as_fd(),
@@ -160,7 +160,7 @@ impl Nursery {
     }
 
     /// Waits for a zygote that is up to fork.
-    fn born_soon(mut self) -> io::Result<Nursery> {
+    fn born_soon(mut self) -> io::Result<Supervisor> {
         let Err(errno) = self.life.await_birth(&mut self.ends) else {
             return Ok(self);
         };
@@ -183,7 +183,7 @@ impl Nursery {
         &self.ends.zygote
     }
 
-    /// Where it and its zygote are heard: each of these is readable when there is something to [attend](Nursery::attend)
+    /// Where it and its zygote are heard: each of these is readable when there is something to [attend](Supervisor::attend)
     /// to, and the first one is writable when it can be told more.
     pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 3] {
         [&self.ends.control, &self.output, &self.ends.report].map(AsFd::as_fd)
@@ -224,11 +224,11 @@ impl Nursery {
             ends.stderr.as_fd(),
             ends.board.as_fd(),
         ];
-        self.send(&ToNursery::Launch { worker }, &descriptors)
+        self.send(&ToSupervisor::Launch { worker }, &descriptors)
     }
 
     /// Sends a message. `Ok(false)`: the socket is full.
-    pub(crate) fn send(&self, message: &ToNursery, fds: &[BorrowedFd<'_>]) -> io::Result<bool> {
+    pub(crate) fn send(&self, message: &ToSupervisor, fds: &[BorrowedFd<'_>]) -> io::Result<bool> {
         let packet = packet::encode(message)?;
         match socket::send_packet(self.ends.control.as_fd(), &packet, fds) {
             Ok(()) => Ok(true),
@@ -251,7 +251,7 @@ impl Nursery {
         shown(&self.capture.last(count))
     }
 
-    /// Ends the process at once. Its sessions notice and end themselves; [`bury`](Nursery::bury) sees to it.
+    /// Ends the process at once. Its sessions notice and end themselves; [`bury`](Supervisor::bury) sees to it.
     pub(crate) fn kill(&mut self) {
         self.life.kill(&mut self.ends);
     }
@@ -270,7 +270,7 @@ impl Nursery {
         self.bury();
     }
 
-    /// Removes what a dead nursery could not: processes that carry the queue's token, and its directory.
+    /// Removes what a dead supervisor could not: processes that carry the queue's token, and its directory.
     pub(crate) fn bury(&self) {
         // One that is seen by nothing else makes its directory no more from now on.
         let _ = rustix::net::shutdown(&self.ends.control, Shutdown::Both);
@@ -296,7 +296,7 @@ impl Nursery {
     }
 }
 
-impl NurseryIo for NearEnds {
+impl SupervisorIo for NearEnds {
     fn next_of_zygote(&mut self) -> Option<FromZygote> {
         let mut buffer = [0u8; 256];
         let received = socket::recv_packet(self.report.as_fd(), &mut buffer, RecvFlags::DONTWAIT);
@@ -319,7 +319,7 @@ impl NurseryIo for NearEnds {
         })
     }
 
-    fn next_of_nursery(&mut self) -> Option<Result<FromNursery, WireError>> {
+    fn next_of_supervisor(&mut self) -> Option<Result<FromSupervisor, WireError>> {
         let mut buffer = [0u8; packet::MAX_PACKET];
         loop {
             match socket::recv_packet(self.control.as_fd(), &mut buffer, RecvFlags::DONTWAIT) {
@@ -356,7 +356,7 @@ impl NurseryIo for NearEnds {
     }
 }
 
-/// What the nursery reads; see [`Setup`].
+/// What the supervisor reads; see [`Setup`].
 fn setup_file(config: &Config, token: &str, dir: &TempDir) -> io::Result<std::fs::File> {
     let setup = Setup {
         host_pid: process::own_pid(),

@@ -1,4 +1,4 @@
-//! The nursery's sessions: who lives, burying the dead, and killing.
+//! The supervisor's sessions: who lives, burying the dead, and killing.
 //!
 //! A dead session stays a zombie until everything that belonged to it is gone: as long as it is one, its number (which
 //! names its terminal session, too) cannot pass to another process. Sessions that end together are buried together,
@@ -13,7 +13,7 @@ use taskq_record::{ProcessEnd, WorkerId};
 use taskq_sys::process::{self, kill_tree, Mark, Process, Tree};
 use taskq_sys::tempdir::TempDir;
 use taskq_sys::{fault, tag, wait};
-use taskq_wire::message::FromNursery;
+use taskq_wire::message::FromSupervisor;
 
 use super::Inherited;
 use crate::seed::dir_name;
@@ -37,7 +37,7 @@ pub(super) struct Children {
     token: String,
     queue_dir: TempDir,
     own: i32,
-    /// Whether the nursery is the parent of what its sessions leave behind.
+    /// Whether the supervisor is the parent of what its sessions leave behind.
     adopts: bool,
     sessions: HashMap<i32, Child>,
 }
@@ -60,7 +60,7 @@ impl Children {
 
     /// What the tags of all sessions have in common.
     pub(super) fn mark_of_all(&self) -> Mark {
-        Mark::SessionOf(tag::of_nursery(&self.token, self.own))
+        Mark::SessionOf(tag::of_supervisor(&self.token, self.own))
     }
 
     /// The queue's directory, which is made where it is gone.
@@ -87,7 +87,7 @@ impl Children {
     }
 
     /// Kills these sessions, and says which are gone.
-    pub(super) fn kill(&mut self, workers: &[WorkerId]) -> Vec<FromNursery> {
+    pub(super) fn kill(&mut self, workers: &[WorkerId]) -> Vec<FromSupervisor> {
         let doomed = self
             .sessions
             .iter()
@@ -100,7 +100,7 @@ impl Children {
     }
 
     /// Reaps what has ended; buries the sessions among it, and says which.
-    pub(super) fn bury(&mut self) -> Vec<FromNursery> {
+    pub(super) fn bury(&mut self) -> Vec<FromSupervisor> {
         let mut messages = Vec::new();
         // An error means that there are no children at all.
         while let Ok(Some(pid)) = wait::ended(None) {
@@ -123,7 +123,7 @@ impl Children {
     }
 
     /// Kills what belongs to these sessions, and reaps those of them that are dead then.
-    fn sweep(&mut self, pids: &[i32]) -> Vec<FromNursery> {
+    fn sweep(&mut self, pids: &[i32]) -> Vec<FromSupervisor> {
         if !self.have_left_nothing(pids) {
             self.kill_kin(pids);
         }
@@ -137,7 +137,7 @@ impl Children {
         messages
     }
 
-    /// Whether these sessions are dead, and no process lives that descends from them: the nursery has adopted their
+    /// Whether these sessions are dead, and no process lives that descends from them: the supervisor has adopted their
     /// orphans by then, so every stray is a child of its own or descends from one, and all its children are sessions.
     /// This is one look at one list, where looking at all processes of the machine takes a millisecond and more.
     fn have_left_nothing(&self, pids: &[i32]) -> bool {
@@ -165,7 +165,7 @@ impl Children {
             known: others.copied().collect(),
             since: children().map(|child| child.started).min().unwrap_or(0),
         };
-        // Without a look at the processes the sessions still end, and their strays at the latest with the nursery.
+        // Without a look at the processes the sessions still end, and their strays at the latest with the supervisor.
         if kill_tree(&tree, BURIAL).is_err() {
             for pid in &tree.roots {
                 let _ = process::kill(*pid, libc::SIGKILL);
@@ -173,21 +173,21 @@ impl Children {
         }
     }
 
-    fn bury_one(&mut self, pid: i32, end: ProcessEnd, max_rss: u64) -> Option<FromNursery> {
+    fn bury_one(&mut self, pid: i32, end: ProcessEnd, max_rss: u64) -> Option<FromSupervisor> {
         let worker = self.sessions.remove(&pid)?.worker;
         tracing::debug!(?worker, pid, ?end, "buried");
         // What cannot be removed now, because of its permissions, the end of the queue cannot remove either.
         if !fault::is_on("leave-session-dir") {
             self.forget_dir(worker);
         }
-        Some(FromNursery::Exited {
+        Some(FromSupervisor::Exited {
             worker,
             end,
             max_rss,
         })
     }
 
-    /// Kills everything that the nursery has ever started, and removes the queue's files.
+    /// Kills everything that the supervisor has ever started, and removes the queue's files.
     pub(super) fn end(&mut self) {
         let mut roots: Vec<i32> = self.sessions.keys().copied().collect();
         roots.push(self.own);

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use taskq_core::{Action, GoneCause, Input, QueueState, WorkerId};
 use taskq_record::ProcessEnd;
-use taskq_wire::message::{FromNursery, FromZygote, ToNursery};
+use taskq_wire::message::{FromSupervisor, FromZygote, ToSupervisor};
 use taskq_wire::WireError;
 
 use super::choices::Choices;
 use super::world::{Stage, Start, State, World};
-use crate::nursery::lifecycle::{Lifecycle, News, NurseryIo};
+use crate::supervisor::lifecycle::{Lifecycle, News, SupervisorIo};
 
 /// What the driver remembers between two turns.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +62,10 @@ impl System<'_> {
     }
 
     fn start(&mut self) -> &mut Start {
-        self.world.starts.last_mut().expect("a nursery was started")
+        self.world
+            .starts
+            .last_mut()
+            .expect("a supervisor was started")
     }
 
     fn answer<T: std::fmt::Debug>(&mut self, call: &str, answer: T) -> T {
@@ -71,17 +74,17 @@ impl System<'_> {
     }
 }
 
-impl NurseryIo for System<'_> {
+impl SupervisorIo for System<'_> {
     fn next_of_zygote(&mut self) -> Option<FromZygote> {
         self.meanwhile();
         let message = self.start().report.pop_front();
         self.answer("next_of_zygote", message)
     }
 
-    fn next_of_nursery(&mut self) -> Option<Result<FromNursery, WireError>> {
+    fn next_of_supervisor(&mut self) -> Option<Result<FromSupervisor, WireError>> {
         self.meanwhile();
-        let message = self.start().from_nursery.pop_front();
-        self.answer("next_of_nursery", message.map(Ok))
+        let message = self.start().from_supervisor.pop_front();
+        self.answer("next_of_supervisor", message.map(Ok))
     }
 
     fn zygote_end(&mut self) -> Option<ProcessEnd> {
@@ -138,7 +141,7 @@ impl Turn<'_> {
         self.run_errands();
     }
 
-    /// `Driver::attend_nursery`.
+    /// `Driver::attend_supervisor`.
     fn attend(&mut self) {
         let Some(life) = &mut self.host.life else {
             return;
@@ -146,21 +149,21 @@ impl Turn<'_> {
         for news in life.attend(&mut self.system) {
             match news {
                 News::Born => self.watch_fork(),
-                News::Says(FromNursery::Up { .. }) => {
+                News::Says(FromSupervisor::Up { .. }) => {
                     if !std::mem::replace(&mut self.host.is_up, true) {
-                        self.system.world.input(Input::NurseryUp);
+                        self.system.world.input(Input::SupervisorUp);
                         self.run_errands();
                     }
                 }
-                News::Says(FromNursery::Failed { .. }) | News::Nonsense(_) => {
+                News::Says(FromSupervisor::Failed { .. }) | News::Nonsense(_) => {
                     self.host.has_refused = true;
                 }
-                News::Says(FromNursery::Exited { worker, .. }) => {
+                News::Says(FromSupervisor::Exited { worker, .. }) => {
                     self.bury_session(worker, GoneCause::Unknown);
                     self.run_errands();
                 }
                 News::Says(_) => {}
-                News::Gone(_) => self.bury_nursery(),
+                News::Gone(_) => self.bury_supervisor(),
             }
         }
     }
@@ -188,20 +191,20 @@ impl Turn<'_> {
         }
     }
 
-    /// `Driver::bury_nursery`.
-    fn bury_nursery(&mut self) {
+    /// `Driver::bury_supervisor`.
+    fn bury_supervisor(&mut self) {
         self.system.meanwhile();
         self.host.life = None;
         self.clear_away();
         for worker in self.host.sessions.clone() {
-            self.bury_session(worker, GoneCause::NurseryLost);
+            self.bury_session(worker, GoneCause::SupervisorLost);
         }
         let reported = self.host.has_refused;
-        self.system.world.input(Input::NurseryGone { reported });
+        self.system.world.input(Input::SupervisorGone { reported });
         self.run_errands();
     }
 
-    /// `Nursery::bury`, and what follows when it is dropped: what carries the token is killed, the zygote that nothing
+    /// `Supervisor::bury`, and what follows when it is dropped: what carries the token is killed, the zygote that nothing
     /// else needs, and what carries the zygote's token.
     fn clear_away(&mut self) {
         let world = &mut *self.system.world;
@@ -231,28 +234,28 @@ impl Turn<'_> {
                     self.host.sessions.insert(worker);
                     self.send(World::launch(worker));
                 }
-                Action::KillWorker { worker } => self.send(ToNursery::Kill { worker }),
+                Action::KillWorker { worker } => self.send(ToSupervisor::Kill { worker }),
                 Action::Shutdown => match &self.host.life {
-                    Some(_) => self.send(ToNursery::Shutdown),
+                    Some(_) => self.send(ToSupervisor::Shutdown),
                     None => self
                         .system
                         .world
-                        .input(Input::NurseryGone { reported: false }),
+                        .input(Input::SupervisorGone { reported: false }),
                 },
-                Action::KillNursery => match &mut self.host.life {
+                Action::KillSupervisor => match &mut self.host.life {
                     Some(life) => life.kill(&mut self.system),
                     None => self
                         .system
                         .world
-                        .input(Input::NurseryGone { reported: false }),
+                        .input(Input::SupervisorGone { reported: false }),
                 },
                 _ => {}
             }
         }
     }
 
-    /// Where the other end is closed, the nursery is of no use any more.
-    fn send(&mut self, message: ToNursery) {
+    /// Where the other end is closed, the supervisor is of no use any more.
+    fn send(&mut self, message: ToSupervisor) {
         self.system.meanwhile();
         let start = self.system.start();
         let (zygote, fork) = (start.zygote, start.fork);
@@ -262,11 +265,11 @@ impl Turn<'_> {
                 life.kill(&mut self.system);
             }
         } else {
-            self.system.start().to_nursery.push_back(message);
+            self.system.start().to_supervisor.push_back(message);
         }
     }
 
-    /// `Driver::boot` and `Nursery::start`.
+    /// `Driver::boot` and `Supervisor::start`.
     fn boot(&mut self) {
         *self.host = Host::default();
         let has_zygote = self.system.world.climate.has_zygote;
@@ -297,8 +300,8 @@ impl Turn<'_> {
             is_asked: true,
             fork: None,
             report: Default::default(),
-            from_nursery: Default::default(),
-            to_nursery: Default::default(),
+            from_supervisor: Default::default(),
+            to_supervisor: Default::default(),
             is_closed: false,
             watches_fork: false,
         });
@@ -310,7 +313,7 @@ impl Turn<'_> {
         self.host.is_watched = !lacks_pidfds;
         let start = self.system.start();
         start.watches_fork = start.fork.is_some();
-        let has_said = !start.report.is_empty() || !start.from_nursery.is_empty();
+        let has_said = !start.report.is_empty() || !start.from_supervisor.is_empty();
         let watched = [Some(start.zygote), start.fork];
         let world = &mut *self.system.world;
         let is_dead = |number: &usize| world.processes[*number].is_dead();

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use taskq_core::{Action, AttemptId, Input, Submission, Time, WorkerId};
 use taskq_record::ProcessEnd;
-use taskq_wire::message::{FromNursery, FromZygote, ToNursery};
+use taskq_wire::message::{FromSupervisor, FromZygote, ToSupervisor};
 
 use super::machine::Machine;
 
@@ -38,7 +38,7 @@ pub(super) enum Stage {
     ZygoteHasForked(usize),
     /// It has told, and the fork waits for it still.
     ZygoteHasTold(usize),
-    /// The nursery was forked this moment.
+    /// The supervisor was forked this moment.
     Forked,
     /// It dies with its zygote.
     Guarded,
@@ -66,7 +66,7 @@ pub(super) struct Process {
     pub(super) state: State,
     /// Its parent, if that is not the host.
     pub(super) parent: Option<usize>,
-    /// To which start of a nursery it belongs.
+    /// To which start of a supervisor it belongs.
     pub(super) start: usize,
     pub(super) dies_with_parent: bool,
     pub(super) has_token: bool,
@@ -78,7 +78,7 @@ impl Process {
     }
 }
 
-/// The sockets of one start of a nursery, and which processes it is made of.
+/// The sockets of one start of a supervisor, and which processes it is made of.
 #[derive(Clone, Debug)]
 pub(super) struct Start {
     pub(super) zygote: usize,
@@ -87,8 +87,8 @@ pub(super) struct Start {
     /// The process that was forked, if any.
     pub(super) fork: Option<usize>,
     pub(super) report: VecDeque<FromZygote>,
-    pub(super) from_nursery: VecDeque<FromNursery>,
-    pub(super) to_nursery: VecDeque<ToNursery>,
+    pub(super) from_supervisor: VecDeque<FromSupervisor>,
+    pub(super) to_supervisor: VecDeque<ToSupervisor>,
     /// The host has closed its ends.
     pub(super) is_closed: bool,
     /// The poller tells of the fork's death.
@@ -100,7 +100,7 @@ pub(super) struct Start {
 pub(super) enum Move {
     ComesUp,
     Forks,
-    BecomesTheNursery,
+    BecomesTheSupervisor,
     CannotFork,
     Tells,
     LetsTheForkGoOn,
@@ -183,7 +183,7 @@ impl World {
                 Action::Boot
                 | Action::Launch { .. }
                 | Action::KillWorker { .. }
-                | Action::KillNursery
+                | Action::KillSupervisor
                 | Action::Shutdown => self.errands.push_back(action),
                 _ => {}
             }
@@ -239,7 +239,7 @@ impl World {
                 let asked = self.starts.last();
                 if asked.is_some_and(|start| start.zygote == number && start.is_asked) {
                     if self.climate.lacks_pidfds {
-                        can(Move::BecomesTheNursery);
+                        can(Move::BecomesTheSupervisor);
                     } else {
                         can(Move::Forks);
                         if self.climate.faults > 0 {
@@ -266,7 +266,7 @@ impl World {
                 }
             }
             Stage::Serves => {
-                if start.is_some_and(|start| !start.to_nursery.is_empty()) {
+                if start.is_some_and(|start| !start.to_supervisor.is_empty()) {
                     can(Move::Obeys);
                 } else if start.is_some_and(|start| start.is_closed) {
                     can(Move::Leaves);
@@ -301,7 +301,7 @@ impl World {
                 self.starts[start].fork = Some(fork);
                 self.processes[number].stage = Stage::ZygoteHasForked(fork);
             }
-            Move::BecomesTheNursery => {
+            Move::BecomesTheSupervisor => {
                 let start = self.taken();
                 self.report(start, FromZygote::Became);
                 self.processes[number].stage = Stage::Settled;
@@ -337,32 +337,32 @@ impl World {
             Move::Serves => {
                 self.processes[number].dies_with_parent = false;
                 self.processes[number].stage = Stage::Serves;
-                self.say(number, FromNursery::Up { refusal: None });
+                self.say(number, FromSupervisor::Up { refusal: None });
             }
             Move::Refuses => {
                 self.climate.faults -= 1;
                 let phase = taskq_record::StartPhase::Preload;
                 let message = String::new();
-                self.say(number, FromNursery::Failed { phase, message });
+                self.say(number, FromSupervisor::Failed { phase, message });
                 self.die(number);
             }
             Move::Obeys => {
                 let start = self.processes[number].start;
-                match self.starts[start].to_nursery.pop_front() {
-                    Some(ToNursery::Launch { worker, .. }) => {
+                match self.starts[start].to_supervisor.pop_front() {
+                    Some(ToSupervisor::Launch { worker, .. }) => {
                         let session = self.add(Stage::SessionStarts(worker), Some(number), start);
                         self.processes[session].has_token = true;
                         let pid = i32::try_from(session).expect("a small number");
-                        self.say(number, FromNursery::Launched { worker, pid });
+                        self.say(number, FromSupervisor::Launched { worker, pid });
                     }
-                    Some(ToNursery::Kill { worker }) => {
+                    Some(ToSupervisor::Kill { worker }) => {
                         let stages = [Stage::SessionStarts(worker), Stage::SessionServes(worker)];
                         let is_it = |process: &Process| stages.contains(&process.stage);
                         if let Some(session) = self.processes.iter().position(is_it) {
                             self.die(session);
                         }
                     }
-                    Some(ToNursery::Shutdown) | None => self.leave(number),
+                    Some(ToSupervisor::Shutdown) | None => self.leave(number),
                 }
             }
             Move::Leaves => self.leave(number),
@@ -400,7 +400,7 @@ impl World {
         }
     }
 
-    /// The start for which a zygote makes a nursery now.
+    /// The start for which a zygote makes a supervisor now.
     fn taken(&mut self) -> usize {
         let start = self.starts.len() - 1;
         self.starts[start].is_asked = false;
@@ -414,22 +414,24 @@ impl World {
         }
     }
 
-    fn say(&mut self, nursery: usize, message: FromNursery) {
-        let start = self.processes[nursery].start;
+    fn say(&mut self, supervisor: usize, message: FromSupervisor) {
+        let start = self.processes[supervisor].start;
         if !self.starts[start].is_closed {
-            self.starts[start].from_nursery.push_back(message);
+            self.starts[start].from_supervisor.push_back(message);
             self.has_event = true;
         }
     }
 
-    /// A nursery kills its sessions before it leaves.
-    fn leave(&mut self, nursery: usize) {
+    /// A supervisor kills its sessions before it leaves.
+    fn leave(&mut self, supervisor: usize) {
         for number in 0..self.processes.len() {
-            if self.processes[number].parent == Some(nursery) && !self.processes[number].is_dead() {
+            if self.processes[number].parent == Some(supervisor)
+                && !self.processes[number].is_dead()
+            {
                 self.die(number);
             }
         }
-        self.die(nursery);
+        self.die(supervisor);
     }
 
     fn reap(&mut self, child: usize) {
@@ -437,14 +439,14 @@ impl World {
         let end = ProcessEnd::Exited { code: 0 };
         match self.processes[child].stage {
             Stage::SessionStarts(worker) | Stage::SessionServes(worker) => {
-                let nursery = self.processes[child].parent.expect("a session has one");
+                let supervisor = self.processes[child].parent.expect("a session has one");
                 let max_rss = 0;
-                let message = FromNursery::Exited {
+                let message = FromSupervisor::Exited {
                     worker,
                     end,
                     max_rss,
                 };
-                self.say(nursery, message);
+                self.say(supervisor, message);
             }
             _ => self.report(self.processes[child].start, FromZygote::Ended { end }),
         }
@@ -495,7 +497,7 @@ impl World {
         own.filter(|process| !process.is_dead()).collect()
     }
 
-    pub(super) fn launch(worker: WorkerId) -> ToNursery {
-        ToNursery::Launch { worker }
+    pub(super) fn launch(worker: WorkerId) -> ToSupervisor {
+        ToSupervisor::Launch { worker }
     }
 }

@@ -1,4 +1,4 @@
-//! Making a session: by a fork of the nursery, or by a program.
+//! Making a session: by a fork of the supervisor, or by a program.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use taskq_payload::board::Board;
 use taskq_record::WorkerId;
 use taskq_sys::{fds, process, signals, tag};
-use taskq_wire::message::FromNursery;
+use taskq_wire::message::FromSupervisor;
 
 use super::serve::Serving;
 use crate::error::StartError;
@@ -46,13 +46,13 @@ impl Serving {
             Ok(pid) => {
                 self.children.add(pid, worker);
                 tracing::debug!(?worker, pid, "launched");
-                self.tell(&FromNursery::Launched { worker, pid });
+                self.tell(&FromSupervisor::Launched { worker, pid });
             }
             Err(error) => {
                 self.children.forget_dir(worker);
                 let errno = error.raw_os_error().unwrap_or(libc::EIO);
                 tracing::warn!(?worker, errno, "not launched");
-                self.tell(&FromNursery::LaunchFailed { worker, errno });
+                self.tell(&FromSupervisor::LaunchFailed { worker, errno });
             }
         }
         None
@@ -66,11 +66,11 @@ impl Serving {
     }
 
     fn fork(&mut self, worker: WorkerId, dir: &Path, ends: [OwnedFd; 5]) -> io::Result<Forked> {
-        let nursery = process::own_pid();
+        let supervisor = process::own_pid();
         // What `preload` has printed and not written yet is not to be written by each session again.
         // SAFETY: flushes what C's streams hold.
         unsafe { libc::fflush(std::ptr::null_mut()) };
-        // No signal may find the child while it still looks like the nursery.
+        // No signal may find the child while it still looks like the supervisor.
         let mask = signals::block_async();
         // SAFETY: the process has a single thread, so the child is a whole process: no lock is held by a thread it
         // lacks.
@@ -84,7 +84,7 @@ impl Serving {
                 Err(error)
             };
         }
-        match self.become_session(nursery, worker, dir, ends) {
+        match self.become_session(supervisor, worker, dir, ends) {
             Ok(seed) => {
                 mask.restore();
                 Ok(Forked::Child(Box::new(seed)))
@@ -93,27 +93,27 @@ impl Serving {
         }
     }
 
-    /// In the child: lets go of everything that is the nursery's.
+    /// In the child: lets go of everything that is the supervisor's.
     fn become_session(
         &mut self,
-        nursery: i32,
+        supervisor: i32,
         worker: WorkerId,
         dir: &Path,
         ends: [OwnedFd; 5],
     ) -> Result<Seed, StartError> {
         self.ends.restore();
         process::new_session().map_err(StartError::system("begin a session"))?;
-        // Until the session watches the nursery itself it dies with it at once.
+        // Until the session watches the supervisor itself it dies with it at once.
         process::set_parent_death_signal(libc::SIGKILL)
-            .map_err(StartError::system("die with the nursery"))?;
-        let nursery = Watch::parent(nursery)?;
+            .map_err(StartError::system("die with the supervisor"))?;
+        let supervisor = Watch::parent(supervisor)?;
         let [task, control, stdout, stderr, board_file] = ends;
         let board = Board::open(&board_file).map_err(StartError::system("map the status board"))?;
         drop(board_file);
         let (task, control, outputs) = standard([task, control, stdout, stderr])
             .map_err(StartError::system("set up the standard descriptors"))?;
         let lineage = Lineage {
-            nursery,
+            supervisor,
             host: self.inherited.host_process,
             siblings: self.children.mark_of_all(),
             queue_dir: queue_dir(&self.inherited.setup),
@@ -128,10 +128,10 @@ impl Serving {
             dir,
             salt: random::salt(&self.inherited.setup.token),
         };
-        // SAFETY: what is closed here is owned by the nursery's values, which `serve` forgets in the child, or by
-        // whatever ran before the nursery served: that is the documented price of being forked.
+        // SAFETY: what is closed here is owned by the supervisor's values, which `serve` forgets in the child, or by
+        // whatever ran before the supervisor served: that is the documented price of being forked.
         unsafe { fds::close_all_except(&seed.own_fds()) }
-            .map_err(StartError::system("close the nursery's descriptors"))?;
+            .map_err(StartError::system("close the supervisor's descriptors"))?;
         // SAFETY: the child has a single thread.
         unsafe { tag::write_session(&self.children.tag(worker)) }
             .map_err(StartError::system("tag the session"))?;
@@ -159,7 +159,7 @@ impl Serving {
             (above(board)?, seed::BOARD),
             (above(&self.inherited.setup_file)?, seed::SETUP),
         ];
-        let nursery = process::own_pid();
+        let supervisor = process::own_pid();
         let mut command = Command::new(&self.exec.program);
         command
             .args(&self.exec.args)
@@ -177,7 +177,7 @@ impl Serving {
             signals::reset_all();
             process::new_session()?;
             process::set_parent_death_signal(libc::SIGKILL)?;
-            if process::parent_pid() != nursery {
+            if process::parent_pid() != supervisor {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
             for (fd, at) in &inherited {
@@ -191,7 +191,7 @@ impl Serving {
         // that `set_parent_death_signal` looks at was read when the service began.
         unsafe { command.pre_exec(begin) };
         let child = command.spawn()?;
-        // Dropping the handle neither waits nor kills: reaping is the nursery's business.
+        // Dropping the handle neither waits nor kills: reaping is the supervisor's business.
         i32::try_from(child.id()).map_err(|_| io::ErrorKind::Other.into())
     }
 }
@@ -215,7 +215,7 @@ fn standard(ends: [OwnedFd; 4]) -> io::Result<(OwnedFd, OwnedFd, [OwnedFd; 2])> 
     Ok((task, control, [stdout, stderr]))
 }
 
-/// Not one of the standard numbers, which are free in a nursery whose `preload` has closed them.
+/// Not one of the standard numbers, which are free in a supervisor whose `preload` has closed them.
 fn lifted(fd: OwnedFd) -> io::Result<OwnedFd> {
     if fd.as_raw_fd() > 2 {
         return Ok(fd);
@@ -223,9 +223,9 @@ fn lifted(fd: OwnedFd) -> io::Result<OwnedFd> {
     fds::duplicate_above(fd, 3)
 }
 
-/// Ends a child that cannot become a session. Its exit handlers are the nursery's and must not run.
+/// Ends a child that cannot become a session. Its exit handlers are the supervisor's and must not run.
 fn give_up(error: &StartError) -> ! {
-    // The standard error is the session's pipe, or still the nursery's; if it is neither, there is no way to tell.
+    // The standard error is the session's pipe, or still the supervisor's; if it is neither, there is no way to tell.
     let _ = writeln!(io::stderr(), "taskq: a session cannot begin: {error}");
     // SAFETY: ends the process without running anything.
     unsafe { libc::_exit(CANNOT_BEGIN) }

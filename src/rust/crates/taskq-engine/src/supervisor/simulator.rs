@@ -1,5 +1,5 @@
 //! Everything that can happen while a queue comes up and ends, in virtual time and without a process: the real
-//! decisions about a nursery and the real scheduler, against every order in which zygote, nursery, session, user and
+//! decisions about a supervisor and the real scheduler, against every order in which zygote, supervisor, session, user and
 //! driver can come, with crashes and stops at any point. Where nothing can happen any more, the queue has to be closed,
 //! and no process may be left.
 
@@ -190,7 +190,7 @@ fn so_does_one_where_the_kernel_tells_of_no_death() {
 }
 
 #[test]
-fn so_does_one_whose_nursery_comes_from_the_zygote_of_another_queue() {
+fn so_does_one_whose_supervisor_comes_from_the_zygote_of_another_queue() {
     explore(SECOND_QUEUE, KILL);
 }
 

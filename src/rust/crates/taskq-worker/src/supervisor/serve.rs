@@ -1,4 +1,4 @@
-//! The nursery's loop: waits for whatever comes first, and does it.
+//! The supervisor's loop: waits for whatever comes first, and does it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,7 +10,7 @@ use taskq_sys::feature::{available, Feature};
 use taskq_sys::signals::ChildEnds;
 use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
 use taskq_sys::{fault, process, threads};
-use taskq_wire::message::{FromNursery, NoFork, ToNursery};
+use taskq_wire::message::{FromSupervisor, NoFork, ToSupervisor};
 use taskq_wire::packet::{self, MAX_PACKET};
 
 use super::children::Children;
@@ -18,7 +18,7 @@ use super::{ExecSession, Inherited, Role};
 use crate::error::ServeError;
 use crate::seed::Seed;
 
-/// A nursery in service.
+/// A supervisor in service.
 pub(super) struct Serving {
     pub(super) inherited: Inherited,
     pub(super) exec: ExecSession,
@@ -26,7 +26,7 @@ pub(super) struct Serving {
     pub(super) children: Children,
     /// Whether sessions are forked.
     pub(super) forks: bool,
-    /// Where sessions are to start. It may be removed, and be made anew, while the nursery waits.
+    /// Where sessions are to start. It may be removed, and be made anew, while the supervisor waits.
     pub(super) working_dir: Option<PathBuf>,
     /// Packets for which the socket had no room.
     outbox: VecDeque<Vec<u8>>,
@@ -39,7 +39,7 @@ enum Step {
     Become(Box<Seed>),
 }
 
-/// See [`Nursery::serve`](super::Nursery::serve).
+/// See [`Supervisor::serve`](super::Supervisor::serve).
 pub(super) fn serve(inherited: Inherited, exec: ExecSession) -> Result<Role, ServeError> {
     let adopts = process::set_subreaper().map_err(ServeError::system("adopt orphans"))?;
     let ends = ChildEnds::watch().map_err(ServeError::system("take over SIGCHLD"))?;
@@ -73,11 +73,11 @@ pub(super) fn serve(inherited: Inherited, exec: ExecSession) -> Result<Role, Ser
 
 impl Serving {
     fn run(&mut self) -> Result<Option<Box<Seed>>, ServeError> {
-        // The loop sees the host's death by itself; the signal is only needed to wake a nursery that was stopped.
+        // The loop sees the host's death by itself; the signal is only needed to wake a supervisor that was stopped.
         process::set_parent_death_signal(libc::SIGCONT).map_err(ServeError::system("be woken"))?;
         let refusal = self.why_not_fork();
         self.forks = refusal.is_none();
-        self.tell(&FromNursery::Up { refusal });
+        self.tell(&FromSupervisor::Up { refusal });
         loop {
             match self.round()? {
                 Step::Go => {}
@@ -179,15 +179,15 @@ impl Serving {
                 break;
             }
             match packet::decode(&buffer[..packet.len]).map_err(ServeError::Packet)? {
-                ToNursery::Shutdown => {
+                ToSupervisor::Shutdown => {
                     step = Step::Stop;
                     break;
                 }
-                ToNursery::Kill { worker } => {
+                ToSupervisor::Kill { worker } => {
                     tracing::debug!(?worker, "kills");
                     doomed.push(worker);
                 }
-                ToNursery::Launch { worker } => {
+                ToSupervisor::Launch { worker } => {
                     let ends: Result<[OwnedFd; 5], _> = packet.fds.try_into();
                     let ends = ends.map_err(|fds: Vec<OwnedFd>| ServeError::Descriptors {
                         found: fds.len(),
@@ -214,13 +214,13 @@ impl Serving {
             let refusal = self.why_not_fork();
             if refusal.is_some() {
                 self.forks = false;
-                self.tell(&FromNursery::Up { refusal });
+                self.tell(&FromSupervisor::Up { refusal });
             }
         }
     }
 
     /// Sends a message to the host, or keeps it until there is room. A host that has closed its end misses nothing.
-    pub(super) fn tell(&mut self, message: &FromNursery) {
+    pub(super) fn tell(&mut self, message: &FromSupervisor) {
         if let Ok(packet) = packet::encode(message) {
             self.outbox.push_back(packet);
             // Whatever keeps the socket from sending is seen again when it is polled.

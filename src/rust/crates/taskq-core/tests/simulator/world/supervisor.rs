@@ -1,4 +1,4 @@
-//! What befalls nurseries: they boot, launch sessions and die, and their sessions with them.
+//! What befalls supervisors: they boot, launch sessions and die, and their sessions with them.
 
 use taskq_core::{GoneCause, Input, WorkerId};
 
@@ -6,28 +6,28 @@ use super::{Event, World};
 use crate::session::{Nature, Session};
 
 impl World {
-    /// Kills the nursery from outside.
-    pub(crate) fn strike_nursery(&mut self) {
-        if let Some(nursery) = self.nursery {
-            self.nursery_dies(nursery, false);
+    /// Kills the supervisor from outside.
+    pub(crate) fn strike_supervisor(&mut self) {
+        if let Some(supervisor) = self.supervisor {
+            self.supervisor_dies(supervisor, false);
         }
     }
 
     pub(super) fn boot(&mut self) {
-        assert_eq!(self.nursery, None, "a second nursery");
-        self.nurseries += 1;
-        let nursery = self.nurseries;
-        self.nursery = Some(nursery);
+        assert_eq!(self.supervisor, None, "a second supervisor");
+        self.supervisors += 1;
+        let supervisor = self.supervisors;
+        self.supervisor = Some(supervisor);
         let at = self.now.after(self.random.micros(1000, 100_000));
         if self.random.permille(self.climate.bad_boot) {
-            self.plan(at, Event::NurseryDies(nursery));
+            self.plan(at, Event::SupervisorDies(supervisor));
         } else {
-            self.plan(at, Event::Nursery(nursery, Input::NurseryUp));
+            self.plan(at, Event::Supervisor(supervisor, Input::SupervisorUp));
         }
     }
 
     pub(super) fn launch(&mut self, worker: WorkerId) {
-        if self.nursery.is_none() {
+        if self.supervisor.is_none() {
             // It died, and the scheduler does not know: no session comes to be.
             return;
         }
@@ -50,18 +50,18 @@ impl World {
         }
     }
 
-    /// The nursery dies, and it with all its sessions; their last messages come first.
-    pub(super) fn nursery_dies(&mut self, nursery: u32, reported: bool) {
+    /// The supervisor dies, and it with all its sessions; their last messages come first.
+    pub(super) fn supervisor_dies(&mut self, supervisor: u32, reported: bool) {
         let workers: Vec<WorkerId> = self.sessions.keys().copied().collect();
         let mut at = self.now.after(self.latency());
         for worker in workers {
             if self.living(worker) {
-                self.die(worker, GoneCause::NurseryLost);
+                self.die(worker, GoneCause::SupervisorLost);
             }
             at = at.max(self.session(worker).task_out);
         }
-        assert_eq!(self.nursery, Some(nursery));
-        self.nursery = None;
-        self.plan(at, Event::Host(Input::NurseryGone { reported }));
+        assert_eq!(self.supervisor, Some(supervisor));
+        self.supervisor = None;
+        self.plan(at, Event::Host(Input::SupervisorGone { reported }));
     }
 }
