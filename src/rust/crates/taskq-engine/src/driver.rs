@@ -1,6 +1,6 @@
 //! The driver: the one loop of a queue, a turn at a time. What the operating system tells becomes an input of the
 //! scheduler; what the scheduler wants, and the R thread could not do at once, is done here. It has a thread of its
-//! own, which lends the [helm](crate::helm) to the R thread.
+//! own, which lends the [lead](crate::lead) to the R thread.
 //!
 //! It sleeps in the poller until an event or the next deadline, and holds the lock only while it steps the machine,
 //! never while it reads, spawns or waits.

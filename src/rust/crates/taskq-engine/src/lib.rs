@@ -9,7 +9,7 @@
 //! - `state`: what is known: scheduler, payloads, results, what ran. `effects`: what it does to the world, which
 //!   `sessions` carries out, the sending half of every session, or `inline` where there are none.
 //! - `driver`: the one thread, and the only loop: events become inputs of the machine.
-//! - `helm`: which thread listens: the driver's, or the R thread while it waits.
+//! - `lead`: which thread listens: the driver's, or the R thread while it waits.
 //! - `supervisor`: the far process that launches sessions: how it is born, told and buried, with what is decided about it
 //!   in `supervisor/lifecycle`; `zygote`: the far process that it comes from, which belongs to no queue.
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the
@@ -21,7 +21,7 @@
 //!
 //! # Threads and the lock
 //! The R thread and the driver meet in one mutex. No R call, no blocking system call and no wait happens under it. The
-//! R thread waits to be woken, many wake-ups being one, or takes the helm and listens itself.
+//! R thread waits to be woken, many wake-ups being one, or takes the lead and listens itself.
 //! The driver sleeps in `epoll` until an event or the machine's next deadline: an idle queue wakes no thread.
 
 // No panic may reach R: what can fail says so by its type. (Tests may panic.)
@@ -45,8 +45,8 @@ mod driver;
 mod effects;
 mod error;
 mod function;
-mod helm;
 mod inline;
+mod lead;
 mod link;
 mod outbox;
 mod output;

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::door::Door;
 use crate::driver::Driver;
 use crate::error::{PushError, StartFailure};
-use crate::helm::Helm;
+use crate::lead::Lead;
 use crate::state::{DoneTask, Given, State, TaskPayload};
 
 mod claims;
@@ -51,7 +51,7 @@ const LEAST_MEMORY: usize = 12 << 20;
 pub struct Queue {
     door: Arc<Door>,
     /// Who listens; none where the caller runs the tasks itself.
-    helm: Option<Arc<Helm>>,
+    lead: Option<Arc<Lead>>,
     driver: Mutex<Option<JoinHandle<()>>>,
     is_inline: bool,
     /// The process that made the queue; in a fork of it there is no driver, and the lock may be held for ever.
@@ -74,22 +74,22 @@ impl Queue {
         let door = Arc::new(Door::new(sched, false, config));
         let (driver, waker) = Driver::new(Arc::clone(&door))?;
         door.set_driver(waker);
-        let helm = Arc::new(Helm::new(driver));
+        let lead = Arc::new(Lead::new(driver));
         let thread = std::thread::Builder::new()
             .name("taskq-driver".to_owned())
             .spawn({
-                let (door, helm) = (Arc::clone(&door), Arc::clone(&helm));
-                move || thread::drive(&helm, &door)
+                let (door, lead) = (Arc::clone(&door), Arc::clone(&lead));
+                move || thread::drive(&lead, &door)
             })?;
-        Ok(Queue::of(door, Some((helm, thread))))
+        Ok(Queue::of(door, Some((lead, thread))))
     }
 
-    fn of(door: Arc<Door>, driver: Option<(Arc<Helm>, JoinHandle<()>)>) -> Queue {
-        let (helm, driver) = driver.unzip();
+    fn of(door: Arc<Door>, driver: Option<(Arc<Lead>, JoinHandle<()>)>) -> Queue {
+        let (lead, driver) = driver.unzip();
         Queue {
             door,
-            is_inline: helm.is_none(),
-            helm,
+            is_inline: lead.is_none(),
+            lead,
             driver: Mutex::new(driver),
             owner: process::own_pid(),
         }

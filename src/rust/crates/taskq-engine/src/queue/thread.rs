@@ -5,19 +5,19 @@ use std::panic;
 use taskq_sys::{clock, signals};
 
 use crate::door::Door;
-use crate::helm::Helm;
+use crate::lead::Lead;
 
 /// The driver thread.
-pub(super) fn drive(helm: &Helm, door: &Door) {
+pub(super) fn drive(lead: &Lead, door: &Door) {
     let _ = signals::block_async();
     clock::sleep_precisely();
-    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| helm.run(door)));
+    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| lead.run(door)));
     let fault = match outcome {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
         Err(payload) => Some(panic_message(payload.as_ref())),
     };
-    let driver = helm.end();
+    let driver = lead.end();
     if let (Some(_), Some(mut driver)) = (&fault, driver) {
         // The state of the driver is in doubt, but not the pid and the name of what has to go.
         let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| driver.abandon()));

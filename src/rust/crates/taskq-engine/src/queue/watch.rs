@@ -197,8 +197,8 @@ impl Queue {
                 break WaitOutcome::TimedOut;
             }
         };
-        if let Some(helm) = &self.helm {
-            helm.note_wait(began.elapsed());
+        if let Some(lead) = &self.lead {
+            lead.note_wait(began.elapsed());
         }
         outcome
     }
@@ -210,18 +210,18 @@ impl Queue {
         deadline: Option<Instant>,
         mut look: impl FnMut() -> Option<WaitOutcome>,
     ) -> Option<WaitOutcome> {
-        let helm = self.helm.as_ref()?;
-        let Some(mut at_helm) = helm.take() else {
-            if helm.wants_it() {
+        let lead = self.lead.as_ref()?;
+        let Some(mut leading) = lead.take() else {
+            if lead.wants_it() {
                 self.door.wake_driver();
             }
             return None;
         };
-        // What came before it had the helm is never told to the poller again.
+        // What came before it had the lead is never told to the poller again.
         let mut outcome = look();
         while outcome.is_none() {
             let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let goes_on = at_helm.turn(limit);
+            let goes_on = leading.turn(limit);
             outcome = look();
             if !goes_on {
                 break;

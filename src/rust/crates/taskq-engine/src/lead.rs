@@ -1,6 +1,6 @@
-//! The helm: which thread listens to the sessions. Usually the driver's own. But while the R thread waits it has
+//! The lead: which thread listens to the sessions. Usually the driver's own. But while the R thread waits it has
 //! nothing to do, and an answer that the driver's thread hears costs a second wake-up to tell the R thread of it. So
-//! the R thread takes the helm itself while it waits, when its last wait was a short one.
+//! the R thread takes the lead itself while it waits, when its last wait was a short one.
 //!
 //! The R thread only hears sessions and steps the machine. Processes, deadlines and the supervisor stay the business of
 //! the driver's thread: it is called back as soon as there is something of that.
@@ -8,7 +8,7 @@
 //! # Who has it
 //! | from | to | when |
 //! | --- | --- | --- |
-//! | `Driver` | `Free` | the R thread has [asked](Helm::wants_it) for it, between two turns of the driver |
+//! | `Driver` | `Free` | the R thread has [asked](Lead::wants_it) for it, between two turns of the driver |
 //! | `Free` | `RThread` | the R thread waits |
 //! | `RThread` | `Free` | what it waited for came soon: it will wait again soon |
 //! | `RThread` | `Driver` | that took longer than [`LEASE`], or there is work for the driver's thread |
@@ -34,7 +34,7 @@ const ENDING: [i32; 2] = [libc::SIGUSR1, libc::SIGUSR2];
 
 /// Whose turn it is to listen.
 #[derive(Debug)]
-pub(crate) struct Helm {
+pub(crate) struct Lead {
     /// Held by the thread that listens; gone at the end of the queue.
     driver: Mutex<Option<Driver>>,
     watch: Mutex<Watch>,
@@ -45,7 +45,7 @@ pub(crate) struct Helm {
     waits_briefly: AtomicBool,
 }
 
-/// Who has the helm, and since when.
+/// Who has the lead, and since when.
 #[derive(Clone, Copy, Debug)]
 struct Watch {
     holder: Holder,
@@ -59,9 +59,9 @@ enum Holder {
     RThread,
 }
 
-/// The R thread has the helm, until this is dropped.
-pub(crate) struct AtHelm<'a> {
-    helm: &'a Helm,
+/// The R thread has the lead, until this is dropped.
+pub(crate) struct Leading<'a> {
+    lead: &'a Lead,
     driver: Option<MutexGuard<'a, Option<Driver>>>,
     /// Whether the driver's thread is to go on at once.
     calls_driver: bool,
@@ -69,9 +69,9 @@ pub(crate) struct AtHelm<'a> {
     signals: signals::Mask,
 }
 
-impl Helm {
-    pub(crate) fn new(driver: Driver) -> Helm {
-        Helm {
+impl Lead {
+    pub(crate) fn new(driver: Driver) -> Lead {
+        Lead {
             driver: Mutex::new(Some(driver)),
             watch: Mutex::new(Watch {
                 holder: Holder::Driver,
@@ -116,7 +116,7 @@ impl Helm {
         self.waits_briefly.store(time < LEASE, Ordering::Relaxed);
     }
 
-    /// Asks for the helm, if the R thread is about to wait for a short time only, to judge by the last one. Then the
+    /// Asks for the lead, if the R thread is about to wait for a short time only, to judge by the last one. Then the
     /// driver's thread is to be woken.
     pub(crate) fn wants_it(&self) -> bool {
         let asks = self.waits_briefly.load(Ordering::Relaxed);
@@ -124,8 +124,8 @@ impl Helm {
         asks
     }
 
-    /// The helm for the R thread, if it is free.
-    pub(crate) fn take(&self) -> Option<AtHelm<'_>> {
+    /// The lead for the R thread, if it is free.
+    pub(crate) fn take(&self) -> Option<Leading<'_>> {
         let mut watch = self.watch();
         if watch.holder != Holder::Free {
             return None;
@@ -135,15 +135,15 @@ impl Helm {
             since: Instant::now(),
         };
         drop(watch);
-        Some(AtHelm {
-            helm: self,
+        Some(Leading {
+            lead: self,
             driver: self.driver.lock().ok(),
             calls_driver: false,
             signals: signals::block(&ENDING),
         })
     }
 
-    /// Lets the R thread have the helm, and returns when it is the driver's thread's again.
+    /// Lets the R thread have the lead, and returns when it is the driver's thread's again.
     fn lend(&self, door: &Door) {
         let mut watch = self.watch();
         self.is_asked.store(false, Ordering::Relaxed);
@@ -160,7 +160,7 @@ impl Helm {
                     watch.holder = Holder::Driver;
                     return;
                 }
-                // So long a turn at the helm ends with a call.
+                // So long a turn in the lead ends with a call.
                 (Holder::RThread, None) => self
                     .changed
                     .wait(watch)
@@ -174,7 +174,7 @@ impl Helm {
     }
 
     fn with_driver<T>(&self, work: impl FnOnce(&mut Driver) -> io::Result<T>) -> io::Result<T> {
-        let fault = || io::Error::other("the thread at the helm had a fault");
+        let fault = || io::Error::other("the thread in the lead had a fault");
         let mut driver = self.driver.lock().map_err(|_| fault())?;
         work(driver.as_mut().ok_or_else(fault)?)
     }
@@ -184,7 +184,7 @@ impl Helm {
     }
 }
 
-impl AtHelm<'_> {
+impl Leading<'_> {
     /// Listens until something has come, no longer than `limit`; false when it is the driver's thread that has to go
     /// on.
     pub(crate) fn turn(&mut self, limit: Option<Duration>) -> bool {
@@ -196,11 +196,11 @@ impl AtHelm<'_> {
     }
 }
 
-impl Drop for AtHelm<'_> {
+impl Drop for Leading<'_> {
     fn drop(&mut self) {
         // After a panic this poisons the driver, as it should: it is in doubt.
         self.driver = None;
-        let mut watch = self.helm.watch();
+        let mut watch = self.lead.watch();
         let calls = self.calls_driver || std::thread::panicking() || watch.since.elapsed() >= LEASE;
         *watch = Watch {
             holder: if calls { Holder::Driver } else { Holder::Free },
@@ -208,7 +208,7 @@ impl Drop for AtHelm<'_> {
         };
         drop(watch);
         if calls {
-            self.helm.changed.notify_one();
+            self.lead.changed.notify_one();
         }
         self.signals.restore();
     }
