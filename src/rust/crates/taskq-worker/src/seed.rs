@@ -39,7 +39,7 @@ pub struct Seed {
     /// Where descriptors 1 and 2 belong.
     pub(crate) outputs: [OwnedFd; 2],
     pub(crate) board: Board,
-    pub(crate) lineage: Lineage,
+    pub(crate) ancestry: Ancestry,
     /// The session's temporary directory, where `TMPDIR` points to. It exists, has mode 0700, and the supervisor removes
     /// it when the session is gone.
     pub(crate) dir: PathBuf,
@@ -49,7 +49,7 @@ pub struct Seed {
 
 /// From whom a session descends, and what to do about it when they are gone.
 #[derive(Debug)]
-pub(crate) struct Lineage {
+pub(crate) struct Ancestry {
     pub(crate) supervisor: Watch,
     /// The host, to see whether anybody is left who would remove the queue's directory.
     pub(crate) host: Option<Process>,
@@ -58,7 +58,7 @@ pub(crate) struct Lineage {
     pub(crate) queue_dir: TempDir,
 }
 
-impl Lineage {
+impl Ancestry {
     /// Waits up to a second for the supervisor's end, and if it comes, for one's own.
     ///
     /// A host that is gone takes the supervisor along, and if that cannot clean up any more, the control threads of the
@@ -101,7 +101,7 @@ impl Seed {
         let dir = PathBuf::from(env::var_os(DIR_VARIABLE).unwrap_or_default());
         env::remove_var(DIR_VARIABLE);
         let prefix = own_tag.len() - worker.0.to_string().len();
-        let lineage = Lineage {
+        let ancestry = Ancestry {
             supervisor,
             host: Process::look(file.setup.host_pid),
             siblings: Mark::SessionOf(own_tag[..prefix].to_owned()),
@@ -113,7 +113,7 @@ impl Seed {
                 control,
                 outputs,
                 board,
-                lineage,
+                ancestry,
                 dir,
                 salt: random::salt(&file.setup.token),
             },
@@ -159,7 +159,7 @@ impl Seed {
         .iter()
         .map(|fd| fd.as_raw_fd())
         .collect();
-        own.extend(self.lineage.supervisor.raw_fd());
+        own.extend(self.ancestry.supervisor.raw_fd());
         own
     }
 }

@@ -93,8 +93,8 @@ impl Session {
         let (wake_read, wake) = pipe::pair()?;
         set_nonblocking(&wake, true)?;
         set_nonblocking(&seed.control, true)?;
-        let temp = Temp::new(seed.lineage.queue_dir.clone(), seed.dir);
-        let shared = Arc::new(Shared::new(hook, seed.lineage));
+        let temp = Temp::new(seed.ancestry.queue_dir.clone(), seed.dir);
+        let shared = Arc::new(Shared::new(hook, seed.ancestry));
         control::start(Arc::clone(&shared), seed.control, wake_read)?;
         // A session is killed before its host when memory is short. Without that it runs just as well.
         let _ = oom::raise_score(OOM_SCORE);
@@ -240,7 +240,7 @@ impl Session {
             match self.decoder.read_from(&mut Stream(&self.task))? {
                 Progress::Read(_) => {}
                 Progress::Eof if self.decoder.is_between_frames() => {
-                    self.shared.lineage.outlive_the_supervisor();
+                    self.shared.ancestry.outlive_the_supervisor();
                     return Ok(false);
                 }
                 // The socket waits, unless somebody has set it not to.
@@ -404,7 +404,7 @@ impl Session {
     /// Ends this process at once, by `SIGKILL`: for a session that cannot tell its host what happened. The supervisor
     /// kills what it had started. In a fork of the session it ends only the fork.
     pub fn die(&self) -> ! {
-        die::die(&self.shared.lineage)
+        die::die(&self.shared.ancestry)
     }
 
     /// Notes that an attempt begins, and gives back when; `None` when it was recalled.

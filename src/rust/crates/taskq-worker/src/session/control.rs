@@ -22,7 +22,7 @@ use taskq_wire::packet::{self, MAX_PACKET};
 use super::die::die;
 use super::ledger::{Interrupt, Ledger};
 use super::InterruptHook;
-use crate::seed::Lineage;
+use crate::seed::Ancestry;
 
 /// How long after an interrupt the next one follows, unless the attempt has ended.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -34,16 +34,16 @@ pub(super) struct Shared {
     /// Guards the state of attempts, and the sending of signals that depends on it.
     ledger: Mutex<Ledger>,
     pub(super) hook: InterruptHook,
-    pub(super) lineage: Lineage,
+    pub(super) ancestry: Ancestry,
     main: Thread,
 }
 
 impl Shared {
-    pub(super) fn new(hook: InterruptHook, lineage: Lineage) -> Shared {
+    pub(super) fn new(hook: InterruptHook, ancestry: Ancestry) -> Shared {
         Shared {
             ledger: Mutex::default(),
             hook,
-            lineage,
+            ancestry,
             main: Thread::current(),
         }
     }
@@ -78,7 +78,7 @@ pub(super) fn start(shared: Arc<Shared>, control: OwnedFd, wake: OwnedFd) -> io:
     let body = move || {
         // Whatever ends this thread, without it the session could not be stopped any more.
         let _ = catch_unwind(AssertUnwindSafe(|| control.run()));
-        die(&shared.lineage);
+        die(&shared.ancestry);
     };
     // The new thread inherits the mask: no signal that is meant for the task is handled there.
     let mask = signals::block_async();
@@ -106,7 +106,7 @@ impl Control {
     /// Returns when the supervisor is gone, or a descriptor of this thread is not what it was.
     fn run(mut self) -> io::Result<()> {
         let mut buffer = Vec::new();
-        while !self.shared.lineage.supervisor.is_gone()? {
+        while !self.shared.ancestry.supervisor.is_gone()? {
             let woken = self.wait()?;
             // Most sessions are never told anything here.
             buffer.resize(MAX_PACKET, 0);
@@ -127,11 +127,11 @@ impl Control {
         let until_next = self
             .next
             .map(|next| next.saturating_duration_since(Instant::now()));
-        let patience = [until_next, self.shared.lineage.supervisor.patience()];
+        let patience = [until_next, self.shared.ancestry.supervisor.patience()];
         let patience = patience.into_iter().flatten().min();
         let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
         let mut fds = vec![PollFd::new(&self.wake, PollFlags::IN)];
-        let supervisor = self.shared.lineage.supervisor.fd();
+        let supervisor = self.shared.ancestry.supervisor.fd();
         fds.extend(supervisor.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         if let Some(socket) = &self.socket {
             let waits_for_room = self.unanswered.is_some();

@@ -12,16 +12,16 @@ use std::time::{Duration, Instant};
 use rustix::fs::{flock, FlockOperation};
 use taskq_sys::process::{self, kill_tree, Process, Tree};
 
-use crate::seed::Lineage;
+use crate::seed::Ancestry;
 
 /// Of the two seconds in which everything has to be gone.
 const LIMIT: Duration = Duration::from_millis(1500);
 
 /// Kills everything that this session has started, then the session.
-pub(super) fn die(lineage: &Lineage) -> ! {
+pub(super) fn die(ancestry: &Ancestry) -> ! {
     let own = process::own_pid();
     // While the supervisor lives, it does all this better, as soon as this process is gone.
-    if lineage.supervisor.is_gone().unwrap_or(true) {
+    if ancestry.supervisor.is_gone().unwrap_or(true) {
         let _ = kill_tree(
             &Tree {
                 roots: vec![own],
@@ -29,8 +29,8 @@ pub(super) fn die(lineage: &Lineage) -> ! {
             },
             LIMIT,
         );
-        if let Some(_held_by_the_child) = election(lineage) {
-            sweep_in_child(lineage);
+        if let Some(_held_by_the_child) = election(ancestry) {
+            sweep_in_child(ancestry);
         }
     }
     loop {
@@ -39,9 +39,9 @@ pub(super) fn die(lineage: &Lineage) -> ! {
 }
 
 /// The lock on the queue's directory, which one session gets; `None` for the others.
-fn election(lineage: &Lineage) -> Option<Option<File>> {
+fn election(ancestry: &Ancestry) -> Option<Option<File>> {
     // Without a directory everybody is elected: that costs time, but leaves no process behind.
-    let Some(Ok(dir)) = lineage.queue_dir.find().map(File::open) else {
+    let Some(Ok(dir)) = ancestry.queue_dir.find().map(File::open) else {
         return Some(None);
     };
     match flock(&dir, FlockOperation::NonBlockingLockExclusive) {
@@ -50,29 +50,29 @@ fn election(lineage: &Lineage) -> Option<Option<File>> {
     }
 }
 
-fn sweep_in_child(lineage: &Lineage) {
+fn sweep_in_child(ancestry: &Ancestry) {
     // SAFETY: the child has this thread only. What it does needs no lock that another thread may have held: it reads
     // `/proc`, sends signals, and uses the C library's heap, which can be used after a fork.
     match unsafe { libc::fork() } {
         0 => {
             // Out of reach of whatever is sent to the session's group.
             let _ = process::new_session();
-            sweep(lineage);
+            sweep(ancestry);
             // SAFETY: ends the process without running anything.
             unsafe { libc::_exit(0) }
         }
-        -1 => sweep(lineage),
+        -1 => sweep(ancestry),
         _ => {}
     }
 }
 
-fn sweep(lineage: &Lineage) {
+fn sweep(ancestry: &Ancestry) {
     /// There is no event that says that a directory is gone. It takes milliseconds where the host is well.
     const PAUSE: Duration = Duration::from_millis(10);
     const LONG_PAUSE: Duration = Duration::from_millis(100);
     /// After this time the host must be stopped, and no session waits.
     const WELL: Duration = Duration::from_millis(500);
-    let marks = vec![lineage.siblings.clone()];
+    let marks = vec![ancestry.siblings.clone()];
     let _ = kill_tree(
         &Tree {
             marks,
@@ -82,12 +82,12 @@ fn sweep(lineage: &Lineage) {
     );
     // As long as the host lives the directory is its business. It may be stopped, and killed without having done it.
     let start = Instant::now();
-    while lineage.host.as_ref().is_some_and(Process::still_lives) {
-        if lineage.queue_dir.find().is_none() {
+    while ancestry.host.as_ref().is_some_and(Process::still_lives) {
+        if ancestry.queue_dir.find().is_none() {
             return;
         }
         let is_well = start.elapsed() < WELL;
         thread::sleep(if is_well { PAUSE } else { LONG_PAUSE });
     }
-    let _ = lineage.queue_dir.remove();
+    let _ = ancestry.queue_dir.remove();
 }

@@ -16,7 +16,7 @@ use taskq_wire::message::FromSupervisor;
 use super::serve::Serving;
 use crate::error::StartError;
 use crate::random;
-use crate::seed::{self, dir_name, Lineage, Seed};
+use crate::seed::{self, dir_name, Ancestry, Seed};
 use crate::setup::queue_dir;
 use crate::watch::Watch;
 
@@ -112,7 +112,7 @@ impl Serving {
         drop(board_file);
         let (task, control, outputs) = standard([task, control, stdout, stderr])
             .map_err(StartError::system("set up the standard descriptors"))?;
-        let lineage = Lineage {
+        let ancestry = Ancestry {
             supervisor,
             host: self.inherited.host_process,
             siblings: self.children.mark_of_all(),
@@ -124,7 +124,7 @@ impl Serving {
             control,
             outputs,
             board,
-            lineage,
+            ancestry,
             dir,
             salt: random::salt(&self.inherited.setup.token),
         };
