@@ -1,7 +1,7 @@
 //! Processes: watching one, signalling one, and finding those that belong together.
 
+mod attributes;
 mod census;
-mod heritage;
 mod mark;
 mod own;
 pub(crate) mod stat;
@@ -16,8 +16,8 @@ use rustix::process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
 
 use crate::feature::{available, Feature};
 
+pub use attributes::inherited_attributes;
 pub use census::{children, Census, Found, Process};
-pub use heritage::heritage;
 pub use mark::Mark;
 pub use own::own_pid;
 pub use tree::{kill_tree, Swept, Tree};

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use taskq_sys::process::heritage;
+use taskq_sys::process::inherited_attributes;
 use taskq_sys::tag;
 
 use crate::config::Config;
@@ -23,7 +23,7 @@ pub(crate) struct Likeness {
     /// The variables by which this process itself belongs to queues.
     outer: [(&'static str, String); 2],
     /// What a process gets from the thread that starts it.
-    heritage: String,
+    attributes: String,
     /// The files that the program reads at its start.
     files: Vec<Option<Stamp>>,
 }
@@ -50,7 +50,7 @@ impl Likeness {
             env,
             working_dir: config.working_dir.clone(),
             outer: tag::zygote_variables(""),
-            heritage: heritage().ok()?,
+            attributes: inherited_attributes().ok()?,
             files: config
                 .startup_files
                 .iter()

@@ -1,7 +1,7 @@
 //! What a process that the calling thread starts would inherit, beside its environment, working directory and
 //! descriptors.
 //!
-//! Two processes that were started with an equal heritage by one host are, to what they run, as good as one. It is a
+//! Two processes that were started with equal attributes by one host are, to what they run, as good as one. It is a
 //! text to be compared, not to be read. Signals are not part of it: who starts a process here resets them.
 
 use std::fs;
@@ -32,11 +32,11 @@ const FILES: [&str; 5] = [
 /// the policy.
 const SCHEDULING: [usize; 3] = [19, 40, 41];
 
-/// The heritage of the calling thread: limits, mask of new files, processors, priority, identity, groups, name spaces.
+/// What a process inherits of the calling thread: limits, mask of new files, processors, priority, identity, groups, name spaces.
 ///
 /// # Errors
 /// `/proc` cannot be read, or does not have these files.
-pub fn heritage() -> io::Result<String> {
+pub fn inherited_attributes() -> io::Result<String> {
     let mut text = String::new();
     let status = fs::read_to_string("/proc/thread-self/status")?;
     let is_passed_on = |line: &&str| PASSED_ON.iter().any(|start| line.starts_with(start));
@@ -78,13 +78,17 @@ mod tests {
     fn what_a_child_would_have_makes_a_difference_and_nothing_else_does() {
         use rustix::process::{getpriority_process, nice, setrlimit, umask, Resource, Rlimit};
         std::thread::spawn(|| {
-            let first = heritage().expect("proc");
-            assert_eq!(heritage().expect("proc"), first);
-            let others = std::thread::spawn(|| heritage().expect("proc")).join();
+            let first = inherited_attributes().expect("proc");
+            assert_eq!(inherited_attributes().expect("proc"), first);
+            let others = std::thread::spawn(|| inherited_attributes().expect("proc")).join();
             assert_eq!(others.expect("no panic"), first);
 
             let mask = umask(rustix::fs::Mode::RWXO);
-            assert_ne!(heritage().expect("proc"), first, "the mask of new files");
+            assert_ne!(
+                inherited_attributes().expect("proc"),
+                first,
+                "the mask of new files"
+            );
             umask(mask);
             let limit = rustix::process::getrlimit(Resource::Core);
             let other = Rlimit {
@@ -93,16 +97,20 @@ mod tests {
             };
             if limit.current != Some(0) {
                 setrlimit(Resource::Core, other).expect("a lower limit");
-                assert_ne!(heritage().expect("proc"), first, "a limit");
+                assert_ne!(inherited_attributes().expect("proc"), first, "a limit");
                 setrlimit(Resource::Core, limit).expect("the limit as it was");
             }
-            assert_eq!(heritage().expect("proc"), first);
+            assert_eq!(inherited_attributes().expect("proc"), first);
 
             // A thread has its own, which a process that it starts inherits.
             let before = getpriority_process(None).expect("a priority");
             if before < 19 {
                 nice(1).expect("nobody may not be nicer");
-                assert_ne!(heritage().expect("proc"), first, "the nice value");
+                assert_ne!(
+                    inherited_attributes().expect("proc"),
+                    first,
+                    "the nice value"
+                );
             }
         })
         .join()
