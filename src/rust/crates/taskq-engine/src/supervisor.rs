@@ -31,7 +31,7 @@ use taskq_record::{ProcessEnd, StartPhase};
 use crate::config::Config;
 use crate::output::Capture;
 use crate::text::shown;
-use crate::zygote::{self, random_token, wait_for, Likeness, Zygote, END_LIMIT};
+use crate::zygote::{self, random_token, wait_for, Key, Zygote, END_LIMIT};
 
 /// How much of a supervisor's own output is kept.
 const OUTPUT_LIMIT: usize = 64 * 1024;
@@ -94,14 +94,14 @@ impl Supervisor {
     /// # Errors
     /// What the operating system says, with the program's name where that is to blame.
     pub(crate) fn start(config: &Config) -> io::Result<Supervisor> {
-        let likeness = Likeness::of(config);
-        for zygote in zygote::alike(likeness.as_ref()) {
+        let key = Key::of(config);
+        for zygote in zygote::alike(key.as_ref()) {
             let (supervisor, ends) = Supervisor::prepare(config, |_| Ok(zygote))?;
             if let Ok(supervisor) = supervisor.ask(&ends).and_then(Supervisor::born_soon) {
                 return Ok(supervisor);
             }
         }
-        let start = |output: BorrowedFd<'_>| Zygote::start(config, likeness, output).map(Arc::new);
+        let start = |output: BorrowedFd<'_>| Zygote::start(config, key, output).map(Arc::new);
         let (supervisor, ends) = Supervisor::prepare(config, start)?;
         supervisor.ask(&ends)
     }

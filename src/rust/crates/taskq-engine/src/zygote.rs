@@ -2,7 +2,7 @@
 //! from. The far side, and what a zygote is, is in `taskq-worker`.
 //!
 //! Starting the program takes a tenth of a second, a fork of what it has become a millisecond. So the first queue of
-//! an R session starts a zygote, which stays for other queues that are [alike](likeness) in all that the program has
+//! an R session starts a zygote, which stays for other queues that are [alike](key) in all that the program has
 //! read or inherited.
 //!
 //! A zygote lives as long as a supervisor that came from it, of whatever queue: the supervisors hold it, and the list of
@@ -15,7 +15,7 @@
 //! A fork of the host that has queues of its own starts a zygote for each: the list, and its lock, may have been in use
 //! when it was forked. It neither asks nor ends a zygote that is not its own.
 
-mod likeness;
+mod key;
 
 use std::ffi::OsString;
 use std::io;
@@ -34,7 +34,7 @@ use taskq_sys::{fds, process, signals, socket, tag, wait};
 use taskq_wire::message::ToZygote;
 use taskq_wire::packet;
 
-pub(crate) use likeness::Likeness;
+pub(crate) use key::Key;
 
 use crate::config::Config;
 
@@ -63,7 +63,7 @@ pub(crate) struct Zygote {
     name: String,
     dir: TempDir,
     /// What it was started with; `None` when it cannot be compared with another.
-    likeness: Option<Likeness>,
+    key: Option<Key>,
     /// How it ended. Who holds the lock may signal it: its number is its own until it was waited for.
     end: Mutex<Option<ProcessEnd>>,
 }
@@ -80,15 +80,14 @@ fn zygotes() -> Option<MutexGuard<'static, Vec<Weak<Zygote>>>> {
 }
 
 /// Those from which a supervisor can come that is to be like this.
-pub(crate) fn alike(likeness: Option<&Likeness>) -> Vec<Arc<Zygote>> {
-    let Some(zygotes) = likeness.and_then(|_| zygotes()) else {
+pub(crate) fn alike(key: Option<&Key>) -> Vec<Arc<Zygote>> {
+    let Some(zygotes) = key.and_then(|_| zygotes()) else {
         return Vec::new();
     };
     let known: Vec<Arc<Zygote>> = zygotes.iter().filter_map(Weak::upgrade).collect();
     // Nothing is waited for, and none is dropped, under the lock.
     drop(zygotes);
-    let fits =
-        |zygote: &Arc<Zygote>| zygote.likeness.as_ref() == likeness && zygote.try_wait().is_none();
+    let fits = |zygote: &Arc<Zygote>| zygote.key.as_ref() == key && zygote.try_wait().is_none();
     known.into_iter().filter(fits).collect()
 }
 
@@ -107,7 +106,7 @@ impl Zygote {
     /// What the operating system says, with the program's name where that is to blame.
     pub(crate) fn start(
         config: &Config,
-        likeness: Option<Likeness>,
+        key: Option<Key>,
         output: BorrowedFd<'_>,
     ) -> io::Result<Zygote> {
         let name = random_token()?;
@@ -115,7 +114,7 @@ impl Zygote {
         let mut zygote = Zygote::start_in(config, output, name, dir.clone()).inspect_err(|_| {
             let _ = dir.remove();
         })?;
-        zygote.likeness = likeness;
+        zygote.key = key;
         Ok(zygote)
     }
 
@@ -169,7 +168,7 @@ impl Zygote {
             control: near,
             name,
             dir,
-            likeness: None,
+            key: None,
             end: Mutex::default(),
         };
         // A failure ends what was started.

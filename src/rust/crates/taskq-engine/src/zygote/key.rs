@@ -15,7 +15,7 @@ use crate::config::Config;
 
 /// What a program was started with, as far as it can make a difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Likeness {
+pub(crate) struct Key {
     command: Vec<OsString>,
     /// By name: the order has no meaning. Without those that a supervisor sets by itself.
     env: Vec<(OsString, OsString)>,
@@ -38,14 +38,14 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-impl Likeness {
+impl Key {
     /// What a program would be started with now, by this thread. `None` where that cannot be found out.
-    pub(crate) fn of(config: &Config) -> Option<Likeness> {
+    pub(crate) fn of(config: &Config) -> Option<Key> {
         let is_late = |name: &OsString| config.late_variables.contains(name);
         let early = config.env.iter().filter(|(name, _)| !is_late(name));
         let mut env: Vec<_> = early.cloned().collect();
         env.sort();
-        Some(Likeness {
+        Some(Key {
             command: config.command.clone(),
             env,
             working_dir: config.working_dir.clone(),
