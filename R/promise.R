@@ -1,11 +1,11 @@
 # q$promise() and q$run(): the value of a task as a promise. No polling: when a task is done that was promised to an
 # event loop of the package later, the native side has this loop call tq_settle(), once for all that are done by then.
 #
-# A desk holds the promises of one queue that are pending. It does not keep the queue alive, but what the native side
-# has of it: a queue that is collected is killed, and its desk then rejects what was promised.
+# A promise set holds the promises of one queue that are pending. It does not keep the queue alive, but what the native side
+# has of it: a queue that is collected is killed, and its promise set then rejects what was promised.
 
-# The desks with promises that are pending, by number.
-tq_desks <- new.env(parent = emptyenv())
+# The promise sets with promises that are pending, by number.
+tq_promise_sets <- new.env(parent = emptyenv())
 
 # `whole`: the promise resolves, however the task ends, to a list of its `result` and its last `progress`.
 tq_promise <- function(private, id, call, whole = FALSE) {
@@ -18,12 +18,12 @@ tq_promise <- function(private, id, call, whole = FALSE) {
   promise <- NULL
   # A task that is promised and has no promise would never leave the queue.
   suspendInterrupts({
-    desk <- tq_desk(private, call)
+    promise_set <- tq_promise_set(private, call)
     promised <- tq_checked(rs_queue_promise(handle, task, loop), call)
     if (promised) {
       promise <- promises::promise(function(resolve, reject) {
         tq_loop_hold(loop)
-        tq_desk_add(desk, task, list(resolve = resolve, reject = reject, whole = whole, in_app = in_app, loop = loop))
+        tq_promise_set_add(promise_set, task, list(resolve = resolve, reject = reject, whole = whole, in_app = in_app, loop = loop))
       })
     }
   })
@@ -51,34 +51,34 @@ tq_run_task <- function(private, task, call, whole = FALSE) {
   run
 }
 
-# The desk of a queue, which is only seen while something is pending.
-tq_desk <- function(private, call) {
-  if (is.null(private$desk)) {
-    desk <- new.env(parent = emptyenv())
-    desk$handle <- tq_checked(rs_queue_holder(private$handle), call)
-    tq_session$desks <- (tq_session$desks %||% 0) + 1
-    desk$name <- format(tq_session$desks, scientific = FALSE)
-    desk$pending <- new.env(parent = emptyenv())
-    desk$count <- 0L
-    private$desk <- desk
+# The promise set of a queue, which is only seen while something is pending.
+tq_promise_set <- function(private, call) {
+  if (is.null(private$promise_set)) {
+    promise_set <- new.env(parent = emptyenv())
+    promise_set$handle <- tq_checked(rs_queue_holder(private$handle), call)
+    tq_session$promise_sets <- (tq_session$promise_sets %||% 0) + 1
+    promise_set$name <- format(tq_session$promise_sets, scientific = FALSE)
+    promise_set$pending <- new.env(parent = emptyenv())
+    promise_set$count <- 0L
+    private$promise_set <- promise_set
   }
-  private$desk
+  private$promise_set
 }
 
 # `promise`: how it is settled, `resolve` and `reject`; what it resolves to, `whole`; the number of its `loop`; whether
 # it is of a Shiny app.
-tq_desk_add <- function(desk, task, promise) {
-  assign(tq_serial_key(task), promise, envir = desk$pending)
-  desk$count <- desk$count + 1L
-  assign(desk$name, desk, envir = tq_desks)
+tq_promise_set_add <- function(promise_set, task, promise) {
+  assign(tq_serial_key(task), promise, envir = promise_set$pending)
+  promise_set$count <- promise_set$count + 1L
+  assign(promise_set$name, promise_set, envir = tq_promise_sets)
 }
 
-tq_desk_remove <- function(desk, task) {
+tq_promise_set_remove <- function(promise_set, task) {
   key <- tq_serial_key(task)
-  promise <- desk$pending[[key]]
-  rm(list = key, envir = desk$pending)
-  desk$count <- desk$count - 1L
-  if (desk$count == 0L) rm(list = desk$name, envir = tq_desks)
+  promise <- promise_set$pending[[key]]
+  rm(list = key, envir = promise_set$pending)
+  promise_set$count <- promise_set$count - 1L
+  if (promise_set$count == 0L) rm(list = promise_set$name, envir = tq_promise_sets)
   tq_loop_release(promise$loop)
   promise
 }
@@ -119,23 +119,23 @@ tq_serial_key <- as.character
 tq_settle <- function(loop) {
   suspendInterrupts({
     until <- proc.time()[["elapsed"]] + tq_limits$settle_ms / 1000
-    for (desk in as.list(tq_desks)) {
-      while (is.double(task <- rs_queue_kept(desk$handle, loop))) {
-        tq_settle_one(desk, task)
+    for (promise_set in as.list(tq_promise_sets)) {
+      while (is.double(task <- rs_queue_kept(promise_set$handle, loop))) {
+        tq_settle_one(promise_set, task)
         if (proc.time()[["elapsed"]] > until) return(rs_ring(loop))
       }
     }
   })
 }
 
-tq_settle_one <- function(desk, task) {
+tq_settle_one <- function(promise_set, task) {
   result <- tryCatch(
-    tq_result(rs_outcome(desk$handle, task), rs_queue_failure(desk$handle)),
+    tq_result(rs_outcome(promise_set$handle, task), rs_queue_failure(promise_set$handle)),
     error = function(cnd) list(status = "error", error = cnd)
   )
-  promise <- tq_desk_remove(desk, task)
-  progress <- if (promise$whole) tq_progress_of(rs_queue_progress(desk$handle, task))
-  rs_settled(desk$handle, task)
+  promise <- tq_promise_set_remove(promise_set, task)
+  progress <- if (promise$whole) tq_progress_of(rs_queue_progress(promise_set$handle, task))
+  rs_settled(promise_set$handle, task)
   if (!identical(result$status, "success")) {
     result$error <- tq_visible_error(result$error)
     if (promise$in_app) tq_log_error(result$error)

@@ -780,7 +780,7 @@ task_q <- R6Class("task_q",
     handle = NULL,   # the native queue; it stops when this is collected
     session = NULL,  # marks the R session that the handle belongs to
     name = NULL,
-    desk = NULL,     # the promises that are pending, see promise.R
+    promise_set = NULL,     # the promises that are pending, see promise.R
     plain = NULL,    # the same, where a task may need nothing but its function and arguments
     auto = NULL,     # with `globals = "auto"`: the names of the objects that are given besides
     inline = NULL    # what inline.R keeps of a queue without workers

@@ -231,7 +231,7 @@ test_that("what runs when the session ends goes on, or is cancelled, as was aske
       expect_identical(q$get_num_running(), 1L)
       gate$open()
     }
-    expect_true(run_loop_until(q$is_idle() && !length(ls(tq_desks))), label = cleanup)
+    expect_true(run_loop_until(q$is_idle() && !length(ls(tq_promise_sets))), label = cleanup)
     totals <- summary(q)$outcomes
     expect_identical(totals[[if (cleanup == "keep") "success" else "cancelled"]], 1)
   }

@@ -86,7 +86,7 @@ test_that("one wake-up is under way for each loop, however many tasks are done",
   q$wait(progress = FALSE)
   expect_length(later:::list_queue(), before + 1L)
   expect_true(run_loop_until(sum == 2000 * 2001 / 2))
-  expect_length(ls(tq_desks), 0L)
+  expect_length(ls(tq_promise_sets), 0L)
   # Nothing is asked for while nothing is done.
   q$pause()
   promise <- q$run(function() 1)
@@ -183,7 +183,7 @@ test_that("promises of a queue that is collected are rejected, or keep what was 
   expect_true(run_loop_until(done$settled && running$settled))
   expect_identical(done$value, "done")
   expect_s3_class(running$error, "taskq_error_cancelled")
-  expect_length(ls(tq_desks), 0L)
+  expect_length(ls(tq_promise_sets), 0L)
   gc()
   fixture_ends()
 })
@@ -230,7 +230,7 @@ test_that("an interrupt of the loop loses nothing", {
     })
   }
   expect_identical(interrupts, rounds)
-  expect_true(run_loop_until(q$is_idle() && !length(ls(tq_desks)) && later::loop_empty()))
+  expect_true(run_loop_until(q$is_idle() && !length(ls(tq_promise_sets)) && later::loop_empty()))
   # What was interrupted may be a run() that has pushed nothing, or whose promise was lost; or a callback, before it
   # has noted its value.
   expect_lte(pushed - length(values), interrupts)
