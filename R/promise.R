@@ -12,7 +12,7 @@ tq_promise <- function(private, id, call, whole = FALSE) {
   tq_need(c("later", "promises"), "promises", call)
   handle <- tq_handle(private, call)
   task <- tq_find_one(handle, id, call)
-  rs_hang_bell(tq_settle)
+  rs_set_waker(tq_settle)
   loop <- later::current_loop()$id
   in_app <- isNamespaceLoaded("shiny") && !is.null(shiny::getDefaultReactiveDomain())
   promise <- NULL
@@ -122,7 +122,7 @@ tq_settle <- function(loop) {
     for (promise_set in as.list(tq_promise_sets)) {
       while (is.double(task <- rs_queue_kept(promise_set$handle, loop))) {
         tq_settle_one(promise_set, task)
-        if (proc.time()[["elapsed"]] > until) return(rs_ring(loop))
+        if (proc.time()[["elapsed"]] > until) return(rs_wake_loop(loop))
       }
     }
   })

@@ -251,8 +251,8 @@ rs_objects <- function(snapshot, lists) .External(C_tq_call, "rs_objects", snaps
 # Lets go of a snapshot, which would else wait for R to collect garbage.
 rs_objects_free <- function(snapshot) .External(C_tq_call, "rs_objects_free", snapshot)
 
-# Hangs the bell: `settle(loop)` answers it. The package later must be loaded.
-rs_hang_bell <- function(settle) .External(C_tq_call, "rs_hang_bell", settle)
+# Sets the waker: `settle(loop)` answers it. The package later must be loaded.
+rs_set_waker <- function(settle) .External(C_tq_call, "rs_set_waker", settle)
 
 # A handle of the same queue that does not end it.
 rs_queue_holder <- function(handle) .External(C_tq_call, "rs_queue_holder", handle)
@@ -267,7 +267,7 @@ rs_queue_promised <- function(queue, tasks) .External(C_tq_call, "rs_queue_promi
 rs_queue_kept <- function(queue, event_loop) .External(C_tq_call, "rs_queue_kept", queue, event_loop)
 
 # Has an event loop look again, when it comes to it.
-rs_ring <- function(event_loop) .External(C_tq_call, "rs_ring", event_loop)
+rs_wake_loop <- function(event_loop) .External(C_tq_call, "rs_wake_loop", event_loop)
 
 # Whether an event loop may be about to call into this library.
 rs_was_rung <- function() .External(C_tq_call, "rs_was_rung")

@@ -168,7 +168,7 @@ GIVES(segment_pointer, tq_segment_pointer(slots[0].address))
 /* A vector over a segment that is to stand for another one. */
 GIVES(shared_vector, tq_make_shared(TYPEOF(O(0)), O(1), N(2), XLENGTH(O(0)), N(3)))
 DOES(call_elements, tq_call_elements(slots[0].buffer))
-DOES(hang_bell, tq_hang_bell(O(0)))
+DOES(set_waker, tq_set_waker(O(0)))
 /* Where the text of a string is in UTF-8, until the routine ends. */
 DOES(translate, *(const char **) slots[1].address = Rf_translateCharUTF8(O(0)))
 

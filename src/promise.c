@@ -20,17 +20,17 @@ static void settle(void *data) {
  * again. */
 static void answer(void *data) {
   int loop = (int) (intptr_t) data;
-  tq_bell_answer(loop);
+  tq_waker_answer(loop);
   if (R_ToplevelExec(settle, data)) return;
-  tq_bell_ring(loop);
+  tq_waker_wake(loop);
   R_interrupts_pending = 1;
 }
 
 /* later must be loaded; looking its function up is for the R thread alone. */
-void tq_hang_bell(SEXP settle_with) {
+void tq_set_waker(SEXP settle_with) {
   if (!settle_function) {
     R_PreserveObject(settle_with);
     settle_function = settle_with;
   }
-  tq_bell_hang((tq_exec_later) R_GetCCallable("later", "execLaterNative2"), answer);
+  tq_waker_set((tq_exec_later) R_GetCCallable("later", "execLaterNative2"), answer);
 }

@@ -83,9 +83,9 @@ void tq_panics_begin(void);
 int tq_session_begin_element(void);
 
 typedef void (*tq_exec_later)(void (*)(void *), void *, double, int);
-void tq_bell_hang(tq_exec_later exec_later, void (*answer)(void *));
-void tq_bell_ring(int loop);
-void tq_bell_answer(int loop);
+void tq_waker_set(tq_exec_later exec_later, void (*answer)(void *));
+void tq_waker_wake(int loop);
+void tq_waker_answer(int loop);
 
 int tq_buffer_write(void *buffer, const void *bytes, size_t length);
 int tq_buffer_attach(void *buffer, const void *segment);
@@ -137,7 +137,7 @@ int tq_is_same_function(SEXP fun, SEXP other);
 
 /* batch.c, promise.c */
 void tq_call_elements(struct tq_elements *elements);
-void tq_hang_bell(SEXP settle_with);
+void tq_set_waker(SEXP settle_with);
 
 /* serialize.c */
 void tq_write(void *buffer, SEXP object, SEXP fun);

@@ -226,15 +226,15 @@ border_steps <- function() {
       rs_objects(made, list(vector("list", 3), vector("list", 3), vector("list", 3), numeric(1)))
     }, function() rs_queue_objects(handle)$objects),
     rs_objects_free = step(function(made) rs_objects_free(made), function() rs_queue_objects(handle)$objects),
-    rs_hang_bell = step(function(made) {
+    rs_set_waker = step(function(made) {
       loadNamespace("later")
-      rs_hang_bell(function(loop) NULL)
+      rs_set_waker(function(loop) NULL)
     }),
     rs_queue_holder = step(function(made) rs_queue_holder(handle)),
     rs_queue_promise = step(function(made) rs_queue_promise(handle, 1e6, 0L)),
     rs_queue_promised = step(function(made) rs_queue_promised(handle, c(1, 2))),
     rs_queue_kept = step(function(made) rs_queue_kept(handle, 0L)),
-    rs_ring = step(function(made) rs_ring(99L)),
+    rs_wake_loop = step(function(made) rs_wake_loop(99L)),
     rs_was_rung = step(function(made) rs_was_rung()),
     rs_push_plain = pushing(function(made) rs_push_plain(handle, captured, list(1))),
     rs_push = pushing(

@@ -4,10 +4,10 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-pub(crate) mod bell;
 mod payload;
 mod place;
 mod share;
+pub(crate) mod waker;
 
 /// Runs `body`; a panic in it becomes `fault`.
 pub(crate) fn border<T>(fault: T, body: impl FnOnce() -> T) -> T {

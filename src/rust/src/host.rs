@@ -9,7 +9,7 @@ use taskq_record::options::duration;
 use taskq_wire::message::NoFork;
 
 use crate::entries::{entries, Entry};
-use crate::external::bell;
+use crate::external::waker;
 use crate::handle;
 use crate::r::{Answer, Argument, Object, Scope};
 use crate::reply::{failure, start_failure};
@@ -70,7 +70,7 @@ fn rs_queue_kill(queue: &Queue) {
 
 /// Ends all queues of this process: the R session ends, or the package is unloaded. Waits for a second at most.
 fn rs_exit() {
-    bell::silence();
+    waker::unset();
     handle::end_all(Duration::from_secs(1));
 }
 

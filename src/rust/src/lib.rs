@@ -13,7 +13,7 @@
 //! - An expected failure is a `Stop::Failure` (`reply`), which `tq_checked()` in R/conditions.R throws. A fault of
 //!   ours is a `Stop::Fault`, an error of R; so is a panic, which ends at the border.
 //! - R is called on the R thread only; the engine and the worker do not link to it. Two functions run on other threads,
-//!   too, and call nothing of R: the driver's calls `ring` in `external/bell.rs`, which may touch the bell, under its
+//!   too, and call nothing of R: the driver's calls `wake` in `external/waker.rs`, which may touch the waker, under its
 //!   lock, and the function that later has for this; the control thread of a session calls `raise_interrupt` in
 //!   `far.rs`, which may set R's interrupt flag.
 //! - No lock is held during a call of R.

@@ -10,7 +10,7 @@ use taskq_engine::{Charset, Config};
 use taskq_record::options::{duration, whole};
 use taskq_sys::tempdir::Parent;
 
-use crate::external::bell;
+use crate::external::waker;
 use crate::r::{Answer, Argument, Object, Stop};
 use crate::reply::failure;
 
@@ -69,7 +69,7 @@ pub(super) fn read(config: Object<'_>) -> Answer<Config> {
             isolate: number("isolate")? != 0.0,
             ..TaskOptions::default()
         },
-        bell: bell::ring,
+        waker: waker::wake,
         scheduler: SchedulerConfig {
             workers: whole(number("min_workers")?),
             max_workers: whole(number("max_workers")?),

@@ -1,12 +1,12 @@
 //! Promises: whose results an event loop takes. When it is to look for them is told by the
-//! [`crate::external::bell`].
+//! [`crate::external::waker`].
 
 use taskq_core::id::TaskId;
 use taskq_engine::Queue;
 
 use super::watch::task_ids;
 use crate::entries::entries;
-use crate::external::bell;
+use crate::external::waker;
 use crate::handle;
 use crate::r::{Answer, Object, Scope};
 use crate::value::Value;
@@ -32,26 +32,26 @@ fn rs_queue_kept(queue: &Queue, event_loop: i32) -> Option<f64> {
 }
 
 /// Has an event loop look again, when it comes to it.
-fn rs_ring(event_loop: i32) {
-    bell::ring(event_loop);
+fn rs_wake_loop(event_loop: i32) {
+    waker::wake(event_loop);
 }
 
 /// Whether an event loop may be about to call into this library.
 fn rs_was_rung() -> bool {
-    bell::was_hung()
+    waker::is_set()
 }
 
-/// Hangs the bell: `settle(loop)` answers it. The package later must be loaded.
-fn rs_hang_bell(scope: &Scope, settle: Object<'_>) -> Answer<()> {
-    Ok(scope.hang_bell(settle)?)
+/// Sets the waker: `settle(loop)` answers it. The package later must be loaded.
+fn rs_set_waker(scope: &Scope, settle: Object<'_>) -> Answer<()> {
+    Ok(scope.set_waker(settle)?)
 }
 
 entries! {
-    rs_hang_bell[scope](settle),
+    rs_set_waker[scope](settle),
     rs_queue_holder(handle),
     rs_queue_promise(queue, task, event_loop),
     rs_queue_promised(queue, tasks),
     rs_queue_kept(queue, event_loop),
-    rs_ring(event_loop),
+    rs_wake_loop(event_loop),
     rs_was_rung(),
 }

@@ -208,7 +208,7 @@ calls! {
     fn run_elements(elements: &mut Elements<'_>) -> () = tq_c_call_elements;
     /// Has event loops of the package later, which is loaded, hear of what was promised to them: `settle(loop)`
     /// answers.
-    fn hang_bell(settle: Object<'_>) -> () = tq_c_hang_bell;
+    fn set_waker(settle: Object<'_>) -> () = tq_c_set_waker;
     /// Writes where the text of a string is in UTF-8, until the call from R ends.
     fn translate(string: Object<'_>, text: &mut *const c_char) -> () = tq_c_translate;
 }

@@ -41,7 +41,7 @@ pub struct Config {
     pub task_defaults: TaskOptions,
     /// Called when a task that was [promised](crate::Queue::promise) to this loop is done: on any thread, perhaps
     /// often, perhaps when there is nothing left for it. It must return soon, and is called without a lock.
-    pub bell: fn(EventLoop),
+    pub waker: fn(EventLoop),
     /// The scheduler's own settings, among them the number of workers.
     pub scheduler: SchedulerConfig,
 }

@@ -226,7 +226,7 @@ impl Door {
         let driver = inside.driver.as_ref().filter(|_| is_needed).cloned();
         drop(inside);
         drop(freed);
-        wakes.loops.into_iter().for_each(self.config.bell);
+        wakes.loops.into_iter().for_each(self.config.waker);
         wake(driver);
         if wakes.r_thread {
             self.changed.notify_one();

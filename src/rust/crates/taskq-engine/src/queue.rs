@@ -360,7 +360,7 @@ mod tests {
             stderr_tail: Config::STDERR_TAIL,
             charset: crate::Charset::default(),
             task_defaults: TaskOptions::default(),
-            bell: |_| (),
+            waker: |_| (),
             scheduler: taskq_core::Config::default(),
         })
         .expect("a queue");

@@ -45,7 +45,7 @@ pub(crate) struct State {
     /// The tasks that are done and promised, by their loops.
     kept: BTreeSet<(EventLoop, TaskId)>,
     /// The loops that are to hear of it.
-    to_ring: BTreeSet<EventLoop>,
+    to_wake: BTreeSet<EventLoop>,
     /// What is not needed any more, to be freed without the lock.
     freed: Vec<Record>,
     /// What ran.
@@ -87,7 +87,7 @@ impl State {
             sched,
             records: HashMap::new(),
             kept: BTreeSet::new(),
-            to_ring: BTreeSet::new(),
+            to_wake: BTreeSet::new(),
             freed: Vec::new(),
             history: if is_inline {
                 History::alone(process::own_pid())
@@ -129,7 +129,7 @@ impl State {
         }
         let wakes = effects.wakes();
         wakes.r_thread |= has_failed || self.has_come(is_done);
-        wakes.loops.append(&mut self.to_ring);
+        wakes.loops.append(&mut self.to_wake);
         let is_over = self.sched.state() == QueueState::Closed;
         effects.finish(if is_over {
             Some(now)
@@ -204,7 +204,7 @@ impl State {
         let record = self.records.get(&task);
         if let Some(event_loop) = record.and_then(|record| record.promised_to) {
             self.kept.insert((event_loop, task));
-            self.to_ring.insert(event_loop);
+            self.to_wake.insert(event_loop);
         }
     }
 

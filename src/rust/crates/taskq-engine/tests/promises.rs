@@ -12,7 +12,7 @@ use taskq_core::Outcome;
 use taskq_engine::queue::WaitOutcome;
 use taskq_engine::EventLoop;
 
-/// How often the bell was rung for each loop. Each test has loops of its own.
+/// How often the waker was called for each loop. Each test has loops of its own.
 static RINGS: [AtomicUsize; 16] = [const { AtomicUsize::new(0) }; 16];
 
 fn ring(event_loop: EventLoop) {
@@ -26,7 +26,7 @@ fn rings(event_loop: EventLoop) -> usize {
 fn fixture(workers: u32) -> Fixture {
     Fixture::with(Options {
         workers,
-        bell: ring,
+        waker: ring,
         ..Options::default()
     })
 }
@@ -36,10 +36,10 @@ fn push(fixture: &Fixture, commands: &str) -> TaskId {
     fixture.queue().find([label.as_str()]).expect("it is there")[0]
 }
 
-/// Takes the oldest that is kept for a loop, waiting for the bell.
+/// Takes the oldest that is kept for a loop, waiting for the waker.
 fn take(fixture: &Fixture, event_loop: EventLoop) -> (TaskId, Outcome) {
     // It is rung when the lock is free again, so what is kept may be seen a moment before.
-    wait_for("the bell", || (rings(event_loop) > 0).then_some(()));
+    wait_for("the waker", || (rings(event_loop) > 0).then_some(()));
     let task = wait_for("a task that is kept", || {
         fixture.queue().oldest_kept(event_loop)
     });

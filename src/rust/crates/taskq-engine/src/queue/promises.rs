@@ -1,7 +1,7 @@
 //! Promises: tasks whose results are for an event loop of the R thread, which takes them when it comes to it.
 //!
 //! A task is promised to one loop, once, at any time until it is popped. When it is done, the loop's
-//! [bell](crate::Config::bell) is rung, on whatever thread that was found out; the loop then looks for what is
+//! [waker](crate::Config::waker) is called, on whatever thread that was found out; the loop then looks for what is
 //! [kept](Queue::oldest_kept) for it, and takes one after the other. What is promised is claimed: no other method takes
 //! it.
 //!
@@ -14,7 +14,7 @@ use crate::config::EventLoop;
 
 impl Queue {
     /// The result of a task goes to this loop from now on. False when it is gone, promised, or another claimant's. The
-    /// bell is rung at once for a task that is done.
+    /// waker is called at once for a task that is done.
     pub fn promise(&self, task: TaskId, event_loop: EventLoop) -> bool {
         self.door.ask(|state, _| state.promise(task, event_loop))
     }

@@ -33,7 +33,7 @@ fn config(dir: &Path) -> Config {
         stderr_tail: Config::STDERR_TAIL,
         charset: crate::Charset::default(),
         task_defaults: TaskOptions::default(),
-        bell: |_| (),
+        waker: |_| (),
         scheduler: taskq_core::Config::default(),
     }
 }

@@ -43,7 +43,7 @@ pub struct Options<'a> {
     /// A file that the far program is said to read at its start.
     pub startup_file: Option<PathBuf>,
     /// Rung for what was promised.
-    pub bell: fn(EventLoop),
+    pub waker: fn(EventLoop),
 }
 
 impl Default for Options<'_> {
@@ -57,7 +57,7 @@ impl Default for Options<'_> {
             without: "",
             variable: "",
             startup_file: None,
-            bell: |_| (),
+            waker: |_| (),
         }
     }
 }
@@ -106,7 +106,7 @@ impl Fixture {
             stderr_tail: Config::STDERR_TAIL,
             charset: taskq_engine::Charset::default(),
             task_defaults: TaskOptions::default(),
-            bell: options.bell,
+            waker: options.waker,
             scheduler: SchedulerConfig {
                 workers: options.workers,
                 max_waiting: options.max_waiting,
