@@ -52,7 +52,7 @@ pub struct Progress {
 
 /// How a worker that has nothing to do gets something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relief<K> {
+pub enum Steal<K> {
     /// Elements of this batch are to be [taken back](Batches::take_back).
     From(K),
     /// Elements may be taken back from some batch after this time.
@@ -207,7 +207,7 @@ impl Batches {
     }
 
     /// Whether a worker has nothing to do, and nothing is left to send: then those elements of a batch
-    /// that have not begun can be taken back: see [`relief`].
+    /// that have not begun can be taken back: see [`steal`].
     #[must_use]
     pub fn are_short(&self, workers: usize) -> bool {
         !self.whole && self.unsent == 0 && self.under_way > 0 && self.under_way < workers
@@ -258,7 +258,7 @@ impl Batches {
 
 /// From which of these batches to take elements back when [they are short](Batches::are_short): from
 /// the one that would take longest, if its other elements take as long as those that have begun.
-pub fn relief<K: Copy + Ord>(batches: impl IntoIterator<Item = (K, Progress)>) -> Relief<K> {
+pub fn steal<K: Copy + Ord>(batches: impl IntoIterator<Item = (K, Progress)>) -> Steal<K> {
     let (mut from, mut later) = (None, None);
     for (key, batch) in batches {
         let rest = batch.count.saturating_sub(batch.begun);
@@ -274,9 +274,9 @@ pub fn relief<K: Copy + Ord>(batches: impl IntoIterator<Item = (K, Progress)>) -
         from = from.max(Some((time_left, Reverse(key))));
     }
     match (from, later) {
-        (Some((_, Reverse(key))), _) => Relief::From(key),
-        (None, Some(time)) => Relief::Later(time),
-        (None, None) => Relief::Never,
+        (Some((_, Reverse(key))), _) => Steal::From(key),
+        (None, Some(time)) => Steal::Later(time),
+        (None, None) => Steal::Never,
     }
 }
 

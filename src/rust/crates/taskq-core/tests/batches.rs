@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::{cmp::Reverse, collections::VecDeque};
 
 use proptest::prelude::*;
-use taskq_core::batches::{relief, Batch, Batches, Progress, Relief, Took};
+use taskq_core::batches::{steal, Batch, Batches, Progress, Steal, Took};
 
 /// What it costs a worker to get its next batch.
 const OVERHEAD_NS: u64 = 60_000;
@@ -114,7 +114,7 @@ struct Running {
 }
 
 /// When the last of so many workers is ready, if elements are taken back from batches.
-fn makespan_with_relief(times: &[u64], workers: usize) -> u64 {
+fn makespan_that_steal(times: &[u64], workers: usize) -> u64 {
     let mut batches = Batches::new(times.len() as u64, None);
     let mut waiting: VecDeque<Batch> = VecDeque::new();
     let mut running: Vec<Option<Running>> = vec![None; workers];
@@ -146,17 +146,17 @@ fn makespan_with_relief(times: &[u64], workers: usize) -> u64 {
                 };
                 Some((worker, progress))
             });
-            match relief(progress) {
-                Relief::From(worker) => {
+            match steal(progress) {
+                Steal::From(worker) => {
                     let victim = running[worker].as_mut().unwrap();
                     let rest = victim.batch.count - victim.begun;
                     batches.take_back(&mut victim.batch, victim.begun + rest / 2);
                 }
-                Relief::Later(time) => {
+                Steal::Later(time) => {
                     look_again = Some(now + time.as_nanos() as u64);
                     break;
                 }
-                Relief::Never => break,
+                Steal::Never => break,
             }
         }
         let ends = running.iter().flatten().map(|running| running.at);
@@ -295,27 +295,27 @@ fn progress(ran_us: u64, begun: u64, count: u64) -> Progress {
 fn elements_are_taken_back_from_the_batch_that_would_take_longest() {
     // Three elements of 10 ms are more than a hundred of 0.1 ms.
     let batches = [progress(5000, 50, 150), progress(10_000, 1, 4)];
-    assert_eq!(relief(batches.into_iter().enumerate()), Relief::From(1));
+    assert_eq!(steal(batches.into_iter().enumerate()), Steal::From(1));
     let alike = [(7, progress(5000, 1, 4)), (3, progress(5000, 1, 4))];
-    assert_eq!(relief(alike), Relief::From(3));
+    assert_eq!(steal(alike), Steal::From(3));
     // One that is still read has begun none, and may be long, too.
     let unread = [(1, progress(5000, 0, 9)), (2, progress(5000, 1, 2))];
-    assert_eq!(relief(unread), Relief::From(1));
+    assert_eq!(steal(unread), Steal::From(1));
 }
 
 #[test]
 fn a_young_batch_is_left_alone_until_it_is_older() {
     let young = [(1, progress(500, 1, 9)), (2, progress(1900, 1, 9))];
-    assert_eq!(relief(young), Relief::Later(Duration::from_micros(100)));
+    assert_eq!(steal(young), Steal::Later(Duration::from_micros(100)));
     let another = (3, progress(2000, 1, 2));
-    assert_eq!(relief(young.into_iter().chain([another])), Relief::From(3));
+    assert_eq!(steal(young.into_iter().chain([another])), Steal::From(3));
 }
 
 #[test]
 fn where_all_elements_have_begun_there_is_nothing_to_wait_for() {
     let last = [(1, progress(100, 1, 1)), (2, progress(9000, 4, 4))];
-    assert_eq!(relief(last), Relief::Never);
-    assert_eq!(relief::<u32>([]), Relief::Never);
+    assert_eq!(steal(last), Steal::Never);
+    assert_eq!(steal::<u32>([]), Steal::Never);
 }
 
 #[test]
@@ -325,7 +325,7 @@ fn long_elements_that_have_come_together_are_shared_out_anew() {
         let short = vec![1000; 200_000];
         let long = vec![50 * MS; 4 * workers];
         let times = [&short[..], &long].concat();
-        let slower = makespan_with_relief(&times, workers) as f64 / ideal(&times, workers) as f64;
+        let slower = makespan_that_steal(&times, workers) as f64 / ideal(&times, workers) as f64;
         assert!(slower < 1.1, "{workers} workers: {slower}");
     }
 }
@@ -341,6 +341,6 @@ proptest! {
     ) {
         let run = run(&times, workers, fixed);
         prop_assert!(run.evaluated.iter().all(|&count| count == 1));
-        makespan_with_relief(&times, workers);
+        makespan_that_steal(&times, workers);
     }
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskq_core::batches::{relief, Batch, Batches, Progress, Relief, Took, MOST_ELEMENTS};
+use taskq_core::batches::{steal, Batch, Batches, Progress, Steal, Took, MOST_ELEMENTS};
 use taskq_core::id::{AttemptId, TaskId, Time};
 use taskq_core::{Submission, TaskPhase};
 use taskq_payload::payload::Payload;
@@ -176,8 +176,8 @@ impl Map {
         }
         let mut running = self.progress();
         loop {
-            match relief(running.iter().map(|(&task, &progress)| (task, progress))) {
-                Relief::From(task) => {
+            match steal(running.iter().map(|(&task, &progress)| (task, progress))) {
+                Steal::From(task) => {
                     let left = take_back(self.claims.queue(), task);
                     if let Some((left, batch)) = left.zip(self.under_way.get_mut(&task)) {
                         self.batches.take_back(batch, left);
@@ -186,8 +186,8 @@ impl Map {
                     // Its session has not begun it, or was quicker.
                     running.remove(&task);
                 }
-                Relief::Later(time) => return (false, Some(time)),
-                Relief::Never => return (false, None),
+                Steal::Later(time) => return (false, Some(time)),
+                Steal::Never => return (false, None),
             }
         }
     }
