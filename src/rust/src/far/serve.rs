@@ -19,7 +19,7 @@ use crate::state;
 
 /// What the last task has used of vectors over mapped memory is kept by garbage. When nothing comes for so long, R
 /// collects it.
-const LEISURE: Duration = Duration::from_millis(300);
+const SLACK: Duration = Duration::from_millis(300);
 
 /// Runs one task after another until the session is to leave. What a task has changed of the session is handed to
 /// `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps
@@ -55,7 +55,7 @@ fn rs_serve(
 /// Waits for a task; false when the session is to leave.
 fn receive(scope: &Scope) -> Answer<bool> {
     let holds_memory = segment::count() > 0 || scope.parcels_held() > 0.0;
-    if holds_memory && !with_session(|session| session.wait(LEISURE))? {
+    if holds_memory && !with_session(|session| session.wait(SLACK))? {
         scope.collect_garbage()?;
     }
     with_session(Session::receive)?.map_err(|error| Stop::Fault(describe(&error)))

@@ -64,13 +64,13 @@ fn as_much_is_sent_ahead_as_the_budget_allows() {
 }
 
 #[test]
-fn the_leisure_is_what_the_shortest_line_has_ahead() {
+fn the_slack_is_what_the_shortest_line_has_ahead() {
     let (mut driver, _) = Driver::with_run_time(workers(2), us(100));
-    assert_eq!(driver.scheduler.leisure(), us(0));
+    assert_eq!(driver.scheduler.slack(), us(0));
     driver.push();
     let (worker, attempt) = driver.sent();
     assert_eq!(
-        driver.scheduler.leisure(),
+        driver.scheduler.slack(),
         us(0),
         "a head alone may end at any time"
     );
@@ -79,10 +79,10 @@ fn the_leisure_is_what_the_shortest_line_has_ahead() {
         driver.sent();
     }
     // Eight tasks at two workers: three lie ahead at each.
-    assert_eq!(driver.scheduler.leisure(), us(300));
+    assert_eq!(driver.scheduler.slack(), us(300));
     driver.finish(worker, attempt);
     driver.done(attempt.task, Outcome::Success);
-    assert!(driver.scheduler.leisure() < us(300));
+    assert!(driver.scheduler.slack() < us(300));
 }
 
 #[test]

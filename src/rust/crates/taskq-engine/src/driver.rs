@@ -119,7 +119,7 @@ impl Driver {
         self.meet_deadlines();
         self.input(|inside, now| inside.state.tick(now));
         if has_news {
-            gather(self.door.look().sched().leisure());
+            gather(self.door.look().sched().slack());
         }
         Ok(())
     }
@@ -382,8 +382,8 @@ impl Driver {
 
 /// Lets answers gather, that one turn of the loop may take them all: a wake-up costs more than most of what it brings.
 /// Only while every session has more to do than this takes, so none waits for it.
-fn gather(leisure: Duration) {
-    let pause = (leisure / 2).min(GATHER_MOST);
+fn gather(slack: Duration) {
+    let pause = (slack / 2).min(GATHER_MOST);
     if pause >= GATHER_LEAST {
         std::thread::sleep(pause);
     }

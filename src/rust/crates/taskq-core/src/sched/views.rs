@@ -61,7 +61,7 @@ impl Scheduler {
     /// For how long, by measurement, no worker that is sent tasks ahead runs out of them: a driver that has just handed
     /// in answers may let the next ones gather meanwhile. Nothing when there is no such worker. O(1).
     #[must_use]
-    pub fn leisure(&self) -> Duration {
+    pub fn slack(&self) -> Duration {
         let behind_the_head = |(length, _): (usize, _)| length.saturating_sub(1) as u64;
         let ahead = self.pool.shortest_open().map_or(0, behind_the_head);
         self.mean_run_time.of(ahead).unwrap_or_default()
