@@ -22,7 +22,7 @@ use taskq_wire::message::FromSupervisor;
 
 use crate::clock::now;
 use crate::door::{Door, Inside};
-use crate::session::{News, Round, Session, Stirs};
+use crate::session::{News, Readiness, Round, Session};
 use crate::supervisor::{News as SupervisorNews, Supervisor};
 
 mod births;
@@ -56,12 +56,12 @@ pub(crate) struct Driver {
     /// Whether the supervisor has said that it is up.
     supervisor_is_up: bool,
     /// Whether the supervisor has said or done something.
-    supervisor_stirs: bool,
+    supervisor_is_ready: bool,
     /// Whether the poller tells of its death.
     supervisor_is_watched: bool,
     sessions: BTreeMap<WorkerId, Session>,
     /// Sessions with something to read.
-    ready: BTreeMap<WorkerId, Stirs>,
+    ready: BTreeMap<WorkerId, Readiness>,
     /// Sessions that are to be launched as soon as the supervisor's socket has room.
     births: births::Births,
     /// Whether the kernel has killed for want of memory.
@@ -91,7 +91,7 @@ impl Driver {
             events: Events::with_capacity(256),
             supervisor: None,
             supervisor_is_up: false,
-            supervisor_stirs: false,
+            supervisor_is_ready: false,
             supervisor_is_watched: false,
             sessions: BTreeMap::new(),
             ready: BTreeMap::new(),
@@ -112,7 +112,7 @@ impl Driver {
     pub(crate) fn turn(&mut self) -> io::Result<()> {
         let timeout = self.plan();
         self.listen(timeout)?;
-        if std::mem::take(&mut self.supervisor_stirs) {
+        if std::mem::take(&mut self.supervisor_is_ready) {
             self.attend_supervisor();
         }
         let has_news = self.read_sessions();
@@ -135,7 +135,7 @@ impl Driver {
         let now = now();
         let look = self.door.look();
         let is_due = |at: Time| at <= now;
-        Ok(self.supervisor_stirs
+        Ok(self.supervisor_is_ready
             || self.deadlines.values().copied().any(is_due)
             || look.sessions().has_errands()
             || look.sched().next_wakeup().is_some_and(is_due))
@@ -179,7 +179,7 @@ impl Driver {
                 .or_insert_with(|| now().after(LOOK_AGAIN));
         }
         let next = self.door.plan(self.deadlines.values().copied().min());
-        if self.supervisor_stirs || !self.ready.is_empty() {
+        if self.supervisor_is_ready || !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
         next.map(|at| at.since(now()))
@@ -189,15 +189,15 @@ impl Driver {
     fn note(&mut self, event: &mio::event::Event) {
         let Token(number) = event.token();
         if number < SESSIONS {
-            self.supervisor_stirs |= event.token() != WAKER;
+            self.supervisor_is_ready |= event.token() != WAKER;
             return;
         }
         let worker = WorkerId(((number - SESSIONS) / 4) as u64);
         if event.is_writable() {
             self.door.input(|inside, _| inside.sessions.go_on(worker));
         }
-        let stirs = self.ready.entry(worker).or_default();
-        stirs.add((number - SESSIONS) % 4);
+        let ready = self.ready.entry(worker).or_default();
+        ready.add((number - SESSIONS) % 4);
     }
 
     /// Tells the scheduler what has happened, and runs the errands that follow, which may ask for more of both.
@@ -323,14 +323,14 @@ impl Driver {
     /// Hears all sessions that have something to say; whether one had.
     fn read_sessions(&mut self) -> bool {
         let mut has_news = false;
-        for (worker, stirs) in std::mem::take(&mut self.ready) {
+        for (worker, ready) in std::mem::take(&mut self.ready) {
             let Some(session) = self.sessions.get_mut(&worker) else {
                 continue;
             };
             let mut news = Vec::new();
             let door = &self.door;
             let owes_answer = || door.look().sched().awaits_answer(worker);
-            let round = session.pump(stirs, owes_answer, &mut news);
+            let round = session.pump(ready, owes_answer, &mut news);
             if self.door.config.scheduler.max_memory < u64::MAX {
                 let usage = session.link.pid().and_then(process::usage);
                 for item in &mut news {
@@ -346,7 +346,7 @@ impl Driver {
             match round {
                 Round::Drained => {}
                 Round::More => {
-                    self.ready.insert(worker, Stirs::ALL);
+                    self.ready.insert(worker, Readiness::ALL);
                 }
                 Round::Broken => {
                     self.tell_machine(Input::Unheard { worker });

@@ -86,13 +86,13 @@ pub(crate) struct FinishedTask {
 
 /// Where a session has something to read, beside its task socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Stirs {
+pub(crate) struct Readiness {
     pub(crate) control: bool,
     pub(crate) pipes: bool,
 }
 
-impl Stirs {
-    pub(crate) const ALL: Stirs = Stirs {
+impl Readiness {
+    pub(crate) const ALL: Readiness = Readiness {
         control: true,
         pipes: true,
     };
@@ -156,16 +156,16 @@ impl Session {
         ]
     }
 
-    /// Reads what there is where something `stirs`, and appends what it means to `news`. The task socket is always
+    /// Reads what there is where something is `ready`, and appends what it means to `news`. The task socket is always
     /// looked at: only it tells whose output was read. When a task has ended, so is the control socket, if the session
     /// `owes_answer`.
     pub(crate) fn pump(
         &mut self,
-        stirs: Stirs,
+        ready: Readiness,
         owes_answer: impl FnOnce() -> bool,
         news: &mut Vec<News>,
     ) -> Round {
-        let pipes = if stirs.pipes {
+        let pipes = if ready.pipes {
             self.read_pipes()
         } else {
             Round::Drained
@@ -182,7 +182,7 @@ impl Session {
             self.stderr.absorb();
         }
         let has_ended = news.iter().any(|item| matches!(item, News::Finished(_)));
-        let control = if stirs.control || (has_ended && owes_answer()) {
+        let control = if ready.control || (has_ended && owes_answer()) {
             self.pump_control(news)
         } else {
             Round::Drained
@@ -202,7 +202,7 @@ impl Session {
         let mut bound = (unread(&self.stdout) + unread(&self.stderr)) as usize / PIPE_CHUNK + 2;
         // The socket is finite, unless a child that was given it goes on, too.
         let mut most = bound + ROUNDS_OF_SOCKET;
-        while (self.pump(Stirs::ALL, || true, news) == Round::More && most > 0) || bound > 0 {
+        while (self.pump(Readiness::ALL, || true, news) == Round::More && most > 0) || bound > 0 {
             bound = bound.saturating_sub(1);
             most = most.saturating_sub(1);
         }
@@ -457,7 +457,7 @@ mod tests {
                 link.set_pid(8);
             }
             let mut news = Vec::new();
-            let round = session.pump(Stirs::default(), || false, &mut news);
+            let round = session.pump(Readiness::default(), || false, &mut news);
             assert_eq!(round, Round::Drained);
             let known = if supervisor_is_first { 8 } else { 7 };
             assert!(matches!(news[..], [News::Ready { pid }] if pid == known));
