@@ -1,10 +1,10 @@
 //! Processes: watching one, signalling one, and finding those that belong together.
 
 mod attributes;
-mod census;
 mod mark;
 mod own;
 pub(crate) mod stat;
+mod table;
 mod tree;
 mod usage;
 
@@ -17,9 +17,9 @@ use rustix::process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
 use crate::feature::{available, Feature};
 
 pub use attributes::inherited_attributes;
-pub use census::{children, Census, Found, Process};
 pub use mark::Mark;
 pub use own::own_pid;
+pub use table::{children, Found, Process, ProcessTable};
 pub use tree::{kill_tree, Swept, Tree};
 pub(crate) use usage::in_bytes;
 pub use usage::{own_usage, usage, LiveUsage, Usage};
@@ -134,8 +134,8 @@ pub fn set_parent_death_signal(signal: i32) -> io::Result<bool> {
 /// # Errors
 /// `/proc` cannot be read.
 pub fn descendants(pid: i32) -> io::Result<Vec<i32>> {
-    let census = Census::under(&[pid])?;
-    let found = census.below(&[pid], |_| false);
+    let table = ProcessTable::under(&[pid])?;
+    let found = table.below(&[pid], |_| false);
     let found = found.iter().map(|found| found.process);
     Ok(found
         .map(|process| process.pid)
@@ -148,8 +148,8 @@ pub fn descendants(pid: i32) -> io::Result<Vec<i32>> {
 /// # Errors
 /// `/proc` cannot be read.
 pub fn marked(mark: &Mark) -> io::Result<Vec<i32>> {
-    let census = Census::take()?;
-    let others = census.living().filter(|process| process.pid != own_pid());
+    let table = ProcessTable::read()?;
+    let others = table.living().filter(|process| process.pid != own_pid());
     Ok(others
         .filter(|process| process.carries(mark))
         .map(|process| process.pid)

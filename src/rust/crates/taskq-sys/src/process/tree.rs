@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::process::{pidfd_send_signal, Signal};
 
-use super::census::{Census, Found, Process};
 use super::mark::Mark;
+use super::table::{Found, Process, ProcessTable};
 use super::{kill, own_pid, pidfd};
 use crate::fault;
 
@@ -58,9 +58,9 @@ pub fn kill_tree(tree: &Tree, limit: Duration) -> io::Result<Swept> {
         return Ok(Swept::default());
     }
     loop {
-        let census = match &tree.marks[..] {
-            [] => Census::under(&tree.roots)?,
-            _ => Census::take()?,
+        let table = match &tree.marks[..] {
+            [] => ProcessTable::under(&tree.roots)?,
+            _ => ProcessTable::read()?,
         };
         let belongs = |process: &Process| {
             process.alive
@@ -69,7 +69,7 @@ pub fn kill_tree(tree: &Tree, limit: Duration) -> io::Result<Swept> {
                 && !tree.known.contains(&process.pid)
                 && process.carries_any(&tree.marks)
         };
-        let mut found = census.below(&tree.roots, belongs);
+        let mut found = table.below(&tree.roots, belongs);
         found.retain(|found| found.process.pid != own);
         // One that is dying has neither environment nor parent any more.
         let dying = || killed.values().filter(|process| process.still_lives());

@@ -98,30 +98,30 @@ pub struct Found {
 
 /// All processes there were.
 #[derive(Debug)]
-pub struct Census {
+pub struct ProcessTable {
     processes: Vec<Process>,
 }
 
-impl Census {
+impl ProcessTable {
     /// Looks at all processes.
     ///
     /// # Errors
     /// `/proc` cannot be read.
-    pub fn take() -> io::Result<Census> {
+    pub fn read() -> io::Result<ProcessTable> {
         let mut processes = Vec::new();
         for entry in fs::read_dir("/proc")? {
             let name = entry?.file_name();
             let pid = name.to_str().and_then(|name| name.parse().ok());
             processes.extend(pid.and_then(Process::look));
         }
-        Ok(Census { processes })
+        Ok(ProcessTable { processes })
     }
 
     /// Looks at `roots` and their descendants only. Where the kernel does not list children, it looks at all.
     ///
     /// # Errors
     /// `/proc` cannot be read.
-    pub fn under(roots: &[i32]) -> io::Result<Census> {
+    pub fn under(roots: &[i32]) -> io::Result<ProcessTable> {
         let mut processes: Vec<Process> = Vec::new();
         let mut pids = roots.to_vec();
         let mut next = 0;
@@ -137,11 +137,11 @@ impl Census {
                     let new: Vec<i32> = new.collect();
                     pids.extend(new);
                 }
-                Err(_) if process.is_same() && process.alive => return Census::take(),
+                Err(_) if process.is_same() && process.alive => return ProcessTable::read(),
                 Err(_) => {}
             }
         }
-        Ok(Census { processes })
+        Ok(ProcessTable { processes })
     }
 
     /// Those that are alive.
@@ -234,9 +234,9 @@ mod tests {
 
     #[test]
     fn this_process_is_found_and_is_itself() {
-        let census = Census::take().expect("census");
+        let table = ProcessTable::read().expect("table");
         let own = crate::process::own_pid();
-        let this = census
+        let this = table
             .living()
             .find(|process| process.pid == own)
             .expect("this process");
