@@ -86,7 +86,7 @@ test_that("a task that is cancelled was told to end, and what does not end is ki
   of <- function(part) log$what[startsWith(paste0(log$part, "::"), paste0(part, "::"))]
   expect_in_order(of("taskq"), c("^input Cancel", "^action Interrupt", "^action KillWorker", "^gone w1"))
   expect_match(of("taskq_worker::session::control"), "^is told Interrupt .*t1#1")
-  expect_in_order(of("taskq_worker::supervisor"), c("^launched .*w1", "^kills .*w1", "^buried .*w1"))
+  expect_in_order(of("taskq_worker::supervisor"), c("^launched .*w1", "^kills .*w1", "^reaped .*w1"))
 })
 
 test_that("births and deaths are told without the tasks between them, and queues without workers have none", {

@@ -244,9 +244,9 @@ fn wake(driver: Option<Arc<mio::Waker>>) {
 
 impl Inside {
     /// A session is gone, and the half with it that is here.
-    pub(crate) fn bury(&mut self, gone: Gone, now: Time) {
+    pub(crate) fn reap(&mut self, gone: Gone, now: Time) {
         self.sessions.remove(gone.worker);
-        self.state.bury(gone, now);
+        self.state.reap(gone, now);
     }
 
     /// The driver's thread has come to its end, by a fault perhaps.

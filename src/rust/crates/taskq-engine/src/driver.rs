@@ -275,7 +275,7 @@ impl Driver {
                         supervisor.refusal = Some((None, error.to_string()));
                     }
                 }
-                SupervisorNews::Gone(end) => self.bury_supervisor(end),
+                SupervisorNews::Gone(end) => self.reap_supervisor(end),
             }
         }
         self.launch_waiting();
@@ -308,14 +308,14 @@ impl Driver {
             }
             FromSupervisor::LaunchFailed { worker, errno } => {
                 self.births.arrived();
-                self.bury_unborn(worker, errno);
+                self.reap_unborn(worker, errno);
             }
             FromSupervisor::Exited {
                 worker,
                 end,
                 max_rss,
             } => {
-                self.bury_session(worker, end.into(), Some(end), Some(max_rss));
+                self.reap_session(worker, end.into(), Some(end), Some(max_rss));
             }
         }
     }

@@ -10,7 +10,7 @@
 //!   `sessions` carries out, the sending half of every session, or `inline` where there are none.
 //! - `driver`: the one thread, and the only loop: events become inputs of the machine.
 //! - `lead`: which thread listens: the driver's, or the R thread while it waits.
-//! - `supervisor`: the far process that launches sessions: how it is born, told and buried, with what is decided about it
+//! - `supervisor`: the far process that launches sessions: how it is born, told and reaped, with what is decided about it
 //!   in `supervisor/lifecycle`; `zygote`: the far process that it comes from, which belongs to no queue.
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the
 //!   sending one.

@@ -1,4 +1,4 @@
-//! The host's side of the supervisor: how it is made, told and buried. What the host knows of it, and does about that, is
+//! The host's side of the supervisor: how it is made, told and reaped. What the host knows of it, and does about that, is
 //! [decided](lifecycle) apart from the calls of the operating system, which are here. The far side is in
 //! `taskq-worker`.
 //!
@@ -164,7 +164,7 @@ impl Supervisor {
         let Err(errno) = self.life.await_birth(&mut self.ends) else {
             return Ok(self);
         };
-        self.bury();
+        self.reap();
         Err(errno.map_or_else(
             || io::ErrorKind::TimedOut.into(),
             io::Error::from_raw_os_error,
@@ -251,12 +251,12 @@ impl Supervisor {
         shown(&self.capture.last(count))
     }
 
-    /// Ends the process at once. Its sessions notice and end themselves; [`bury`](Supervisor::bury) sees to it.
+    /// Ends the process at once. Its sessions notice and end themselves; [`reap`](Supervisor::reap) sees to it.
     pub(crate) fn kill(&mut self) {
         self.life.kill(&mut self.ends);
     }
 
-    /// Ends it, waits for its end, and buries it. The kernel needs milliseconds for that, and more only for a process
+    /// Ends it, waits for its end, and reaps it. The kernel needs milliseconds for that, and more only for a process
     /// that it holds itself.
     pub(crate) fn end(&mut self) {
         self.kill();
@@ -267,11 +267,11 @@ impl Supervisor {
             // Where there are no such descriptors, the zygote's socket closes at its end.
             wait_for(last.unwrap_or(self.ends.report.as_fd()), END_LIMIT);
         }
-        self.bury();
+        self.reap();
     }
 
     /// Removes what a dead supervisor could not: processes that carry the queue's token, and its directory.
-    pub(crate) fn bury(&self) {
+    pub(crate) fn reap(&self) {
         // One that is seen by nothing else makes its directory no more from now on.
         let _ = rustix::net::shutdown(&self.ends.control, Shutdown::Both);
         self.dir.clear();

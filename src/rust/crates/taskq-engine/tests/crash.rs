@@ -271,7 +271,7 @@ fn a_supervisor_that_dies_while_sessions_are_asked_of_it_is_one_failed_start_at_
     }
 }
 
-/// The host may be killed at any moment, also while it buries a supervisor.
+/// The host may be killed at any moment, also while it reaps a supervisor.
 #[test]
 fn as_long_as_a_dead_supervisor_has_files_there_is_a_process_that_would_remove_them() {
     let fixture = Fixture::with(Options {

@@ -47,7 +47,7 @@ fn main() {
     for _ in 0..half {
         assert!(matches!(host.next(), FromSupervisor::Exited { .. }));
     }
-    say("kill and bury", half, start.elapsed());
+    say("kill and reap", half, start.elapsed());
 
     for worker in &mut workers {
         worker.run(1, "spawn-sleep 1000");

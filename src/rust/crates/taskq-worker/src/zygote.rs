@@ -116,7 +116,7 @@ impl Zygote {
             if self.host_is_gone()? {
                 return Ok(None);
             }
-            self.bury();
+            self.reap();
             match self.receive()? {
                 Received::Nothing => {}
                 Received::End => return Ok(None),
@@ -153,7 +153,7 @@ impl Zygote {
     }
 
     /// Reaps supervisors that are dead and tells of them.
-    fn bury(&mut self) {
+    fn reap(&mut self) {
         // A profile may have left children. Nothing tells of their end, but they can wait.
         while let Ok(Some(pid)) = wait::ended(None) {
             if self

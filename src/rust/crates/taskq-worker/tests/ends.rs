@@ -85,7 +85,7 @@ fn kill_9_of_the_supervisor_takes_sessions_and_strays_along() {
         start.elapsed()
     );
     assert!(host.dir.exists());
-    host.bury_supervisor();
+    host.reap_supervisor();
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn works(setup: &str, without: &str, refusal: Option<NoFork>) {
     } else {
         host.kill_supervisor();
         eventually("all but one to be gone", || count(&host) <= 1);
-        host.bury_supervisor();
+        host.reap_supervisor();
     }
 }
 

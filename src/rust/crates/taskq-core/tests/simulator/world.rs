@@ -73,7 +73,7 @@ pub(crate) struct World {
     config: Config,
     sessions: BTreeMap<WorkerId, Session>,
     /// Sessions of whose end the scheduler knows.
-    buried: BTreeSet<WorkerId>,
+    reaped: BTreeSet<WorkerId>,
     supervisor: Option<u32>,
     supervisors: u32,
     events: BTreeMap<(Time, u64), Event>,
@@ -94,7 +94,7 @@ impl World {
             climate,
             config,
             sessions: BTreeMap::new(),
-            buried: BTreeSet::new(),
+            reaped: BTreeSet::new(),
             supervisor: None,
             supervisors: 0,
             events: BTreeMap::new(),
@@ -108,7 +108,7 @@ impl World {
 
     pub(crate) fn input(&mut self, input: Input) {
         if let Input::WorkerGone { worker, .. } = input {
-            self.buried.insert(worker);
+            self.reaped.insert(worker);
         }
         self.scheduler.handle(self.now, input);
         self.obey();

@@ -148,7 +148,7 @@ impl Driver {
     pub(super) fn refuse_birth(&self, worker: WorkerId, errno: i32) {
         let cause = GoneCause::LaunchFailed { errno };
         let gone = Gone::unborn(worker, cause, Some(no_process(errno)));
-        self.door.input(|inside, now| inside.bury(gone, now));
+        self.door.input(|inside, now| inside.reap(gone, now));
     }
 
     /// `Ok(false)`: not now. The supervisor's socket is full, or the kernel passes on no more descriptors, or it is dying,

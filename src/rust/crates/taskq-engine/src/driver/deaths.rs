@@ -48,14 +48,14 @@ impl Driver {
     }
 
     /// The supervisor could make no process for `worker`.
-    pub(super) fn bury_unborn(&mut self, worker: WorkerId, errno: i32) {
+    pub(super) fn reap_unborn(&mut self, worker: WorkerId, errno: i32) {
         self.forget(worker);
         self.refuse_birth(worker, errno);
         self.run_errands();
     }
 
     /// A session's process is gone.
-    pub(super) fn bury_session(
+    pub(super) fn reap_session(
         &mut self,
         worker: WorkerId,
         cause: GoneCause,
@@ -107,7 +107,7 @@ impl Driver {
             begun,
             ending,
         };
-        self.input(|inside, now| inside.bury(gone, now));
+        self.input(|inside, now| inside.reap(gone, now));
     }
 
     /// Has the supervisor's death looked for where nothing tells of it.
@@ -142,18 +142,18 @@ impl Driver {
     }
 
     /// The supervisor is dead, and its sessions end with it.
-    pub(super) fn bury_supervisor(&mut self, end: ProcessEnd) {
+    pub(super) fn reap_supervisor(&mut self, end: ProcessEnd) {
         let Some(mut supervisor) = self.supervisor.take() else {
             return;
         };
-        supervisor.bury();
+        supervisor.reap();
         self.unwatch_supervisor(&supervisor);
         let reported = supervisor.refusal.is_some();
         let failure = why_it_died(&mut supervisor, end, self.door.config.stderr_tail);
         drop(supervisor);
         let sessions: Vec<WorkerId> = self.sessions.keys().copied().collect();
         for worker in sessions {
-            self.bury_session(worker, GoneCause::SupervisorLost, None, None);
+            self.reap_session(worker, GoneCause::SupervisorLost, None, None);
         }
         for worker in self.births.reset() {
             self.give_up(worker, GoneCause::SupervisorLost);
@@ -171,7 +171,7 @@ impl Driver {
     /// Nothing was done yet for a session, and will not be.
     fn give_up(&self, worker: WorkerId, cause: GoneCause) {
         let gone = Gone::unborn(worker, cause, None);
-        self.door.input(|inside, now| inside.bury(gone, now));
+        self.door.input(|inside, now| inside.reap(gone, now));
     }
 
     /// Drops the receiving half of a session. The other one goes when its end is told.

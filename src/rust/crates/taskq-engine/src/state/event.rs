@@ -117,7 +117,7 @@ impl State {
     }
 
     /// A session is gone.
-    pub(crate) fn bury(&mut self, gone: Gone, now: Time) {
+    pub(crate) fn reap(&mut self, gone: Gone, now: Time) {
         let (worker, cause, begun) = (gone.worker, gone.cause, gone.begun);
         self.hear_session(worker, gone.news, now);
         self.note_failure(gone.why, now);

@@ -232,7 +232,7 @@ fn a_death_ends_the_task_that_had_begun_and_is_known_with_its_process() {
     queue.expect(&["send .1 to 1, try 1"]);
     let gone = queue.gone(1, Some(queue.attempt(task)));
     queue.state.want(Wanted::Change);
-    queue.step(|state, now| state.bury(gone, now));
+    queue.step(|state, now| state.reap(gone, now));
     queue.expect(&["Launch { worker: w2 }"]);
     assert_eq!(queue.woken(), r_thread());
     let view = queue.state.sched().task(task).expect("there");
@@ -250,7 +250,7 @@ fn a_task_that_a_dead_session_had_not_begun_is_sent_to_the_next_one() {
     let task = queue.push();
     queue.expect(&["send .1 to 1, try 1"]);
     let gone = queue.gone(1, None);
-    queue.step(|state, now| state.bury(gone, now));
+    queue.step(|state, now| state.reap(gone, now));
     queue.expect(&["Launch { worker: w2 }"]);
     queue.tell(2, vec![News::Ready { pid: 8 }]);
     queue.expect(&["send .1 to 2, try 1"]);

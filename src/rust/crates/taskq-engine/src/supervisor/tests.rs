@@ -53,7 +53,7 @@ fn one_that_serves_before_its_host_knows_that_it_is_born_ends_when_it_is_killed(
         let last = supervisor.pidfds().last().expect("the kernel has them");
         wait_for(last, DEADLINE);
     }
-    supervisor.bury();
+    supervisor.reap();
     drop(supervisor);
     std::fs::remove_dir(&dir).expect("it is empty");
 }

@@ -1,7 +1,7 @@
-//! The supervisor's sessions: who lives, burying the dead, and killing.
+//! The supervisor's sessions: who lives, reaping the dead, and killing.
 //!
 //! A dead session stays a zombie until everything that belonged to it is gone: as long as it is one, its number (which
-//! names its terminal session, too) cannot pass to another process. Sessions that end together are buried together,
+//! names its terminal session, too) cannot pass to another process. Sessions that end together are reaped together,
 //! because what costs time is the look at all processes.
 
 use std::collections::HashMap;
@@ -99,8 +99,8 @@ impl Children {
         self.sweep(&doomed)
     }
 
-    /// Reaps what has ended; buries the sessions among it, and says which.
-    pub(super) fn bury(&mut self) -> Vec<FromSupervisor> {
+    /// Reaps what has ended; reaps the sessions among it, and says which.
+    pub(super) fn reap(&mut self) -> Vec<FromSupervisor> {
         let mut messages = Vec::new();
         // An error means that there are no children at all.
         while let Ok(Some(pid)) = wait::ended(None) {
@@ -131,7 +131,7 @@ impl Children {
         for pid in pids {
             // `None` is a session that the kernel holds back; its end will be told like any other.
             if let Ok(Some(reaped)) = wait::reap(*pid, false) {
-                messages.extend(self.bury_one(*pid, reaped.end.into(), reaped.max_rss));
+                messages.extend(self.reap_one(*pid, reaped.end.into(), reaped.max_rss));
             }
         }
         messages
@@ -173,9 +173,9 @@ impl Children {
         }
     }
 
-    fn bury_one(&mut self, pid: i32, end: ProcessEnd, max_rss: u64) -> Option<FromSupervisor> {
+    fn reap_one(&mut self, pid: i32, end: ProcessEnd, max_rss: u64) -> Option<FromSupervisor> {
         let worker = self.sessions.remove(&pid)?.worker;
-        tracing::debug!(?worker, pid, ?end, "buried");
+        tracing::debug!(?worker, pid, ?end, "reaped");
         // What cannot be removed now, because of its permissions, the end of the queue cannot remove either.
         if !fault::is_on("leave-session-dir") {
             self.forget_dir(worker);

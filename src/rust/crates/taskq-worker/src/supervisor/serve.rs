@@ -118,7 +118,7 @@ impl Serving {
         }
         if ready.ends {
             self.ends.clear();
-            for message in self.children.bury() {
+            for message in self.children.reap() {
                 self.tell(&message);
             }
         }

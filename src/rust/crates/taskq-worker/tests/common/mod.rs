@@ -343,7 +343,7 @@ impl Host {
     }
 
     /// Does what a host does when its supervisor is dead, and asserts that nothing of it is left.
-    pub(crate) fn bury_supervisor(&mut self) {
+    pub(crate) fn reap_supervisor(&mut self) {
         self.remove_dir();
         self.assert_nothing_is_left();
     }

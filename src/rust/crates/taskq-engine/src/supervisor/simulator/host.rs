@@ -159,11 +159,11 @@ impl Turn<'_> {
                     self.host.has_refused = true;
                 }
                 News::Says(FromSupervisor::Exited { worker, .. }) => {
-                    self.bury_session(worker, GoneCause::Unknown);
+                    self.reap_session(worker, GoneCause::Unknown);
                     self.run_errands();
                 }
                 News::Says(_) => {}
-                News::Gone(_) => self.bury_supervisor(),
+                News::Gone(_) => self.reap_supervisor(),
             }
         }
     }
@@ -179,7 +179,7 @@ impl Turn<'_> {
         self.system.world.has_event |= is_dead;
     }
 
-    fn bury_session(&mut self, worker: WorkerId, cause: GoneCause) {
+    fn reap_session(&mut self, worker: WorkerId, cause: GoneCause) {
         if self.host.sessions.remove(&worker) {
             let begun = None;
             let input = Input::WorkerGone {
@@ -191,20 +191,20 @@ impl Turn<'_> {
         }
     }
 
-    /// `Driver::bury_supervisor`.
-    fn bury_supervisor(&mut self) {
+    /// `Driver::reap_supervisor`.
+    fn reap_supervisor(&mut self) {
         self.system.meanwhile();
         self.host.life = None;
         self.clear_away();
         for worker in self.host.sessions.clone() {
-            self.bury_session(worker, GoneCause::SupervisorLost);
+            self.reap_session(worker, GoneCause::SupervisorLost);
         }
         let reported = self.host.has_refused;
         self.system.world.input(Input::SupervisorGone { reported });
         self.run_errands();
     }
 
-    /// `Supervisor::bury`, and what follows when it is dropped: what carries the token is killed, the zygote that nothing
+    /// `Supervisor::reap`, and what follows when it is dropped: what carries the token is killed, the zygote that nothing
     /// else needs, and what carries the zygote's token.
     fn clear_away(&mut self) {
         let world = &mut *self.system.world;
