@@ -209,7 +209,7 @@ impl Session {
     }
 
     /// What was written since the last task ended, and the last of standard error.
-    pub(crate) fn last_words(&mut self, tail: usize) -> (Captured, Captured, Vec<u8>) {
+    pub(crate) fn last_output(&mut self, tail: usize) -> (Captured, Captured, Vec<u8>) {
         let mut stderr_tail = self.stderr.capture.lock().last(tail);
         if stderr_tail.len() == tail {
             stderr_tail.drain(..whole_start(&stderr_tail));

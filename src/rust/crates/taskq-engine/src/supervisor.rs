@@ -246,7 +246,7 @@ impl Supervisor {
     }
 
     /// The last of what it wrote.
-    pub(crate) fn last_words(&mut self, count: usize) -> String {
+    pub(crate) fn last_output(&mut self, count: usize) -> String {
         self.read_output();
         shown(&self.capture.last(count))
     }

@@ -75,7 +75,7 @@ impl Driver {
             end,
         });
         let is_victim = cause == SIGKILLED && !session.is_killed;
-        let (stdout, stderr, stderr_tail) = session.last_words(self.door.config.stderr_tail);
+        let (stdout, stderr, stderr_tail) = session.last_output(self.door.config.stderr_tail);
         let pid = session.link.pid();
         let board = &session.link.board;
         let progress = board.progress();
@@ -187,7 +187,7 @@ impl Driver {
 
 /// What is told of a supervisor that ended so, should no other take its place.
 fn why_it_died(supervisor: &mut Supervisor, end: ProcessEnd, stderr_tail: usize) -> StartFailure {
-    let stderr = supervisor.last_words(stderr_tail);
+    let stderr = supervisor.last_output(stderr_tail);
     if let Some(errno) = supervisor.failure() {
         // It never was, and what has ended is a zygote that is of no use: we have killed it.
         return StartFailure {
