@@ -229,7 +229,7 @@ tq_reply_failure <- function(evaluator, outcome) {
   verdict <- attr(outcome, "verdict")
   attr(outcome, "verdict") <- NULL
   if (evaluator$phase == "idle") {
-    # Not in a task: a stray interrupt is nothing, a broken connection is the end.
+    # Not in a task: a late interrupt is nothing, a broken connection is the end.
     if (verdict == "interrupted") return(invisible())
     quit("no", status = 1L, runLast = FALSE)
   }

@@ -36,9 +36,9 @@ use crate::zygote::{self, random_token, wait_for, Key, Zygote, END_LIMIT};
 /// How much of a supervisor's own output is kept.
 const OUTPUT_LIMIT: usize = 64 * 1024;
 
-/// How long strays are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for
+/// How long orphans are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for
 /// longer.
-const STRAYS_LIMIT: Duration = Duration::from_secs(1);
+const ORPHANS_LIMIT: Duration = Duration::from_secs(1);
 
 /// A supervisor process.
 #[derive(Debug)]
@@ -275,15 +275,15 @@ impl Supervisor {
         // One that is seen by nothing else makes its directory no more from now on.
         let _ = rustix::net::shutdown(&self.ends.control, Shutdown::Both);
         self.dir.clear();
-        self.kill_strays();
+        self.kill_orphans();
         if self.dir.remove().is_err() {
             // A process that was just killed may have been writing; it is gone now.
-            self.kill_strays();
+            self.kill_orphans();
             let _ = self.dir.remove();
         }
     }
 
-    fn kill_strays(&self) {
+    fn kill_orphans(&self) {
         let marks = vec![Mark::Queue(self.token.clone())];
         // What cannot be seen or killed now belongs to another user or is held by the kernel: no more can be done.
         let _ = kill_tree(
@@ -291,7 +291,7 @@ impl Supervisor {
                 marks,
                 ..Tree::default()
             },
-            STRAYS_LIMIT,
+            ORPHANS_LIMIT,
         );
     }
 }

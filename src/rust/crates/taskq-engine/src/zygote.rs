@@ -40,9 +40,9 @@ use crate::config::Config;
 
 /// A zygote finds its control socket here.
 const CONTROL: RawFd = 3;
-/// How long strays are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for
+/// How long orphans are looked for. Killing takes milliseconds; a process in the kernel's hands is not waited for
 /// longer.
-const STRAYS_LIMIT: Duration = Duration::from_secs(1);
+const ORPHANS_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long the end of what was killed is waited for where nothing else can go on. The kernel needs milliseconds, and
 /// more only for a process that it holds itself.
@@ -228,12 +228,12 @@ impl Drop for Zygote {
         }
         self.reap(was_there && self.pidfd.is_none());
         // What the program has started before it had anything to do with a queue.
-        let strays = Tree {
+        let orphans = Tree {
             marks: vec![Mark::Queue(self.name.clone())],
             since: self.started,
             ..Tree::default()
         };
-        let _ = kill_tree(&strays, STRAYS_LIMIT);
+        let _ = kill_tree(&orphans, ORPHANS_LIMIT);
         // Only one that has not come up leaves it.
         let _ = self.dir.remove();
     }

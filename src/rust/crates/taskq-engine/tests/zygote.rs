@@ -61,14 +61,14 @@ fn a_queue_that_ends_takes_nothing_of_another_along() {
     let zygotes = first.zygotes();
     let second = first.beside(one_worker());
     let supervisor = second.supervisor();
-    // A stray of each, which a look at all processes must tell apart.
+    // An orphan of each, which a look at all processes must tell apart.
     for fixture in [&first, &second] {
         fixture.push(None, "spawn-sleep 60");
         fixture.pop();
     }
     let are_left = |count| (second.processes().len() == count).then_some(());
-    // The zygote; of each a supervisor, a session and a stray.
-    wait_for("the strays", || are_left(7));
+    // The zygote; of each a supervisor, a session and an orphan.
+    wait_for("the orphans", || are_left(7));
     close(&first);
     wait_for("the first to be gone", || are_left(4));
     assert_eq!(second.zygotes(), zygotes);

@@ -52,7 +52,7 @@ fn family(said: u64, body: impl FnOnce()) -> i32 {
 }
 
 /// Starts a process that has no parent and a session of its own.
-fn stray() {
+fn orphan() {
     let between = child(|| {
         child(|| {
             process::new_session().expect("session");
@@ -106,7 +106,7 @@ fn marks() {
             // SAFETY: one thread.
             let in_place = unsafe { tag::write_session(&tag) }.expect("a tag");
             assert!(in_place, "the test starts this program with room for a tag");
-            stray();
+            orphan();
         });
         (pid, tag)
     };

@@ -6,7 +6,7 @@
 //! | [`socket`], [`pipe`] | pairs without names, descriptors sent along, how much is unread |
 //! | [`memory`] | nameless files in memory |
 //! | [`process`] | who descends from whom, who carries a queue's tag, killing exactly those, and what they use |
-//! | [`tag`] | the environment variables by which strays are found |
+//! | [`tag`] | the environment variables by which orphans are found |
 //! | [`tempdir`] | where the directory of a queue is made, made again, and removed, whoever is killed meanwhile |
 //! | [`wait`], [`signals`], [`fds`], [`clock`] | children, masks and handlers, descriptor tables, time |
 //! | [`fault`] | faults on purpose, in builds that are made to have them |

@@ -30,7 +30,7 @@ fn a_tree_is_killed_down_to_the_last_and_nobody_else() {
 }
 
 #[test]
-fn strays_are_found_by_the_mark_that_a_fork_wrote() {
+fn orphans_are_found_by_the_mark_that_a_fork_wrote() {
     run("marks", "");
     run("marks", "pidfd");
 }

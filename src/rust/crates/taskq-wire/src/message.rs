@@ -52,7 +52,7 @@ pub struct Setup {
     /// The process id of the host.
     pub host_pid: i32,
     /// A random name of the queue. It stands in the environment (`TASKQ_QUEUE`) of all its processes, which is how
-    /// strays are found.
+    /// orphans are found.
     pub token: String,
     /// Where the queue's own directory (mode 0700) can be, under which every session gets a temporary directory: the
     /// first of these places that can be used.

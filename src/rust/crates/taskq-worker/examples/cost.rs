@@ -55,7 +55,7 @@ fn main() {
     let start = Instant::now();
     let left = workers.len() as u32;
     host.finish();
-    say("shut down with one stray each", left, start.elapsed());
+    say("shut down with one orphan each", left, start.elapsed());
 
     let mut host = common::Host::up("");
     let mut workers: Vec<_> = (0..half).map(|_| host.launch()).collect();

@@ -13,10 +13,10 @@ use taskq_sys::process::{self, Process};
 use taskq_wire::message::{FromSupervisor, NoFork, ThreadSource, ToSupervisor};
 
 /// Has the session leave a process behind, and waits until it is there.
-fn leave_stray(host: &Host, worker: &mut Worker, task: u64) {
+fn leave_orphan(host: &Host, worker: &mut Worker, task: u64) {
     let before = process::tagged(&host.token).expect("a look").len();
     worker.run(task, "spawn-sleep 1000");
-    eventually("the stray", || {
+    eventually("the orphan", || {
         process::tagged(&host.token).expect("a look").len() > before
     });
 }
@@ -26,17 +26,17 @@ fn count(host: &Host) -> usize {
 }
 
 #[test]
-fn a_crash_is_told_with_its_signal_and_takes_the_strays_along() {
+fn a_crash_is_told_with_its_signal_and_takes_the_orphans_along() {
     let mut host = Host::up("");
     let mut bystander = host.launch();
-    leave_stray(&host, &mut bystander, 1);
+    leave_orphan(&host, &mut bystander, 1);
     for signal in [libc::SIGSEGV, libc::SIGKILL, libc::SIGTERM] {
         let mut worker = host.launch();
-        leave_stray(&host, &mut worker, 1);
+        leave_orphan(&host, &mut worker, 1);
         worker.send(2, &format!("signal {signal}"));
         let end = host.expect_exit(&worker);
         assert!(matches!(end, ProcessEnd::Signaled { signal: found } if found == signal));
-        // The supervisor, the other session and its stray live on.
+        // The supervisor, the other session and its orphan live on.
         assert_eq!(count(&host), 3);
     }
     let mut worker = host.launch();
@@ -51,7 +51,7 @@ fn a_crash_is_told_with_its_signal_and_takes_the_strays_along() {
 fn a_killed_session_is_gone_with_everything_even_if_stopped() {
     let mut host = Host::up("");
     let mut worker = host.launch();
-    leave_stray(&host, &mut worker, 1);
+    leave_orphan(&host, &mut worker, 1);
     worker.send(2, "stop");
     eventually("the session to stop", || common::is_stopped(worker.pid));
     host.send(&ToSupervisor::Kill { worker: worker.id }, &[]);
@@ -67,11 +67,11 @@ fn a_killed_session_is_gone_with_everything_even_if_stopped() {
 }
 
 #[test]
-fn kill_9_of_the_supervisor_takes_sessions_and_strays_along() {
+fn kill_9_of_the_supervisor_takes_sessions_and_orphans_along() {
     let mut host = Host::up("");
     let mut workers: Vec<Worker> = (0..4).map(|_| host.launch()).collect();
     for worker in &mut workers {
-        leave_stray(&host, worker, 1);
+        leave_orphan(&host, worker, 1);
     }
     workers[0].send(2, "stop");
     workers[1].send(2, "stubborn 1000000");
@@ -140,7 +140,7 @@ fn kill_9_of_the_host_takes_everything_along_and_removes_the_directory() {
 fn closing_the_control_socket_ends_the_supervisor() {
     let mut host = Host::up("");
     let mut worker = host.launch();
-    leave_stray(&host, &mut worker, 1);
+    leave_orphan(&host, &mut worker, 1);
     host.hang_up();
     host.assert_nothing_is_left();
 }
@@ -222,13 +222,13 @@ fn works(setup: &str, without: &str, refusal: Option<NoFork>) {
     for (task, worker) in (1..).zip(&mut workers) {
         assert_eq!(worker.run(task, "ok x"), "x");
         assert_eq!(worker.run(task, "env TASKQ_WORKER"), "");
-        leave_stray(&host, worker, 10 + task);
+        leave_orphan(&host, worker, 10 + task);
     }
     let [mut killed, mut kept] = workers;
     assert_eq!(count(&host), 5);
     host.send(&ToSupervisor::Kill { worker: killed.id }, &[]);
     host.expect_exit(&killed);
-    eventually("the killed session's stray to be gone", || {
+    eventually("the killed session's orphan to be gone", || {
         count(&host) == 3
     });
     assert!(killed.next_frame().is_none());

@@ -138,7 +138,7 @@ impl Children {
     }
 
     /// Whether these sessions are dead, and no process lives that descends from them: the supervisor has adopted their
-    /// orphans by then, so every stray is a child of its own or descends from one, and all its children are sessions.
+    /// orphans by then, so every orphan is a child of its own or descends from one, and all its children are sessions.
     /// This is one look at one list, where looking at all processes of the machine takes a millisecond and more.
     fn have_left_nothing(&self, pids: &[i32]) -> bool {
         let is_dead = |pid: &i32| matches!(wait::ended(Some(*pid)), Ok(Some(_)));
@@ -165,7 +165,7 @@ impl Children {
             known: others.copied().collect(),
             since: children().map(|child| child.started).min().unwrap_or(0),
         };
-        // Without a look at the processes the sessions still end, and their strays at the latest with the supervisor.
+        // Without a look at the processes the sessions still end, and their orphans at the latest with the supervisor.
         if kill_tree(&tree, BURIAL).is_err() {
             for pid in &tree.roots {
                 let _ = process::kill(*pid, libc::SIGKILL);
