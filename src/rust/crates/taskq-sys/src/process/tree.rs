@@ -137,7 +137,7 @@ fn wait_for(dying: &[OwnedFd], deadline: Instant) {
         std::thread::sleep(PAUSE);
         return;
     };
-    // The last one is the nearest to the root, and most of its kin will be dead when it is. One that cannot die now
+    // The last one is the nearest to the root, and most of its descendants will be dead when it is. One that cannot die now
     // would hold the others up, so the wait is short.
     let left = deadline
         .saturating_duration_since(Instant::now())

@@ -125,7 +125,7 @@ impl Children {
     /// Kills what belongs to these sessions, and reaps those of them that are dead then.
     fn sweep(&mut self, pids: &[i32]) -> Vec<FromSupervisor> {
         if !self.have_left_nothing(pids) {
-            self.kill_kin(pids);
+            self.kill_descendants(pids);
         }
         let mut messages = Vec::new();
         for pid in pids {
@@ -149,7 +149,7 @@ impl Children {
     }
 
     /// Kills these sessions with all that belongs to them.
-    fn kill_kin(&self, pids: &[i32]) {
+    fn kill_descendants(&self, pids: &[i32]) {
         let children = || pids.iter().filter_map(|pid| self.sessions.get(pid));
         let others = self.sessions.keys().filter(|pid| !pids.contains(pid));
         let tree = Tree {

@@ -1,4 +1,4 @@
-//! Tests that fork: a test program has threads and must not, so `tests/kin.rs` runs these as programs of their own.
+//! Tests that fork: a test program has threads and must not, so `tests/descendants.rs` runs these as programs of their own.
 
 use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
@@ -101,7 +101,7 @@ fn tree() {
 fn marks() {
     assert!(process::set_subreaper().expect("subreaper"));
     let marked = |name: &str| {
-        let tag = format!("kin-{}.1.{name}", process::own_pid());
+        let tag = format!("descendants-{}.1.{name}", process::own_pid());
         let pid = family(1, || {
             // SAFETY: one thread.
             let in_place = unsafe { tag::write_session(&tag) }.expect("a tag");
@@ -121,7 +121,7 @@ fn marks() {
     assert!(!Process::look(leader).is_some_and(|leader| leader.alive));
     assert_eq!(process::tagged_session(&tag).expect("look"), []);
     assert_eq!(process::tagged_session(&other_tag).expect("look").len(), 2);
-    let all = Mark::SessionOf(format!("kin-{}.1.", process::own_pid()));
+    let all = Mark::SessionOf(format!("descendants-{}.1.", process::own_pid()));
     assert_eq!(process::marked(&all).expect("look").len(), 2);
     let rest = Tree {
         roots: vec![process::own_pid()],

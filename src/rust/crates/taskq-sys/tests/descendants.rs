@@ -1,4 +1,4 @@
-//! Runs the tests of `examples/kin.rs`, each as a program of its own.
+//! Runs the tests of `examples/descendants.rs`, each as a program of its own.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,14 +10,14 @@ fn run(name: &str, without: &str) {
     let profile = own.ancestors().find(|dir| dir.join("examples").is_dir());
     let program: PathBuf = profile
         .expect("the examples' directory")
-        .join("examples/kin");
-    let token = format!("kin-{}-{name}-{without}", process::own_pid());
+        .join("examples/descendants");
+    let token = format!("descendants-{}-{name}-{without}", process::own_pid());
     let output = Command::new(program)
         .arg(name)
         .envs(tag::zygote_variables(&token))
         .env("TASKQ_WITHOUT", without)
         .output()
-        .expect("the example kin");
+        .expect("the example descendants");
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {words}", output.status);
     assert_eq!(process::tagged(&token).expect("a look"), []);
