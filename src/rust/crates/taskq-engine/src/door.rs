@@ -79,7 +79,7 @@ impl Door {
         }
     }
 
-    /// Takes in what has happened. For the driver, which has to look for [`errands`](Door::errands) afterwards.
+    /// Takes in what has happened. For the driver, which has to look for [`actions`](Door::actions) afterwards.
     pub(crate) fn input(&self, hear: impl FnOnce(&mut Inside, Time)) {
         let mut inside = self.lock();
         let now = now();
@@ -155,8 +155,8 @@ impl Door {
     }
 
     /// What is to be done by the driver, and was not fetched yet.
-    pub(crate) fn errands(&self) -> Vec<Action> {
-        self.lock().sessions.take_errands()
+    pub(crate) fn actions(&self) -> Vec<Action> {
+        self.lock().sessions.take_actions()
     }
 
     /// The driver is about to sleep, until `own` at the latest. When it has to look up; who wants it earlier, wakes it.

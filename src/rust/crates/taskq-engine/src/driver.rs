@@ -68,8 +68,8 @@ pub(crate) struct Driver {
     oom: oom::Watch,
     /// The driver's own deadlines.
     deadlines: BTreeMap<Deadline, Time>,
-    /// Whether errands wait: the R thread listens, or others are being run.
-    errands_wait: bool,
+    /// Whether actions wait: the R thread listens, or others are being run.
+    actions_wait: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,14 +98,14 @@ impl Driver {
             births: births::Births::default(),
             oom: oom::Watch::new(),
             deadlines: BTreeMap::new(),
-            errands_wait: false,
+            actions_wait: false,
         };
         Ok((driver, waker))
     }
 
     /// Does what was wanted before there was a driver.
     pub(crate) fn begin(&mut self) {
-        self.run_errands();
+        self.run_actions();
     }
 
     /// One turn of the loop: sleeps until something is to be done, and does it.
@@ -129,15 +129,15 @@ impl Driver {
     pub(crate) fn turn_of_guest(&mut self, limit: Option<Duration>) -> io::Result<bool> {
         let planned = self.plan();
         self.listen(planned.into_iter().chain(limit).min())?;
-        self.errands_wait = true;
+        self.actions_wait = true;
         self.read_sessions();
-        self.errands_wait = false;
+        self.actions_wait = false;
         let now = now();
         let look = self.door.look();
         let is_due = |at: Time| at <= now;
         Ok(self.supervisor_is_ready
             || self.deadlines.values().copied().any(is_due)
-            || look.sessions().has_errands()
+            || look.sessions().has_actions()
             || look.sched().next_wakeup().is_some_and(is_due))
     }
 
@@ -200,10 +200,10 @@ impl Driver {
         ready.add((number - SESSIONS) % 4);
     }
 
-    /// Tells the scheduler what has happened, and runs the errands that follow, which may ask for more of both.
+    /// Tells the scheduler what has happened, and runs the actions that follow, which may ask for more of both.
     fn input(&mut self, hear: impl FnOnce(&mut Inside, Time)) {
         self.door.input(hear);
-        self.run_errands();
+        self.run_actions();
     }
 
     /// The same, where nothing came along.
@@ -211,24 +211,24 @@ impl Driver {
         self.input(|inside, now| inside.state.input(input, now));
     }
 
-    fn run_errands(&mut self) {
-        if std::mem::replace(&mut self.errands_wait, true) {
+    fn run_actions(&mut self) {
+        if std::mem::replace(&mut self.actions_wait, true) {
             return;
         }
         loop {
-            let errands = self.door.errands();
-            if errands.is_empty() {
+            let actions = self.door.actions();
+            if actions.is_empty() {
                 break;
             }
-            for errand in errands {
-                self.run_errand(errand);
+            for action in actions {
+                self.run_action(action);
             }
         }
-        self.errands_wait = false;
+        self.actions_wait = false;
     }
 
-    fn run_errand(&mut self, errand: Action) {
-        match errand {
+    fn run_action(&mut self, action: Action) {
+        match action {
             Action::Boot => self.boot(),
             Action::Launch { worker } => {
                 self.births.wait(worker);

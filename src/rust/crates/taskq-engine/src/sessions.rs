@@ -40,7 +40,7 @@ pub(crate) struct Sessions {
     /// Those to which the kernel would not pass on more descriptors. No event tells when it will.
     stalled: BTreeSet<WorkerId>,
     /// What only the driver can do.
-    errands: Vec<Action>,
+    actions: Vec<Action>,
     /// When the driver will wake up by itself.
     driver_wakes_at: Option<Time>,
     wakes: Wakes,
@@ -75,12 +75,12 @@ impl Sessions {
         self.get(worker)?.link.pid()
     }
 
-    pub(crate) fn has_errands(&self) -> bool {
-        !self.errands.is_empty()
+    pub(crate) fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
     }
 
-    pub(crate) fn take_errands(&mut self) -> Vec<Action> {
-        std::mem::take(&mut self.errands)
+    pub(crate) fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
     }
 
     pub(crate) fn are_stalled(&self) -> bool {
@@ -104,7 +104,7 @@ impl Sessions {
     /// The driver sleeps until `next`. Sooner, and at once, if something was left to it.
     pub(crate) fn plan(&mut self, next: Option<Time>) -> Option<Time> {
         self.driver_wakes_at = next;
-        if self.errands.is_empty() {
+        if self.actions.is_empty() {
             next
         } else {
             Some(Time::default())
@@ -198,7 +198,7 @@ impl Effects for Sessions {
             Action::Interrupt { worker, attempt } => {
                 self.control(worker, &ToControl::Interrupt { attempt });
             }
-            _ => self.errands.push(action),
+            _ => self.actions.push(action),
         }
     }
 
@@ -215,6 +215,6 @@ impl Effects for Sessions {
             (wanted, None) => wanted.is_some(),
             (None, _) => false,
         };
-        self.wakes.driver |= is_earlier || !self.errands.is_empty() || self.are_stalled();
+        self.wakes.driver |= is_earlier || !self.actions.is_empty() || self.are_stalled();
     }
 }

@@ -51,7 +51,7 @@ impl Driver {
     pub(super) fn reap_unborn(&mut self, worker: WorkerId, errno: i32) {
         self.forget(worker);
         self.refuse_birth(worker, errno);
-        self.run_errands();
+        self.run_actions();
     }
 
     /// A session's process is gone.
@@ -159,7 +159,7 @@ impl Driver {
             self.give_up(worker, GoneCause::SupervisorLost);
         }
         self.supervisor_is_gone(reported, Some(failure));
-        self.run_errands();
+        self.run_actions();
     }
 
     /// There is no supervisor (any more).

@@ -127,7 +127,7 @@ fn explore(climate: Climate, wishes: &[Wish]) {
         }
         let mut next = world.clone();
         let attends = std::mem::take(&mut next.has_event);
-        if attends || !world.errands.is_empty() {
+        if attends || !world.actions.is_empty() {
             search.turn(state, (&next, &host), attends, false);
             is_stuck = false;
         } else if host.life.is_some() && !host.is_watched {

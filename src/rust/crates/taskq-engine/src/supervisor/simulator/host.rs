@@ -138,7 +138,7 @@ impl Turn<'_> {
         if ticks {
             self.system.world.input(Input::Tick);
         }
-        self.run_errands();
+        self.run_actions();
     }
 
     /// `Driver::attend_supervisor`.
@@ -152,7 +152,7 @@ impl Turn<'_> {
                 News::Says(FromSupervisor::Up { .. }) => {
                     if !std::mem::replace(&mut self.host.is_up, true) {
                         self.system.world.input(Input::SupervisorUp);
-                        self.run_errands();
+                        self.run_actions();
                     }
                 }
                 News::Says(FromSupervisor::Failed { .. }) | News::Nonsense(_) => {
@@ -160,7 +160,7 @@ impl Turn<'_> {
                 }
                 News::Says(FromSupervisor::Exited { worker, .. }) => {
                     self.reap_session(worker, GoneCause::Unknown);
-                    self.run_errands();
+                    self.run_actions();
                 }
                 News::Says(_) => {}
                 News::Gone(_) => self.reap_supervisor(),
@@ -201,7 +201,7 @@ impl Turn<'_> {
         }
         let reported = self.host.has_refused;
         self.system.world.input(Input::SupervisorGone { reported });
-        self.run_errands();
+        self.run_actions();
     }
 
     /// `Supervisor::reap`, and what follows when it is dropped: what carries the token is killed, the zygote that nothing
@@ -223,12 +223,12 @@ impl Turn<'_> {
         }
     }
 
-    fn run_errands(&mut self) {
-        while let Some(errand) = self.system.world.errands.pop_front() {
+    fn run_actions(&mut self) {
+        while let Some(action) = self.system.world.actions.pop_front() {
             self.system
                 .choices
-                .tell(|| format!(" the driver: {errand:?}"));
-            match errand {
+                .tell(|| format!(" the driver: {action:?}"));
+            match action {
                 Action::Boot => self.boot(),
                 Action::Launch { worker } => {
                     self.host.sessions.insert(worker);

@@ -124,7 +124,7 @@ pub(super) struct World {
     pub(super) now: Time,
     pub(super) machine: Machine,
     /// What the driver has to do.
-    pub(super) errands: VecDeque<Action>,
+    pub(super) actions: VecDeque<Action>,
     pub(super) wishes: VecDeque<Wish>,
     /// The poller has something to tell.
     pub(super) has_event: bool,
@@ -147,7 +147,7 @@ impl World {
         let mut world = World {
             now: Time(1_000_000_000),
             machine: Machine::new(config),
-            errands: VecDeque::new(),
+            actions: VecDeque::new(),
             wishes: wishes.iter().copied().collect(),
             has_event: false,
             processes: Vec::new(),
@@ -184,7 +184,7 @@ impl World {
                 | Action::Launch { .. }
                 | Action::KillWorker { .. }
                 | Action::KillSupervisor
-                | Action::Shutdown => self.errands.push_back(action),
+                | Action::Shutdown => self.actions.push_back(action),
                 _ => {}
             }
         }
