@@ -16,7 +16,7 @@ use taskq_record::StartPhase;
 use taskq_sys::{tempdir, threads};
 use taskq_wire::message::ThreadSource;
 use taskq_worker::random;
-use taskq_worker::{ExecSession, InterruptHook, Role, Seed, Session, Supervisor, Zygote};
+use taskq_worker::{ExecSession, Inheritance, InterruptHook, Role, Session, Supervisor, Zygote};
 
 use crate::entries::entries;
 use crate::reply::failure;
@@ -35,7 +35,7 @@ pub(crate) enum Far {
     /// A supervisor.
     Supervisor(Supervisor),
     /// A session that has not started.
-    Seed(Seed),
+    Inheritance(Inheritance),
     /// A session, for the rest of the process: it is never dropped, because its control thread uses its descriptors.
     Session(&'static mut Session),
 }
@@ -131,8 +131,8 @@ fn rs_supervisor_serve(command: Vec<&CStr>) -> Value {
         return failure("start", "this process is no supervisor");
     };
     match supervisor.serve(exec) {
-        Ok(Role::Session(seed)) => {
-            with_far(|far| *far = Far::Seed(seed));
+        Ok(Role::Session(inheritance)) => {
+            with_far(|far| *far = Far::Inheritance(inheritance));
             "session".into()
         }
         Ok(Role::End) => "end".into(),
@@ -142,9 +142,9 @@ fn rs_supervisor_serve(command: Vec<&CStr>) -> Value {
 
 /// Takes over what the supervisor left for a session that is not forked: `list(setup)`, or a failure.
 fn rs_session_exec_open() -> Value {
-    match Seed::from_exec() {
-        Ok((seed, file)) => {
-            with_far(|far| *far = Far::Seed(seed));
+    match Inheritance::from_exec() {
+        Ok((inheritance, file)) => {
+            with_far(|far| *far = Far::Inheritance(inheritance));
             Value::list([("setup", Value::raw(file.payload))])
         }
         Err(error) => failure("start", &describe(&error)),
@@ -153,14 +153,14 @@ fn rs_session_exec_open() -> Value {
 
 /// Starts the control thread. TRUE, or a failure.
 fn rs_session_start() -> Value {
-    let Far::Seed(seed) = with_far(std::mem::take) else {
+    let Far::Inheritance(inheritance) = with_far(std::mem::take) else {
         return failure("start", "this process is no session");
     };
     let hook = InterruptHook {
         raise: raise_interrupt,
         clear: clear_interrupt,
     };
-    match Session::start(seed, hook) {
+    match Session::start(inheritance, hook) {
         Ok(session) => {
             with_far(|far| *far = Far::Session(Box::leak(Box::new(session))));
             IS_SESSION.store(true, Ordering::Relaxed);

@@ -52,7 +52,7 @@ use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
 use taskq_wire::frame::encode_head;
 use taskq_wire::message::{Finished, FromSession, FromZygote, Part, ThreadSource};
 use taskq_wire::packet;
-use taskq_worker::{ExecSession, InterruptHook, Role, Seed, Session, SetupFile, Zygote};
+use taskq_worker::{ExecSession, Inheritance, InterruptHook, Role, Session, SetupFile, Zygote};
 
 /// What is larger goes in a memory file.
 const LARGE: usize = 64 * 1024;
@@ -68,9 +68,9 @@ static IN_FRAME: AtomicBool = AtomicBool::new(false);
 
 fn main() {
     let outcome = if std::env::args().nth(1).as_deref() == Some("session") {
-        Seed::from_exec()
+        Inheritance::from_exec()
             .map_err(Box::from)
-            .and_then(|(seed, file)| session(seed, &file))
+            .and_then(|(inheritance, file)| session(inheritance, &file))
     } else {
         supervisor()
     };
@@ -134,12 +134,12 @@ fn supervisor() -> Outcome {
         program,
         args: vec!["session".into()],
     })? {
-        Role::Session(seed) => session(seed, &file),
+        Role::Session(inheritance) => session(inheritance, &file),
         Role::End => Ok(()),
     }
 }
 
-fn session(seed: Seed, file: &SetupFile) -> Outcome {
+fn session(inheritance: Inheritance, file: &SetupFile) -> Outcome {
     extern "C" fn on_interrupt(_signal: i32) {
         if !ARMED.load(Ordering::SeqCst) {
             MISFIRED.fetch_add(1, Ordering::SeqCst);
@@ -156,7 +156,7 @@ fn session(seed: Seed, file: &SetupFile) -> Outcome {
         raise: || INTERRUPTED.store(true, Ordering::SeqCst),
         clear,
     };
-    let mut session = Session::start(seed, hook)?;
+    let mut session = Session::start(inheritance, hook)?;
     for (command, rest) in commands(&file.payload) {
         match command.as_str() {
             "init-fail" => {

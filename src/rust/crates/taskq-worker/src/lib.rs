@@ -8,7 +8,7 @@
 //! the long form.
 //!
 //! ```text
-//! Zygote::open ── serve ──┬── Supervisor::serve ──┬── Role::Session(seed) ── Session::start ── ready ── receive, arm, …
+//! Zygote::open ── serve ──┬── Supervisor::serve ──┬── Role::Session(inheritance) ── Session::start ── ready ── receive, arm, …
 //!                       └── end              └── Role::End
 //! ```
 //!
@@ -31,8 +31,8 @@
 )]
 
 mod error;
+mod inheritance;
 pub mod random;
-mod seed;
 mod session;
 mod setup;
 mod supervisor;
@@ -40,7 +40,7 @@ mod watch;
 mod zygote;
 
 pub use error::{ServeError, SessionError, StartError};
-pub use seed::Seed;
+pub use inheritance::Inheritance;
 pub use session::{Fun, InterruptHook, Job, Session};
 pub use setup::SetupFile;
 pub use supervisor::{ExecSession, Role, Supervisor};

@@ -29,8 +29,8 @@ use taskq_wire::frame::{encode_head, Decoder, Progress};
 use taskq_wire::message::{Finished, FromSession, Given, ToSession};
 
 use crate::error::SessionError;
+use crate::inheritance::Inheritance;
 use crate::random;
-use crate::seed::Seed;
 use crate::supervisor::shortened;
 use control::Shared;
 use functions::Functions;
@@ -87,33 +87,33 @@ impl Session {
     ///
     /// # Errors
     /// No thread or no descriptors are left.
-    pub fn start(seed: Seed, hook: InterruptHook) -> io::Result<Session> {
-        let task_identity = Identity::of(&seed.task)?;
-        let output = Output::new(seed.outputs)?;
+    pub fn start(inheritance: Inheritance, hook: InterruptHook) -> io::Result<Session> {
+        let task_identity = Identity::of(&inheritance.task)?;
+        let output = Output::new(inheritance.outputs)?;
         let (wake_read, wake) = pipe::pair()?;
         set_nonblocking(&wake, true)?;
-        set_nonblocking(&seed.control, true)?;
-        let temp = Temp::new(seed.ancestry.queue_dir.clone(), seed.dir);
-        let shared = Arc::new(Shared::new(hook, seed.ancestry));
-        control::start(Arc::clone(&shared), seed.control, wake_read)?;
+        set_nonblocking(&inheritance.control, true)?;
+        let temp = Temp::new(inheritance.ancestry.queue_dir.clone(), inheritance.dir);
+        let shared = Arc::new(Shared::new(hook, inheritance.ancestry));
+        control::start(Arc::clone(&shared), inheritance.control, wake_read)?;
         // A session is killed before its host when memory is short. Without that it runs just as well.
         let _ = oom::raise_score(OOM_SCORE);
         // The control thread sees the supervisor's death; the signal is only needed to wake a session that was stopped.
         process::set_parent_death_signal(libc::SIGCONT)?;
         Ok(Session {
             pid: process::own_pid(),
-            task: seed.task,
+            task: inheritance.task,
             task_identity,
             decoder: Decoder::default(),
             functions: Functions::default(),
             head: Vec::new(),
             output,
             temp,
-            board: seed.board,
+            board: inheritance.board,
             shared,
             wake,
             current: None,
-            salt: seed.salt,
+            salt: inheritance.salt,
         })
     }
 

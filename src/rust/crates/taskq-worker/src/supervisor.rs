@@ -21,7 +21,7 @@ use taskq_wire::message::{FromSupervisor, Setup, ThreadSource};
 use taskq_wire::packet;
 
 use crate::error::{ServeError, StartError};
-use crate::seed::Seed;
+use crate::inheritance::Inheritance;
 use crate::setup::SetupFile;
 use crate::watch::Watch;
 
@@ -43,7 +43,7 @@ struct Inherited {
     sources: Vec<ThreadSource>,
 }
 
-/// How a session is started where it cannot be forked. It calls [`Seed::from_exec`].
+/// How a session is started where it cannot be forked. It calls [`Inheritance::from_exec`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecSession {
     /// The program.
@@ -56,7 +56,7 @@ pub struct ExecSession {
 #[derive(Debug)]
 pub enum Role {
     /// A forked session, which knows nothing of the supervisor any more.
-    Session(Seed),
+    Session(Inheritance),
     /// Still the supervisor, whose service is over. It should exit.
     End,
 }

@@ -37,7 +37,7 @@ use taskq_wire::message::{FromZygote, ToZygote};
 use taskq_wire::packet::{self, MAX_PACKET};
 
 use crate::error::StartError;
-use crate::seed::adopt;
+use crate::inheritance::adopt;
 use crate::setup::{queue_dir, SetupFile};
 use crate::supervisor::Supervisor;
 use crate::watch::Watch;

@@ -22,7 +22,7 @@ use taskq_wire::packet::{self, MAX_PACKET};
 use super::die::die;
 use super::ledger::{Interrupt, Ledger};
 use super::InterruptHook;
-use crate::seed::Ancestry;
+use crate::inheritance::Ancestry;
 
 /// How long after an interrupt the next one follows, unless the attempt has ended.
 const AGAIN: Duration = Duration::from_millis(50);

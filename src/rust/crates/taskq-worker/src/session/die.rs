@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{flock, FlockOperation};
 use taskq_sys::process::{self, kill_tree, Process, Tree};
 
-use crate::seed::Ancestry;
+use crate::inheritance::Ancestry;
 
 /// Of the two seconds in which everything has to be gone.
 const LIMIT: Duration = Duration::from_millis(1500);

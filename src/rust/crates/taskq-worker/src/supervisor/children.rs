@@ -16,7 +16,7 @@ use taskq_sys::{fault, tag, wait};
 use taskq_wire::message::FromSupervisor;
 
 use super::Inherited;
-use crate::seed::dir_name;
+use crate::inheritance::dir_name;
 use crate::setup::queue_dir;
 
 /// Time to kill what a session has left behind. It takes milliseconds; only what the kernel itself holds takes longer.

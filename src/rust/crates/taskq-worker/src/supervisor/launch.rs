@@ -15,8 +15,8 @@ use taskq_wire::message::FromSupervisor;
 
 use super::serve::Serving;
 use crate::error::StartError;
+use crate::inheritance::{self, dir_name, Ancestry, Inheritance};
 use crate::random;
-use crate::seed::{self, dir_name, Ancestry, Seed};
 use crate::setup::queue_dir;
 use crate::watch::Watch;
 
@@ -24,10 +24,10 @@ use crate::watch::Watch;
 const CANNOT_BEGIN: i32 = 70;
 
 impl Serving {
-    /// Makes a session and tells the host. Returns in the session, too, with its seed.
+    /// Makes a session and tells the host. Returns in the session, too, with its inheritance.
     ///
     /// `ends` are its task socket, control socket, stdout and stderr, and its status board.
-    pub(super) fn launch(&mut self, worker: WorkerId, ends: [OwnedFd; 5]) -> Option<Seed> {
+    pub(super) fn launch(&mut self, worker: WorkerId, ends: [OwnedFd; 5]) -> Option<Inheritance> {
         self.check_forks();
         if let Some(dir) = &self.working_dir {
             // Where it is gone, a session still has the one that was.
@@ -36,7 +36,7 @@ impl Serving {
         let launched = match self.make_dir(worker) {
             Err(error) => Err(error),
             Ok(dir) if self.forks => match self.fork(worker, &dir, ends) {
-                Ok(Forked::Child(seed)) => return Some(*seed),
+                Ok(Forked::Child(inheritance)) => return Some(*inheritance),
                 Ok(Forked::Parent(pid)) => Ok(pid),
                 Err(error) => Err(error),
             },
@@ -85,9 +85,9 @@ impl Serving {
             };
         }
         match self.become_session(supervisor, worker, dir, ends) {
-            Ok(seed) => {
+            Ok(inheritance) => {
                 mask.restore();
-                Ok(Forked::Child(Box::new(seed)))
+                Ok(Forked::Child(Box::new(inheritance)))
             }
             Err(error) => give_up(&error),
         }
@@ -100,7 +100,7 @@ impl Serving {
         worker: WorkerId,
         dir: &Path,
         ends: [OwnedFd; 5],
-    ) -> Result<Seed, StartError> {
+    ) -> Result<Inheritance, StartError> {
         self.ends.restore();
         process::new_session().map_err(StartError::system("begin a session"))?;
         // Until the session watches the supervisor itself it dies with it at once.
@@ -119,7 +119,7 @@ impl Serving {
             queue_dir: queue_dir(&self.inherited.setup),
         };
         let dir = dir.to_owned();
-        let seed = Seed {
+        let inheritance = Inheritance {
             task,
             control,
             outputs,
@@ -130,18 +130,18 @@ impl Serving {
         };
         // SAFETY: what is closed here is owned by the supervisor's values, which `serve` forgets in the child, or by
         // whatever ran before the supervisor served: that is the documented price of being forked.
-        unsafe { fds::close_all_except(&seed.own_fds()) }
+        unsafe { fds::close_all_except(&inheritance.own_fds()) }
             .map_err(StartError::system("close the supervisor's descriptors"))?;
         // SAFETY: the child has a single thread.
         unsafe { tag::write_session(&self.children.tag(worker)) }
             .map_err(StartError::system("tag the session"))?;
-        std::env::set_var("TMPDIR", &seed.dir);
-        Ok(seed)
+        std::env::set_var("TMPDIR", &inheritance.dir);
+        Ok(inheritance)
     }
 
     fn execute(&mut self, worker: WorkerId, dir: &Path, ends: &[OwnedFd; 5]) -> io::Result<i32> {
         /// The first number that no session inherits.
-        const BEYOND: RawFd = seed::SETUP + 1;
+        const BEYOND: RawFd = inheritance::SETUP + 1;
         let [task, control, stdout, stderr, board] = ends;
         // All numbers that are going to be replaced are occupied meanwhile, lest the pipe through which a failed `exec`
         // is reported gets one of them.
@@ -154,22 +154,22 @@ impl Serving {
         }
         let above = |fd: &OwnedFd| fds::duplicate_above(fd, BEYOND);
         let inherited = [
-            (above(task)?, seed::TASK),
-            (above(control)?, seed::CONTROL),
-            (above(board)?, seed::BOARD),
-            (above(&self.inherited.setup_file)?, seed::SETUP),
+            (above(task)?, inheritance::TASK),
+            (above(control)?, inheritance::CONTROL),
+            (above(board)?, inheritance::BOARD),
+            (above(&self.inherited.setup_file)?, inheritance::SETUP),
         ];
         let supervisor = process::own_pid();
         let mut command = Command::new(&self.exec.program);
         command
             .args(&self.exec.args)
-            .env(seed::WORKER_VARIABLE, worker.0.to_string())
+            .env(inheritance::WORKER_VARIABLE, worker.0.to_string())
             .env(
                 tag::SESSION,
                 tag::session_variable(&self.children.tag(worker)),
             )
             .env("TMPDIR", dir)
-            .env(seed::DIR_VARIABLE, dir)
+            .env(inheritance::DIR_VARIABLE, dir)
             .stdin(Stdio::null())
             .stdout(Stdio::from(above(stdout)?))
             .stderr(Stdio::from(above(stderr)?));
@@ -198,7 +198,7 @@ impl Serving {
 
 enum Forked {
     Parent(i32),
-    Child(Box<Seed>),
+    Child(Box<Inheritance>),
 }
 
 /// Puts the standard descriptors where they belong, and gives back the session's own: task, control, and the two

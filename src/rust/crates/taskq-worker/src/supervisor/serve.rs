@@ -16,7 +16,7 @@ use taskq_wire::packet::{self, MAX_PACKET};
 use super::children::Children;
 use super::{ExecSession, Inherited, Role};
 use crate::error::ServeError;
-use crate::seed::Seed;
+use crate::inheritance::Inheritance;
 
 /// A supervisor in service.
 pub(super) struct Serving {
@@ -36,7 +36,7 @@ pub(super) struct Serving {
 enum Step {
     Go,
     Stop,
-    Become(Box<Seed>),
+    Become(Box<Inheritance>),
 }
 
 /// See [`Supervisor::serve`](super::Supervisor::serve).
@@ -55,10 +55,10 @@ pub(super) fn serve(inherited: Inherited, exec: ExecSession) -> Result<Role, Ser
         outbox,
     };
     match serving.run() {
-        Ok(Some(seed)) => {
-            // This is the child. All descriptors but the seed's are closed, so their owners must not close them again.
+        Ok(Some(inheritance)) => {
+            // This is the child. All descriptors but the inheritance's are closed, so their owners must not close them again.
             std::mem::forget(serving);
-            Ok(Role::Session(*seed))
+            Ok(Role::Session(*inheritance))
         }
         Ok(None) => {
             serving.children.end();
@@ -72,7 +72,7 @@ pub(super) fn serve(inherited: Inherited, exec: ExecSession) -> Result<Role, Ser
 }
 
 impl Serving {
-    fn run(&mut self) -> Result<Option<Box<Seed>>, ServeError> {
+    fn run(&mut self) -> Result<Option<Box<Inheritance>>, ServeError> {
         // The loop sees the host's death by itself; the signal is only needed to wake a supervisor that was stopped.
         process::set_parent_death_signal(libc::SIGCONT).map_err(ServeError::system("be woken"))?;
         let refusal = self.why_not_fork();
@@ -82,7 +82,7 @@ impl Serving {
             match self.round()? {
                 Step::Go => {}
                 Step::Stop => return Ok(None),
-                Step::Become(seed) => return Ok(Some(seed)),
+                Step::Become(inheritance) => return Ok(Some(inheritance)),
             }
         }
     }
@@ -192,8 +192,8 @@ impl Serving {
                     let ends = ends.map_err(|fds: Vec<OwnedFd>| ServeError::Descriptors {
                         found: fds.len(),
                     })?;
-                    if let Some(seed) = self.launch(worker, ends) {
-                        return Ok(Step::Become(Box::new(seed)));
+                    if let Some(inheritance) = self.launch(worker, ends) {
+                        return Ok(Step::Become(Box::new(inheritance)));
                     }
                     break;
                 }

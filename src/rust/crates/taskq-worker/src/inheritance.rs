@@ -1,4 +1,4 @@
-//! What a session is made of, before it runs.
+//! What a session inherits, before it runs.
 //!
 //! Owns its descriptors and what it knows of its ancestors, however it came to be, and the numbers and variables by
 //! which an executed one finds them. Starts no thread and sends nothing: that is
@@ -33,7 +33,7 @@ pub(crate) const DIR_VARIABLE: &str = "TASKQ_DIR";
 
 /// A session's channels and names, to be handed to [`Session::start`](crate::Session::start).
 #[derive(Debug)]
-pub struct Seed {
+pub struct Inheritance {
     pub(crate) task: OwnedFd,
     pub(crate) control: OwnedFd,
     /// Where descriptors 1 and 2 belong.
@@ -78,12 +78,12 @@ impl Ancestry {
     }
 }
 
-impl Seed {
+impl Inheritance {
     /// Takes over what a session inherits that was executed, not forked.
     ///
     /// # Errors
     /// The process was not started by a supervisor, or the supervisor is gone.
-    pub fn from_exec() -> Result<(Seed, SetupFile), StartError> {
+    pub fn from_exec() -> Result<(Inheritance, SetupFile), StartError> {
         signals::save_no_workspace();
         let worker = WorkerId(number(WORKER_VARIABLE)?);
         let tags = env::var(tag::SESSION).unwrap_or_default();
@@ -108,7 +108,7 @@ impl Seed {
             queue_dir: queue_dir(&file.setup),
         };
         Ok((
-            Seed {
+            Inheritance {
                 task,
                 control,
                 outputs,
@@ -147,7 +147,7 @@ fn number<T: std::str::FromStr>(name: &'static str) -> Result<T, StartError> {
     value.ok_or(StartError::Variable { name })
 }
 
-impl Seed {
+impl Inheritance {
     /// The descriptors that a forked session keeps.
     pub(crate) fn own_fds(&self) -> Vec<RawFd> {
         let mut own: Vec<RawFd> = [
