@@ -3,20 +3,20 @@
 
 # What a task has for the worker beside its arguments, see R/task-options.R.
 tq_far <- function(private, fun, options) {
-  if (is.null(private$auto) && !isTRUE(options$auto)) return(options$far)
-  tq_add_globals(options$far, fun, private$auto)
+  if (is.null(private$auto) && !isTRUE(options$auto)) return(options$for_worker)
+  tq_add_globals(options$for_worker, fun, private$auto)
 }
 
-# `far`: a list with `globals` and `packages`, of which either may be absent. `given`: names of objects that need not be
-# looked for. What is in `far` already stays.
-tq_add_globals <- function(far, fun, given) {
-  if (is.null(fun)) return(far)
-  found <- tq_used_globals(fun, c(given, names(far$globals)))
-  globals <- c(found$globals, far$globals)
-  packages <- union(found$packages, far$packages)
-  if (length(globals)) far$globals <- globals
-  if (length(packages)) far$packages <- packages
-  far
+# `for_worker`: a list with `globals` and `packages`, of which either may be absent. `given`: names of objects that need not be
+# looked for. What is in `for_worker` already stays.
+tq_add_globals <- function(for_worker, fun, given) {
+  if (is.null(fun)) return(for_worker)
+  found <- tq_used_globals(fun, c(given, names(for_worker$globals)))
+  globals <- c(found$globals, for_worker$globals)
+  packages <- union(found$packages, for_worker$packages)
+  if (length(globals)) for_worker$globals <- globals
+  if (length(packages)) for_worker$packages <- packages
+  for_worker
 }
 
 tq_used_globals <- function(fun, given) {

@@ -8,7 +8,7 @@ tq_push_many <- function(private, fun, args_list, ids, options, replace, call) {
   args_list <- tq_check_args_list(args_list, call)
   ids <- tq_check_ids(ids, length(args_list), call)
   keys <- tq_check_keys(replace, length(args_list), call)
-  if (!is.null(options$near$given)) for (args in args_list) tq_check_given(options, args, call)
+  if (!is.null(options$for_host$given)) for (args in args_list) tq_check_given(options, args, call)
   handle <- tq_handle(private, call)
   if (!is.null(private$inline)) tq_inline_start(private$inline, call)
 
@@ -17,7 +17,7 @@ tq_push_many <- function(private, fun, args_list, ids, options, replace, call) {
   beside$captured <- portable$captured
   calls <- tq_many_calls(args_list, beside)
   repeat {
-    pushed <- rs_push_many(handle, ids, portable$fun, calls, options$near, keys)
+    pushed <- rs_push_many(handle, ids, portable$fun, calls, options$for_host, keys)
     if (!is.list(pushed)) break
     tq_refuse_many(handle, pushed, args_list, call)
     if (!options$block) return(invisible(NULL))
@@ -38,14 +38,14 @@ tq_refuse_many <- function(handle, refusal, args_list, call) {
 }
 
 # What each task has beside its function; NULL where that is nothing.
-tq_many_calls <- function(args_list, far) {
-  calls <- if (length(far)) {
-    lapply(args_list, function(args) c(list(args = args), far))
+tq_many_calls <- function(args_list, for_worker) {
+  calls <- if (length(for_worker)) {
+    lapply(args_list, function(args) c(list(args = args), for_worker))
   } else {
     lapply(args_list, function(args) if (length(args)) list(args = args))
   }
   # The random numbers of one task are not those of another.
-  if (!is.null(far$seed)) for (i in seq_along(calls)) calls[[i]]$streams <- i - 1
+  if (!is.null(for_worker$seed)) for (i in seq_along(calls)) calls[[i]]$streams <- i - 1
   unname(calls)
 }
 

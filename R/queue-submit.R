@@ -18,7 +18,7 @@ tq_task <- function(private, fun, args, id, options, call) {
   portable <- tq_portable(fun)
   if (!is.list(args) || is.object(args)) args <- tq_check_args(args, call)
   if (!is.null(id)) id <- tq_check_id(id, call)
-  if (!is.null(options$near$given)) tq_check_given(options, args, call)
+  if (!is.null(options$for_host$given)) tq_check_given(options, args, call)
   if (!is.null(private$inline)) tq_inline_start(private$inline, call)
 
   # What is absent from the call is left out: most of it has the same value in most tasks.
@@ -27,12 +27,12 @@ tq_task <- function(private, fun, args, id, options, call) {
   if (!is.null(name)) rest$name <- name
   if (!is.null(portable$captured)) rest$captured <- portable$captured
   rest <- c(rest, tq_far(private, fun, options))
-  list(id = id, fun = portable$fun, rest = rest, near = options$near, block = !identical(options$block, FALSE))
+  list(id = id, fun = portable$fun, rest = rest, for_host = options$for_host, block = !identical(options$block, FALSE))
 }
 
 # The id; or a list, the refusal of a queue that is full.
 tq_push_task <- function(handle, task, call) {
-  pushed <- rs_push(handle, task$id, task$fun, task$rest, task$near)
+  pushed <- rs_push(handle, task$id, task$fun, task$rest, task$for_host)
   if (is.list(pushed) && !identical(pushed$code, "full")) tq_push_refused(handle, pushed, call)
   pushed
 }

@@ -2,8 +2,8 @@
 #
 # | part    | holds                             | goes to                                        |
 # | ------- | --------------------------------- | ---------------------------------------------- |
-# | `near`  | what follows, by name             | the scheduler; NULL is the queue's default     |
-# | `far`   | packages, globals, seed           | the worker, beside the arguments               |
+# | `for_host`  | what follows, by name             | the scheduler; NULL is the queue's default     |
+# | `for_worker`   | packages, globals, seed           | the worker, beside the arguments               |
 # | `auto`  | TRUE or FALSE                     | push() itself: `globals` with "auto"           |
 # | `block` | TRUE or FALSE                     | push() itself, when the queue is full          |
 #
@@ -16,13 +16,13 @@ tq_task_options <- function(timeout, tries, retry_on, backoff, priority, after, 
   checked <- tq_check_globals(globals, call)
   globals <- checked$values
   seed <- tq_check_seed(seed, call, vector = TRUE)
-  far <- list()
-  if (length(packages)) far$packages <- packages
-  if (length(globals)) far$globals <- globals
-  if (!is.null(seed)) far$seed <- seed
+  for_worker <- list()
+  if (length(packages)) for_worker$packages <- packages
+  if (length(globals)) for_worker$globals <- globals
+  if (!is.null(seed)) for_worker$seed <- seed
   after <- tq_check_after(after, call)
   list(
-    near = c(list(
+    for_host = c(list(
       timeout = if (!is.null(timeout)) tq_check_duration(timeout, "timeout", call),
       tries = if (!is.null(tries)) tq_check_count(tries, "tries", call),
       retry_on = tq_check_retry_on(retry_on, call),
@@ -34,7 +34,7 @@ tq_task_options <- function(timeout, tries, retry_on, backoff, priority, after, 
       replace = tq_check_label(replace, "replace", call),
       may_exceed = may_exceed && block
     ), if (!is.null(after$given)) list(given = after$given)),
-    far = far,
+    for_worker = for_worker,
     auto = checked$auto,
     block = block
   )
@@ -79,7 +79,7 @@ tq_check_after <- function(x, call) {
 
 # An argument is given once: by its value, or as that of another task.
 tq_check_given <- function(options, args, call) {
-  both <- intersect(options$near$given, names(args))
+  both <- intersect(options$for_host$given, names(args))
   both <- both[nzchar(both)]
   if (!length(both)) return(invisible())
   message <- sprintf("the argument `%s` is given twice: in `args`, and by `after`", both[[1L]])

@@ -78,7 +78,7 @@ tq_slim_call <- function(call) {
     as.name(sprintf("<%s>", class(call)[1L]))
   }
   slim_parts <- function(call, depth) {
-    # A function that do.call() or a task has called, see src/rust/src/far/evaluate.rs.
+    # A function that do.call() or a task has called, see src/rust/src/for_worker/evaluate.rs.
     if (is.function(call[[1L]])) return(quote(fun(...)))
     kept <- attributes(call)
     # To reach part i of a call takes i steps, and that of a list one.

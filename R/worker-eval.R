@@ -2,7 +2,7 @@
 # a worker and an inline queue run the very same code.
 #
 # The handlers are established once around many tasks (tq_guarded); a task that succeeds pays for
-# one call, which is made natively (src/rust/src/far/evaluate.rs). A task that fails unwinds to tq_guarded(), which
+# one call, which is made natively (src/rust/src/worker/evaluate.rs). A task that fails unwinds to tq_guarded(), which
 # gives the outcome to report.
 #
 # An outcome is a list; what is absent is empty:

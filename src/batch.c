@@ -1,5 +1,5 @@
 /* Elements of a map, one after the other, as lapply() calls a function. What is done between some of them is decided in
- * src/rust/src/far/batch.rs. */
+ * src/rust/src/worker/batch.rs. */
 
 #include "taskq.h"
 

@@ -52,17 +52,17 @@ test_that("what an option says is sent in one form", {
     do.call(tq_task_options, c(utils::modifyList(options, list(...)), list(call = NULL)))
   }
   usual <- list(retry_on = "crash", backoff = 0, priority = 0, may_exceed = FALSE)
-  expect_identical(Filter(length, check()$near), usual)
-  expect_identical(check()$far, list())
+  expect_identical(Filter(length, check()$for_host), usual)
+  expect_identical(check()$for_worker, list())
   full <- check(timeout = as.difftime(2, units = "secs"), tries = Inf, retry_on = c("error", "crash"), backoff = 5,
     priority = -2, after = "a", isolate = TRUE, packages = "stats", globals = list(x = 1), tag = "t", seed = 3,
     replace = "k", block = FALSE)
-  expect_identical(full$near, list(timeout = 2000, tries = Inf, retry_on = c("error", "crash"), backoff = 5,
+  expect_identical(full$for_host, list(timeout = 2000, tries = Inf, retry_on = c("error", "crash"), backoff = 5,
     priority = -2, isolate = TRUE, after = "a", tag = "t", replace = "k", may_exceed = FALSE))
-  expect_identical(full$far, list(packages = "stats", globals = list(x = 1), seed = 3L))
+  expect_identical(full$for_worker, list(packages = "stats", globals = list(x = 1), seed = 3L))
   expect_false(full$block)
-  expect_identical(check(retry_on = character())$near$retry_on, character())
+  expect_identical(check(retry_on = character())$for_host$retry_on, character())
   # One that must not be waited for by its caller waits in the queue.
-  expect_identical(check(may_exceed = TRUE)$near$may_exceed, TRUE)
-  expect_identical(check(may_exceed = TRUE, block = FALSE)$near$may_exceed, FALSE)
+  expect_identical(check(may_exceed = TRUE)$for_host$may_exceed, TRUE)
+  expect_identical(check(may_exceed = TRUE, block = FALSE)$for_host$may_exceed, FALSE)
 })

@@ -11,7 +11,7 @@ use extendr_ffi::SEXP;
 
 use crate::r::{self, Answer, Ending, Object, Scope, Stop};
 use crate::value::Value;
-use crate::{capture, far, host, log, serialize, share, state};
+use crate::{capture, host, log, serialize, share, state, worker};
 
 /// A function for R.
 pub(crate) struct Entry {
@@ -74,18 +74,18 @@ pub(crate) fn wrong_count(name: &str) -> Stop {
 fn all() -> &'static HashMap<&'static [u8], &'static Entry> {
     static ALL: OnceLock<HashMap<&[u8], &Entry>> = OnceLock::new();
     ALL.get_or_init(|| {
-        let far = far::ENTRIES
+        let worker = worker::ENTRIES
             .iter()
-            .chain(far::serve::ENTRIES)
-            .chain(far::batch::ENTRIES)
-            .chain(far::evaluate::ENTRIES)
+            .chain(worker::serve::ENTRIES)
+            .chain(worker::batch::ENTRIES)
+            .chain(worker::evaluate::ENTRIES)
             .chain(serialize::ENTRIES)
             .chain(capture::ENTRIES)
             .chain(state::ENTRIES)
             .chain(log::ENTRIES)
             .chain(share::ENTRIES);
         let named = |entry: &'static Entry| (entry.name.as_bytes(), entry);
-        far.chain(host::entries()).map(named).collect()
+        worker.chain(host::entries()).map(named).collect()
     })
 }
 

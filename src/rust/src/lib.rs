@@ -15,7 +15,7 @@
 //! - R is called on the R thread only; the engine and the worker do not link to it. Two functions run on other threads,
 //!   too, and call nothing of R: the driver's calls `wake` in `external/waker.rs`, which may touch the waker, under its
 //!   lock, and the function that later has for this; the control thread of a session calls `raise_interrupt` in
-//!   `far.rs`, which may set R's interrupt flag.
+//!   `worker.rs`, which may set R's interrupt flag.
 //! - No lock is held during a call of R.
 
 // No panic may reach R: what can fail says so by its type. (Tests may panic.)
@@ -38,7 +38,6 @@ mod code;
 mod elements;
 mod entries;
 mod external;
-mod far;
 mod functions;
 mod given;
 mod handle;
@@ -53,3 +52,4 @@ mod share;
 mod state;
 mod value;
 mod vectors;
+mod worker;

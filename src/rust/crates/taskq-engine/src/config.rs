@@ -11,7 +11,7 @@ use crate::text::Charset;
 /// An event loop of the R thread, by the number that its library knows it by.
 pub type EventLoop = i32;
 
-/// What a queue is made from. Everything the far processes get of the host is in here: they inherit nothing else.
+/// What a queue is made from. Everything the worker processes get of the host is in here: they inherit nothing else.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The program that a supervisor comes from, and its arguments.

@@ -16,7 +16,7 @@ pub enum PushError {
 pub struct StartFailure {
     /// What it takes to mend it.
     pub cause: StartCause,
-    /// What was being done, when the far end could still say so.
+    /// What was being done, when the worker side could still say so.
     pub phase: Option<StartPhase>,
     /// The error in words: R's, or the operating system's.
     pub message: String,

@@ -1,5 +1,5 @@
 //! The host's side of the supervisor: how it is made, told and reaped. What the host knows of it, and does about that, is
-//! [decided](lifecycle) apart from the calls of the operating system, which are here. The far side is in
+//! [decided](lifecycle) apart from the calls of the operating system, which are here. The worker side is in
 //! `taskq-worker`.
 //!
 //! A supervisor comes from a [`Zygote`], and may be the zygote itself. In the driver's eyes it is one process from its
@@ -69,7 +69,7 @@ struct NearEnds {
     is_silent: bool,
 }
 
-/// The far ends of the descriptors that a session gets.
+/// The worker sides of the descriptors that a session gets.
 #[derive(Debug)]
 pub(crate) struct FarEnds {
     pub(crate) task: OwnedFd,
@@ -79,7 +79,7 @@ pub(crate) struct FarEnds {
     pub(crate) board: OwnedFd,
 }
 
-/// The far ends of a supervisor's descriptors, in the order in which a zygote gets them.
+/// The worker sides of a supervisor's descriptors, in the order in which a zygote gets them.
 struct ForZygote {
     control: OwnedFd,
     setup: OwnedFd,

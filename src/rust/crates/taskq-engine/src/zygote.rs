@@ -1,5 +1,5 @@
 //! The host's side of a zygote: how the process is started, asked and ended, and which of them a new supervisor can come
-//! from. The far side, and what a zygote is, is in `taskq-worker`.
+//! from. The worker side, and what a zygote is, is in `taskq-worker`.
 //!
 //! Starting the program takes a tenth of a second, a fork of what it has become a millisecond. So the first queue of
 //! an R session starts a zygote, which stays for other queues that are [alike](key) in all that the program has

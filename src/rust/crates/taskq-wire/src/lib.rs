@@ -2,7 +2,7 @@
 //!
 //! Five channels connect the processes, all of them inherited and without a name (`design-wire.Rmd` is the long form):
 //!
-//! | channel | kind | host to far end | far end to host |
+//! | channel | kind | host to worker | worker to host |
 //! | --- | --- | --- | --- |
 //! | zygote control | packets | [`ToZygote`](message::ToZygote) (+ descriptors) | |
 //! | zygote's report of a supervisor | packets | | [`FromZygote`](message::FromZygote) (+ descriptor) |

@@ -1,4 +1,4 @@
-//! Bytes that a broken or hostile far end may send: real messages, damaged at random, and noise. The same harness runs
+//! Bytes that a broken or hostile worker side may send: real messages, damaged at random, and noise. The same harness runs
 //! under libFuzzer, see `src/rust/fuzz`; here it runs for about a second, with a seed, so that every test run includes
 //! it.
 

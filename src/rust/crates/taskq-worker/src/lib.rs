@@ -1,4 +1,4 @@
-//! The far end of a queue: the zygote that supervisors come from, the supervisor that makes sessions, and the session that
+//! The worker side of a queue: the zygote that supervisors come from, the supervisor that makes sessions, and the session that
 //! runs tasks. It knows nothing of R.
 //!
 //! A *zygote* is a process in which everything is up that does not depend on a queue. It forks a supervisor for each queue.

@@ -40,7 +40,7 @@ pub struct Options<'a> {
     pub without: &'a str,
     /// A variable of the environment that others do not have, `name=value`.
     pub variable: &'a str,
-    /// A file that the far program is said to read at its start.
+    /// A file that the program of the workers is said to read at its start.
     pub startup_file: Option<PathBuf>,
     /// Rung for what was promised.
     pub waker: fn(EventLoop),

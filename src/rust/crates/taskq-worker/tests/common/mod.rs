@@ -67,7 +67,7 @@ impl ZygoteProcess {
         let above = |fd: &OwnedFd| fds::duplicate_above(fd, 10).expect("duplicate");
         let inherited = above(&far);
         let host = process::own_pid();
-        let mut command = Command::new(far_end());
+        let mut command = Command::new(worker_side());
         command
             .envs(tag::zygote_variables(&name))
             .envs(variables.iter().copied())
@@ -85,7 +85,7 @@ impl ZygoteProcess {
         unsafe { command.pre_exec(begin) };
         // The number that is replaced in the child must not be that of the pipe by which `spawn` learns of a failure.
         let occupied: Vec<OwnedFd> = (0..4).map(|_| above(&far)).collect();
-        let child = command.spawn().expect("the example far_end");
+        let child = command.spawn().expect("the example worker_side");
         drop(occupied);
         eventually("the zygote to remove its directory", || !dir.exists());
         Rc::new(ZygoteProcess {
@@ -420,6 +420,6 @@ pub(crate) fn example(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn far_end() -> PathBuf {
-    example("far_end")
+fn worker_side() -> PathBuf {
+    example("worker_side")
 }

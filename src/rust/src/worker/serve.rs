@@ -10,7 +10,7 @@ use taskq_record::Verdict;
 use taskq_worker::Session;
 
 use super::evaluate::{evaluate, set_phase, Task, IDLE, RECEIVE};
-use super::{describe, is_session, with_far, Far};
+use super::{describe, is_session, with_worker, Worker};
 use crate::entries::entries;
 use crate::given::with_given;
 use crate::r::{Answer, Kept, Object, Scope, Stop};
@@ -183,8 +183,8 @@ fn rs_disarm() -> Answer<()> {
 
 /// Uses the session that this process is.
 pub(crate) fn with_session<T>(body: impl FnOnce(&mut Session) -> T) -> Answer<T> {
-    with_far(|far| match far {
-        Far::Session(session) => Ok(body(session)),
+    with_worker(|worker| match worker {
+        Worker::Session(session) => Ok(body(session)),
         _ => Err(Stop::Fault(no_session().to_owned())),
     })
 }

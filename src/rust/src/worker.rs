@@ -1,4 +1,4 @@
-//! What R calls in the far processes: zygotes, supervisors and sessions. Such a process has one role at a time, so its
+//! What R calls in the worker processes: zygotes, supervisors and sessions. Such a process has one role at a time, so its
 //! state is one value here, used on the R thread only.
 //!
 //! What receives, runs and replies is in [`serve`], on the same state.
@@ -28,7 +28,7 @@ pub(crate) mod serve;
 
 /// What this process is to its queue.
 #[derive(Default)]
-pub(crate) enum Far {
+pub(crate) enum Worker {
     /// Nothing: an R session of a user.
     #[default]
     Stranger,
@@ -41,7 +41,7 @@ pub(crate) enum Far {
 }
 
 thread_local! {
-    static FAR: RefCell<Far> = const { RefCell::new(Far::Stranger) };
+    static WORKER: RefCell<Worker> = const { RefCell::new(Worker::Stranger) };
 }
 
 /// Whether this process has become a session, also for those of its threads that are not R's.
@@ -52,8 +52,8 @@ pub(crate) fn is_session() -> bool {
 }
 
 /// Uses this process's role.
-pub(crate) fn with_far<T>(body: impl FnOnce(&mut Far) -> T) -> T {
-    FAR.with_borrow_mut(body)
+pub(crate) fn with_worker<T>(body: impl FnOnce(&mut Worker) -> T) -> T {
+    WORKER.with_borrow_mut(body)
 }
 
 /// Forks supervisors for as long as the host wants. `list(setup)`: this process is a supervisor from now on; `list(setup =
@@ -61,7 +61,7 @@ pub(crate) fn with_far<T>(body: impl FnOnce(&mut Far) -> T) -> T {
 fn rs_zygote_serve() -> Value {
     match Zygote::open().and_then(Zygote::serve) {
         Ok(Some((supervisor, file))) => {
-            with_far(|far| *far = Far::Supervisor(supervisor));
+            with_worker(|worker| *worker = Worker::Supervisor(supervisor));
             Value::list([("setup", Value::raw(file.payload))])
         }
         Ok(None) => Value::list([("setup", Value::null())]),
@@ -93,8 +93,8 @@ fn rs_supervisor_note_threads(phase: Cow<'_, str>, packages: Vec<Cow<'_, str>>, 
         packages: packages.into_iter().map(Cow::into_owned).collect(),
         threads: u32::try_from(brought).unwrap_or(0),
     };
-    with_far(|far| {
-        if let Far::Supervisor(supervisor) = far {
+    with_worker(|worker| {
+        if let Worker::Supervisor(supervisor) = worker {
             supervisor.note_threads(source);
         }
     });
@@ -102,8 +102,8 @@ fn rs_supervisor_note_threads(phase: Cow<'_, str>, packages: Vec<Cow<'_, str>>, 
 
 /// Tells the host that the supervisor cannot come up.
 fn rs_supervisor_failed(phase: Cow<'_, str>, message: Cow<'_, str>) {
-    with_far(|far| {
-        if let Far::Supervisor(supervisor) = far {
+    with_worker(|worker| {
+        if let Worker::Supervisor(supervisor) = worker {
             supervisor.failed(phase_of(&phase), &message);
         }
     });
@@ -111,8 +111,8 @@ fn rs_supervisor_failed(phase: Cow<'_, str>, message: Cow<'_, str>) {
 
 /// Makes the queue's directory for temporary files, unless it is there. Its path, or a failure.
 fn rs_supervisor_make_temp_dir() -> Value {
-    with_far(|far| match far {
-        Far::Supervisor(supervisor) => temp_dir(supervisor.make_temp_dir()),
+    with_worker(|worker| match worker {
+        Worker::Supervisor(supervisor) => temp_dir(supervisor.make_temp_dir()),
         _ => failure("start", "this process is no supervisor"),
     })
 }
@@ -126,13 +126,13 @@ fn rs_supervisor_serve(command: Vec<&CStr>) -> Value {
         program: PathBuf::from(words.next().unwrap_or_default()),
         args: words.collect(),
     };
-    let supervisor = with_far(std::mem::take);
-    let Far::Supervisor(mut supervisor) = supervisor else {
+    let supervisor = with_worker(std::mem::take);
+    let Worker::Supervisor(mut supervisor) = supervisor else {
         return failure("start", "this process is no supervisor");
     };
     match supervisor.serve(exec) {
         Ok(Role::Session(inheritance)) => {
-            with_far(|far| *far = Far::Inheritance(inheritance));
+            with_worker(|worker| *worker = Worker::Inheritance(inheritance));
             "session".into()
         }
         Ok(Role::End) => "end".into(),
@@ -144,7 +144,7 @@ fn rs_supervisor_serve(command: Vec<&CStr>) -> Value {
 fn rs_session_exec_open() -> Value {
     match Inheritance::from_exec() {
         Ok((inheritance, file)) => {
-            with_far(|far| *far = Far::Inheritance(inheritance));
+            with_worker(|worker| *worker = Worker::Inheritance(inheritance));
             Value::list([("setup", Value::raw(file.payload))])
         }
         Err(error) => failure("start", &describe(&error)),
@@ -153,7 +153,7 @@ fn rs_session_exec_open() -> Value {
 
 /// Starts the control thread. TRUE, or a failure.
 fn rs_session_start() -> Value {
-    let Far::Inheritance(inheritance) = with_far(std::mem::take) else {
+    let Worker::Inheritance(inheritance) = with_worker(std::mem::take) else {
         return failure("start", "this process is no session");
     };
     let hook = InterruptHook {
@@ -162,7 +162,7 @@ fn rs_session_start() -> Value {
     };
     match Session::start(inheritance, hook) {
         Ok(session) => {
-            with_far(|far| *far = Far::Session(Box::leak(Box::new(session))));
+            with_worker(|worker| *worker = Worker::Session(Box::leak(Box::new(session))));
             IS_SESSION.store(true, Ordering::Relaxed);
             true.into()
         }
@@ -172,8 +172,8 @@ fn rs_session_start() -> Value {
 
 /// Leaves so much more of the processors to others from now on.
 fn rs_session_step_back(nice: i32) {
-    with_far(|far| {
-        if let Far::Session(session) = far {
+    with_worker(|worker| {
+        if let Worker::Session(session) = worker {
             session.step_back(nice);
         }
     });
@@ -190,8 +190,8 @@ fn rs_remove_r_temp_dir(dir: Vec<&CStr>) {
 
 /// Where R has its temporary files from now on.
 fn rs_session_uses_temp_dir(dir: Vec<&CStr>) {
-    with_far(|far| {
-        if let (Far::Session(session), [dir]) = (far, &dir[..]) {
+    with_worker(|worker| {
+        if let (Worker::Session(session), [dir]) = (worker, &dir[..]) {
             session.uses_temp_dir(OsStr::from_bytes(dir.to_bytes()).into());
         }
     });
@@ -200,8 +200,8 @@ fn rs_session_uses_temp_dir(dir: Vec<&CStr>) {
 /// Makes the session's directory for temporary files, and R's in it, unless they are there. The session's, or a
 /// failure.
 fn rs_session_make_temp_dir() -> Value {
-    with_far(|far| match far {
-        Far::Session(session) => temp_dir(session.make_temp_dir()),
+    with_worker(|worker| match worker {
+        Worker::Session(session) => temp_dir(session.make_temp_dir()),
         _ => failure("start", "this process is no session"),
     })
 }
@@ -215,8 +215,8 @@ fn temp_dir(made: io::Result<impl AsRef<Path>>) -> Value {
 
 /// Tells the host that the session waits for tasks. TRUE, or a failure.
 fn rs_session_ready() -> Value {
-    with_far(|far| match far {
-        Far::Session(session) => match session.ready() {
+    with_worker(|worker| match worker {
+        Worker::Session(session) => match session.ready() {
             Ok(()) => true.into(),
             Err(error) => failure("start", &describe(&error)),
         },
@@ -226,8 +226,8 @@ fn rs_session_ready() -> Value {
 
 /// Puts the standard descriptors back where they belong. TRUE, or a failure.
 fn rs_session_restore_output() -> Value {
-    with_far(|far| match far {
-        Far::Session(session) => match session.restore_output() {
+    with_worker(|worker| match worker {
+        Worker::Session(session) => match session.restore_output() {
             Ok(()) => true.into(),
             Err(error) => failure("system", &describe(&error)),
         },
@@ -237,8 +237,8 @@ fn rs_session_restore_output() -> Value {
 
 /// Tells the host that the session cannot come up.
 fn rs_session_failed(phase: Cow<'_, str>, message: Cow<'_, str>) {
-    with_far(|far| {
-        if let Far::Session(session) = far {
+    with_worker(|worker| {
+        if let Worker::Session(session) = worker {
             session.failed(phase_of(&phase), &message);
         }
     });
@@ -246,16 +246,16 @@ fn rs_session_failed(phase: Cow<'_, str>, message: Cow<'_, str>) {
 
 /// The id of the running task, or NULL.
 fn rs_task_id() -> Option<String> {
-    with_far(|far| match far {
-        Far::Session(session) => session.current().map(|job| job.label.clone()),
+    with_worker(|worker| match worker {
+        Worker::Session(session) => session.current().map(|job| job.label.clone()),
         _ => None,
     })
 }
 
 /// How often the running task has begun, or NULL.
 fn rs_task_attempt() -> Option<i32> {
-    with_far(|far| match far {
-        Far::Session(session) => {
+    with_worker(|worker| match worker {
+        Worker::Session(session) => {
             let number = |number| i32::try_from(number).unwrap_or(i32::MAX);
             session.current().map(|job| number(job.tries))
         }
@@ -265,8 +265,8 @@ fn rs_task_attempt() -> Option<i32> {
 
 /// What the random numbers of the running attempt start from: `list(serial, seed)`, or NULL.
 fn rs_task_random() -> Option<Value> {
-    with_far(|far| {
-        let Far::Session(session) = far else {
+    with_worker(|worker| {
+        let Worker::Session(session) = worker else {
             return None;
         };
         let serial = session.current()?.attempt.task.0 as f64;
@@ -305,8 +305,8 @@ fn rs_random_ahead(state: &[i32], streams: f64, substreams: f64) -> Vec<i32> {
 
 /// Notes how far the running task is. Outside a task it does nothing.
 fn rs_task_progress(fraction: f64, message: Cow<'_, str>) {
-    with_far(|far| {
-        if let Far::Session(session) = far {
+    with_worker(|worker| {
+        if let Worker::Session(session) = worker {
             session.progress(fraction, &message);
         }
     });
@@ -314,7 +314,7 @@ fn rs_task_progress(fraction: f64, message: Cow<'_, str>) {
 
 /// Whether this process is a session of a queue.
 fn rs_is_worker() -> bool {
-    with_far(|far| matches!(far, Far::Session(_)))
+    with_worker(|worker| matches!(worker, Worker::Session(_)))
 }
 
 extern "C" {
