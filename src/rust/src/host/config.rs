@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use taskq_core::{Config as SchedulerConfig, TaskOptions};
+use taskq_core::{SchedulerConfig, TaskOptions};
 use taskq_engine::{Charset, Config};
 use taskq_record::options::{duration, whole};
 use taskq_sys::tempdir::Parent;

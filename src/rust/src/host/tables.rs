@@ -1,7 +1,7 @@
 //! A queue at one moment: the columns of the tables of tasks and of workers, and the sums of a queue's life. What one
 //! function answers was so at the same time.
 
-use taskq_engine::{Detail, Queue, SeatRow, Snapshot, TaskRow};
+use taskq_engine::{Detail, Queue, QueueSnapshot, SeatRow, TaskRow};
 use taskq_record::WorkerState;
 
 use super::objects;
@@ -76,7 +76,7 @@ fn rs_queue_totals(queue: &Queue) -> Value {
     ])
 }
 
-fn counts(now: &Snapshot) -> Value {
+fn counts(now: &QueueSnapshot) -> Value {
     let counts = &now.counts;
     Value::integers([counts.waiting, counts.running, counts.done].map(Some))
 }
@@ -166,7 +166,7 @@ fn seats(rows: &[SeatRow]) -> Value {
     ])
 }
 
-pub(super) fn state_word(now: &Snapshot) -> &'static str {
+pub(super) fn state_word(now: &QueueSnapshot) -> &'static str {
     now.state.word_when(now.is_paused)
 }
 

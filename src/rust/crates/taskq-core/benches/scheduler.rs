@@ -10,7 +10,7 @@
 use std::hint::black_box;
 
 use divan::{AllocProfiler, Bencher};
-use taskq_core::{Action, Config, Input, Scheduler, Submission, TaskId, Time, Verdict};
+use taskq_core::{Action, Input, Scheduler, SchedulerConfig, Submission, TaskId, Time, Verdict};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -24,9 +24,9 @@ fn main() {
 
 /// A queue of one ready worker, which is busy, and so many tasks behind.
 fn queue(waiting: u64) -> Scheduler {
-    let mut scheduler = Scheduler::new(Config {
+    let mut scheduler = Scheduler::new(SchedulerConfig {
         workers: 1,
-        ..Config::default()
+        ..SchedulerConfig::default()
     });
     scheduler.handle(Time(0), Input::SupervisorUp);
     while let Some(action) = scheduler.next_action() {

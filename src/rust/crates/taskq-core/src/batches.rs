@@ -41,7 +41,7 @@ pub struct Took {
 
 /// How far a batch is that a worker evaluates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct BatchProgress {
     /// For how long it has run.
     pub ran: Duration,
     /// How many of its elements have begun.
@@ -258,7 +258,7 @@ impl Batches {
 
 /// From which of these batches to take elements back when [they are short](Batches::are_short): from
 /// the one that would take longest, if its other elements take as long as those that have begun.
-pub fn steal<K: Copy + Ord>(batches: impl IntoIterator<Item = (K, Progress)>) -> Steal<K> {
+pub fn steal<K: Copy + Ord>(batches: impl IntoIterator<Item = (K, BatchProgress)>) -> Steal<K> {
     let (mut from, mut later) = (None, None);
     for (key, batch) in batches {
         let rest = batch.count.saturating_sub(batch.begun);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// The settings of a scheduler. No combination is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct SchedulerConfig {
     /// How many seats there are at the start, and at least. With 0, and no `max_workers`, nothing
     /// runs until a resize. Default 4.
     pub workers: u32,
@@ -67,9 +67,9 @@ pub struct LookAhead {
     pub budget: Duration,
 }
 
-impl Default for Config {
+impl Default for SchedulerConfig {
     fn default() -> Self {
-        Config {
+        SchedulerConfig {
             workers: 4,
             max_workers: 0,
             idle_timeout: Duration::from_secs(60),

@@ -80,7 +80,7 @@ pub enum Input {
     Cancel {
         /// The tasks, in any order; one that is unknown or done is left alone.
         tasks: Vec<TaskId>,
-        /// How long each may take to end by itself, if not as long as `Config::grace`.
+        /// How long each may take to end by itself, if not as long as `SchedulerConfig::grace`.
         grace: Option<Duration>,
     },
     /// The user wants another number of workers.

@@ -74,7 +74,7 @@ mod waiting;
 mod worker;
 
 pub use action::Action;
-pub use config::{Config, LookAhead};
+pub use config::{LookAhead, SchedulerConfig};
 pub use error::SubmitError;
 pub use input::{Begun, Input};
 pub use sched::Scheduler;

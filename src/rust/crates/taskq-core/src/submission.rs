@@ -24,7 +24,7 @@ pub struct Submission {
     /// cancelled.
     pub key: Option<Box<str>>,
     /// A name that it shares with others, see [`Scheduler::tagged`](crate::Scheduler::tagged), and in a
-    /// [fair](crate::Config::fair) queue its turns, too.
+    /// [fair](crate::SchedulerConfig::fair) queue its turns, too.
     pub tag: Option<Arc<str>>,
     /// Its result is for the one who submits it, and for no other: when it is done it is not
     /// among the [done tasks](crate::Scheduler::done) and does not count as one. Its claimant looks
@@ -37,7 +37,7 @@ pub struct Submission {
     /// task can be to run after a part: it would be older than that.
     pub part: bool,
     /// There is always room for it: it waits in a full queue, too, which has room for others only when fewer than
-    /// [`max_waiting`](crate::Config::max_waiting) wait. For a task whose submitter must not wait for room.
+    /// [`max_waiting`](crate::SchedulerConfig::max_waiting) wait. For a task whose submitter must not wait for room.
     pub may_exceed: bool,
 }
 

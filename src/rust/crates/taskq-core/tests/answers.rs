@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::time::Duration;
 
 use taskq_core::{
-    Action, AttemptId, Config, Input, Outcome, Scheduler, Submission, TaskId, Time, Verdict,
-    WorkerId,
+    Action, AttemptId, Input, Outcome, Scheduler, SchedulerConfig, Submission, TaskId, Time,
+    Verdict, WorkerId,
 };
 
 const WORKER: WorkerId = WorkerId(1);
@@ -77,10 +77,10 @@ const MOVES: [Move; 10] = [
 
 impl World {
     fn new(lies: bool) -> World {
-        let config = Config {
+        let config = SchedulerConfig {
             workers: 1,
             recall_after: RECALL_AFTER,
-            ..Config::default()
+            ..SchedulerConfig::default()
         };
         let mut world = World {
             scheduler: Scheduler::new(config),

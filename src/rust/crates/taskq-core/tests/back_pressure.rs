@@ -5,10 +5,10 @@ mod common;
 use std::sync::Arc;
 
 use common::{after_these, plain, us, Driver};
-use taskq_core::{Config, Input, Outcome, Submission, SubmitError};
+use taskq_core::{Input, Outcome, SchedulerConfig, Submission, SubmitError};
 
-fn at_most(max_waiting: usize) -> Config {
-    Config {
+fn at_most(max_waiting: usize) -> SchedulerConfig {
+    SchedulerConfig {
         max_waiting,
         ..plain(1)
     }
@@ -63,10 +63,10 @@ fn what_may_exceed_the_limit_waits_in_its_turn_and_there_is_no_room_for_others_m
 
 #[test]
 fn what_lies_ahead_and_what_is_held_waits_too() {
-    let config = Config {
+    let config = SchedulerConfig {
         max_waiting: 2,
         workers: 1,
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     let (mut driver, _) = Driver::with_run_time(config, us(10));
     driver.push_labelled("a");

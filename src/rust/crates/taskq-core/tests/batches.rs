@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::{cmp::Reverse, collections::VecDeque};
 
 use proptest::prelude::*;
-use taskq_core::batches::{steal, Batch, Batches, Progress, Steal, Took};
+use taskq_core::batches::{steal, Batch, BatchProgress, Batches, Steal, Took};
 
 /// What it costs a worker to get its next batch.
 const OVERHEAD_NS: u64 = 60_000;
@@ -139,7 +139,7 @@ fn makespan_that_steal(times: &[u64], workers: usize) -> u64 {
             }
             let progress = running.iter().enumerate().filter_map(|(worker, place)| {
                 let running = (*place)?;
-                let progress = Progress {
+                let progress = BatchProgress {
                     ran: Duration::from_nanos(now - running.since),
                     begun: running.begun,
                     count: running.batch.count,
@@ -286,9 +286,9 @@ fn what_was_not_evaluated_is_sent_again_and_first() {
     assert_eq!((again.first, again.count), (3, 7));
 }
 
-fn progress(ran_us: u64, begun: u64, count: u64) -> Progress {
+fn progress(ran_us: u64, begun: u64, count: u64) -> BatchProgress {
     let ran = Duration::from_micros(ran_us);
-    Progress { ran, begun, count }
+    BatchProgress { ran, begun, count }
 }
 
 #[test]

@@ -3,12 +3,14 @@
 mod common;
 
 use common::{ms, plain, us, Driver, CRASH};
-use taskq_core::{Action, Config, GoneCause, Input, Outcome, SeatState, Stop, TaskId, Verdict};
+use taskq_core::{
+    Action, GoneCause, Input, Outcome, SchedulerConfig, SeatState, Stop, TaskId, Verdict,
+};
 
-fn one_worker() -> Config {
-    Config {
+fn one_worker() -> SchedulerConfig {
+    SchedulerConfig {
         workers: 1,
-        ..Config::default()
+        ..SchedulerConfig::default()
     }
 }
 
@@ -337,7 +339,7 @@ fn a_task_that_was_too_fast_to_recall_ends_behind_one_that_was_given_back() {
 
 #[test]
 fn no_grace_at_all_is_defined() {
-    let config = Config {
+    let config = SchedulerConfig {
         grace: ms(0),
         kill_patience: ms(0),
         ..one_worker()

@@ -4,7 +4,7 @@ mod common;
 
 use common::{ms, plain, Driver};
 use taskq_core::{
-    Action, Config, Input, Outcome, Submission, SubmitError, TaskId, TaskOptions, Verdict,
+    Action, Input, Outcome, SchedulerConfig, Submission, SubmitError, TaskId, TaskOptions, Verdict,
 };
 
 fn claimed() -> Submission {
@@ -132,7 +132,7 @@ fn a_disowned_task_that_swallows_the_interrupt_dies_with_its_session() {
     let (worker, attempt) = driver.sent();
     driver.disown(task);
     driver.expect(Action::Interrupt { worker, attempt });
-    driver.wait(Config::default().grace);
+    driver.wait(SchedulerConfig::default().grace);
     driver.expect(Action::KillWorker { worker });
     driver.dies_in(worker, attempt);
     driver.expect(Action::Forget { task });
@@ -220,7 +220,7 @@ fn no_task_runs_after_a_part() {
 
 #[test]
 fn there_is_always_room_for_a_part() {
-    let mut driver = Driver::new(Config {
+    let mut driver = Driver::new(SchedulerConfig {
         max_waiting: 1,
         ..plain(1)
     });

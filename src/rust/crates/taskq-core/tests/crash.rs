@@ -4,7 +4,7 @@ mod common;
 
 use common::{ms, plain, us, Driver, CRASH};
 use taskq_core::{
-    Action, AttemptId, Begun, Config, GoneCause, Input, Outcome, QueueState, SeatState,
+    Action, AttemptId, Begun, GoneCause, Input, Outcome, QueueState, SchedulerConfig, SeatState,
 };
 
 #[test]
@@ -77,9 +77,9 @@ fn a_result_that_came_before_the_end_of_its_session_counts() {
 #[test]
 fn only_the_begun_one_of_a_line_is_blamed() {
     let (mut driver, worker) = Driver::with_run_time(
-        Config {
+        SchedulerConfig {
             workers: 1,
-            ..Config::default()
+            ..SchedulerConfig::default()
         },
         us(10),
     );
@@ -96,9 +96,9 @@ fn only_the_begun_one_of_a_line_is_blamed() {
 #[test]
 fn what_lay_in_front_of_the_begun_one_is_never_run_again() {
     let (mut driver, worker) = Driver::with_run_time(
-        Config {
+        SchedulerConfig {
             workers: 1,
-            ..Config::default()
+            ..SchedulerConfig::default()
         },
         us(10),
     );
@@ -114,9 +114,9 @@ fn what_lay_in_front_of_the_begun_one_is_never_run_again() {
 #[test]
 fn a_note_about_an_attempt_that_is_over_blames_nobody() {
     let (mut driver, worker) = Driver::with_run_time(
-        Config {
+        SchedulerConfig {
             workers: 1,
-            ..Config::default()
+            ..SchedulerConfig::default()
         },
         us(10),
     );

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use common::{ms, plain, us, Driver};
 use taskq_core::{
-    Action, AttemptId, Config, Input, LookAhead, Outcome, RetryOn, TaskOptions, Verdict, WorkerId,
+    Action, AttemptId, Input, LookAhead, Outcome, RetryOn, SchedulerConfig, TaskOptions, Verdict,
+    WorkerId,
 };
 
 const IDLE: Duration = Duration::from_secs(10);
 
-fn between(workers: u32, max_workers: u32) -> Config {
-    Config {
+fn between(workers: u32, max_workers: u32) -> SchedulerConfig {
+    SchedulerConfig {
         max_workers,
         idle_timeout: IDLE,
         ..plain(workers)
@@ -89,7 +90,7 @@ fn a_session_that_starts_already_is_enough() {
 
 #[test]
 fn what_is_held_or_lies_ahead_brings_no_seat() {
-    let config = Config {
+    let config = SchedulerConfig {
         look_ahead: LookAhead::default(),
         ..between(1, 9)
     };
@@ -224,7 +225,7 @@ fn busy_sessions_never_go() {
 #[test]
 fn a_pool_of_fixed_size_has_no_idle_timer() {
     for max_workers in [0, 1, 2] {
-        let (driver, _) = Driver::ready(Config {
+        let (driver, _) = Driver::ready(SchedulerConfig {
             max_workers,
             ..plain(2)
         });

@@ -7,12 +7,12 @@ use std::collections::{HashMap, HashSet};
 use common::{ms, plain, us, Driver};
 use proptest::prelude::*;
 use taskq_core::{
-    Action, Config, GoneCause, Input, LookAhead, Outcome, Submission, TaskId, TaskOptions,
+    Action, GoneCause, Input, LookAhead, Outcome, SchedulerConfig, Submission, TaskId, TaskOptions,
     TaskPhase, Verdict, WorkerId,
 };
 
-fn fair() -> Config {
-    Config {
+fn fair() -> SchedulerConfig {
+    SchedulerConfig {
         fair: true,
         idle_death_limit: u32::MAX,
         ..plain(1)
@@ -236,7 +236,7 @@ fn what_a_dead_session_had_not_begun_has_its_turn_again_and_only_once() {
 
 #[test]
 fn what_lies_ahead_is_sent_in_turns_and_keeps_them_when_it_is_recalled() {
-    let config = Config {
+    let config = SchedulerConfig {
         fair: true,
         workers: 1,
         recall_after: ms(2),
@@ -244,7 +244,7 @@ fn what_lies_ahead_is_sent_in_turns_and_keeps_them_when_it_is_recalled() {
             max: 5,
             ..LookAhead::default()
         },
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     let (mut driver, worker) = Driver::with_run_time(config, us(100));
     driver.input(Input::Pause);
@@ -333,7 +333,7 @@ fn those_that_need_a_session_of_their_own_have_no_turns_of_their_own() {
         isolate: true,
         ..TaskOptions::default()
     };
-    let mut driver = Driver::new(Config {
+    let mut driver = Driver::new(SchedulerConfig {
         workers: 4,
         ..fair()
     });
@@ -359,7 +359,7 @@ fn one_kind_is_not_sent_in_the_turn_of_the_other() {
         isolate: true,
         ..TaskOptions::default()
     };
-    let (mut driver, _) = Driver::ready(Config {
+    let (mut driver, _) = Driver::ready(SchedulerConfig {
         workers: 2,
         ..fair()
     });

@@ -3,14 +3,14 @@
 mod common;
 
 use common::{ms, us, Driver};
-use taskq_core::{Action, AttemptId, Config, Input, Outcome, TaskId, Verdict, WorkerId};
+use taskq_core::{Action, AttemptId, Input, Outcome, SchedulerConfig, TaskId, Verdict, WorkerId};
 
 /// A busy worker, what it runs, and what it was sent ahead.
 fn with_two_ahead() -> (Driver, WorkerId, [AttemptId; 3]) {
-    let config = Config {
+    let config = SchedulerConfig {
         workers: 1,
         recall_after: ms(2),
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     let (mut driver, worker) = Driver::with_run_time(config, us(100));
     let attempts = [(); 3].map(|()| {
@@ -99,7 +99,7 @@ fn a_session_that_lies_and_stays_is_killed() {
     driver.finish(worker, third);
     expect_recall(&mut driver, worker, &[second, third]);
     driver.returned(worker, &[second, third]);
-    driver.wait(Config::default().kill_patience);
+    driver.wait(SchedulerConfig::default().kill_patience);
     driver.expect(Action::KillWorker { worker });
 }
 

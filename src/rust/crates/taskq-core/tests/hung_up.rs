@@ -3,7 +3,7 @@
 mod common;
 
 use common::{ms, plain, Driver, CRASH};
-use taskq_core::{Action, Config, GoneCause, Input, Outcome, QueueState, WorkerId};
+use taskq_core::{Action, GoneCause, Input, Outcome, QueueState, SchedulerConfig, WorkerId};
 
 /// A queue that has told its only session to leave.
 fn leaving() -> (Driver, WorkerId) {
@@ -101,7 +101,7 @@ fn one_that_was_idle_is_sent_nothing_once_it_is_killed() {
 
 #[test]
 fn it_counts_as_one_that_died_by_itself() {
-    let (mut driver, workers) = Driver::ready(Config {
+    let (mut driver, workers) = Driver::ready(SchedulerConfig {
         idle_death_limit: 1,
         ..plain(1)
     });

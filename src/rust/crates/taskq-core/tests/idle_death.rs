@@ -3,10 +3,10 @@
 mod common;
 
 use common::{ms, plain, Driver, CRASH};
-use taskq_core::{Config, GoneCause, Input, Outcome, QueueState, WorkerId};
+use taskq_core::{GoneCause, Input, Outcome, QueueState, SchedulerConfig, WorkerId};
 
-fn limit(idle_death_limit: u32) -> Config {
-    Config {
+fn limit(idle_death_limit: u32) -> SchedulerConfig {
+    SchedulerConfig {
         idle_death_limit,
         ..plain(1)
     }
@@ -42,7 +42,7 @@ fn after_so_many_of_them_in_a_row_the_pool_is_given_up() {
 
 #[test]
 fn those_that_are_killed_together_count_once() {
-    let (mut driver, workers) = Driver::ready(Config {
+    let (mut driver, workers) = Driver::ready(SchedulerConfig {
         idle_death_limit: 2,
         ..plain(3)
     });

@@ -3,7 +3,9 @@
 mod common;
 
 use common::{ms, plain, us, Driver, CRASH};
-use taskq_core::{Action, AttemptId, Config, Input, Outcome, SeatState, TaskOptions, WorkerId};
+use taskq_core::{
+    Action, AttemptId, Input, Outcome, SchedulerConfig, SeatState, TaskOptions, WorkerId,
+};
 
 fn alone() -> TaskOptions {
     TaskOptions {
@@ -25,7 +27,7 @@ fn wear(driver: &mut Driver, workers: usize) {
     }
 }
 
-fn worn(config: Config) -> (Driver, Vec<WorkerId>) {
+fn worn(config: SchedulerConfig) -> (Driver, Vec<WorkerId>) {
     let (mut driver, workers) = Driver::ready(config);
     wear(&mut driver, workers.len());
     (driver, workers)
@@ -139,7 +141,7 @@ fn many_of_them_replace_all_idle_sessions_at_once() {
 
 /// Plain tasks come without end, more than the workers can run, and each ranks behind an isolated
 /// one. How many of them begin before it.
-fn overtaken_by(config: Config) -> usize {
+fn overtaken_by(config: SchedulerConfig) -> usize {
     let (mut driver, _) = worn(config);
     let mut lines: Vec<(WorkerId, AttemptId)> = Vec::new();
     for _ in 0..12 {
@@ -174,9 +176,9 @@ fn overtaken_by(config: Config) -> usize {
 #[test]
 fn a_stream_of_tasks_behind_it_does_not_starve_it() {
     assert!(overtaken_by(plain(2)) <= 14);
-    let look_ahead = Config {
+    let look_ahead = SchedulerConfig {
         workers: 2,
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     // What was sent ahead before it came is run before it.
     assert!(overtaken_by(look_ahead) <= 30);
@@ -184,9 +186,9 @@ fn a_stream_of_tasks_behind_it_does_not_starve_it() {
 
 #[test]
 fn one_that_ranks_behind_does_not_keep_others_from_being_sent_ahead() {
-    let look_ahead = Config {
+    let look_ahead = SchedulerConfig {
         workers: 2,
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     let (mut driver, _) = worn(look_ahead);
     driver.push();
@@ -208,9 +210,9 @@ fn one_that_ranks_behind_does_not_keep_others_from_being_sent_ahead() {
 
 #[test]
 fn nothing_is_sent_behind_it() {
-    let config = Config {
+    let config = SchedulerConfig {
         workers: 1,
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     let (mut driver, worker) = Driver::with_run_time(config, us(10));
     let task = driver.push_with(alone());

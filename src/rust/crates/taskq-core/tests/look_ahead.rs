@@ -3,13 +3,15 @@
 mod common;
 
 use common::{ms, plain, us, Driver};
-use taskq_core::{Action, AttemptId, Config, Input, LookAhead, Outcome, TaskPhase, WorkerId};
+use taskq_core::{
+    Action, AttemptId, Input, LookAhead, Outcome, SchedulerConfig, TaskPhase, WorkerId,
+};
 
-fn workers(workers: u32) -> Config {
-    Config {
+fn workers(workers: u32) -> SchedulerConfig {
+    SchedulerConfig {
         workers,
         recall_after: ms(2),
-        ..Config::default()
+        ..SchedulerConfig::default()
     }
 }
 
@@ -91,7 +93,7 @@ fn no_more_is_sent_ahead_than_the_maximum() {
         max: 2,
         budget: ms(1),
     };
-    let config = Config {
+    let config = SchedulerConfig {
         look_ahead,
         ..workers(1)
     };

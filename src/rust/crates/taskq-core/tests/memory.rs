@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use taskq_core::{Config, Scheduler, Submission, TaskOptions, Time};
+use taskq_core::{Scheduler, SchedulerConfig, Submission, TaskOptions, Time};
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
@@ -32,10 +32,10 @@ const TASKS: usize = 100_000;
 
 /// How many bytes one of many such tasks takes.
 fn cost(submission: impl Fn(usize) -> Submission) -> usize {
-    cost_in(Config::default(), submission)
+    cost_in(SchedulerConfig::default(), submission)
 }
 
-fn cost_in(config: Config, submission: impl Fn(usize) -> Submission) -> usize {
+fn cost_in(config: SchedulerConfig, submission: impl Fn(usize) -> Submission) -> usize {
     let mut scheduler = Scheduler::new(config);
     let before = HELD.load(Ordering::Relaxed);
     for number in 0..TASKS {
@@ -70,9 +70,9 @@ fn a_waiting_task_is_small() {
         ..Submission::default()
     });
     assert!(chained <= 600, "{chained} bytes for a link of a chain");
-    let fair = Config {
+    let fair = SchedulerConfig {
         fair: true,
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     let with_tag = cost_in(fair, |_| Submission {
         tag: Some(tag.clone()),

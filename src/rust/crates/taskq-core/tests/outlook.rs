@@ -4,8 +4,8 @@ mod common;
 
 use common::{ms, plain, us, Driver};
 use taskq_core::{
-    Action, Config, Input, LookAhead, Outcome, Scheduler, Submission, TaskId, TaskOptions, Time,
-    Wait,
+    Action, Input, LookAhead, Outcome, Scheduler, SchedulerConfig, Submission, TaskId, TaskOptions,
+    Time, Wait,
 };
 
 fn outlook(driver: &Driver, task: TaskId) -> (usize, Wait) {
@@ -137,13 +137,13 @@ fn a_delay_before_a_try_is_part_of_the_wait() {
 
 #[test]
 fn what_lies_ahead_comes_first_in_the_order_of_the_lines() {
-    let config = Config {
+    let config = SchedulerConfig {
         workers: 2,
         look_ahead: LookAhead {
             max: 2,
             budget: ms(1),
         },
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     let (mut driver, _) = Driver::with_run_time(config, us(100));
     let tasks: Vec<TaskId> = (0..8).map(|_| driver.push()).collect();
@@ -168,7 +168,7 @@ fn what_lies_ahead_comes_first_in_the_order_of_the_lines() {
 
 #[test]
 fn a_fair_queue_counts_in_turns() {
-    let config = Config {
+    let config = SchedulerConfig {
         fair: true,
         ..plain(1)
     };
@@ -203,7 +203,7 @@ fn a_fair_queue_counts_in_turns() {
 #[test]
 fn thousands_are_counted_exactly_in_both_orders() {
     for fair in [false, true] {
-        let mut scheduler = Scheduler::new(Config { fair, ..plain(1) });
+        let mut scheduler = Scheduler::new(SchedulerConfig { fair, ..plain(1) });
         let mut tasks: Vec<TaskId> = Vec::new();
         for number in 0..5000_u32 {
             let submission = Submission {
@@ -234,7 +234,7 @@ fn thousands_are_counted_exactly_in_both_orders() {
 #[test]
 fn of_very_many_tags_the_first_task_is_counted_and_the_second_estimated() {
     const TAGS: usize = 15_000;
-    let mut scheduler = Scheduler::new(Config {
+    let mut scheduler = Scheduler::new(SchedulerConfig {
         fair: true,
         ..plain(1)
     });

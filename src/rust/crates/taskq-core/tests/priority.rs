@@ -3,7 +3,7 @@
 mod common;
 
 use common::{ms, plain, us, Driver};
-use taskq_core::{Action, Config, Input, Outcome, TaskId, TaskOptions};
+use taskq_core::{Action, Input, Outcome, SchedulerConfig, TaskId, TaskOptions};
 
 fn priority(priority: i32) -> TaskOptions {
     TaskOptions {
@@ -50,10 +50,10 @@ fn a_running_task_is_not_disturbed() {
 
 #[test]
 fn what_was_given_back_keeps_its_place_within_its_priority() {
-    let config = Config {
+    let config = SchedulerConfig {
         workers: 1,
         recall_after: ms(2),
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     let (mut driver, worker) = Driver::with_run_time(config, us(400));
     let (first, second, third) = (driver.push(), driver.push(), driver.push());

@@ -4,7 +4,7 @@ mod common;
 
 use common::{ms, plain, us, Driver};
 use taskq_core::{
-    Action, AttemptId, Config, Input, Outcome, SeatState, TaskOptions, Verdict, WorkerId,
+    Action, AttemptId, Input, Outcome, SchedulerConfig, SeatState, TaskOptions, Verdict, WorkerId,
 };
 
 fn finish_with_memory(driver: &mut Driver, worker: WorkerId, attempt: AttemptId, bytes: u64) {
@@ -22,7 +22,7 @@ fn finish_with_memory(driver: &mut Driver, worker: WorkerId, attempt: AttemptId,
 
 #[test]
 fn a_session_that_has_run_so_many_tasks_is_replaced() {
-    let config = Config {
+    let config = SchedulerConfig {
         max_tasks: 2,
         ..plain(1)
     };
@@ -52,10 +52,10 @@ fn a_session_that_has_run_so_many_tasks_is_replaced() {
 
 #[test]
 fn no_more_is_sent_ahead_than_it_may_run() {
-    let config = Config {
+    let config = SchedulerConfig {
         max_tasks: 4,
         workers: 1,
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     let (mut driver, worker) = Driver::with_run_time(config, us(10));
     for _ in 0..9 {
@@ -73,10 +73,10 @@ fn no_more_is_sent_ahead_than_it_may_run() {
 
 #[test]
 fn what_was_given_back_does_not_count() {
-    let config = Config {
+    let config = SchedulerConfig {
         max_tasks: 3,
         workers: 1,
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     let (mut driver, worker) = Driver::with_run_time(config, us(10));
     let (first, second) = (driver.push(), driver.push());
@@ -97,7 +97,7 @@ fn what_was_given_back_does_not_count() {
 
 #[test]
 fn a_session_runs_one_task_at_least() {
-    let config = Config {
+    let config = SchedulerConfig {
         max_tasks: 0,
         ..plain(1)
     };
@@ -112,10 +112,10 @@ fn a_session_runs_one_task_at_least() {
 
 #[test]
 fn a_session_that_has_grown_too_large_gives_back_what_it_has_and_is_replaced() {
-    let config = Config {
+    let config = SchedulerConfig {
         max_memory: 1000,
         workers: 1,
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     let (mut driver, worker) = Driver::with_run_time(config, us(10));
     let tasks = [driver.push(), driver.push(), driver.push()];
@@ -139,7 +139,7 @@ fn a_session_that_has_grown_too_large_gives_back_what_it_has_and_is_replaced() {
 
 #[test]
 fn a_session_within_its_limits_stays() {
-    let config = Config {
+    let config = SchedulerConfig {
         max_memory: 1000,
         ..plain(1)
     };
@@ -154,7 +154,7 @@ fn a_session_within_its_limits_stays() {
 
 #[test]
 fn a_seat_that_leaves_gets_no_new_session() {
-    let config = Config {
+    let config = SchedulerConfig {
         max_tasks: 1,
         ..plain(1)
     };

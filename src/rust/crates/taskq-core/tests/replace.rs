@@ -3,7 +3,7 @@
 mod common;
 
 use common::{ms, plain, us, Driver};
-use taskq_core::{Action, Config, Outcome, Submission, SubmitError, TaskId};
+use taskq_core::{Action, Outcome, SchedulerConfig, Submission, SubmitError, TaskId};
 
 fn keyed(key: &str) -> Submission {
     Submission {
@@ -68,7 +68,7 @@ fn what_is_done_and_what_has_another_key_stays() {
 
 #[test]
 fn nothing_is_replaced_by_a_submission_that_is_refused() {
-    let config = Config {
+    let config = SchedulerConfig {
         max_waiting: 1,
         ..plain(0)
     };

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{ms, plain, us, Driver};
-use taskq_core::{Action, Config, Input, Outcome, SeatState, WorkerId};
+use taskq_core::{Action, Input, Outcome, SchedulerConfig, SeatState, WorkerId};
 
 fn resize(driver: &mut Driver, workers: u32) {
     driver.input(Input::Resize {
@@ -83,9 +83,9 @@ fn a_busy_worker_keeps_its_seat_until_its_task_has_ended() {
 
 #[test]
 fn a_leaving_worker_gives_back_what_lies_ahead() {
-    let config = Config {
+    let config = SchedulerConfig {
         workers: 1,
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     let (mut driver, worker) = Driver::with_run_time(config, us(10));
     let (first, second) = (driver.push(), driver.push());

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use common::{ms, plain, us, Driver, CRASH};
 use taskq_core::{
-    Action, AttemptId, Config, Input, Outcome, RetryOn, TaskOptions, TaskPhase, Verdict, WorkerId,
+    Action, AttemptId, Input, Outcome, RetryOn, SchedulerConfig, TaskOptions, TaskPhase, Verdict,
+    WorkerId,
 };
 
 const CRASHED: Outcome = Outcome::Crash { cause: CRASH };
@@ -163,7 +164,7 @@ fn each_delay_is_twice_as_long_and_shortened_by_chance() {
 #[test]
 fn chance_depends_on_the_seed_the_task_and_the_try_and_on_nothing_else() {
     let run = |jitter_seed: u64| {
-        let config = Config {
+        let config = SchedulerConfig {
             jitter_seed,
             ..plain(1)
         };
@@ -344,7 +345,7 @@ fn a_closing_queue_goes_on_trying_until_its_deadline() {
 
 #[test]
 fn a_pool_that_has_failed_tries_nothing_again() {
-    let config = Config {
+    let config = SchedulerConfig {
         start_limit: 1,
         ..plain(2)
     };

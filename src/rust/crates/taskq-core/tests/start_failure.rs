@@ -4,12 +4,13 @@ mod common;
 
 use common::{ms, plain, Driver};
 use taskq_core::{
-    Action, Config, GoneCause, Input, Outcome, QueueState, Submission, SubmitError, WorkerId,
+    Action, GoneCause, Input, Outcome, QueueState, SchedulerConfig, Submission, SubmitError,
+    WorkerId,
 };
 
 const NO_PROCESS: GoneCause = GoneCause::LaunchFailed { errno: 11 };
 
-fn up(config: Config) -> Driver {
+fn up(config: SchedulerConfig) -> Driver {
     let mut driver = Driver::new(config);
     driver.input(Input::SupervisorUp);
     driver
@@ -208,7 +209,7 @@ fn a_supervisor_that_dies_after_a_session_was_ready_is_no_failed_start() {
 
 #[test]
 fn a_limit_of_zero_is_a_limit_of_one() {
-    let config = Config {
+    let config = SchedulerConfig {
         start_limit: 0,
         ..plain(1)
     };

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{after_these, ms, plain, Driver};
-use taskq_core::{Action, Config, Input, Outcome, Submission, SubmitError, TaskOptions};
+use taskq_core::{Action, Input, Outcome, SchedulerConfig, Submission, SubmitError, TaskOptions};
 
 fn labelled(labels: &[&str]) -> Vec<Submission> {
     labels
@@ -98,7 +98,7 @@ fn automatic_labels_step_over_those_that_others_of_them_bring() {
 
 #[test]
 fn there_must_be_room_for_all_and_more_than_may_wait_can_never_be() {
-    let config = Config {
+    let config = SchedulerConfig {
         max_waiting: 3,
         ..plain(1)
     };

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{ms, plain, us, Driver, CRASH};
-use taskq_core::{Action, Config, Input, Outcome, Stop, TaskOptions, Time, Verdict};
+use taskq_core::{Action, Input, Outcome, SchedulerConfig, Stop, TaskOptions, Time, Verdict};
 
 fn within(timeout: u64) -> TaskOptions {
     TaskOptions {
@@ -12,10 +12,10 @@ fn within(timeout: u64) -> TaskOptions {
     }
 }
 
-fn one_worker() -> Config {
-    Config {
+fn one_worker() -> SchedulerConfig {
+    SchedulerConfig {
         workers: 1,
-        ..Config::default()
+        ..SchedulerConfig::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use taskq_core::{Config as SchedulerConfig, TaskOptions};
+use taskq_core::{SchedulerConfig, TaskOptions};
 use taskq_sys::tempdir::Parent;
 
 use crate::text::Charset;

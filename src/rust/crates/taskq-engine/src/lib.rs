@@ -65,8 +65,8 @@ pub use error::{PushError, StartFailure};
 pub use function::Function;
 pub use output::Captured;
 pub use queue::{
-    Awaited, Detail, InlineStep, InlineTask, Map, MapOutcome, OutputNews, Queue, SeatRow, Snapshot,
-    Stretch, TaskObjects, TaskRow, Timeline, WaitOutcome,
+    Awaited, Detail, InlineStep, InlineTask, Map, MapOutcome, OutputNews, Queue, QueueSnapshot,
+    SeatRow, Stretch, TaskObjects, TaskRow, Timeline, WaitOutcome,
 };
 pub use state::{Bar, BarState, DoneTask, Ending, Given, Life, LifeEnd, TaskPayload};
 pub use text::{shown, Charset};

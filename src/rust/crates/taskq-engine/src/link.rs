@@ -4,13 +4,13 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use taskq_payload::board::Board;
+use taskq_payload::board::MappedBoard;
 
 /// The host's ends of the sockets of one session.
 #[derive(Debug)]
 pub(crate) struct Link {
     /// Its status board.
-    pub(crate) board: Board,
+    pub(crate) board: MappedBoard,
     /// Frames to and from its R thread.
     pub(crate) task: OwnedFd,
     /// Packets to and from its control thread.
@@ -20,7 +20,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(board: Board, task: OwnedFd, control: OwnedFd) -> Link {
+    pub(crate) fn new(board: MappedBoard, task: OwnedFd, control: OwnedFd) -> Link {
         Link {
             board,
             task,

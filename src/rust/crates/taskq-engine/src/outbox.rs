@@ -204,7 +204,7 @@ mod tests {
     use std::os::fd::{AsFd, OwnedFd};
     use taskq_payload::arrived::Arrived;
     use taskq_payload::sealed::Growing;
-    use taskq_wire::frame::{Decoder, Progress, Source};
+    use taskq_wire::frame::{Decoded, Decoder, Source};
     use taskq_wire::message::Part;
 
     struct Socket(OwnedFd);
@@ -259,7 +259,7 @@ mod tests {
             outbox.flush(near.as_fd()).expect("the other end is there");
             assert!(!outbox.is_stalled());
             let progress = decoder.read_from(&mut far).expect("bytes");
-            assert_ne!(progress, Progress::Eof);
+            assert_ne!(progress, Decoded::Eof);
             while let Some(frame) = decoder.next_frame().expect("a frame") {
                 let (i, first, second) = frame.message;
                 assert_eq!(i, next);

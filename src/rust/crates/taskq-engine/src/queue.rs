@@ -39,7 +39,7 @@ mod watch;
 pub use inline::{InlineStep, InlineTask};
 pub use map::{Map, MapOutcome};
 pub use output::{OutputNews, Stretch};
-pub use tables::{Detail, SeatRow, Snapshot, TaskObjects, TaskRow};
+pub use tables::{Detail, QueueSnapshot, SeatRow, TaskObjects, TaskRow};
 pub use timeline::Timeline;
 pub use watch::{Awaited, WaitOutcome};
 
@@ -361,7 +361,7 @@ mod tests {
             charset: crate::Charset::default(),
             task_defaults: TaskOptions::default(),
             waker: |_| (),
-            scheduler: taskq_core::Config::default(),
+            scheduler: taskq_core::SchedulerConfig::default(),
         })
         .expect("a queue");
         let brief = Duration::from_millis(5);

@@ -24,7 +24,7 @@ use taskq_payload::arrived::Arrived;
 use taskq_record::StartCause;
 use taskq_sys::{pipe, socket};
 use taskq_wire::board::Positions;
-use taskq_wire::frame::{Decoder, Progress, Source};
+use taskq_wire::frame::{Decoded, Decoder, Source};
 use taskq_wire::message::{Finished, FromControl, FromSession};
 use taskq_wire::packet;
 
@@ -281,9 +281,9 @@ impl Session {
                 }
             }
             match progress {
-                Progress::Read(_) => {}
-                Progress::WouldBlock => return Ok(Round::Drained),
-                Progress::Eof => return Ok(Round::Closed),
+                Decoded::Read(_) => {}
+                Decoded::WouldBlock => return Ok(Round::Drained),
+                Decoded::Eof => return Ok(Round::Closed),
             }
         }
         Ok(Round::More)
@@ -433,7 +433,7 @@ impl Source for TaskSocket<'_> {
 
 #[cfg(test)]
 mod tests {
-    use taskq_payload::board::Board;
+    use taskq_payload::board::MappedBoard;
     use taskq_wire::frame::encode_head;
 
     use super::*;
@@ -446,7 +446,7 @@ mod tests {
             let (stdout, _far_stdout) = pipe::pair().expect("a pipe");
             let (stderr, _far_stderr) = pipe::pair().expect("a pipe");
             socket::set_nonblocking(task.as_fd(), true).expect("a flag");
-            let (board, _far_board) = Board::create().expect("a board");
+            let (board, _far_board) = MappedBoard::create().expect("a board");
             let link = Arc::new(Link::new(board, task, control));
             let capture = || SharedCapture::new(100, crate::Charset::default());
             let mut session = Session::of(Arc::clone(&link), (stdout, stderr), capture);

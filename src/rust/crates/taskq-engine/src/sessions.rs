@@ -10,7 +10,7 @@ use taskq_core::Action;
 use taskq_payload::payload::Payload;
 use taskq_sys::socket;
 use taskq_wire::frame::MAX_DESCRIPTORS;
-use taskq_wire::memory::{Memory, Place};
+use taskq_wire::memory::{Memory, Remembered};
 use taskq_wire::message::{FunctionRef, ToControl, ToSession};
 use taskq_wire::packet;
 
@@ -146,8 +146,8 @@ impl Effects for Sessions {
         let part = fun.payload().part();
         let place = outgoing.functions.admit(fun.id(), &part, |_| {});
         let payloads: &[_] = match place {
-            Place::Known(_) => &[call],
-            Place::New(_) | Place::None => &[fun.payload(), call],
+            Remembered::Known(_) => &[call],
+            Remembered::New(_) | Remembered::None => &[fun.payload(), call],
         };
         let given: Vec<_> = run.given.iter().filter_map(Given::known).collect();
         // A frame has room for so many, of which those that it cannot do without come first.

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 
 use common::{Fixture, Options};
 use taskq_core::{SeatState, TaskPhase};
-use taskq_engine::{Detail, Snapshot};
+use taskq_engine::{Detail, QueueSnapshot};
 
 const WORKERS: u32 = 2;
 
 /// What holds at every moment at which all sessions are up.
-fn check(now: &Snapshot) {
+fn check(now: &QueueSnapshot) {
     let running: Vec<_> = now
         .tasks
         .iter()
@@ -56,7 +56,7 @@ fn tables_counts_and_objects_are_of_the_same_moment() {
         workers: WORKERS,
         ..Options::default()
     });
-    let is_up = |now: &Snapshot| now.seats.iter().all(|row| row.state == SeatState::Idle);
+    let is_up = |now: &QueueSnapshot| now.seats.iter().all(|row| row.state == SeatState::Idle);
     common::wait_for("all sessions", || {
         is_up(&fixture.queue().snapshot(Detail::Seats)).then_some(())
     });

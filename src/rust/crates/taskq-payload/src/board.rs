@@ -15,14 +15,14 @@ use taskq_sys::{memory, signals};
 const BYTES: usize = std::mem::size_of::<taskq_wire::board::Board>();
 
 /// A mapped board. Processes that were forked share it without doing anything.
-pub struct Board(MmapRaw);
+pub struct MappedBoard(MmapRaw);
 
-impl Board {
+impl MappedBoard {
     /// A new board, all zero, and the file by which another process opens it.
     ///
     /// # Errors
     /// No descriptor or no memory is left.
-    pub fn create() -> io::Result<(Board, OwnedFd)> {
+    pub fn create() -> io::Result<(MappedBoard, OwnedFd)> {
         let file = memory::file("taskq-board")?;
         signals::without_file_size_signal(|| file.set_len(BYTES as u64))?;
         let size = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
@@ -31,7 +31,7 @@ impl Board {
             Ok(()) | Err(rustix::io::Errno::INVAL) => {}
             Err(error) => return Err(error.into()),
         }
-        let board = Board::open(&file)?;
+        let board = MappedBoard::open(&file)?;
         Ok((board, file.into()))
     }
 
@@ -39,18 +39,18 @@ impl Board {
     ///
     /// # Errors
     /// The file is smaller than a board, or cannot be mapped.
-    pub fn open(fd: impl AsFd) -> io::Result<Board> {
+    pub fn open(fd: impl AsFd) -> io::Result<MappedBoard> {
         let size = fstat(fd.as_fd())?.st_size;
         if u64::try_from(size).unwrap_or(0) < BYTES as u64 {
             let message = format!("the status board has {size} bytes instead of {BYTES}");
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         let mapped = MmapOptions::new().len(BYTES).map_raw(&fd.as_fd());
-        Ok(Board(mapped?))
+        Ok(MappedBoard(mapped?))
     }
 }
 
-impl Deref for Board {
+impl Deref for MappedBoard {
     type Target = taskq_wire::board::Board;
 
     fn deref(&self) -> &taskq_wire::board::Board {
@@ -60,9 +60,9 @@ impl Deref for Board {
     }
 }
 
-impl fmt::Debug for Board {
+impl fmt::Debug for MappedBoard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Board").finish_non_exhaustive()
+        f.debug_struct("MappedBoard").finish_non_exhaustive()
     }
 }
 
@@ -73,8 +73,8 @@ mod tests {
 
     #[test]
     fn two_mappings_show_the_same_board() {
-        let (host, file) = Board::create().expect("create");
-        let session = Board::open(&file).expect("open");
+        let (host, file) = MappedBoard::create().expect("create");
+        let session = MappedBoard::open(&file).expect("open");
         let attempt = AttemptId {
             task: TaskId(9),
             number: 1,
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn nobody_can_take_the_memory_away() {
-        let (host, file) = Board::create().expect("create");
+        let (host, file) = MappedBoard::create().expect("create");
         let again = std::fs::OpenOptions::new()
             .write(true)
             .open(format!(
@@ -104,6 +104,6 @@ mod tests {
     fn a_short_file_is_no_board() {
         let file = memory::file("short").expect("file");
         file.set_len(BYTES as u64 - 1).expect("resize");
-        assert!(Board::open(&file).is_err());
+        assert!(MappedBoard::open(&file).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use taskq_payload::board::Board;
+use taskq_payload::board::MappedBoard;
 use taskq_record::{AttemptId, TaskId};
 use taskq_sys::wait;
 
@@ -18,7 +18,7 @@ fn main() {
 }
 
 fn a_fork_shares_the_board() {
-    let (board, _file) = Board::create().expect("board");
+    let (board, _file) = MappedBoard::create().expect("board");
     let attempt = AttemptId {
         task: TaskId(7),
         number: 3,

@@ -26,7 +26,7 @@ use serde::Serialize;
 use crate::error::WireError;
 use crate::VERSION;
 
-pub use decoder::{Decoder, Progress, Source};
+pub use decoder::{Decoded, Decoder, Source};
 
 /// Bytes before the message.
 pub const HEADER: usize = 16;

@@ -12,7 +12,7 @@ pub const MOST_BYTES: u64 = 64 << 20;
 
 /// Where a function is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Remembered {
     /// Here, since it came before.
     Known(usize),
     /// Here from now on: it has to travel.
@@ -44,15 +44,15 @@ impl Memory {
     /// becomes free.
     ///
     /// What is in a file, or refers to one, is not kept: that would keep the file.
-    pub fn admit(&mut self, id: u64, part: &Part, mut forget: impl FnMut(usize)) -> Place {
+    pub fn admit(&mut self, id: u64, part: &Part, mut forget: impl FnMut(usize)) -> Remembered {
         let len = part.len;
         self.clock += 1;
         if let Some(place) = self.entries.iter().position(|entry| entry.id == id) {
             self.entries[place].used = self.clock;
-            return Place::Known(place);
+            return Remembered::Known(place);
         }
         if len > MOST_BYTES || part.in_file || part.attached > 0 || part.parcels > 0 {
-            return Place::None;
+            return Remembered::None;
         }
         while self.bytes + len > MOST_BYTES {
             let Some(oldest) = self.oldest() else { break };
@@ -66,7 +66,7 @@ impl Memory {
             len,
             used: self.clock,
         };
-        Place::New(place)
+        Remembered::New(place)
     }
 
     /// A free place, made if need be.
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     impl Memory {
-        fn uses(&mut self, id: u64, len: u64, forget: impl FnMut(usize)) -> Place {
+        fn uses(&mut self, id: u64, len: u64, forget: impl FnMut(usize)) -> Remembered {
             let part = Part {
                 len,
                 ..Part::default()
@@ -117,9 +117,9 @@ mod tests {
     #[test]
     fn a_function_travels_once() {
         let mut memory = Memory::default();
-        assert_eq!(memory.uses(7, 10, |_| {}), Place::New(0));
-        assert_eq!(memory.uses(8, 10, |_| {}), Place::New(1));
-        assert_eq!(memory.uses(7, 10, |_| {}), Place::Known(0));
+        assert_eq!(memory.uses(7, 10, |_| {}), Remembered::New(0));
+        assert_eq!(memory.uses(8, 10, |_| {}), Remembered::New(1));
+        assert_eq!(memory.uses(7, 10, |_| {}), Remembered::Known(0));
     }
 
     #[test]
@@ -130,10 +130,13 @@ mod tests {
         }
         memory.uses(1, 1, |_| {});
         let mut forgotten = Vec::new();
-        assert_eq!(memory.uses(1000, 1, |p| forgotten.push(p)), Place::New(1));
+        assert_eq!(
+            memory.uses(1000, 1, |p| forgotten.push(p)),
+            Remembered::New(1)
+        );
         assert_eq!(forgotten, [1]);
-        assert_eq!(memory.uses(1, 1, |_| {}), Place::Known(0));
-        assert!(matches!(memory.uses(2, 1, |_| {}), Place::New(_)));
+        assert_eq!(memory.uses(1, 1, |_| {}), Remembered::Known(0));
+        assert!(matches!(memory.uses(2, 1, |_| {}), Remembered::New(_)));
     }
 
     #[test]
@@ -141,13 +144,13 @@ mod tests {
         let mut memory = Memory::default();
         let third = MOST_BYTES / 3;
         for id in 1..=3 {
-            assert!(matches!(memory.uses(id, third, |_| {}), Place::New(_)));
+            assert!(matches!(memory.uses(id, third, |_| {}), Remembered::New(_)));
         }
         let mut forgotten = Vec::new();
         memory.uses(4, 2 * third, |place| forgotten.push(place));
         assert_eq!(forgotten, [0, 1]);
-        assert_eq!(memory.uses(5, MOST_BYTES + 1, |_| {}), Place::None);
-        assert_eq!(memory.uses(3, third, |_| {}), Place::Known(2));
+        assert_eq!(memory.uses(5, MOST_BYTES + 1, |_| {}), Remembered::None);
+        assert_eq!(memory.uses(3, third, |_| {}), Remembered::Known(2));
     }
 
     #[test]
@@ -177,7 +180,7 @@ mod tests {
                 parcels,
             };
             for _ in 0..2 {
-                assert_eq!(memory.admit(1, &part, |_| {}), Place::None);
+                assert_eq!(memory.admit(1, &part, |_| {}), Remembered::None);
             }
         }
     }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use taskq_payload::board::Board;
+use taskq_payload::board::MappedBoard;
 use taskq_record::WorkerId;
 use taskq_sys::process::{Mark, Process};
 use taskq_sys::tempdir::TempDir;
@@ -38,7 +38,7 @@ pub struct Inheritance {
     pub(crate) control: OwnedFd,
     /// Where descriptors 1 and 2 belong.
     pub(crate) outputs: [OwnedFd; 2],
-    pub(crate) board: Board,
+    pub(crate) board: MappedBoard,
     pub(crate) ancestry: Ancestry,
     /// The session's temporary directory, where `TMPDIR` points to. It exists, has mode 0700, and the supervisor removes
     /// it when the session is gone.
@@ -97,7 +97,8 @@ impl Inheritance {
         let outputs = [keep(1)?, keep(2)?];
         let file = SetupFile::read(&setup_fd)?;
         let supervisor = Watch::parent(supervisor)?;
-        let board = Board::open(&board).map_err(StartError::system("map the status board"))?;
+        let board =
+            MappedBoard::open(&board).map_err(StartError::system("map the status board"))?;
         let dir = PathBuf::from(env::var_os(DIR_VARIABLE).unwrap_or_default());
         env::remove_var(DIR_VARIABLE);
         let prefix = own_tag.len() - worker.0.to_string().len();

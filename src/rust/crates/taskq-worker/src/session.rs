@@ -20,12 +20,12 @@ use std::time::Duration;
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use taskq_payload::arrived::Arrived;
-use taskq_payload::board::Board;
+use taskq_payload::board::MappedBoard;
 use taskq_payload::payload::Payload;
 use taskq_sys::process::{own_usage, Usage};
 use taskq_sys::socket::{is_too_many_under_way, set_nonblocking};
 use taskq_sys::{clock, fault, oom, pipe, process, signals};
-use taskq_wire::frame::{encode_head, Decoder, Progress};
+use taskq_wire::frame::{encode_head, Decoded, Decoder};
 use taskq_wire::message::{Finished, FromSession, Given, ToSession};
 
 use crate::error::SessionError;
@@ -64,7 +64,7 @@ pub struct Session {
     head: Vec<u8>,
     output: Output,
     temp: Temp,
-    board: Board,
+    board: MappedBoard,
     shared: Arc<Shared>,
     wake: OwnedFd,
     current: Option<Current>,
@@ -238,14 +238,14 @@ impl Session {
                 });
             }
             match self.decoder.read_from(&mut Stream(&self.task))? {
-                Progress::Read(_) => {}
-                Progress::Eof if self.decoder.is_between_frames() => {
+                Decoded::Read(_) => {}
+                Decoded::Eof if self.decoder.is_between_frames() => {
                     self.shared.ancestry.outlive_the_supervisor();
                     return Ok(false);
                 }
                 // The socket waits, unless somebody has set it not to.
-                Progress::WouldBlock => set_nonblocking(&self.task, false)?,
-                Progress::Eof => {
+                Decoded::WouldBlock => set_nonblocking(&self.task, false)?,
+                Decoded::Eof => {
                     return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
                 }
             }

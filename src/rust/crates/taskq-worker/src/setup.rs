@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use taskq_sys::tempdir::TempDir;
-use taskq_wire::frame::{Decoder, Progress};
+use taskq_wire::frame::{Decoded, Decoder};
 use taskq_wire::message::Setup;
 
 use crate::error::StartError;
@@ -36,8 +36,8 @@ impl SetupFile {
                 });
             }
             match decoder.read_from(&mut source).map_err(StartError::Setup)? {
-                Progress::Read(_) => {}
-                Progress::Eof | Progress::WouldBlock => return Err(StartError::SetupCut),
+                Decoded::Read(_) => {}
+                Decoded::Eof | Decoded::WouldBlock => return Err(StartError::SetupCut),
             }
         }
     }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use taskq_record::{Ended, Time};
 
 use crate::action::Action;
-use crate::config::Config;
+use crate::config::SchedulerConfig;
 use crate::input::Input;
 use crate::pool::Pool;
 use crate::run_time::MeanRunTime;
@@ -24,9 +24,9 @@ use crate::totals::Totals;
 /// none, and arrange for an [`Input::Tick`] at [`next_wakeup`](Scheduler::next_wakeup).
 ///
 /// ```
-/// use taskq_core::{Action, Config, Input, Outcome, Scheduler, Submission, Time, Verdict};
+/// use taskq_core::{Action, SchedulerConfig, Input, Outcome, Scheduler, Submission, Time, Verdict};
 ///
-/// let mut scheduler = Scheduler::new(Config { workers: 1, ..Config::default() });
+/// let mut scheduler = Scheduler::new(SchedulerConfig { workers: 1, ..SchedulerConfig::default() });
 /// assert_eq!(scheduler.next_action(), Some(Action::Boot));
 /// scheduler.handle(Time(1), Input::SupervisorUp);
 /// let Some(Action::Launch { worker }) = scheduler.next_action() else { panic!() };
@@ -45,7 +45,7 @@ use crate::totals::Totals;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Scheduler {
-    pub(super) config: Config,
+    pub(super) config: SchedulerConfig,
     pub(super) now: Time,
     pub(super) mode: Mode,
     pub(super) paused: bool,
@@ -108,7 +108,7 @@ pub(super) struct Starts {
 impl Scheduler {
     /// A scheduler that asks for a supervisor at once.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: SchedulerConfig) -> Self {
         let mut pool = Pool::new(config.max_tasks);
         pool.add_seats(config.workers);
         Scheduler {

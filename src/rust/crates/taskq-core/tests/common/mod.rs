@@ -9,19 +9,19 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use taskq_core::{
-    Action, AttemptId, Begun, Config, Counts, Ended, GoneCause, Input, LookAhead, Outcome,
-    QueueState, Scheduler, SeatState, Submission, TaskId, TaskOptions, TaskPhase, Time, Verdict,
-    WorkerId,
+    Action, AttemptId, Begun, Counts, Ended, GoneCause, Input, LookAhead, Outcome, QueueState,
+    Scheduler, SchedulerConfig, SeatState, Submission, TaskId, TaskOptions, TaskPhase, Time,
+    Verdict, WorkerId,
 };
 
 pub(crate) const CRASH: GoneCause = GoneCause::Signaled { signal: 11 };
 
 /// So many workers, without look-ahead.
-pub(crate) fn plain(workers: u32) -> Config {
-    Config {
+pub(crate) fn plain(workers: u32) -> SchedulerConfig {
+    SchedulerConfig {
         workers,
         look_ahead: LookAhead::OFF,
-        ..Config::default()
+        ..SchedulerConfig::default()
     }
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// A new queue, whose supervisor boots.
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: SchedulerConfig) -> Self {
         let mut driver = Driver {
             scheduler: Scheduler::new(config),
             now: Time(1_000_000),
@@ -63,7 +63,7 @@ impl Driver {
     }
 
     /// A queue whose sessions are all ready.
-    pub(crate) fn ready(config: Config) -> (Self, Vec<WorkerId>) {
+    pub(crate) fn ready(config: SchedulerConfig) -> (Self, Vec<WorkerId>) {
         let mut driver = Driver::new(config);
         driver.input(Input::SupervisorUp);
         let workers: Vec<WorkerId> = (0..config.workers).map(|_| driver.launched()).collect();
@@ -74,7 +74,7 @@ impl Driver {
     }
 
     /// A queue of one ready worker, where tasks are known to take so long.
-    pub(crate) fn with_run_time(config: Config, run_time: Duration) -> (Self, WorkerId) {
+    pub(crate) fn with_run_time(config: SchedulerConfig, run_time: Duration) -> (Self, WorkerId) {
         let (mut driver, workers) = Driver::ready(config);
         let task = driver.push();
         let (worker, attempt) = driver.sent();

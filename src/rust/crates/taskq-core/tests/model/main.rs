@@ -12,8 +12,9 @@ use naive::{Model, Push, Seat, State, Task, GRACE, MAX_WAITING, SEATS};
 use proptest::prelude::*;
 use proptest_state_machine::{prop_state_machine, ReferenceStateMachine, StateMachineTest};
 use taskq_core::{
-    Action, AttemptId, Begun, Config, Counts, GoneCause, Input, LookAhead, QueueState, RetryOn,
-    Scheduler, SeatState, Submission, TaskId, TaskOptions, TaskPhase, Time, Verdict, WorkerId,
+    Action, AttemptId, Begun, Counts, GoneCause, Input, LookAhead, QueueState, RetryOn, Scheduler,
+    SchedulerConfig, SeatState, Submission, TaskId, TaskOptions, TaskPhase, Time, Verdict,
+    WorkerId,
 };
 
 const CAUSE: GoneCause = GoneCause::Signaled { signal: 9 };
@@ -245,7 +246,7 @@ impl StateMachineTest for Real {
     type Reference = Model;
 
     fn init_test(model: &Model) -> Real {
-        let config = Config {
+        let config = SchedulerConfig {
             fair: model.fair,
             workers: SEATS as u32,
             look_ahead: LookAhead::OFF,
@@ -254,7 +255,7 @@ impl StateMachineTest for Real {
             max_waiting: MAX_WAITING,
             idle_death_limit: u32::MAX,
             kill_patience: Duration::from_secs(1_000_000),
-            ..Config::default()
+            ..SchedulerConfig::default()
         };
         Real {
             scheduler: Scheduler::new(config),
@@ -403,11 +404,11 @@ fn any_step() -> impl Strategy<Value = Result<Input, Box<Submission>>> {
     prop_oneof![4 => any_input().prop_map(Ok), 1 => delayed]
 }
 
-fn any_config() -> impl Strategy<Value = Config> {
+fn any_config() -> impl Strategy<Value = SchedulerConfig> {
     let seats = (0..5_u32, 0..5_u32);
     let limits = (0..5_u64, any::<bool>(), 1..5_u32, any::<bool>());
-    (seats, limits).prop_map(
-        |((workers, max_workers), (tasks, limited, deaths, fair))| Config {
+    (seats, limits).prop_map(|((workers, max_workers), (tasks, limited, deaths, fair))| {
+        SchedulerConfig {
             fair,
             workers,
             max_workers,
@@ -416,9 +417,9 @@ fn any_config() -> impl Strategy<Value = Config> {
             max_memory: 0,
             max_waiting: 9,
             idle_death_limit: deaths,
-            ..Config::default()
-        },
-    )
+            ..SchedulerConfig::default()
+        }
+    })
 }
 
 fn any_now() -> impl Strategy<Value = Time> {

@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use random::Random;
 use taskq_core::{
-    Config, Input, LookAhead, QueueState, RetryOn, Submission, SubmitError, TaskId, TaskOptions,
+    Input, LookAhead, QueueState, RetryOn, SchedulerConfig, Submission, SubmitError, TaskId,
+    TaskOptions,
 };
 use world::{Climate, World};
 
@@ -73,12 +74,12 @@ fn simulate(seed: u64) {
     finish(&mut world, &mut tasks);
 }
 
-fn config(random: &mut Random) -> Config {
+fn config(random: &mut Random) -> SchedulerConfig {
     let look_ahead = LookAhead {
         max: random.pick(&[0, 1, 4, 64]).unwrap_or(0),
         ..LookAhead::default()
     };
-    let config = Config {
+    let config = SchedulerConfig {
         workers: random.below(5) as u32,
         max_workers: random.pick(&[0, 0, 1, 3, 6]).unwrap_or(0),
         idle_timeout: random.micros(1, 50_000),
@@ -90,11 +91,11 @@ fn config(random: &mut Random) -> Config {
         look_ahead,
         start_limit: 1 + random.below(4) as u32,
         grace: Duration::from_millis(random.below(100)),
-        ..Config::default()
+        ..SchedulerConfig::default()
     };
     // No draw: what is known of a seed stays as it was.
     let fair = config.jitter_seed % 2 == 1;
-    Config { fair, ..config }
+    SchedulerConfig { fair, ..config }
 }
 
 fn climate(random: &mut Random) -> Climate {

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use taskq_core::{
-    Action, AttemptId, Config, GoneCause, Input, Scheduler, TaskId, Time, Verdict, WorkerId,
+    Action, AttemptId, GoneCause, Input, Scheduler, SchedulerConfig, TaskId, Time, Verdict,
+    WorkerId,
 };
 
 use crate::random::Random;
@@ -70,7 +71,7 @@ pub(crate) struct World {
     pub(crate) truth: Truth,
     record: Record,
     climate: Climate,
-    config: Config,
+    config: SchedulerConfig,
     sessions: BTreeMap<WorkerId, Session>,
     /// Sessions of whose end the scheduler knows.
     reaped: BTreeSet<WorkerId>,
@@ -84,7 +85,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(config: Config, climate: Climate, random: Random) -> Self {
+    pub(crate) fn new(config: SchedulerConfig, climate: Climate, random: Random) -> Self {
         let mut world = World {
             scheduler: Scheduler::new(config),
             now: Time(1_000_000_000),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mio::{Interest, Token};
 use taskq_core::id::WorkerId;
 use taskq_core::GoneCause;
-use taskq_payload::board::Board;
+use taskq_payload::board::MappedBoard;
 use taskq_record::StartCause;
 use taskq_sys::{pipe, socket};
 
@@ -164,7 +164,7 @@ impl Driver {
         for fd in [&task, &control, &stdout, &stderr] {
             socket::set_nonblocking(fd.as_fd(), true)?;
         }
-        let (board, far_board) = Board::create()?;
+        let (board, far_board) = MappedBoard::create()?;
         let ends = FarEnds {
             task: far_task,
             control: far_control,

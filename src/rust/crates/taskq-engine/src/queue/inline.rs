@@ -43,7 +43,7 @@ impl Queue {
     /// # Errors
     /// When the operating system refuses memory.
     pub fn start_inline(config: Config) -> io::Result<Queue> {
-        let scheduler = taskq_core::Config {
+        let scheduler = taskq_core::SchedulerConfig {
             workers: 1,
             max_workers: 1,
             ..config.scheduler

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskq_core::batches::{steal, Batch, Batches, Progress, Steal, Took, MOST_ELEMENTS};
+use taskq_core::batches::{steal, Batch, BatchProgress, Batches, Steal, Took, MOST_ELEMENTS};
 use taskq_core::id::{AttemptId, TaskId, Time};
 use taskq_core::{Submission, TaskPhase};
 use taskq_payload::payload::Payload;
@@ -193,13 +193,13 @@ impl Map {
     }
 
     /// How far the batches are that sessions evaluate now.
-    fn progress(&self) -> BTreeMap<TaskId, Progress> {
+    fn progress(&self) -> BTreeMap<TaskId, BatchProgress> {
         let queue = self.queue();
         let look = queue.door.look();
         let now = now();
         let progress = |task: TaskId, batch: &Batch| {
             let (since, _, board) = running(&look, task)?;
-            Some(Progress {
+            Some(BatchProgress {
                 ran: now.since(since),
                 begun: board.elements().begun(),
                 count: batch.count,

@@ -64,7 +64,7 @@ pub struct TaskObjects {
     pub done: Option<DoneTask>,
 }
 
-/// How much a [`Snapshot`] shows. Each shows what those before it do.
+/// How much a [`QueueSnapshot`] shows. Each shows what those before it do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
     /// Counts and states.
@@ -79,7 +79,7 @@ pub enum Detail {
 
 /// A queue at one moment.
 #[derive(Clone, Debug)]
-pub struct Snapshot {
+pub struct QueueSnapshot {
     /// The state of the queue as a whole.
     pub state: QueueState,
     /// Whether tasks are held back.
@@ -101,7 +101,7 @@ pub struct Snapshot {
 impl Queue {
     /// What the queue is and does now: all of it under one lock.
     #[must_use]
-    pub fn snapshot(&self, detail: Detail) -> Snapshot {
+    pub fn snapshot(&self, detail: Detail) -> QueueSnapshot {
         let look = self.door.look();
         let shown = |least: Detail| (detail >= least).then_some(());
         let seats = shown(Detail::Seats).filter(|()| !self.is_inline);
@@ -112,7 +112,7 @@ impl Queue {
             done: self.describe_done(&look, row.id),
         };
         let tasks = shown(Detail::Tasks).map_or_else(Vec::new, |()| self.task_rows(&look));
-        Snapshot {
+        QueueSnapshot {
             state: look.sched().state(),
             is_paused: look.sched().is_paused(),
             failure: look.reason(),

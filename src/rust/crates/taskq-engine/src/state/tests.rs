@@ -50,7 +50,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn new(config: taskq_core::Config) -> Fixture {
+    fn new(config: taskq_core::SchedulerConfig) -> Fixture {
         let mut fixture = Fixture {
             state: State::new(Scheduler::new(config), false),
             noted: Noted::default(),
@@ -63,10 +63,10 @@ impl Fixture {
 
     /// One session, which waits for a task.
     fn up() -> Fixture {
-        let mut fixture = Fixture::new(taskq_core::Config {
+        let mut fixture = Fixture::new(taskq_core::SchedulerConfig {
             workers: 1,
             max_workers: 1,
-            ..taskq_core::Config::default()
+            ..taskq_core::SchedulerConfig::default()
         });
         fixture.step(|state, now| state.input(Input::SupervisorUp, now));
         fixture.expect(&["Launch { worker: w1 }"]);

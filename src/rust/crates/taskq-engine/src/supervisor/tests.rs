@@ -34,7 +34,7 @@ fn config(dir: &Path) -> Config {
         charset: crate::Charset::default(),
         task_defaults: TaskOptions::default(),
         waker: |_| (),
-        scheduler: taskq_core::Config::default(),
+        scheduler: taskq_core::SchedulerConfig::default(),
     }
 }
 

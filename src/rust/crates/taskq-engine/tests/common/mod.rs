@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use taskq_core::{Config as SchedulerConfig, LookAhead, Submission, TaskOptions};
+use taskq_core::{LookAhead, SchedulerConfig, Submission, TaskOptions};
 use taskq_engine::{Config, Detail, DoneTask, EventLoop, Queue, TaskPayload, WaitOutcome};
 use taskq_sys::process;
 use taskq_sys::tempdir::Parent;

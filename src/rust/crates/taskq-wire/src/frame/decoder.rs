@@ -39,7 +39,7 @@ impl<R: Read> Source for R {
 
 /// What one call of [`Decoder::read_from`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum Decoded {
     /// This number of bytes came; the source may have more.
     Read(usize),
     /// The source has nothing for now (it is not blocking).
@@ -83,8 +83,8 @@ impl<M: DeserializeOwned> Decoder<M> {
     /// Reads once from `source`, as much as is useful now.
     ///
     /// # Errors
-    /// What `source` reports, except interruption (repeated) and would-block (told as [`Progress::WouldBlock`]).
-    pub fn read_from(&mut self, source: &mut impl Source) -> io::Result<Progress> {
+    /// What `source` reports, except interruption (repeated) and would-block (told as [`Decoded::WouldBlock`]).
+    pub fn read_from(&mut self, source: &mut impl Source) -> io::Result<Decoded> {
         // One frame may be incomplete with all of its own, and the start of the next may have come.
         let descriptors = &mut self.descriptors;
         if descriptors.len() > 2 * MAX_DESCRIPTORS {
@@ -109,15 +109,15 @@ impl<M: DeserializeOwned> Decoder<M> {
             }
         };
         match outcome {
-            Ok(0) => Ok(Progress::Eof),
+            Ok(0) => Ok(Decoded::Eof),
             Ok(came) => {
                 self.end += came;
                 if self.end == self.staged.len() {
                     self.room = CHUNK;
                 }
-                Ok(Progress::Read(came))
+                Ok(Decoded::Read(came))
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Progress::WouldBlock),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Decoded::WouldBlock),
             Err(error) => Err(error),
         }
     }
@@ -244,7 +244,7 @@ fn read_payload(
     source: &mut impl Read,
     payload: &mut Vec<u8>,
     limit: usize,
-) -> io::Result<Progress> {
+) -> io::Result<Decoded> {
     let before = payload.len();
     payload.try_reserve(limit).map_err(|_| WireError::Memory {
         length: limit as u64,
@@ -253,9 +253,9 @@ fn read_payload(
     let outcome = source.take(limit as u64).read_to_end(payload);
     let came = payload.len() - before;
     match outcome {
-        _ if came > 0 => Ok(Progress::Read(came)),
-        Ok(_) => Ok(Progress::Eof),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Progress::WouldBlock),
+        _ if came > 0 => Ok(Decoded::Read(came)),
+        Ok(_) => Ok(Decoded::Eof),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Decoded::WouldBlock),
         Err(error) => Err(error),
     }
 }
@@ -302,7 +302,7 @@ mod tests {
             while let Some(frame) = decoder.next_frame().expect("no broken frame") {
                 frames.push((frame.message, frame.payload));
             }
-            if progress == Progress::WouldBlock {
+            if progress == Decoded::WouldBlock {
                 assert!(decoder.is_between_frames(), "nothing may be left over");
                 return frames;
             }
@@ -327,7 +327,7 @@ mod tests {
         fn arbitrary_bytes_are_an_error_or_wait_for_more(bytes in proptest::collection::vec(0u8.., 0..400)) {
             let mut decoder = Decoder::<String>::default();
             let mut source = Dripping { bytes, at: 0, portions: vec![] };
-            while decoder.read_from(&mut source).expect("no broken source") != Progress::WouldBlock {
+            while decoder.read_from(&mut source).expect("no broken source") != Decoded::WouldBlock {
                 while let Ok(Some(_)) = decoder.next_frame() {}
             }
         }
@@ -373,7 +373,7 @@ mod tests {
                 Err(_) => return (found, false),
             }
             match decoder.read_from(&mut source) {
-                Ok(Progress::Read(_)) => {}
+                Ok(Decoded::Read(_)) => {}
                 Ok(_) => return (found, true),
                 Err(_) => return (found, false),
             }

@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 use taskq_wire::board::Board;
-use taskq_wire::frame::{encode_head, Decoder, Progress, Source, MAX_DESCRIPTORS};
+use taskq_wire::frame::{encode_head, Decoded, Decoder, Source, MAX_DESCRIPTORS};
 use taskq_wire::message::{
     FromControl, FromSession, FromSupervisor, FromZygote, Setup, ToControl, ToSession,
     ToSupervisor, ToZygote,
@@ -87,7 +87,7 @@ fn decoded<M: DeserializeOwned>(source: &mut impl Read, length: usize) -> Vec<(M
             Ok(None) => {}
         }
         match decoder.read_from(source) {
-            Ok(Progress::Read(_)) => {}
+            Ok(Decoded::Read(_)) => {}
             _ => return found,
         }
     }
@@ -135,7 +135,7 @@ fn with_descriptors(bytes: &[u8]) {
             Ok(None) => {}
             Err(_) => break,
         }
-        if !matches!(decoder.read_from(&mut source), Ok(Progress::Read(_))) {
+        if !matches!(decoder.read_from(&mut source), Ok(Decoded::Read(_))) {
             break;
         }
     }

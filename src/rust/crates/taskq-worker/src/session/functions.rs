@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use taskq_payload::arrived::Arrived;
 use taskq_payload::payload::Payload;
-use taskq_wire::memory::{Memory, Place};
+use taskq_wire::memory::{Memory, Remembered};
 use taskq_wire::message::FunctionRef;
 
 use super::job::Fun;
@@ -36,12 +36,12 @@ impl Functions {
             place,
             payload,
         };
-        if let Place::Known(place) = place {
+        if let Remembered::Known(place) = place {
             let payload = self.kept.get(place).cloned().flatten();
             return Ok(found(Some(place), payload));
         }
         let payload = arrived.take(&fun.part).map_err(SessionError::Payload)?;
-        let Place::New(place) = place else {
+        let Remembered::New(place) = place else {
             return Ok(found(None, Some(Arc::new(payload))));
         };
         let payload = Arc::new(payload.apart());

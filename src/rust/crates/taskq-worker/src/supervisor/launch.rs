@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use taskq_payload::board::Board;
+use taskq_payload::board::MappedBoard;
 use taskq_record::WorkerId;
 use taskq_sys::{fds, process, signals, tag};
 use taskq_wire::message::FromSupervisor;
@@ -108,7 +108,8 @@ impl Serving {
             .map_err(StartError::system("die with the supervisor"))?;
         let supervisor = Watch::parent(supervisor)?;
         let [task, control, stdout, stderr, board_file] = ends;
-        let board = Board::open(&board_file).map_err(StartError::system("map the status board"))?;
+        let board =
+            MappedBoard::open(&board_file).map_err(StartError::system("map the status board"))?;
         drop(board_file);
         let (task, control, outputs) = standard([task, control, stdout, stderr])
             .map_err(StartError::system("set up the standard descriptors"))?;

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use taskq_payload::board::Board;
+use taskq_payload::board::MappedBoard;
 use taskq_record::{ProcessEnd, WorkerId};
 use taskq_sys::socket::{packet_pair, recv_packet, send_packet, stream_pair, RecvFlags};
 use taskq_sys::{fds, memory, pipe, process, signals, tag, tempdir};
@@ -277,7 +277,7 @@ impl Host {
     pub(crate) fn ask(&mut self) -> Worker {
         self.launched += 1;
         let worker = WorkerId(u64::from(self.launched));
-        let (board, far_board) = Board::create().expect("board");
+        let (board, far_board) = MappedBoard::create().expect("board");
         let (task, far_task) = stream_pair().expect("pair");
         let (control, far_control) = packet_pair().expect("pair");
         let (stdout, far_stdout) = pipe::pair().expect("pipe");

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use taskq_payload::arrived::Arrived;
-use taskq_payload::board::Board;
+use taskq_payload::board::MappedBoard;
 use taskq_record::{AttemptId, TaskId, Verdict, WorkerId};
 use taskq_sys::socket::{recv_packet, recv_stream_with, send_packet, send_stream_with, RecvFlags};
-use taskq_wire::frame::{encode_head, Decoder, Frame, Progress, Source};
+use taskq_wire::frame::{encode_head, Decoded, Decoder, Frame, Source};
 use taskq_wire::message::{
     Finished, FromControl, FromSession, FunctionRef, Part, ToControl, ToSession,
 };
@@ -22,7 +22,7 @@ use super::{readable, DEADLINE};
 /// A launched session.
 pub(crate) struct Worker {
     pub(crate) id: WorkerId,
-    pub(crate) board: Rc<Board>,
+    pub(crate) board: Rc<MappedBoard>,
     /// 0 until it is known.
     pub(crate) pid: i32,
     pub(crate) outputs: [OwnedFd; 2],
@@ -34,7 +34,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(
         id: WorkerId,
-        board: Board,
+        board: MappedBoard,
         task: OwnedFd,
         control: OwnedFd,
         outputs: [OwnedFd; 2],
@@ -92,7 +92,7 @@ impl Worker {
                 .decoder
                 .read_from(&mut Stream(&self.task))
                 .expect("read");
-            if progress == Progress::Eof {
+            if progress == Decoded::Eof {
                 return None;
             }
         }

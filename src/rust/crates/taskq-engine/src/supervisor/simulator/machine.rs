@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use taskq_core::{Config, Scheduler};
+use taskq_core::{Scheduler, SchedulerConfig};
 
 use super::choices::fingerprint;
 
@@ -20,7 +20,7 @@ impl fmt::Debug for Machine {
 }
 
 impl Machine {
-    pub(super) fn new(config: Config) -> Machine {
+    pub(super) fn new(config: SchedulerConfig) -> Machine {
         Machine {
             scheduler: Scheduler::new(config),
             print: 0,

@@ -139,10 +139,10 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(climate: Climate, wishes: &[Wish]) -> World {
-        let config = taskq_core::Config {
+        let config = taskq_core::SchedulerConfig {
             workers: 1,
             start_limit: 2,
-            ..taskq_core::Config::default()
+            ..taskq_core::SchedulerConfig::default()
         };
         let mut world = World {
             now: Time(1_000_000_000),
