@@ -77,8 +77,8 @@ tq_session_env <- function(libpath) {
   )
 }
 
-# The files that R reads when it starts, as ?Startup has it, and what it loads then of taskq. A zygote that has read them
-# as they are now can serve another queue.
+# The files that R reads when it starts, as ?Startup has it, and what it loads then of taskq. A zygote that has read
+# them as they are now can serve another queue.
 tq_startup_files <- function(wd, env) {
   value <- function(name) if (name %in% names(env)) env[[name]] else Sys.getenv(name)
   named <- vapply(c("R_ENVIRON", "R_ENVIRON_USER", "R_PROFILE", "R_PROFILE_USER"), value, "")

@@ -7,8 +7,8 @@ tq_far <- function(private, fun, options) {
   tq_add_globals(options$for_worker, fun, private$auto)
 }
 
-# `for_worker`: a list with `globals` and `packages`, of which either may be absent. `given`: names of objects that need not be
-# looked for. What is in `for_worker` already stays.
+# `for_worker`: a list with `globals` and `packages`, of which either may be absent. `given`: names of objects that need
+# not be looked for. What is in `for_worker` already stays.
 tq_add_globals <- function(for_worker, fun, given) {
   if (is.null(fun)) return(for_worker)
   found <- tq_used_globals(fun, c(given, names(for_worker$globals)))

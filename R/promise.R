@@ -1,8 +1,8 @@
 # q$promise() and q$run(): the value of a task as a promise. No polling: when a task is done that was promised to an
 # event loop of the package later, the native side has this loop call tq_settle(), once for all that are done by then.
 #
-# A promise set holds the promises of one queue that are pending. It does not keep the queue alive, but what the native side
-# has of it: a queue that is collected is killed, and its promise set then rejects what was promised.
+# A promise set holds the promises of one queue that are pending. It does not keep the queue alive, but what the native
+# side has of it: a queue that is collected is killed, and its promise set then rejects what was promised.
 
 # The promise sets with promises that are pending, by number.
 tq_promise_sets <- new.env(parent = emptyenv())
@@ -23,7 +23,8 @@ tq_promise <- function(private, id, call, whole = FALSE) {
     if (promised) {
       promise <- promises::promise(function(resolve, reject) {
         tq_loop_hold(loop)
-        tq_promise_set_add(promise_set, task, list(resolve = resolve, reject = reject, whole = whole, in_app = in_app, loop = loop))
+        promise <- list(resolve = resolve, reject = reject, whole = whole, in_app = in_app, loop = loop)
+        tq_promise_set_add(promise_set, task, promise)
       })
     }
   })

@@ -3,10 +3,11 @@
 # it has no process and no thread, nothing can be pushed to it as long as that start lasts, and it wakes up when a task
 # uses it.
 
-# Whether this R process is to become a zygote, a supervisor or a session, and has not yet come to the functions of its user,
-# `preload` and `init`. Only what R was started with tells: variables are inherited by what a profile starts.
+# Whether this R process is to become a zygote, a supervisor or a session, and has not yet come to the functions of its
+# user, `preload` and `init`. Only what R was started with tells: variables are inherited by what a profile starts.
 tq_is_starting <- function() {
-  is.null(tq_session$is_up) && any(commandArgs() %in% c(tq_entry_code("supervisor_main"), tq_entry_code("session_main")))
+  codes <- c(tq_entry_code("supervisor_main"), tq_entry_code("session_main"))
+  is.null(tq_session$is_up) && any(commandArgs() %in% codes)
 }
 
 # Profiles and packages are through.

@@ -6,8 +6,8 @@
 #' @useDynLib taskq, .registration = TRUE
 NULL
 
-# Forks supervisors for as long as the host wants. `list(setup)`: this process is a supervisor from now on; `list(setup =
-# NULL)`: the host wants no more; or a failure.
+# Forks supervisors for as long as the host wants. `list(setup)`: this process is a supervisor from now on;
+# `list(setup = NULL)`: the host wants no more; or a failure.
 rs_zygote_serve <- function() .External(C_tq_call, "rs_zygote_serve")
 
 # Has numerical libraries that are loaded use `count` threads, as if the variable had said so at their start.

@@ -1,9 +1,9 @@
-# What the processes of a queue run: the zygote, which belongs to no queue; the supervisor, which is forked from it; and the
-# sessions that are forked from that or, where forking is not possible, started on their own. Nothing here may hang:
+# What the processes of a queue run: the zygote, which belongs to no queue; the supervisor, which is forked from it; and
+# the sessions that are forked from that or, where forking is not possible, started on their own. Nothing here may hang:
 # whatever fails is reported and ends the process.
 
-# Entry point of the zygote, and so of every supervisor that is forked from it: the first of these lines belong to no queue.
-# `on.exit` runs also when something jumps to the top level.
+# Entry point of the zygote, and so of every supervisor that is forked from it: the first of these lines belong to no
+# queue. `on.exit` runs also when something jumps to the top level.
 supervisor_main <- function() {
   on.exit(quit("no", status = 1L, runLast = FALSE))
   # It would be left behind where a file of variables has changed `TMPDIR`.
@@ -118,8 +118,8 @@ tq_leave_no_trace <- function() {
   rs_remove_r_temp_dir(tempdir())
 }
 
-# What every supervisor and every session does first is done once in the zygote: R reads functions of packages, and compiles
-# them, when they are first used, and a fork has them then. Returns what a task would find in this process.
+# What every supervisor and every session does first is done once in the zygote: R reads functions of packages, and
+# compiles them, when they are first used, and a fork has them then. Returns what a task would find in this process.
 tq_rehearse <- function() {
   list(
     tq_read_setup, tq_limit_threads, tq_adds_nothing, tq_random_resume, tq_prepare, tq_leave_no_trace, list2env,
@@ -137,8 +137,8 @@ tq_rehearse <- function() {
   home
 }
 
-# Whether the sessions of a queue find what the zygote has found: `home`. Most of the start of a supervisor would be finding
-# that out again. A profile of the user may have left something open.
+# Whether the sessions of a queue find what the zygote has found: `home`. Most of the start of a supervisor would be
+# finding that out again. A profile of the user may have left something open.
 tq_adds_nothing <- function(setup, home) {
   setup$is_plain && identical(setup$libpath, home$libpath) && identical(home$connections, 0:2) &&
     identical(home$sinks, c(0L, 2L))

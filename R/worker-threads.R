@@ -26,8 +26,9 @@ tq_end_quiet <- function(quiet) {
   }
 }
 
-# In a supervisor, when cli has been loaded. Without its thread a progress bar would be drawn at each step, which is a line
-# where there is no terminal, and takes longer than most steps. In a supervisor it would not be seen: it is not drawn.
+# In a supervisor, when cli has been loaded. Without its thread a progress bar would be drawn at each step, which is a
+# line where there is no terminal, and takes longer than most steps. In a supervisor it would not be seen: it is not
+# drawn.
 tq_pause_cli <- function(quiet) if ("CLI_NO_THREAD" %in% quiet) tq_call_cli("cli_tick_pause", FALSE)
 
 # What cli's tests do with its thread; not exported. A progress bar is no reason for a session not to come up.

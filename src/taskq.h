@@ -1,5 +1,5 @@
-/* What the files of C have in common, and what Rust offers to them (src/rust/src/external, entries.rs, worker/serve.rs),
- * where each function is described.
+/* What the files of C have in common, and what Rust offers to them (src/rust/src/external, entries.rs,
+ * worker/serve.rs), where each function is described.
  *
  * R reports errors, interrupts and want of memory by longjmp, and no Rust frame may be jumped over. So Rust calls what
  * may jump only under the guard (guard.c). Functions of Rust's call nothing of R, and do not jump. */

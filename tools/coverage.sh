@@ -4,7 +4,8 @@
 # build/coverage. Arguments: a regular expression for the R tests, to run only these files.
 #
 # A process writes down what it ran when it exits, so what is killed is not seen, with all that only it has run: a
-# session that crashes, is cancelled, or is ended by kill(). Sessions that leave by themselves, supervisors and zygotes are.
+# session that crashes, is cancelled, or is ended by kill(). Sessions that leave by themselves, supervisors and zygotes
+# are.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tools/env.sh

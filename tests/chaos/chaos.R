@@ -66,9 +66,9 @@ all_pids <- function() as.integer(list.files("/proc", "^[0-9]+$"))
 
 processes_of <- function(life) Filter(function(pid) is_alive(pid) && has_marker(pid, life), all_pids())
 
-# The processes that belong to a host, by what they are. Supervisors outlive the zygote that they come from; a session has a
-# tag (`taskq_sys::tag`), and so has what a task has started, which has no parent here unless its supervisor has adopted
-# it.
+# The processes that belong to a host, by what they are. Supervisors outlive the zygote that they come from; a session
+# has a tag (`taskq_sys::tag`), and so has what a task has started, which has no parent here unless its supervisor has
+# adopted it.
 processes_by_role <- function(life) {
   pids <- processes_of(life)
   parents <- vapply(pids, function(pid) as.integer(c(stat_of(pid), NA, NA)[[2L]]), 0L)
@@ -77,7 +77,8 @@ processes_by_role <- function(life) {
   is_tagged <- lengths(tags) > 0L & !is_blank
   zygotes <- pids[is_blank & parents == life$pid]
   supervisors <- setdiff(pids[is_blank & !parents %in% pids[is_blank & parents != life$pid]], zygotes)
-  list(host = life$pid, zygote = zygotes, supervisor = supervisors, session = pids[is_tagged & parents %in% supervisors])
+  sessions <- pids[is_tagged & parents %in% supervisors]
+  list(host = life$pid, zygote = zygotes, supervisor = supervisors, session = sessions)
 }
 
 send <- function(pid, signal, life) {

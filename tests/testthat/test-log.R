@@ -97,7 +97,8 @@ test_that("births and deaths are told without the tasks between them, and queues
   run_task(here, function() 1)
   expect_true(q$close())
   what <- read_log(file)$what
-  expect_in_order(what, c("^input SupervisorUp$", "^launched w1", "^ready w1$", "^asked all to end", "^gone w1", "^over"))
+  expect_in_order(what,
+    c("^input SupervisorUp$", "^launched w1", "^ready w1$", "^asked all to end", "^gone w1", "^over"))
   expect_no_match(what, "t1")
 })
 

@@ -1,5 +1,5 @@
-# The zygote, from which the supervisors of several queues are forked (R/worker-main.R): what queues share, and that it is
-# nothing of a user.
+# The zygote, from which the supervisors of several queues are forked (R/worker-main.R): what queues share, and that it
+# is nothing of a user.
 
 supervisor_of <- function(q) parent_pid(run_task(q, global(function() Sys.getpid()))$result)
 

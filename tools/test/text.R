@@ -1,6 +1,7 @@
 # What programs can tell of comments and documents: the files, folders and functions of ours that they name are there,
 # and no line is longer than 120 characters, but for rows of tables and heads of chunks, which are one line. In the
-# documents that lead through the code, all functions are ours, but for `foreign`.
+# documents that lead through the code, all functions are ours, but for `foreign`. Words that were given up
+# (CONTRIBUTING.md, "Words") are not in names or comments of the code, and no public type has the name of another one.
 folders <- c(".github", "R", "bench", "inst", "man", "pkgdown", "src", "tests", "tools", "vignettes")
 all <- c(list.files(folders, recursive = TRUE, full.names = TRUE, all.files = TRUE), list.files(all.files = TRUE))
 all <- all[!grepl("(^|/)(target|vendor|node_modules|[.]git)/|[.](o|so|a)$", all) & !dir.exists(all)]
@@ -26,6 +27,7 @@ foreign <- c("on.exit", "rs_name", "sendmsg", "utils::news")
 # A file may be named by the end of its path; a test of a crate as in the article on guarantees.
 is_file <- function(name) {
   name <- sub("^([.]{1,2}/)+", "", name)
+  if (any(endsWith(paste0("/", all), paste0("/", name)))) return(TRUE)
   name <- sub("^(core|engine|payload|record|sys|wire|worker)/(\\w+[.]rs)$", "taskq-\\1/tests/\\2", name)
   ending <- paste0("/", name)
   if (!grepl("*", name, fixed = TRUE)) return(any(endsWith(paste0("/", all), ending)))
@@ -60,6 +62,22 @@ for (file in texts) {
     if (grepl("md$", file)) check(file, place, named("(?<=`)[\\w-]+(/[\\w-]+)*/(?=`)", line), is_folder)
   }
 }
+
+# Also as parts of names.
+retired <- c("stem", "nurser(y|ies)", "helm", "lineage", "heritage", "likeness", "desk", "bell", "relief", "leisure",
+  "stirs", "census", "bur(y|ied)", "strays?", "errand")
+retired <- sprintf("(?i)(?<![a-z])(%s)s?(?![a-z])", paste(retired, collapse = "|"))
+for (file in grep("^(R|src)/.*[.](R|rs|c|h)$", all, value = TRUE)) {
+  lines <- readLines(file, warn = FALSE, encoding = "UTF-8")
+  again <- grep(retired, gsub("file_stem", "", gsub("([a-z])([A-Z])", "\\1_\\2", lines)), perl = TRUE)
+  faults <- c(faults, sprintf("%s:%d: a word that was given up", rep(file, length(again)), again))
+}
+crates <- grep("^src/rust/(src|crates/[^/]+/src)/.*[.]rs$", all, value = TRUE)
+declared <- unlist(lapply(crates, readLines, warn = FALSE))
+declared <- grep("^ *pub (struct|enum|type|trait|union) ", declared, value = TRUE)
+types <- sub("^ *pub \\w+ (\\w+).*", "\\1", declared)
+faults <- c(faults, sprintf("two public types are called %s", unique(types[duplicated(types)])))
+
 cat(faults, sep = "\n")
 cat(sprintf("%d texts, %d faults\n", length(texts), length(faults)))
 quit(status = length(faults) > 0L || length(texts) == 0L)

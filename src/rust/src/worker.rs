@@ -1,5 +1,5 @@
-//! What R calls in the worker processes: zygotes, supervisors and sessions. Such a process has one role at a time, so its
-//! state is one value here, used on the R thread only.
+//! What R calls in the worker processes: zygotes, supervisors and sessions. Such a process has one role at a time, so
+//! its state is one value here, used on the R thread only.
 //!
 //! What receives, runs and replies is in [`serve`], on the same state.
 
@@ -56,8 +56,8 @@ pub(crate) fn with_worker<T>(body: impl FnOnce(&mut Worker) -> T) -> T {
     WORKER.with_borrow_mut(body)
 }
 
-/// Forks supervisors for as long as the host wants. `list(setup)`: this process is a supervisor from now on; `list(setup =
-/// NULL)`: the host wants no more; or a failure.
+/// Forks supervisors for as long as the host wants. `list(setup)`: this process is a supervisor from now on;
+/// `list(setup = NULL)`: the host wants no more; or a failure.
 fn rs_zygote_serve() -> Value {
     match Zygote::open().and_then(Zygote::serve) {
         Ok(Some((supervisor, file))) => {

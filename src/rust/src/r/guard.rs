@@ -57,32 +57,32 @@ slots! {
 }
 
 /// What a call gives. An object is protected once more than before.
-trait Given<'s>: Sized {
+trait Returned<'s>: Sized {
     const IS_KEPT: bool = true;
 
     fn new(scope: &'s Scope, value: SEXP) -> Self;
 }
 
-impl Given<'_> for () {
+impl Returned<'_> for () {
     const IS_KEPT: bool = false;
 
     fn new(_: &Scope, _: SEXP) {}
 }
 
-impl<'s> Given<'s> for Object<'s> {
+impl<'s> Returned<'s> for Object<'s> {
     fn new(scope: &'s Scope, value: SEXP) -> Object<'s> {
         scope.keep(value)
     }
 }
 
 /// Nothing where that is null.
-impl<'s> Given<'s> for Option<Object<'s>> {
+impl<'s> Returned<'s> for Option<Object<'s>> {
     fn new(scope: &'s Scope, value: SEXP) -> Option<Object<'s>> {
         (!value.is_null()).then(|| scope.keep(value))
     }
 }
 
-impl Given<'_> for Symbol {
+impl Returned<'_> for Symbol {
     fn new(scope: &Scope, value: SEXP) -> Symbol {
         scope.keep(value);
         // SAFETY: the call gives one.
@@ -102,10 +102,10 @@ macro_rules! calls {
         impl Scope {$(
             $(#[$doc])*
             pub(crate) fn $name(&self, $($arg: $type),*) -> Result<$given, Jump> {
-                let keeps = <$given as Given<'_>>::IS_KEPT;
+                let keeps = <$given as Returned<'_>>::IS_KEPT;
                 // SAFETY: on the R thread, as the scope is; R keeps the objects.
                 let value = unsafe { guarded($call, &[$(Slot::from($arg)),*], keeps)? };
-                Ok(Given::new(self, value))
+                Ok(Returned::new(self, value))
             }
         )*}
     };

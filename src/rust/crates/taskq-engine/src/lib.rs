@@ -10,8 +10,8 @@
 //!   `sessions` carries out, the sending half of every session, or `inline` where there are none.
 //! - `driver`: the one thread, and the only loop: events become inputs of the machine.
 //! - `lead`: which thread listens: the driver's, or the R thread while it waits.
-//! - `supervisor`: the worker process that launches sessions: how it is born, told and reaped, with what is decided about it
-//!   in `supervisor/lifecycle`; `zygote`: the worker process that it comes from, which belongs to no queue.
+//! - `supervisor`: the worker process that launches sessions: how it is born, told and reaped, with what is decided
+//!   about it in `supervisor/lifecycle`; `zygote`: the worker process that it comes from, which belongs to no queue.
 //! - `session`: the receiving half of a session, the driver's own; `link`, `outbox`: what both halves share and the
 //!   sending one.
 //! - `output`: what a task wrote, within a limit; `function`: a function that tasks share.

@@ -1,5 +1,5 @@
-//! The host's side of the supervisor: how it is made, told and reaped. What the host knows of it, and does about that, is
-//! [decided](lifecycle) apart from the calls of the operating system, which are here. The worker side is in
+//! The host's side of the supervisor: how it is made, told and reaped. What the host knows of it, and does about that,
+//! is [decided](lifecycle) apart from the calls of the operating system, which are here. The worker side is in
 //! `taskq-worker`.
 //!
 //! A supervisor comes from a [`Zygote`], and may be the zygote itself. In the driver's eyes it is one process from its
@@ -88,8 +88,8 @@ struct ForZygote {
 }
 
 impl Supervisor {
-    /// Has a supervisor made: by a zygote that there is, or by one that is started for it. In either case it answers when
-    /// it is up, or dies.
+    /// Has a supervisor made: by a zygote that there is, or by one that is started for it. In either case it answers
+    /// when it is up, or dies.
     ///
     /// # Errors
     /// What the operating system says, with the program's name where that is to blame.
@@ -183,8 +183,8 @@ impl Supervisor {
         &self.ends.zygote
     }
 
-    /// Where it and its zygote are heard: each of these is readable when there is something to [attend](Supervisor::attend)
-    /// to, and the first one is writable when it can be told more.
+    /// Where it and its zygote are heard: each of these is readable when there is something to
+    /// [attend](Supervisor::attend) to, and the first one is writable when it can be told more.
     pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 3] {
         [&self.ends.control, &self.output, &self.ends.report].map(AsFd::as_fd)
     }

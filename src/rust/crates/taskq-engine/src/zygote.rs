@@ -1,16 +1,17 @@
-//! The host's side of a zygote: how the process is started, asked and ended, and which of them a new supervisor can come
-//! from. The worker side, and what a zygote is, is in `taskq-worker`.
+//! The host's side of a zygote: how the process is started, asked and ended, and which of them a new supervisor can
+//! come from. The worker side, and what a zygote is, is in `taskq-worker`.
 //!
 //! Starting the program takes a tenth of a second, a fork of what it has become a millisecond. So the first queue of
 //! an R session starts a zygote, which stays for other queues that are [alike](key) in all that the program has
 //! read or inherited.
 //!
-//! A zygote lives as long as a supervisor that came from it, of whatever queue: the supervisors hold it, and the list of
-//! zygotes, which is the process's, only knows them. Whoever lets go of the last supervisor ends it and waits for its end,
-//! which takes a millisecond, as it does not lie in the zygote's power (but no longer than [`END_LIMIT`]). A zygote that
-//! dies by itself costs no queue anything; the next one starts another.
+//! A zygote lives as long as a supervisor that came from it, of whatever queue: the supervisors hold it, and the list
+//! of zygotes, which is the process's, only knows them. Whoever lets go of the last supervisor ends it and waits for
+//! its end, which takes a millisecond, as it does not lie in the zygote's power (but no longer than [`END_LIMIT`]). A
+//! zygote that dies by itself costs no queue anything; the next one starts another.
 //!
-//! A zygote is a child of the host and supervisors are its children, so it is the zygote that learns how a supervisor ended.
+//! A zygote is a child of the host and supervisors are its children, so it is the zygote that learns how a supervisor
+//! ended.
 //!
 //! A fork of the host that has queues of its own starts a zygote for each: the list, and its lock, may have been in use
 //! when it was forked. It neither asks nor ends a zygote that is not its own.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use taskq_wire::message::{Given, Part};
+use taskq_wire::message::{GivenPart, Part};
 
 use crate::parcel::Parcel;
 use crate::payload::Payload;
@@ -86,7 +86,7 @@ impl Arrived {
     ///
     /// # Errors
     /// As of [`take`](Arrived::take).
-    pub fn take_given(&mut self, given: &Given) -> io::Result<Payload> {
+    pub fn take_given(&mut self, given: &GivenPart) -> io::Result<Payload> {
         let payload = self.take(&Part {
             len: given.len,
             in_file: given.in_file,
@@ -296,12 +296,12 @@ mod tests {
         }
         kept.retire();
         assert_eq!(kept.descriptors().count(), 1);
-        let given = Given {
+        let given = GivenPart {
             parcels: vec![None],
             ..Payload::default().given("x", true)
         };
         assert!(Arrived::new(vec![], vec![]).take_given(&given).is_err());
-        let given = Given {
+        let given = GivenPart {
             segments: vec![Some(4)],
             ..given
         };

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use taskq_sys::socket::MAX_STREAM_FDS;
 use taskq_wire::frame::MAX_DESCRIPTORS;
-use taskq_wire::message::{Given, Part};
+use taskq_wire::message::{GivenPart, Part};
 
 use crate::mapping::Content;
 use crate::parcel::Parcel;
@@ -250,11 +250,11 @@ impl Payload {
     /// be closed; what they held goes on the stream then, and all of it where a frame has no room for more descriptors:
     /// `in_files` is false.
     #[must_use]
-    pub fn given(&self, argument: &str, in_files: bool) -> Given {
+    pub fn given(&self, argument: &str, in_files: bool) -> GivenPart {
         let place = |has_file: bool, len: usize| (!(in_files && has_file)).then_some(len as u64);
         let segments = self.attached.iter();
         let parcels = self.parcels.iter();
-        Given {
+        GivenPart {
             argument: argument.to_owned(),
             len: self.len() as u64,
             in_file: in_files && self.part().in_file,

@@ -146,8 +146,8 @@ words! {
         Closed = "closed",
     }
 
-    /// What a supervisor or a session was doing when it could not come up: "boot", or the argument of `task_q$new()` that
-    /// it is about.
+    /// What a supervisor or a session was doing when it could not come up: "boot", or the argument of `task_q$new()`
+    /// that it is about.
     pub enum StartPhase {
         /// R itself, its profiles, or loading taskq.
         Boot = "boot",

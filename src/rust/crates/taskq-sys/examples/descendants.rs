@@ -1,4 +1,5 @@
-//! Tests that fork: a test program has threads and must not, so `tests/descendants.rs` runs these as programs of their own.
+//! Tests that fork: a test program has threads and must not, so `tests/descendants.rs` runs these as programs of their
+//! own.
 
 use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;

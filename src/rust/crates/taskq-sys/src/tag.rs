@@ -5,10 +5,10 @@
 //! outer ones first.
 //!
 //! Others see a process's environment as it was at its `exec`, and what is forked never calls `exec`. So a zygote, from
-//! which the supervisors of several queues may come, is started with a name of its own as the last token, and a supervisor
-//! writes its queue's over it, in place ([`write_queue`]). There are blanks after the outer tags of sessions, and a
-//! session writes its tag there ([`write_session`]). All that it forks inherits these bytes, and all that it executes
-//! inherits the variable.
+//! which the supervisors of several queues may come, is started with a name of its own as the last token, and a
+//! supervisor writes its queue's over it, in place ([`write_queue`]). There are blanks after the outer tags of
+//! sessions, and a session writes its tag there ([`write_session`]). All that it forks inherits these bytes, and all
+//! that it executes inherits the variable.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -20,8 +20,8 @@ pub const SESSION: &str = "TASKQ_SESSION";
 /// How many blanks there are for the tag of a session; no tag is longer.
 pub const SESSION_ROOM: usize = 96;
 
-/// The two variables with which a zygote must be started: those of this process, extended by the zygote's own name, which
-/// is as long as the token of a queue.
+/// The two variables with which a zygote must be started: those of this process, extended by the zygote's own name,
+/// which is as long as the token of a queue.
 #[must_use]
 pub fn zygote_variables(token: &str) -> [(&'static str, String); 2] {
     let outer = |name| std::env::var(name).unwrap_or_default();

@@ -14,9 +14,9 @@ use taskq_record::{AttemptId, Measured, ProcessEnd, StartPhase, Time, Verdict, W
 /// Host to zygote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToZygote {
-    /// Make a supervisor. Four descriptors come with this packet, in this order: the supervisor's end of its control socket,
-    /// the setup file, the supervisor's end of its output pipe, and the zygote's end of a socket for what it has to say
-    /// about this supervisor, which is [`FromZygote`].
+    /// Make a supervisor. Four descriptors come with this packet, in this order: the supervisor's end of its control
+    /// socket, the setup file, the supervisor's end of its output pipe, and the zygote's end of a socket for what it
+    /// has to say about this supervisor, which is [`FromZygote`].
     Supervisor {
         /// The process id of the host, which is the zygote's parent.
         host_pid: i32,
@@ -45,8 +45,8 @@ pub enum FromZygote {
     },
 }
 
-/// What a supervisor is told at its start: the message of the one frame in the setup file, whose descriptor it gets. The
-/// payload is R's: `preload`, `packages`, `globals`, `init`. A session that is not forked reads the same file.
+/// What a supervisor is told at its start: the message of the one frame in the setup file, whose descriptor it gets.
+/// The payload is R's: `preload`, `packages`, `globals`, `init`. A session that is not forked reads the same file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setup {
     /// The process id of the host.
@@ -195,7 +195,7 @@ pub struct FunctionRef {
 /// What a message says of a value that is an argument: the outcome of another task, as it came from that. What its
 /// bytes refer to goes in a file, whose descriptor comes with the frame, or follows them on the stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Given {
+pub struct GivenPart {
     /// The name of the argument.
     pub argument: String,
     /// How many bytes the outcome has.
@@ -225,7 +225,7 @@ pub enum ToSession {
         /// The serialized rest of the call.
         call: Part,
         /// Values of other tasks, which are arguments besides.
-        given: Vec<Given>,
+        given: Vec<GivenPart>,
     },
     /// No more tasks will come: leave.
     Retire,
@@ -236,7 +236,8 @@ pub enum ToSession {
 pub enum FromSession {
     /// The session has run `init` and waits for tasks.
     Ready {
-        /// Its process id. The supervisor tells it, too, but on another socket, which may be read after the first result.
+        /// Its process id. The supervisor tells it, too, but on another socket, which may be read after the first
+        /// result.
         pid: i32,
     },
     /// The session cannot come up, and says why; it exits after this.

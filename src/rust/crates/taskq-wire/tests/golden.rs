@@ -191,7 +191,7 @@ fn frames_to_and_from_a_session() {
             attached: 200,
             parcels: 20,
         },
-        given: vec![Given {
+        given: vec![GivenPart {
             argument: "x".to_owned(),
             len: 7,
             in_file: false,

@@ -1,6 +1,6 @@
-//! Bytes that a broken or hostile worker side may send: real messages, damaged at random, and noise. The same harness runs
-//! under libFuzzer, see `src/rust/fuzz`; here it runs for about a second, with a seed, so that every test run includes
-//! it.
+//! Bytes that a broken or hostile worker side may send: real messages, damaged at random, and noise. The same harness
+//! runs under libFuzzer, see `src/rust/fuzz`; here it runs for about a second, with a seed, so that every test run
+//! includes it.
 
 #[path = "hostile/harness.rs"]
 mod harness;
@@ -8,7 +8,7 @@ mod harness;
 use taskq_record::{AttemptId, Measured, StartPhase, TaskId, Time, Verdict, WorkerId};
 use taskq_wire::frame::encode_head;
 use taskq_wire::message::{
-    Finished, FromControl, FromSession, FunctionRef, Given, Part, Place, Setup, ToControl,
+    Finished, FromControl, FromSession, FunctionRef, GivenPart, Part, Place, Setup, ToControl,
     ToSession, ToSupervisor,
 };
 use taskq_wire::packet;
@@ -77,7 +77,7 @@ fn real_messages() -> Vec<Vec<u8>> {
             attached: 255,
             parcels: 255,
         },
-        given: vec![Given {
+        given: vec![GivenPart {
             argument: "x".into(),
             len: 1 << 40,
             in_file: true,

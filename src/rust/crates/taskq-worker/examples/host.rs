@@ -14,8 +14,8 @@ fn main() {
     }
     workers[1].send(11, "stubborn 1000000");
     let mut unready = Vec::new();
-    // Nothing wakes a stopped session where there is no signal at its parent's death, and nothing ends a supervisor that
-    // cannot look after itself yet.
+    // Nothing wakes a stopped session where there is no signal at its parent's death, and nothing ends a supervisor
+    // that cannot look after itself yet.
     if feature::available(feature::Feature::ParentDeathSignal) {
         workers[0].send(10, "stop");
         common::eventually("the session to stop", || common::is_stopped(workers[0].pid));

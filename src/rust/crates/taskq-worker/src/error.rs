@@ -65,7 +65,8 @@ impl StartError {
     }
 }
 
-/// A supervisor has stopped serving for another reason than its host's wish or death. Everything it had started is gone.
+/// A supervisor has stopped serving for another reason than its host's wish or death. Everything it had started is
+/// gone.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// [`Supervisor::serve`](crate::Supervisor::serve) was called before.

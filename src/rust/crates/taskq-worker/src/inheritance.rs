@@ -40,8 +40,8 @@ pub struct Inheritance {
     pub(crate) outputs: [OwnedFd; 2],
     pub(crate) board: MappedBoard,
     pub(crate) ancestry: Ancestry,
-    /// The session's temporary directory, where `TMPDIR` points to. It exists, has mode 0700, and the supervisor removes
-    /// it when the session is gone.
+    /// The session's temporary directory, where `TMPDIR` points to. It exists, has mode 0700, and the supervisor
+    /// removes it when the session is gone.
     pub(crate) dir: PathBuf,
     /// Makes the random numbers of this queue's tasks different from another one's.
     pub(crate) salt: u32,

@@ -26,7 +26,7 @@ use taskq_sys::process::{own_usage, Usage};
 use taskq_sys::socket::{is_too_many_under_way, set_nonblocking};
 use taskq_sys::{clock, fault, oom, pipe, process, signals};
 use taskq_wire::frame::{encode_head, Decoded, Decoder};
-use taskq_wire::message::{Finished, FromSession, Given, ToSession};
+use taskq_wire::message::{Finished, FromSession, GivenPart, ToSession};
 
 use crate::error::SessionError;
 use crate::inheritance::Inheritance;
@@ -204,7 +204,7 @@ impl Session {
                         let fun = self.functions.take(fun, &mut arrived)?;
                         if let Some(began_ns) = begun {
                             let call = arrived.take(&call).map_err(SessionError::Payload)?;
-                            let take = |one: Given| {
+                            let take = |one: GivenPart| {
                                 let payload = arrived.take_given(&one)?;
                                 Ok((one.argument, payload))
                             };

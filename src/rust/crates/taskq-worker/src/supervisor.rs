@@ -1,8 +1,8 @@
 //! The supervisor: makes sessions, reaps them, and leaves nothing behind.
 //!
-//! It comes from a [`Zygote`](crate::Zygote), as a fork or as what that process turned into. It has one thread and waits
-//! for three things at once: the host's messages, the host's death, and children's ends. Without them it does not wake
-//! up. Whatever ends the service, everything the supervisor has started ends with it.
+//! It comes from a [`Zygote`](crate::Zygote), as a fork or as what that process turned into. It has one thread and
+//! waits for three things at once: the host's messages, the host's death, and children's ends. Without them it does not
+//! wake up. Whatever ends the service, everything the supervisor has started ends with it.
 
 mod children;
 mod launch;
@@ -88,11 +88,12 @@ impl Supervisor {
         ))
     }
 
-    /// Makes the queue's directory for temporary files, unless it is there, and says where it is. While the supervisor is
-    /// prepared a cleaner may take it.
+    /// Makes the queue's directory for temporary files, unless it is there, and says where it is. While the supervisor
+    /// is prepared a cleaner may take it.
     ///
     /// # Errors
-    /// What the operating system says; `NotConnected` when the host has given up this supervisor, and removed what it had.
+    /// What the operating system says; `NotConnected` when the host has given up this supervisor, and removed what it
+    /// had.
     pub fn make_temp_dir(&self) -> io::Result<PathBuf> {
         let Some(inherited) = &self.inherited else {
             return Err(io::ErrorKind::NotConnected.into());

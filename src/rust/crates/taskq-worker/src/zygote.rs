@@ -1,13 +1,14 @@
-//! The zygote: a process in which everything is up that does not depend on a queue, and from which supervisors are forked.
+//! The zygote: a process in which everything is up that does not depend on a queue, and from which supervisors are
+//! forked.
 //!
 //! A host starts a program once; what has then become of it, before it has taken in anything of a user, is worth
 //! keeping for the next queue. So the process that is started becomes no supervisor: it *forks* one for each request of
-//! the host, reaps it, and tells the host how it ended. Every supervisor comes into being in this one way, the first like
-//! all others.
+//! the host, reaps it, and tells the host how it ended. Every supervisor comes into being in this one way, the first
+//! like all others.
 //!
 //! A zygote must take in nothing of any queue: it reads no setup file, and has no descriptor of a queue but the one on
-//! which it tells of the queue's supervisor. It has one thread, sleeps until there is something to do, and has no handler
-//! for signals.
+//! which it tells of the queue's supervisor. It has one thread, sleeps until there is something to do, and has no
+//! handler for signals.
 //!
 //! Where there is no forking (the process has threads, the kernel has no process descriptors, or a test says so),
 //! there is no zygote either: the process becomes the one supervisor that it was started for.
@@ -297,8 +298,8 @@ enum Received {
     End,
 }
 
-/// In a fork of the zygote: becomes a process of its own, then, once the host was told of it, the supervisor. So whoever has
-/// heard of a supervisor's work knows where it came from.
+/// In a fork of the zygote: becomes a process of its own, then, once the host was told of it, the supervisor. So
+/// whoever has heard of a supervisor's work knows where it came from.
 fn begin(zygote: i32, host: Watch, request: Request, untold: &OwnedFd) -> Become {
     process::new_session().map_err(StartError::system("begin a session"))?;
     // Until the supervisor serves, it cannot see its host's death. The zygote does, and leaves.
@@ -328,8 +329,8 @@ fn settle(host: Watch, request: Request) -> Become {
     Ok((supervisor, file))
 }
 
-/// The directory in which the process has its temporary files: one that the host has made and named after the zygote. Any
-/// other is none of its business.
+/// The directory in which the process has its temporary files: one that the host has made and named after the zygote.
+/// Any other is none of its business.
 fn own_dir() -> Option<PathBuf> {
     let dir = PathBuf::from(env::var_os("TMPDIR")?);
     let name = tag::dir_name(&tag::own_queue()?);

@@ -151,8 +151,8 @@ impl Driver {
         self.door.input(|inside, now| inside.reap(gone, now));
     }
 
-    /// `Ok(false)`: not now. The supervisor's socket is full, or the kernel passes on no more descriptors, or it is dying,
-    /// and the next one is asked.
+    /// `Ok(false)`: not now. The supervisor's socket is full, or the kernel passes on no more descriptors, or it is
+    /// dying, and the next one is asked.
     fn launch(&mut self, worker: WorkerId) -> io::Result<bool> {
         let Some(supervisor) = &mut self.supervisor else {
             return Ok(false);

@@ -163,8 +163,8 @@ impl State {
         }
     }
 
-    /// Keeps the reason why a session or a supervisor did not start, to be shown when the pool gives up; once it has, what
-    /// ends afterwards is no reason any more.
+    /// Keeps the reason why a session or a supervisor did not start, to be shown when the pool gives up; once it has,
+    /// what ends afterwards is no reason any more.
     fn note_failure(&mut self, failure: Option<StartFailure>, now: Time) {
         if let Some(failure) = failure.filter(|_| self.sched.state() == QueueState::Open) {
             self.log.failed(&failure, now);

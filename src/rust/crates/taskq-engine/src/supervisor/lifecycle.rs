@@ -1,16 +1,16 @@
 //! The life of a supervisor as its host knows it: which process it is, whether it is to end, and how it ended. Decides
 //! what is done about that. The calls of the operating system are [`SupervisorIo`]'s: in `simulator.rs` beside this
-//! they are those of a simulated system, in which this code runs in every order that zygote, supervisor and driver can come
-//! in.
+//! they are those of a simulated system, in which this code runs in every order that zygote, supervisor and driver can
+//! come in.
 //!
 //! | | its process | who knows how it ended | what ends it |
 //! | --- | --- | --- | --- |
 //! | not born | the zygote, which is being started for it, or cannot fork and has become the supervisor | the host, whose child the zygote is | killing the zygote |
 //! | born | a fork of the zygote | the zygote, which tells; if it is dead, too, nothing | killing the fork |
 //!
-//! The host learns late which of the two it is: the zygote that it kills may have forked, and the fork lives on if it has
-//! come far enough. So a supervisor that is to end is remembered as such, and is killed again when it turns out to be
-//! born.
+//! The host learns late which of the two it is: the zygote that it kills may have forked, and the fork lives on if it
+//! has come far enough. So a supervisor that is to end is remembered as such, and is killed again when it turns out to
+//! be born.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ const BIRTH_LIMIT: Duration = Duration::from_secs(2);
 /// A zygote tells at once how a supervisor ended, unless it is stopped.
 const REPORT_LIMIT: Duration = Duration::from_millis(200);
 
-/// What the operating system can be asked of a supervisor and its zygote. Only [`wait_for_zygote`](SupervisorIo::wait_for_zygote)
-/// waits.
+/// What the operating system can be asked of a supervisor and its zygote. Only
+/// [`wait_for_zygote`](SupervisorIo::wait_for_zygote) waits.
 pub(crate) trait SupervisorIo {
     /// The next message of the zygote; `None` when there is none (any more).
     fn next_of_zygote(&mut self) -> Option<FromZygote>;

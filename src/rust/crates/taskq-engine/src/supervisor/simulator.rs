@@ -1,7 +1,7 @@
 //! Everything that can happen while a queue comes up and ends, in virtual time and without a process: the real
-//! decisions about a supervisor and the real scheduler, against every order in which zygote, supervisor, session, user and
-//! driver can come, with crashes and stops at any point. Where nothing can happen any more, the queue has to be closed,
-//! and no process may be left.
+//! decisions about a supervisor and the real scheduler, against every order in which zygote, supervisor, session, user
+//! and driver can come, with crashes and stops at any point. Where nothing can happen any more, the queue has to be
+//! closed, and no process may be left.
 
 mod choices;
 mod host;

@@ -269,8 +269,8 @@ pub fn stderr(task: &DoneTask) -> String {
     String::from_utf8_lossy(&task.ending.stderr.bytes).into_owned()
 }
 
-/// Every process whose environment names a temporary directory under `dir`: zygotes, supervisors, sessions, and what they
-/// started.
+/// Every process whose environment names a temporary directory under `dir`: zygotes, supervisors, sessions, and what
+/// they started.
 fn processes_in(dir: &Path) -> BTreeSet<i32> {
     let mark = format!("TMPDIR={}/", dir.display());
     let entries = fs::read_dir("/proc").expect("proc").flatten();

@@ -32,7 +32,8 @@ const FILES: [&str; 5] = [
 /// the policy.
 const SCHEDULING: [usize; 3] = [19, 40, 41];
 
-/// What a process inherits of the calling thread: limits, mask of new files, processors, priority, identity, groups, name spaces.
+/// What a process inherits of the calling thread: limits, mask of new files, processors, priority, identity, groups,
+/// name spaces.
 ///
 /// # Errors
 /// `/proc` cannot be read, or does not have these files.

@@ -137,8 +137,8 @@ fn wait_for(dying: &[OwnedFd], deadline: Instant) {
         std::thread::sleep(PAUSE);
         return;
     };
-    // The last one is the nearest to the root, and most of its descendants will be dead when it is. One that cannot die now
-    // would hold the others up, so the wait is short.
+    // The last one is the nearest to the root, and most of its descendants will be dead when it is. One that cannot die
+    // now would hold the others up, so the wait is short.
     let left = deadline
         .saturating_duration_since(Instant::now())
         .min(10 * PAUSE);

@@ -56,7 +56,8 @@ pub(super) fn serve(inherited: Inherited, exec: ExecSession) -> Result<Role, Ser
     };
     match serving.run() {
         Ok(Some(inheritance)) => {
-            // This is the child. All descriptors but the inheritance's are closed, so their owners must not close them again.
+            // This is the child. All descriptors but the inheritance's are closed, so their owners must not close them
+            // again.
             std::mem::forget(serving);
             Ok(Role::Session(*inheritance))
         }

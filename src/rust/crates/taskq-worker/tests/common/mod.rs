@@ -1,4 +1,5 @@
-//! A host for tests: starts a fake zygote, has it make supervisors, launches sessions, and talks to them by raw messages.
+//! A host for tests: starts a fake zygote, has it make supervisors, launches sessions, and talks to them by raw
+//! messages.
 #![allow(dead_code, unused_imports)] // Every test program uses a part of it.
 
 mod worker;

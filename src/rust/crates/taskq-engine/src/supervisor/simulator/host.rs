@@ -204,8 +204,8 @@ impl Turn<'_> {
         self.run_actions();
     }
 
-    /// `Supervisor::reap`, and what follows when it is dropped: what carries the token is killed, the zygote that nothing
-    /// else needs, and what carries the zygote's token.
+    /// `Supervisor::reap`, and what follows when it is dropped: what carries the token is killed, the zygote that
+    /// nothing else needs, and what carries the zygote's token.
     fn clear_away(&mut self) {
         let world = &mut *self.system.world;
         let Some(number) = world.starts.len().checked_sub(1) else {

@@ -1,5 +1,5 @@
-//! The worker side in virtual time: the processes of a queue, what they have been sent and have said, and what the kernel
-//! does when one of them ends. Each move is one that a process of `taskq-worker` makes, or that befalls it.
+//! The worker side in virtual time: the processes of a queue, what they have been sent and have said, and what the
+//! kernel does when one of them ends. Each move is one that a process of `taskq-worker` makes, or that befalls it.
 
 use std::collections::VecDeque;
 
