@@ -62,13 +62,13 @@ border_steps <- function() {
     while (!is.null(here$pop(0))) count <- count + 1
     count
   }
+  push_here <- function() {
+    here$push(function() list(a = 1, b = "x"))
+    rs_queue_done_serials(inline)
+  }
   # `takes`: what it gives is out of the queue. Else it is there.
   on_done <- function(call, takes = FALSE) {
-    before <- function() {
-      here$push(function() list(a = 1, b = "x"))
-      rs_queue_done_serials(inline)
-    }
-    step(call, before, function(value) stopifnot(num_popped_here() == if (takes && !is.null(value)) 0 else 1))
+    step(call, push_here, function(value) stopifnot(num_popped_here() == if (takes && !is.null(value)) 0 else 1))
   }
   # A task that was handed out by a queue without workers, as it is in tq_inline_run().
   taken <- function() {
@@ -255,14 +255,18 @@ border_steps <- function() {
     rs_queue_objects = step(function(made) rs_queue_objects(handle)),
     rs_queue_seats = step(function(made) rs_queue_seats(handle)),
     rs_queue_totals = step(function(made) rs_queue_totals(handle)),
-    rs_pop = on_done(function(made) rs_pop(inline, 0, function() here$pop(0)), takes = TRUE),
-    rs_peek = on_done(function(made) rs_peek(inline, 0)),
+    rs_pop = on_done(function(made) rs_pop(inline, 0, NULL, function() here$pop(0)), takes = TRUE),
+    rs_peek = on_done(function(made) rs_peek(inline, 0, NULL)),
     rs_outcome = on_done(function(made) rs_outcome(inline, made)),
     rs_commit = on_done(function(made) rs_commit(inline, made, "value", function() "again"), takes = TRUE),
     rs_commit_all = on_done(function(made) rs_commit_all(inline, made, "value", function() "again"), takes = TRUE),
+    rs_tell = on_done(function(made) rs_tell(inline)),
+    # NULL, the answer, is the only thing that it makes of R's, and for that R needs no memory.
+    rs_settled = step(function(made) rs_settled(inline, made), push_here, function(value) num_popped_here()),
+    rs_queue_num_idle = step(function(made) rs_queue_num_idle(handle)),
     rs_queue_timeline = step(function(made) rs_queue_timeline(handle)),
     rs_queue_trace = step(function(made) rs_queue_trace(handle, "name", trace_path)),
-    rs_wait = on_done(function(made) rs_wait(inline, 0)),
+    rs_wait = on_done(function(made) rs_wait(inline, 0, FALSE)),
     rs_wait_all = step(function(made) rs_wait_all(handle, c(1, 2), 1)),
     rs_wait_room = step(function(made) rs_wait_room(handle, 1, 0)),
     rs_wait_closed = step(function(made) rs_wait_closed(handle, 0)),

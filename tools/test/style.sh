@@ -23,5 +23,6 @@ check compile_c
 check shellcheck --external-sources "${scripts[@]}"
 check Rscript --no-init-file tools/test/lint-r.R
 check Rscript --no-init-file tools/test/text.R
+check Rscript --no-init-file tools/test/r-calls.R
 echo "$passed $failed 0" >"${COUNTS:-/dev/stderr}"
 ((failed == 0))
