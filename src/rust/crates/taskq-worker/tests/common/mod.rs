@@ -124,7 +124,7 @@ impl ZygoteProcess {
     /// Asks for a supervisor whose setup's payload is `text`.
     pub(crate) fn ask(self: &Rc<ZygoteProcess>, text: &str) -> Host {
         // As long as the zygote's name.
-        let token = format!("test-{}-{}", process::own_pid(), number());
+        let token = format!("queues-{}-{}", process::own_pid(), number());
         let dir = std::env::temp_dir().join(tag::dir_name(&token));
         DirBuilder::new()
             .mode(0o700)
