@@ -4,7 +4,7 @@
 //! `answer` in `promise.c`. One call is under way at a time for each loop, however many tasks are done meanwhile.
 //!
 //! The function must not be called once the R process exits, when what it needs is torn down; so it is called under a
-//! lock, and [`silence`] takes it away. It does not call R.
+//! lock, and [`unset`] takes it away. It does not call R.
 
 use std::collections::BTreeSet;
 use std::os::raw::{c_int, c_void};
