@@ -64,7 +64,7 @@ pub(crate) fn is_set() -> bool {
     OWNER.load(Ordering::Relaxed) != 0
 }
 
-/// Sets the waker, if it does not hang: with the function of later, and what the loop is to call then, with its number.
+/// Sets the waker, unless there is one: with the function of later, and what the loop is to call then, with its number.
 #[no_mangle]
 extern "C" fn tq_waker_set(exec_later: ExecLater, answer: Answer) {
     border((), || {
