@@ -22,7 +22,7 @@ type ExecLater = unsafe extern "C" fn(Answer, *mut c_void, f64, c_int);
 struct Waker {
     exec_later: ExecLater,
     answer: Answer,
-    /// The loops that were rung for and have not answered yet.
+    /// The loops that were woken and have not answered yet.
     woken: BTreeSet<EventLoop>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn wake(event_loop: EventLoop) {
 
 /// Takes the waker away: no loop is woken from now on.
 pub(crate) fn unset() {
-    // In a fork no thread rings, and the lock may be held for ever.
+    // In a fork no loop is woken, and the lock may be held for ever.
     if process::own_pid() == OWNER.load(Ordering::Relaxed) {
         *waker() = None;
     }
@@ -83,7 +83,7 @@ extern "C" fn tq_waker_wake(event_loop: c_int) {
     border((), || wake(event_loop));
 }
 
-/// The loop answers: it can be rung for again.
+/// The loop answers: it can be woken again.
 #[no_mangle]
 extern "C" fn tq_waker_answer(event_loop: c_int) {
     border((), || {

@@ -215,11 +215,11 @@ fn nobody_is_woken_who_does_not_wait_but_the_loop_that_was_promised_the_task() {
     assert_eq!(queue.woken(), Wakes::default());
     let news = queue.finished(task);
     queue.tell(1, news);
-    let ringing = Wakes {
+    let waking = Wakes {
         loops: [3].into(),
         ..Wakes::default()
     };
-    assert_eq!(queue.woken(), ringing);
+    assert_eq!(queue.woken(), waking);
     assert_eq!(queue.state.oldest_kept(3), Some(task));
     queue.step(|state, _| state.abandon());
     assert!(queue.state.record(task).is_some());
