@@ -37,6 +37,7 @@ grows_by <- function(step, count) {
 }
 
 test_that("O10: each function that R calls is among those that are tested here", {
+  skip_on_cran()
   steps <- body(border_steps)
   named <- names(steps[[length(steps)]])[-1L]
   called <- grep("^rs_", ls(asNamespace("taskq"), all.names = TRUE), value = TRUE)
@@ -45,6 +46,7 @@ test_that("O10: each function that R calls is among those that are tested here",
 })
 
 test_that("O10: a call of R that fails within Rust leaves nothing behind, and the next one works", {
+  skip_on_cran()
   skip_if_not_installed("later")
   jumps <- local_jumps()
   objects <- list(border_steps = border_steps, jumping = jumping, fail_in_step = fail_in_step,
@@ -72,6 +74,7 @@ test_that("O10: a call of R that fails within Rust leaves nothing behind, and th
 })
 
 test_that("O10: a call of R that fails in a session costs a task or the session, and no task is lost", {
+  skip_on_cran()
   jumps <- local_jumps()
   found <- in_host_with(list(library = jumps$library), function() {
     q <- taskq::task_q$new(1)

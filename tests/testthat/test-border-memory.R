@@ -1,6 +1,7 @@
 # Each function of Rust that R calls, where R has only a few bytes left.
 
 test_that("O10: where R has no memory each function fails as R does, loses nothing, and works then", {
+  skip_on_cran()
   skip_if_not_installed("later")
   found <- in_host_with(list(border_steps = border_steps, squeezed = squeezed), function() {
     environment(border_steps) <- new.env(parent = asNamespace("taskq"))
