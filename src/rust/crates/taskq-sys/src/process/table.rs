@@ -5,8 +5,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::mark::Mark;
 use super::stat::Stat;
@@ -75,15 +77,46 @@ impl Process {
         environment.is_some_and(|environment| marks.iter().any(|mark| mark.is_in(&environment)))
     }
 
+    /// What its program was started with. While a process turns into another program it has none for a moment, and looks
+    /// like one that was started without: that is looked at for a while.
     fn environment(&self) -> Option<Vec<u8>> {
-        let path = format!("/proc/{}/environ", self.pid);
-        let mut file = File::open(path).ok()?;
+        /// Where there is no event.
+        const PAUSE: Duration = Duration::from_micros(50);
+        const LIMIT: Duration = Duration::from_millis(20);
+        let start = Instant::now();
+        loop {
+            let environment = self.environment_now()?;
+            let is_over = start.elapsed() >= LIMIT;
+            if !environment.is_empty() || is_over || !self.has_memory() {
+                return Some(environment);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// In one call, which sees one program, or nothing.
+    fn environment_now(&self) -> Option<Vec<u8>> {
+        const USUAL: usize = 32 * 1024;
+        let file = File::open(format!("/proc/{}/environ", self.pid)).ok()?;
         if file.metadata().ok()?.uid() != rustix::process::geteuid().as_raw() {
             return None;
         }
-        let mut environment = Vec::new();
-        file.read_to_end(&mut environment).ok()?;
-        Some(environment)
+        let mut environment = vec![0; USUAL];
+        loop {
+            let length = file.read_at(&mut environment, 0).ok()?;
+            if length < environment.len() {
+                environment.truncate(length);
+                return Some(environment);
+            }
+            environment.resize(2 * length, 0);
+        }
+    }
+
+    /// As threads of the kernel and the dead have not. By its number of proc(5).
+    fn has_memory(&self) -> bool {
+        const MEMORY: usize = 23;
+        let stat = Stat::of(self.pid).ok();
+        stat.and_then(|stat| stat.number::<u64>(MEMORY)) > Some(0)
     }
 }
 
@@ -211,6 +244,8 @@ pub fn children(pid: i32) -> io::Result<Vec<i32>> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -247,5 +282,21 @@ mod tests {
             ..*this
         }
         .is_same());
+    }
+
+    #[test]
+    fn a_mark_is_seen_while_a_process_turns_into_another_program() {
+        let script = "exec /bin/sh -c \"$0\" \"$0\"";
+        let mut turning = Command::new("/bin/sh")
+            .args(["-c", script, script])
+            .env(crate::tag::QUEUE, "turning")
+            .spawn()
+            .expect("a shell");
+        let process = Process::look(turning.id() as i32).expect("it lives");
+        let mark = Mark::Queue("turning".into());
+        let seen = (0..3000).filter(|_| process.carries(&mark)).count();
+        turning.kill().expect("it lives");
+        turning.wait().expect("a child");
+        assert_eq!(seen, 3000);
     }
 }
