@@ -37,7 +37,7 @@ fn a_crash_is_told_with_its_signal_and_takes_the_orphans_along() {
         let end = host.expect_exit(&worker);
         assert!(matches!(end, ProcessEnd::Signaled { signal: found } if found == signal));
         // The supervisor, the other session and its orphan live on.
-        eventually("3 processes", || count(&host) == 3);
+        assert_eq!(count(&host), 3);
     }
     let mut worker = host.launch();
     worker.send(2, "exit 0");
@@ -62,7 +62,7 @@ fn a_killed_session_is_gone_with_everything_even_if_stopped() {
             signal: libc::SIGKILL
         }
     );
-    eventually("1 processes", || count(&host) == 1);
+    assert_eq!(count(&host), 1);
     host.finish();
 }
 
@@ -225,7 +225,7 @@ fn works(setup: &str, without: &str, refusal: Option<NoFork>) {
         leave_orphan(&host, worker, 10 + task);
     }
     let [mut killed, mut kept] = workers;
-    eventually("5 processes", || count(&host) == 5);
+    assert_eq!(count(&host), 5);
     host.send(&ToSupervisor::Kill { worker: killed.id }, &[]);
     host.expect_exit(&killed);
     eventually("the killed session's orphan to be gone", || {
