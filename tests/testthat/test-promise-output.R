@@ -15,9 +15,9 @@ test_that("G1, G2: a flood is cut and counted, in bounded memory, while the othe
   took <- numeric()
   while (q$get_num_running() > 0L) {
     id <- q$push(function() 1)
-    took <- c(took, system.time(expect_true(q$wait(id, 20000)))[["elapsed"]])
+    took <- c(took, system.time(expect_true(q$wait(id, 20000)), gcFirst = FALSE)[["elapsed"]])
   }
-  expect_gt(length(took), 0L)
+  expect_gt(length(took), 2L)
   expect_lt(stats::median(took), 0.1)
   expect_true(q$wait("flood"))
   # What is kept, once more while it is put together, and what R and the allocators add.
