@@ -7,6 +7,8 @@
 //!
 //! The format is that of "R Internals", 1.8: each item begins with a word of its type and flags.
 
+use std::mem::size_of;
+
 use extendr_ffi::SEXPTYPE;
 
 use crate::r::{Encoding, Object, Parts, Text, Tree};

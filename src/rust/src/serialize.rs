@@ -4,6 +4,7 @@
 //! `src/serialize.c`.
 
 use std::cell::{Cell, OnceCell};
+use std::mem::size_of;
 
 use taskq_payload::payload::Payload;
 use taskq_wire::serialized::{look, Soundness};

@@ -4,6 +4,7 @@
 //! All that depends on the object is decided here: what can be shared at all, what is worth it, and which attributes
 //! are. What cannot be shared for want of memory stays as it is.
 
+use std::mem::size_of;
 use std::sync::Arc;
 
 use extendr_ffi::SEXPTYPE;

@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_ulong, c_void, CStr};
 use std::marker::PhantomData;
+use std::mem::size_of;
 
 use extendr_ffi::{
     R_ClearExternalPtr, R_NilValue, R_SetExternalPtrAddr, R_SetExternalPtrProtected, Rf_unprotect,

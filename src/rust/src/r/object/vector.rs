@@ -1,6 +1,7 @@
 //! Vectors and lists: their elements and names.
 
 use std::ffi::{c_int, c_void, CStr};
+use std::mem::size_of;
 
 use extendr_ffi::{
     cetype_t, R_NaString, Rboolean, Rf_isObject, DATAPTR_RO, R_CHAR, SET_REAL_ELT, SET_STRING_ELT,
