@@ -8,8 +8,8 @@
 //! `design-processes.Rmd` for the long form.
 //!
 //! ```text
-//! Zygote::open ── serve ──┬── Supervisor::serve ──┬── Role::Session(inheritance) ── Session::start ── ready ──
-//!                       receive, arm, … └── end              └── Role::End
+//! Zygote::open ── serve ──┬── Supervisor::serve ──┬── Role::Session(inheritance) ── Session::start ── …
+//!                         └── end                 └── Role::End
 //! ```
 //!
 //! Who dies when: a zygote leaves when its host is gone; a supervisor kills everything it started when its host is gone

@@ -15,7 +15,7 @@
 //!
 //! ```text
 //! Zygote::open ── serve ──┬── a supervisor, forked or not, and its setup file
-//!                       └── nothing: the host is gone or has closed its end
+//!                         └── nothing: the host is gone or has closed its end
 //! ```
 //!
 //! | who is gone | what follows |

@@ -77,8 +77,8 @@ impl Process {
         environment.is_some_and(|environment| marks.iter().any(|mark| mark.is_in(&environment)))
     }
 
-    /// What its program was started with. While a process turns into another program it has none for a moment, and looks
-    /// like one that was started without: that is looked at for a while.
+    /// What its program was started with. While a process turns into another program it has none for a moment, and
+    /// looks like one that was started without: that is looked at for a while.
     fn environment(&self) -> Option<Vec<u8>> {
         /// Where there is no event.
         const PAUSE: Duration = Duration::from_micros(50);

@@ -99,7 +99,7 @@ impl Children {
         self.sweep(&doomed)
     }
 
-    /// Reaps what has ended; reaps the sessions among it, and says which.
+    /// Reaps what has ended, and says which sessions were among it.
     pub(super) fn reap(&mut self) -> Vec<FromSupervisor> {
         let mut messages = Vec::new();
         // An error means that there are no children at all.
