@@ -8,9 +8,7 @@
 #include <R_ext/Visibility.h>
 
 /* The routines in C, with their numbers of arguments. */
-static const R_ExternalMethodDef external[] = {
-  {"C_tq_call", (DL_FUNC) &tq_r_call, -1},
-  {NULL, NULL, 0}};
+static const R_ExternalMethodDef external[] = {{"C_tq_call", (DL_FUNC) &tq_r_call, -1}, {NULL, NULL, 0}};
 
 void attribute_visible R_init_taskq(DllInfo *dll) {
   tq_panics_begin();

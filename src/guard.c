@@ -130,8 +130,10 @@ static void copy_region(SEXP x, R_xlen_t from, R_xlen_t count, void *into) {
 #define O(i) slots[i].object
 #define N(i) slots[i].count
 #define CALL(name) SEXP tq_c_##name(const union tq_slot *slots)
-#define GIVES(name, expression) CALL(name) { (void) slots; return expression; }
-#define DOES(name, call) CALL(name) { (void) slots; call; return R_NilValue; }
+#define GIVES(name, expression) \
+  CALL(name) { return (void) slots, expression; }
+#define DOES(name, call) \
+  CALL(name) { return (void) slots, call, R_NilValue; }
 
 GIVES(make, make(slots[0].address))
 GIVES(empty_list, Rf_allocVector(VECSXP, (R_xlen_t) N(0)))

@@ -172,12 +172,12 @@ static SEXP duplicate(SEXP x, Rboolean deep) {
   return copy;
 }
 
-#define METHODS(name, type)                                                               \
-  static type name##_elt(SEXP x, R_xlen_t i) { return ((const type *) bytes_of(x))[i]; }  \
-  static R_xlen_t name##_region(SEXP x, R_xlen_t from, R_xlen_t count, type *into) {      \
-    R_xlen_t left = about(x)->length - from, size = count < left ? count : left;          \
-    memcpy(into, (const type *) bytes_of(x) + from, (size_t) size * sizeof(type));        \
-    return size;                                                                          \
+#define METHODS(name, type)                                                              \
+  static type name##_elt(SEXP x, R_xlen_t i) { return ((const type *) bytes_of(x))[i]; } \
+  static R_xlen_t name##_region(SEXP x, R_xlen_t from, R_xlen_t count, type *into) {     \
+    R_xlen_t left = about(x)->length - from, size = count < left ? count : left;         \
+    memcpy(into, (const type *) bytes_of(x) + from, (size_t) size * sizeof(type));       \
+    return size;                                                                         \
   }
 METHODS(integer, int)
 METHODS(real, double)
@@ -297,7 +297,10 @@ static SEXP serialized_state(SEXP x) {
   return state;
 }
 
-static SEXP read_handle(int kind, SEXP state) {
+/* R gives the class that the object was written as. */
+static SEXP read_handle(SEXP class, SEXP state) {
+  int kind = 0;
+  while (R_SEXP(kind_classes[kind]) != class) kind++;
   if (!reading) Rf_error("a shared vector was saved without its data");
   if (TYPEOF(state) != REALSXP || XLENGTH(state) != 4) Rf_error("a shared vector came without its place");
   struct tq_place place;
@@ -310,10 +313,6 @@ static SEXP read_handle(int kind, SEXP state) {
   }
   return tq_make_shared(kind_types[kind], pointer, place.offset, (R_xlen_t) place.length, place.size);
 }
-
-#define READERS(kind) \
-  static SEXP read_kind_##kind(SEXP class, SEXP state) { (void) class; return read_handle(kind, state); }
-READERS(0) READERS(1) READERS(2) READERS(3) READERS(4) READERS(5)
 
 static SEXP write_body(void *data) {
   struct writing *now = data;
@@ -350,13 +349,13 @@ SEXP tq_with_handles_read(const void *payload, SEXP (*read)(const void *)) {
 
 /* ---- the classes ---- */
 
-static void set_methods(int kind, SEXP (*read)(SEXP, SEXP)) {
+static void set_methods(int kind) {
   R_altrep_class_t class = kind_classes[kind];
   int is_string = kind_types[kind] == STRSXP;
   R_set_altrep_Length_method(class, get_length);
   R_set_altrep_Inspect_method(class, inspect);
   R_set_altrep_Serialized_state_method(class, serialized_state);
-  R_set_altrep_Unserialize_method(class, read);
+  R_set_altrep_Unserialize_method(class, read_handle);
   R_set_altrep_Duplicate_method(class, is_string ? string_duplicate : duplicate);
   R_set_altvec_Dataptr_method(class, is_string ? string_dataptr : get_dataptr);
   R_set_altvec_Dataptr_or_null_method(class, is_string ? string_dataptr_or_null : get_dataptr_or_null);
@@ -369,9 +368,7 @@ void tq_shared_begin(DllInfo *dll) {
   kind_classes[3] = R_make_altcomplex_class("shared_complex", "taskq", dll);
   kind_classes[4] = R_make_altraw_class("shared_raw", "taskq", dll);
   kind_classes[5] = R_make_altstring_class("shared_string", "taskq", dll);
-  SEXP (*const readers[KINDS])(SEXP, SEXP) = {read_kind_0, read_kind_1, read_kind_2,
-                                              read_kind_3, read_kind_4, read_kind_5};
-  for (int kind = 0; kind < KINDS; kind++) set_methods(kind, readers[kind]);
+  for (int kind = 0; kind < KINDS; kind++) set_methods(kind);
   R_set_altlogical_Elt_method(kind_classes[0], integer_elt);
   R_set_altlogical_Get_region_method(kind_classes[0], integer_region);
   R_set_altinteger_Elt_method(kind_classes[1], integer_elt);

@@ -79,6 +79,7 @@ wanted=
 for package in $(absent $optional); do wanted="$wanted $(debian_name "$package")"; done
 # A test makes itself a locale.
 if [ "$purpose" = test ] && [ ! -e /usr/share/i18n/charmaps/ISO-8859-1.gz ]; then wanted="$wanted locales"; fi
+if [ "$purpose" = test ]; then command -v clang-format-14 >/dev/null 2>&1 || wanted="$wanted clang-format-14"; fi
 if [ "$purpose" = browser ]; then
   for command in chromium nodejs npm; do
     command -v "${command%js}" >/dev/null 2>&1 || wanted="$wanted $command"
@@ -120,7 +121,7 @@ if [ -n "$missing$wanted" ]; then
   fi
 fi
 
-# The driver of the browser is the only thing that does not come from Debian.
+# The driver of the browser and the linter of scripts are all that does not come from Debian.
 if [ "$purpose" = browser ]; then
   mkdir -p "$BUILD/browser"
   if cmp -s tests/browser/package-lock.json "$BUILD/browser/package-lock.json" &&
@@ -131,7 +132,7 @@ if [ "$purpose" = browser ]; then
     (cd "$BUILD/browser" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier \
       --fetch-retries=1 --cache="$BUILD/browser/cache") || {
       rm -f "$BUILD/browser/package-lock.json"
-      echo "npm could not install playwright-core: the browser tests will be skipped."
+      echo "npm could not install playwright-core and eslint: the browser tests and the linter will be skipped."
     }
   fi
 fi

@@ -28,6 +28,7 @@
 
   // Control sequences of terminals, which a page cannot show.
   function plain(text) {
+    // eslint-disable-next-line no-control-regex
     return text.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, "").replace(/\r\n/g, "\n");
   }
 
