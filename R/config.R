@@ -7,7 +7,7 @@ tq_limits <- list(
   check_workers = 2L,           # sessions of one queue under R CMD check
   max_nice = 19L,               # what the kernel knows of niceness
   max_id_bytes = 10000L,        # of the id of a task, which travels in front of it
-  max_conditions = 1000L,       # warnings, and messages, kept of one task; the rest is counted
+  max_conditions = 1000L,       # warnings, messages, and others, kept of one task; the rest is counted
   max_condition_bytes = 10 * 2^20,  # size of them all; the rest is counted, too
   max_trace = 100L,             # calls kept of one trace, half from each end
   max_call_chars = 200L,        # characters of one call in a trace

@@ -26,7 +26,7 @@ tq_map <- function(private, x, fun, args, names, on_error, progress, chunk, call
   notes <- new.env(parent = emptyenv())
   on.exit({
     rs_map_end(map)
-    tq_relay(notes)
+    tq_relay(notes, is_inline = !is.null(private$inline))
   })
   bar <- if (progress) tq_progress_bar(length(x), "Elements")
   if (progress) on.exit(bar$end(), add = TRUE, after = FALSE)
@@ -148,20 +148,22 @@ tq_element_text <- function(index, names) {
 # ---- what elements write and signal ----
 
 tq_note <- function(notes, first, done) {
-  note <- done$result[c("stdout", "stderr", "messages", "warnings")]
+  note <- done$result[c("stdout", "stderr", "messages", "warnings", "conditions")]
   note$first <- first
   note$lost <- any(c(done$dropped, done$outcome$dropped) > 0)
-  said <- nzchar(note$stdout) || nzchar(note$stderr) || length(note$warnings) || length(note$messages)
+  signalled <- length(note$warnings) || length(note$messages) || length(note$conditions)
+  said <- nzchar(note$stdout) || nzchar(note$stderr) || signalled
   if (said || note$lost) notes$all[[length(notes$all) + 1L]] <- note
 }
 
-# In the order of the elements, batch by batch.
-tq_relay <- function(notes) {
+# In the order of the elements, batch by batch. What was signalled in this session is not signalled again.
+tq_relay <- function(notes, is_inline) {
   all <- notes$all
   notes$all <- NULL
   for (note in all[order(vapply(all, `[[`, 0, "first"))]) {
     cat(note$stdout)
     cat(note$stderr, file = stderr())
+    if (!is_inline) for (cnd in note$conditions) signalCondition(cnd)
     for (cnd in note$messages) message(cnd)
     for (cnd in note$warnings) warning(cnd)
     if (note$lost) {

@@ -34,6 +34,7 @@
 #' * `task_id`: the id, a string
 #' * `status`: "success", "error", "crash", "timeout", "cancelled" or "skipped"
 #' * `warnings`, `messages`: lists of condition objects
+#' * `conditions`: a list of those of any other class that the task has signalled and not caught itself, in their order
 #' * `tries`: how often the task was begun, an integer; 0 when it never was
 #' * `worker`: the process id of the session that ran it last, an integer, or `NA`
 #' * `times`: a POSIXct with the names `queued`, `started` and `finished`, `NA` for what did not happen
@@ -41,7 +42,8 @@
 #' * `max_rss`: the most memory that its session has had so far, in bytes
 #'
 #' What exceeds a limit is counted in the attribute "dropped": a numeric vector with the names `bytes` (of the captured
-#' output) and `conditions` (of which 1000 warnings and 1000 messages are kept, 10 MB in all), or one of them.
+#' output) and `conditions` (of which 1000 warnings, 1000 messages and 1000 others are kept, 10 MB in all), or one of
+#' them.
 #'
 #' # The error of a task
 #' All are `taskq_error`s with the field `task_id`. By `status`:
@@ -301,10 +303,10 @@ task_q <- R6Class("task_q",
     #' substream (see [parallel::nextRNGSubStream()]) of the stream of that task: the same for any number
     #' of workers.
     #'
-    #' What elements write to stdout and stderr and their messages and warnings are passed on when
+    #' What elements write to stdout and stderr and the conditions that they signal are passed on when
     #' `map()` ends, also with an error, in the order of the batches: first what was written, then
-    #' messages and warnings, as conditions. 1000 of each are kept of a batch; a warning says when some
-    #' are lost.
+    #' conditions of other classes, messages and warnings. 1000 of each are kept of a batch; a warning
+    #' says when some are lost.
     #' @param x A vector or list, or something that [as.list()] makes a list of, as for `lapply()`.
     #' @param fun A function. It is called with an element as its first argument.
     #' @param args A list of more arguments, the same for all elements.
@@ -521,8 +523,8 @@ task_q <- R6Class("task_q",
     #' Waits as `wait()` does, then pops the tasks that are done, all at once.
     #' @param ids,timeout,progress,... As those of `wait()`.
     #' @return A data frame, of class `tbl_df` too, with one row a task, in the order of `ids` or of
-    #'   the pushes, and the fields of a result as columns: `result`, `error`, `warnings`, `messages`
-    #'   and `times` are lists. Use `[[` or `$` to take a column, see `list_tasks()`. When the time is
+    #'   the pushes, and the fields of a result as columns: `result`, `error`, `warnings`, `messages`,
+    #'   `conditions` and `times` are lists. Use `[[` or `$` to take a column, see `list_tasks()`. When the time is
     #'   over, those that are not done are left out, and stay in the queue. Throws as `wait()`, and
     #'   `taskq_error_promised` (field `id`) when one of the `ids` has a promise.
     #' @examples

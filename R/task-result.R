@@ -55,7 +55,7 @@ format.taskq_result <- function(x, ...) {
   if (x$tries > 1L) lines <- paste0(lines, sprintf(", %d tries", x$tries))
   if (nzchar(x$stdout)) lines <- c(lines, "stdout:", tq_tail(x$stdout))
   if (nzchar(x$stderr)) lines <- c(lines, "stderr:", tq_tail(x$stderr))
-  for (field in c("warnings", "messages")) {
+  for (field in c("warnings", "messages", "conditions")) {
     if (length(x[[field]])) lines <- c(lines, sprintf("%s: %d", field, length(x[[field]])))
   }
   lost <- attr(x, "dropped")

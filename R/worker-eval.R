@@ -6,8 +6,8 @@
 # gives the outcome to report.
 #
 # An outcome is a list; what is absent is empty:
-#   value, error, trace, warnings, messages, dropped (number of conditions), phase; of a batch of a
-#   map that did not come to its end also element (where it stopped) and batch (what it has done)
+#   value, error, trace, warnings, messages, conditions (of any other class), dropped (number of conditions), phase; of
+#   a batch of a map that did not come to its end also element (where it stopped) and batch (what it has done)
 
 # `globals`: where the objects go that a task brings along, and where its function is called.
 tq_evaluator <- function(globals = globalenv()) {
@@ -18,6 +18,7 @@ tq_evaluator <- function(globals = globalenv()) {
   batch <- NULL    # of tq_evaluate_batch(), while one is evaluated
   warnings <- list()
   messages <- list()
+  conditions <- list()
   dropped <- 0L
   room <- tq_limits$max_condition_bytes  # for conditions, as far as their size is seen at once
 
@@ -61,15 +62,16 @@ tq_evaluator <- function(globals = globalenv()) {
 
   # Adds the collected conditions to an outcome, and forgets them.
   record <- function(outcome) {
-    conditions <- lapply(c(warnings, messages), tq_slim_condition)
+    kinds <- list(warnings = warnings, messages = messages, conditions = conditions)
+    kept <- lapply(c(warnings, messages, conditions), tq_slim_condition)
     # Environments count now, with all that they hold.
-    fits <- cumsum(vapply(conditions, tq_sent_size, 0)) <= tq_limits$max_condition_bytes
-    is_warning <- seq_along(conditions) <= length(warnings)
-    outcome$warnings <- conditions[fits & is_warning]
-    outcome$messages <- conditions[fits & !is_warning]
+    fits <- cumsum(vapply(kept, tq_sent_size, 0)) <= tq_limits$max_condition_bytes
+    kind <- rep(names(kinds), lengths(kinds))
+    for (name in names(kinds)) outcome[[name]] <- kept[fits & kind == name]
     outcome$dropped <- dropped + sum(!fits)
     warnings <<- list()
     messages <<- list()
+    conditions <<- list()
     dropped <<- 0L
     room <<- tq_limits$max_condition_bytes
     outcome
@@ -118,6 +120,12 @@ tq_evaluator <- function(globals = globalenv()) {
     }
   }
 
+  # A condition of a class of its own, which goes on: it may be meant for a handler further out, in the session of an
+  # inline queue. The others come here, too, after their own handlers.
+  on_condition <- function(cnd) {
+    if (!inherits(cnd, c("warning", "message", "error", "interrupt"))) conditions <<- with_condition(conditions, cnd)
+  }
+
   # Runs only for errors that the task does not catch. Cheap: the stack may be almost full.
   on_error <- function(cnd) {
     if (identical(phase, "run")) calls <<- sys.calls()
@@ -151,7 +159,8 @@ tq_guarded <- function(evaluator, expr) {
     withCallingHandlers(expr,
       warning = evaluator$on_warning,
       message = evaluator$on_message,
-      error = evaluator$on_error
+      error = evaluator$on_error,
+      condition = evaluator$on_condition
     ),
     error = function(cnd) structure(evaluator$failed(cnd), verdict = "error"),
     interrupt = function(cnd) structure(evaluator$interrupted(cnd), verdict = "interrupted")

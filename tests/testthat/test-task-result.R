@@ -1,5 +1,5 @@
 fields <- c("result", "stdout", "stderr", "error", "task_id", "status", "warnings", "messages",
-  "tries", "worker", "times", "seconds", "cpu", "max_rss")
+  "conditions", "tries", "worker", "times", "seconds", "cpu", "max_rss")
 
 # What the native side tells of a task with the value 42, and how it would tell of one that has ended otherwise.
 some_task <- function(status = "success", outcome = list(value = 42), ...) {

@@ -90,6 +90,25 @@ test_that("warnings and messages are collected as conditions", {
   expect_identical(outcome, list(value = 1))
 })
 
+test_that("conditions of other classes are kept in their order, and go on to handlers further out", {
+  signal <- function(class, text) signalCondition(structure(class = c(class, "condition"), list(message = text)))
+  seen <- NULL
+  outcome <- withCallingHandlers(mine = function(cnd) seen <<- c(seen, conditionMessage(cnd)), evaluate(function() {
+    signal("mine", "a")
+    signal("other", "b")
+    warning("w")
+    tryCatch(signal("mine", "caught"), condition = function(cnd) NULL)
+    signal("mine", "c")
+    try(stop("none"), silent = TRUE)
+    "value"
+  }))
+  expect_identical(outcome$value, "value")
+  expect_identical(vapply(outcome$conditions, conditionMessage, ""), c("a", "b", "c"))
+  expect_identical(class(outcome$conditions[[2L]]), c("other", "condition"))
+  expect_length(outcome$warnings, 1L)
+  expect_identical(seen, c("a", "c"))
+})
+
 test_that("conditions before an error are kept, and none reach the next task", {
   evaluator <- tq_evaluator()
   run <- function(fun) tq_guarded(evaluator, evaluator$evaluate(fun, list()))

@@ -190,6 +190,7 @@ pub(crate) fn is_outcome(outcome: Object<'_>, succeeded: bool) -> Answer<bool> {
     };
     Ok(is_list("warnings")?
         && is_list("messages")?
+        && is_list("conditions")?
         && error.map_or(Ok(true), is_condition)?
         && is_one("phase", SEXPTYPE::STRSXP)?
         && is_one("dropped", SEXPTYPE::INTSXP)?)

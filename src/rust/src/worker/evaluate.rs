@@ -20,6 +20,7 @@ struct Variables {
     globals: Symbol,
     warnings: Symbol,
     messages: Symbol,
+    conditions: Symbol,
     dropped: Symbol,
 }
 
@@ -34,6 +35,7 @@ fn variables() -> Variables {
             globals: Symbol::named(c"globals"),
             warnings: Symbol::named(c"warnings"),
             messages: Symbol::named(c"messages"),
+            conditions: Symbol::named(c"conditions"),
             dropped: Symbol::named(c"dropped"),
         };
         VARIABLES.set(Some(variables));
@@ -126,15 +128,16 @@ pub(super) fn evaluate<'s>(
     Ok(scope.evaluate(record, evaluator)?)
 }
 
-/// Whether the evaluator has warnings or messages, or has dropped some.
+/// Whether the evaluator has conditions, or has dropped some.
 fn is_noted(evaluator: Object<'_>) -> Answer<bool> {
     let names = variables();
-    let some = |name| evaluator.value_of(name).map_or(0, Object::length) > 0;
+    let kinds = [names.warnings, names.messages, names.conditions];
+    let some = |&name: &Symbol| evaluator.value_of(name).map_or(0, Object::length) > 0;
     let dropped = match evaluator.value_of(names.dropped) {
         Some(dropped) => dropped.integers()?.and_then(|dropped| dropped.first()),
         None => None,
     };
-    Ok(some(names.warnings) || some(names.messages) || dropped.is_some_and(|&count| count > 0))
+    Ok(kinds.iter().any(some) || dropped.is_some_and(|&count| count > 0))
 }
 
 /// The call of a function of the evaluator's.

@@ -61,7 +61,7 @@ pub enum Field<'a> {
 }
 
 /// How many fields there are.
-pub const FIELDS: usize = 14;
+pub const FIELDS: usize = 15;
 
 impl TaskResult {
     /// The names of the three [`Field::Times`].
@@ -84,6 +84,7 @@ impl TaskResult {
             ("status", Field::Text(self.status().word())),
             ("warnings", Field::Outcomes("warnings")),
             ("messages", Field::Outcomes("messages")),
+            ("conditions", Field::Outcomes("conditions")),
             ("tries", Field::Whole(Some(tries))),
             ("worker", Field::Whole(self.pid)),
             ("times", Field::Times(times)),

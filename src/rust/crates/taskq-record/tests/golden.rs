@@ -172,8 +172,21 @@ fn a_result_has_these_fields_in_this_order() {
     assert_eq!(
         fields.map(|(name, _)| name),
         [
-            "result", "stdout", "stderr", "error", "task_id", "status", "warnings", "messages",
-            "tries", "worker", "times", "seconds", "cpu", "max_rss"
+            "result",
+            "stdout",
+            "stderr",
+            "error",
+            "task_id",
+            "status",
+            "warnings",
+            "messages",
+            "conditions",
+            "tries",
+            "worker",
+            "times",
+            "seconds",
+            "cpu",
+            "max_rss"
         ]
     );
     let field = |name| {
