@@ -38,6 +38,8 @@
 #' * `tries`: how often the task was begun, an integer; 0 when it never was
 #' * `worker`: the process id of the session that ran it last, an integer, or `NA`
 #' * `times`: a POSIXct with the names `queued`, `started` and `finished`, `NA` for what did not happen
+#' * `queued`: how long it waited, from its push or the end of the try before until it began, in seconds; `NA` when it
+#'   never began, or not again. It counts what it waited for others, by `after`, and the delay of `backoff`
 #' * `seconds`, `cpu`: how long it ran, and the processor time of its session meanwhile, in seconds
 #' * `max_rss`: the most memory that its session has had so far, in bytes
 #'

@@ -45,11 +45,16 @@ test_that("backoff: the next try waits, and other tasks do not wait for it", {
   expect_gte(as.double(results$later$times[["started"]]) - as.double(results$later$times[["queued"]]), 0.29)
   expect_lt(as.double(results$meanwhile$result), as.double(results$later$result))
   expect_identical(results$later$tries, 3L)
+  # The wait of the last try began when the second had ended: 400 ms, at least half of them.
+  expect_gte(results$later$queued, 0.19)
+  expect_lt(results$later$queued, as.double(results$later$times[["started"]] - results$later$times[["queued"]]) - 0.09)
   # Cancelled while it waits for its next try.
   q$push(function() stop("no"), id = "held", tries = 2, retry_on = "error", backoff = 1e6)
   expect_true(wait_until({t <- q$list_tasks(idle = FALSE); t$tries == 1L && t$state == "waiting"}))
   expect_identical(q$cancel("held"), c(held = TRUE))
-  expect_identical(q$pop()$status, "cancelled")
+  held <- q$pop()
+  expect_identical(held$status, "cancelled")
+  expect_identical(held$queued, NA_real_)
 })
 
 test_that("priority: higher first, and in the order of the pushes among equals", {

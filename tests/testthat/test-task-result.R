@@ -1,5 +1,5 @@
 fields <- c("result", "stdout", "stderr", "error", "task_id", "status", "warnings", "messages",
-  "conditions", "tries", "worker", "times", "seconds", "cpu", "max_rss")
+  "conditions", "tries", "worker", "times", "queued", "seconds", "cpu", "max_rss")
 
 # What the native side tells of a task with the value 42, and how it would tell of one that has ended otherwise.
 some_task <- function(status = "success", outcome = list(value = 42), ...) {
@@ -39,6 +39,19 @@ test_that("times and seconds are those of the attempt", {
   expect_false(is.unsorted(result$times))
   times <- unname(unclass(result$times))
   expect_identical(result$seconds, times[[3L]] - times[[2L]])
+  # Of numbers since 1970, microseconds are exact.
+  expect_lt(abs(result$queued - (times[[2L]] - times[[1L]])), 1e-5)
+})
+
+test_that("a task that was cancelled before it began has no wait, in the columns of collect() neither", {
+  q <- local_queue(0)
+  q$push(function() 1, id = "first")
+  q$pause()
+  q$push(function() 1, id = "second")
+  expect_true(q$cancel("second"))
+  results <- q$collect(progress = FALSE)
+  expect_type(results$queued, "double")
+  expect_identical(is.na(results$queued), c(FALSE, TRUE))
 })
 
 test_that("a value of NULL, and one that looks like a failure, are just values", {

@@ -308,6 +308,8 @@ impl Queue {
         let view = state.sched().task(task)?;
         let record = state.record(task)?;
         let ending = record.ending.clone().unwrap_or_default();
+        // One that ended while it waited for its next try has waited since it ran last.
+        let began = view.started.filter(|began| *began >= view.waits_since);
         Some(DoneTask {
             result: TaskResult {
                 task,
@@ -320,6 +322,7 @@ impl Queue {
                 queued: self.door.epoch.calendar(view.queued),
                 started: view.started.map(|at| self.door.epoch.calendar(at)),
                 finished: self.door.epoch.calendar(view.finished?),
+                waited: began.map(|began| began.since(view.waits_since).as_secs_f64()),
                 measured: ending.measured,
             },
             ending,

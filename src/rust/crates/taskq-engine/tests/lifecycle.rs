@@ -22,6 +22,9 @@ fn a_task_comes_back_with_what_it_gave() {
     assert_eq!(task.result.tries, 1);
     assert!(task.result.queued <= task.result.started.expect("it ran"));
     assert!(task.result.started.expect("it ran") <= task.result.finished);
+    // Of numbers since 1970, microseconds are exact.
+    let waited = task.result.started.expect("it ran") - task.result.queued;
+    assert!((task.result.waited.expect("it ran") - waited).abs() < 1e-5);
     assert!(task.ending.pid.is_some() && task.ending.measured.max_rss > Some(0));
 }
 

@@ -33,6 +33,9 @@ pub struct TaskResult {
     pub started: Option<f64>,
     /// When it was done.
     pub finished: f64,
+    /// How long it had waited for its last attempt, in seconds; none when it has not begun, or not begun again.
+    #[serde(default)]
+    pub waited: Option<f64>,
     /// What was measured of its last attempt.
     pub measured: Measured,
 }
@@ -61,7 +64,7 @@ pub enum Field<'a> {
 }
 
 /// How many fields there are.
-pub const FIELDS: usize = 15;
+pub const FIELDS: usize = 16;
 
 impl TaskResult {
     /// The names of the three [`Field::Times`].
@@ -88,6 +91,7 @@ impl TaskResult {
             ("tries", Field::Whole(Some(tries))),
             ("worker", Field::Whole(self.pid)),
             ("times", Field::Times(times)),
+            ("queued", Field::Number(self.waited)),
             ("seconds", Field::Number(ran)),
             ("cpu", Field::Number(seconds(self.measured.cpu_us))),
             ("max_rss", Field::Number(bytes(self.measured.max_rss))),

@@ -32,6 +32,7 @@ fn result() -> TaskResult {
         queued: 1.5,
         started: Some(2.5),
         finished: 4.0,
+        waited: Some(0.75),
         measured: Measured {
             cpu_us: Some(250_000),
             max_rss: None,
@@ -48,7 +49,7 @@ fn these_records_belong_to_schema_1() {
             r#"{"schema":1,"record":{"task":7,"label":"a","#,
             r#""outcome":{"Crash":{"cause":{"Signaled":{"signal":9}}}},"oom":false,"#,
             r#""skipped_after":null,"tries":2,"pid":4711,"queued":1.5,"started":2.5,"#,
-            r#""finished":4.0,"measured":{"cpu_us":250000,"max_rss":null}}}"#
+            r#""finished":4.0,"waited":0.75,"measured":{"cpu_us":250000,"max_rss":null}}}"#
         ),
     );
     json_is(
@@ -184,6 +185,7 @@ fn a_result_has_these_fields_in_this_order() {
             "tries",
             "worker",
             "times",
+            "queued",
             "seconds",
             "cpu",
             "max_rss"
@@ -197,6 +199,7 @@ fn a_result_has_these_fields_in_this_order() {
     };
     assert_eq!(field("status"), Some(Field::Text("crash")));
     assert_eq!(field("worker"), Some(Field::Whole(Some(4711))));
+    assert_eq!(field("queued"), Some(Field::Number(Some(0.75))));
     assert_eq!(field("seconds"), Some(Field::Number(Some(1.5))));
     assert_eq!(field("cpu"), Some(Field::Number(Some(0.25))));
     assert_eq!(field("max_rss"), Some(Field::Number(None)));
