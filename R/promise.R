@@ -121,12 +121,21 @@ tq_settle <- function(loop) {
   suspendInterrupts({
     until <- proc.time()[["elapsed"]] + tq_limits$settle_ms / 1000
     for (promise_set in as.list(tq_promise_sets)) {
+      if (rs_has_conditions(promise_set$handle)) tq_relay_later(promise_set$handle)
       while (is.double(task <- rs_queue_kept(promise_set$handle, loop))) {
         tq_settle_one(promise_set, task)
         if (proc.time()[["elapsed"]] > until) return(rs_wake_loop(loop))
       }
     }
   })
+}
+
+# In the current loop, before what comes of results that are settled now: handlers of users are not called from within
+# tq_settle(), which has to come to its end. A loop calls back without any handlers, whatever is established around it;
+# those of globalCallingHandlers() are meant for all that R does.
+tq_relay_later <- function(handle) {
+  relay <- function() rs_relay(handle)
+  later::later(function() do.call(withCallingHandlers, c(list(quote(relay())), globalCallingHandlers())))
 }
 
 tq_settle_one <- function(promise_set, task) {

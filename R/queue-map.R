@@ -156,16 +156,18 @@ tq_note <- function(notes, first, done) {
   if (said || note$lost) notes$all[[length(notes$all) + 1L]] <- note
 }
 
-# In the order of the elements, batch by batch. What was signalled in this session is not signalled again.
+# In the order of the elements, batch by batch. What was signalled here is not signalled again: an immediateCondition,
+# and in an inline queue the conditions of other classes.
 tq_relay <- function(notes, is_inline) {
   all <- notes$all
   notes$all <- NULL
+  later <- function(conditions) Filter(function(cnd) !inherits(cnd, "immediateCondition"), conditions)
   for (note in all[order(vapply(all, `[[`, 0, "first"))]) {
     cat(note$stdout)
     cat(note$stderr, file = stderr())
-    if (!is_inline) for (cnd in note$conditions) signalCondition(cnd)
-    for (cnd in note$messages) message(cnd)
-    for (cnd in note$warnings) warning(cnd)
+    if (!is_inline) for (cnd in later(note$conditions)) signalCondition(cnd)
+    for (cnd in later(note$messages)) message(cnd)
+    for (cnd in later(note$warnings)) warning(cnd)
     if (note$lost) {
       warning("elements have written or signalled more than is kept: some of it is lost", call. = FALSE)
     }

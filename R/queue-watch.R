@@ -25,6 +25,23 @@ tq_wait_for <- function(handle, tasks, timeout_ms, progress, call) {
   }
 }
 
+# Called natively by all that waits: a condition that a task has signalled, and that is to be seen at once.
+tq_signal <- function(cnd) {
+  if (inherits(cnd, "warning")) {
+    warning(cnd)
+  } else if (inherits(cnd, "message")) {
+    message(cnd)
+  } else {
+    signalCondition(cnd)
+  }
+}
+
+# Called natively: `count` of them cannot be signalled.
+tq_warn_of_lost <- function(count) {
+  warning(sprintf("%s that tasks have signalled %s lost: there were too many at once, or they cannot be read",
+    tq_number_of(count, "condition"), if (count == 1) "is" else "are"), call. = FALSE)
+}
+
 tq_progress_state <- function(handle, tasks) {
   if (!is.null(tasks)) return(list(done = rs_queue_num_done(handle, tasks), total = length(tasks)))
   counts <- rs_queue_counts(handle)

@@ -47,6 +47,17 @@
 #' output) and `conditions` (of which 1000 warnings, 1000 messages and 1000 others are kept, 10 MB in all), or one of
 #' them.
 #'
+#' # Conditions
+#' A task's warnings, messages and other conditions stand in its result. One that also has the class
+#' `immediateCondition`, as those of the package progressr have, is signalled here, too, while the task runs: by
+#' `pop()`, `poll()`, `wait()`, `collect()`, `map()`, and a `push()` that waits for room, whichever comes first, in the
+#' order in which they came, those of each try, and before the result of the task. A warning is signalled by
+#' [warning()], a message by [message()], anything else by [signalCondition()]. So `progressr::with_progress()` works
+#' around these methods. A handler may jump out of them: no task and no condition is lost but the one that was
+#' signalled. For a task with a promise an event loop does the same, where only the handlers of
+#' [globalCallingHandlers()] are called. A task never waits for that: 10,000 conditions or 16 MB wait here, and
+#' a warning tells how many more there were. In a queue without workers they reach the handlers by themselves.
+#'
 #' # The error of a task
 #' All are `taskq_error`s with the field `task_id`. By `status`:
 #'

@@ -93,6 +93,9 @@ rs_serve <- function(evaluator, go_home, make_tempdir) .External(C_tq_call, "rs_
 # Ends the current task with this verdict: "success", "error" or "interrupted".
 rs_reply <- function(verdict, outcome) .External(C_tq_call, "rs_reply", verdict, outcome)
 
+# Sends a condition of the current task, for the host to signal it now; whether it was sent.
+rs_send_condition <- function(condition) .External(C_tq_call, "rs_send_condition", condition)
+
 # Interrupts may not hit any more; one that is pending is forgotten.
 rs_disarm <- function() .External(C_tq_call, "rs_disarm")
 
@@ -341,6 +344,12 @@ rs_queue_timeline <- function(queue) .External(C_tq_call, "rs_queue_timeline", q
 
 # Writes the same as a trace to the file with these bytes as its path; NULL, or a failure.
 rs_queue_trace <- function(queue, name, path) .External(C_tq_call, "rs_queue_trace", queue, name, path)
+
+# The same, in an event loop.
+rs_relay <- function(queue) .External(C_tq_call, "rs_relay", queue)
+
+# Whether tasks have signalled something that was not signalled here.
+rs_has_conditions <- function(queue) .External(C_tq_call, "rs_has_conditions", queue)
 
 # TRUE when there is a done task, with `new` one that was not told of; FALSE when none can come, or the time is over.
 rs_wait <- function(handle, ms, new) .External(C_tq_call, "rs_wait", handle, ms, new)

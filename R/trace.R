@@ -105,7 +105,11 @@ tq_is_small_constant <- function(x) {
 
 # A condition that is safe to send: same class and message, no embedded data, nothing huge.
 tq_slim_condition <- function(cnd, depth = 0L) {
-  tryCatch(tq_slim_fields(cnd, depth), error = function(failure) simpleError(tq_message_of(cnd)))
+  tryCatch(tq_slim_fields(cnd, depth), error = function(failure) {
+    plain <- simpleError(tq_message_of(cnd))
+    if (!inherits(cnd, "error")) class(plain) <- class(cnd)
+    plain
+  })
 }
 
 tq_slim_fields <- function(cnd, depth) {
@@ -138,9 +142,10 @@ tq_slim_fields <- function(cnd, depth) {
 
 # Whether a field is too large to send. Environments count with all that they hold, so they are
 # written out to see; what cannot be written at all cannot be sent either.
-tq_exceeds <- function(x, limit) {
-  as.double(utils::object.size(x)) > limit || tq_sent_size(x) > limit
-}
+tq_exceeds <- function(x, limit) tq_own_size(x) > limit || tq_sent_size(x) > limit
+
+# The size without what environments hold; infinite for lists too deep within each other to be counted.
+tq_own_size <- function(x) tryCatch(as.double(utils::object.size(x)), error = function(cnd) Inf)
 
 # The size of what is sent; infinite when it cannot be.
 tq_sent_size <- function(x) {

@@ -9,8 +9,9 @@
 #   value, error, trace, warnings, messages, conditions (of any other class), dropped (number of conditions), phase; of
 #   a batch of a map that did not come to its end also element (where it stopped) and batch (what it has done)
 
-# `globals`: where the objects go that a task brings along, and where its function is called.
-tq_evaluator <- function(globals = globalenv()) {
+# `globals`: where the objects go that a task brings along, and where its function is called. `send`: has the host
+# signal an immediateCondition, and says whether it does; NULL where this is the host, and such conditions just go on.
+tq_evaluator <- function(globals = globalenv(), send = NULL) {
   globals <- globals  # the value itself: it is read natively
   phase <- "idle"  # idle, receive, packages, globals, run, reply
   first <- 0L      # frame of the function of the task
@@ -48,17 +49,22 @@ tq_evaluator <- function(globals = globalenv()) {
   # arguments.
   run_batch <- function(work, batch) tq_evaluate_batch(self, work, batch)
 
-  # These conditions with one more, or without it when there is no room.
+  # These conditions with one more, or without it when there is no room. What the host is told at once is not lost then.
   with_condition <- function(kept, cnd) {
-    size <- as.double(utils::object.size(cnd))
+    is_told <- is_immediate(cnd) && (is.null(send) || tell(cnd))
+    size <- tq_own_size(cnd)
     if (length(kept) >= tq_limits$max_conditions || size > room) {
-      dropped <<- dropped + 1L
+      if (!is_told) dropped <<- dropped + 1L
       return(kept)
     }
     room <<- room - size
     kept[[length(kept) + 1L]] <- cnd
     kept
   }
+
+  is_immediate <- function(cnd) inherits(cnd, "immediateCondition")
+
+  tell <- function(cnd) tryCatch(send(tq_slim_condition(cnd)), error = function(failure) FALSE)
 
   # Adds the collected conditions to an outcome, and forgets them.
   record <- function(outcome) {
@@ -68,7 +74,7 @@ tq_evaluator <- function(globals = globalenv()) {
     fits <- cumsum(vapply(kept, tq_sent_size, 0)) <= tq_limits$max_condition_bytes
     kind <- rep(names(kinds), lengths(kinds))
     for (name in names(kinds)) outcome[[name]] <- kept[fits & kind == name]
-    outcome$dropped <- dropped + sum(!fits)
+    outcome$dropped <- dropped + sum(!fits & !vapply(kept, is_immediate, NA))
     warnings <<- list()
     messages <<- list()
     conditions <<- list()
@@ -98,6 +104,9 @@ tq_evaluator <- function(globals = globalenv()) {
 
   finished <- function() phase <<- "idle"
 
+  # To the handlers of the host, which is here, and then to what R does by itself.
+  goes_on <- function(cnd) is.null(send) && is_immediate(cnd)
+
   # With options(warn = 2) the warning goes on to become an error; below 0 it is dropped, as in R.
   on_warning <- function(cnd) {
     level <- getOption("warn")
@@ -105,6 +114,7 @@ tq_evaluator <- function(globals = globalenv()) {
     if (!isTRUE(level < 0)) {
       warnings <<- with_condition(warnings, cnd)
     }
+    if (goes_on(cnd)) return()
     tryInvokeRestart("muffleWarning")
   }
 
@@ -112,6 +122,7 @@ tq_evaluator <- function(globals = globalenv()) {
   # an inline queue, does not keep the text from stderr.
   on_message <- function(cnd) {
     messages <<- with_condition(messages, cnd)
+    if (goes_on(cnd)) return()
     restart <- findRestart("muffleMessage", cnd)
     if (!is.null(restart)) {
       # Those of a batch are passed on by map().

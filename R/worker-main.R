@@ -186,7 +186,7 @@ tq_session_run <- function(init, seed, home = NULL) {
 
 # Interrupts are on only while a task runs: a late one cannot hit this loop.
 tq_serve_tasks <- function(home) {
-  evaluator <- tq_evaluator()
+  evaluator <- tq_evaluator(send = rs_send_condition)
   go_home <- function(changed) tq_go_home(home, changed)
   # Nothing else leaves this in the midst of a task.
   on.exit(if (evaluator$phase != "idle") {

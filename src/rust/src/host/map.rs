@@ -12,7 +12,7 @@ use taskq_core::id::TaskId;
 use taskq_engine::{Map, MapOutcome};
 
 use super::push::{refused, sent};
-use super::wait::{in_slices, told_failure};
+use super::wait::{in_slices, relay, told_failure};
 use super::{asked, handle};
 use crate::elements::{pack, unpack};
 use crate::entries::entries;
@@ -116,15 +116,21 @@ fn rs_map_feed(scope: &Scope, map: Running<'_>) -> Answer<()> {
 /// under way; a failure when the pool has failed and this was not told yet.
 fn rs_map_wait(scope: &Scope, handle: Object<'_>, map: Running<'_>, ms: f64) -> Answer<Value> {
     let queue = asked(scope, handle)?;
-    let answer = in_slices(scope, ms, |time| match map.map.wait(time) {
-        MapOutcome::TimedOut => None,
-        outcome => Some(outcome),
+    let answer = in_slices(scope, ms, |time| {
+        let outcome = map.map.wait(time);
+        relay(scope, queue)?;
+        Ok(match outcome {
+            MapOutcome::TimedOut | MapOutcome::Signalled => None,
+            outcome => Some(outcome),
+        })
     });
     Ok(match answer? {
         Some(MapOutcome::Done(task)) => (task.0 as f64).into(),
         Some(MapOutcome::Empty) => Value::null(),
         Some(MapOutcome::Failed) => told_failure(scope, queue)?.into(),
-        Some(MapOutcome::More | MapOutcome::TimedOut) | None => false.into(),
+        Some(MapOutcome::More | MapOutcome::Signalled | MapOutcome::TimedOut) | None => {
+            false.into()
+        }
     })
 }
 

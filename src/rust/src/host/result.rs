@@ -185,15 +185,17 @@ pub(crate) fn is_outcome(outcome: Object<'_>, succeeded: bool) -> Answer<bool> {
         }))
     };
     let error = outcome.field("error")?.filter(|error| !error.is_null());
-    let is_condition = |error: Object<'_>| -> Answer<bool> {
-        Ok(error.kind() == SEXPTYPE::VECSXP && error.inherits(c"condition")?)
-    };
     Ok(is_list("warnings")?
         && is_list("messages")?
         && is_list("conditions")?
         && error.map_or(Ok(true), is_condition)?
         && is_one("phase", SEXPTYPE::STRSXP)?
         && is_one("dropped", SEXPTYPE::INTSXP)?)
+}
+
+/// Whether this is a condition as sessions send them.
+pub(super) fn is_condition(object: Object<'_>) -> Answer<bool> {
+    Ok(object.kind() == SEXPTYPE::VECSXP && object.inherits(c"condition")?)
 }
 
 entries! {

@@ -41,7 +41,7 @@ fn rs_pop<'s>(
         Err(Stop::Failure(_)) => return closer(),
         which => which?,
     };
-    let answered = wait::answer(scope, ms, |time| which.wait(queue, time))?;
+    let answered = wait::answer(scope, queue, ms, |time| which.wait(queue, time))?;
     if answered == Some(WaitOutcome::Failed) {
         // It is told of once, by whoever looks closer.
         return closer();

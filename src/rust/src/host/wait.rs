@@ -3,13 +3,15 @@
 use std::time::{Duration, Instant};
 
 use taskq_core::id::TaskId;
-use taskq_engine::{Awaited, Queue, WaitOutcome};
+use taskq_engine::{Awaited, Queue, Relayed, WaitOutcome};
 use taskq_record::options::duration;
 
 use super::asked;
+use super::result::is_condition;
 use crate::entries::entries;
 use crate::r::{Answer, Object, Scope, Stop};
 use crate::reply::start_failure;
+use crate::serialize::unserialize_with_care;
 use crate::value::Value;
 
 /// How long is waited before R does.
@@ -19,12 +21,12 @@ const SLICE: Duration = Duration::from_millis(50);
 pub(super) fn in_slices<T>(
     scope: &Scope,
     ms: f64,
-    mut wait: impl FnMut(Duration) -> Option<T>,
+    mut wait: impl FnMut(Duration) -> Answer<Option<T>>,
 ) -> Answer<Option<T>> {
     let deadline = duration(ms.max(0.0)).and_then(|time| Instant::now().checked_add(time));
     loop {
         let left = deadline.map_or(SLICE, |end| end.saturating_duration_since(Instant::now()));
-        let answer = wait(left.min(SLICE));
+        let answer = wait(left.min(SLICE))?;
         if answer.is_some() || left.is_zero() {
             return Ok(answer);
         }
@@ -35,13 +37,56 @@ pub(super) fn in_slices<T>(
 /// The same for what a queue answers; `None` when the time is over.
 pub(super) fn answer(
     scope: &Scope,
+    queue: &Queue,
     ms: f64,
     mut wait: impl FnMut(Duration) -> WaitOutcome,
 ) -> Answer<Option<WaitOutcome>> {
-    in_slices(scope, ms, |time| match wait(time) {
-        WaitOutcome::TimedOut => None,
-        outcome => Some(outcome),
+    in_slices(scope, ms, |time| {
+        let outcome = wait(time);
+        relay(scope, queue)?;
+        Ok(match outcome {
+            WaitOutcome::TimedOut | WaitOutcome::Signalled => None,
+            outcome => Some(outcome),
+        })
     })
+}
+
+/// Has R signal what tasks have signalled by now, in its order. A handler of the user may do anything meanwhile, and
+/// jump: what was not signalled stays in the queue.
+pub(super) fn relay(scope: &Scope, queue: &Queue) -> Answer<()> {
+    for _ in 0..queue.num_conditions() {
+        let Some(relayed) = queue.next_condition() else {
+            break;
+        };
+        scope.within(|scope| {
+            let lost = match relayed {
+                Relayed::Lost(count) => count as f64,
+                Relayed::Condition(condition) => {
+                    match unserialize_with_care(scope, Some(&condition))? {
+                        Ok(condition) if is_condition(condition)? => {
+                            scope.call_own(c"tq_signal", condition)?;
+                            return Ok(());
+                        }
+                        _ => 1.0,
+                    }
+                }
+            };
+            let lost = scope.make(&lost.into())?;
+            scope.call_own(c"tq_warn_of_lost", lost)?;
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// The same, in an event loop.
+fn rs_relay(scope: &Scope, queue: &Queue) -> Answer<()> {
+    relay(scope, queue)
+}
+
+/// Whether tasks have signalled something that was not signalled here.
+fn rs_has_conditions(queue: &Queue) -> bool {
+    queue.num_conditions() > 0
 }
 
 /// Whether what a queue answers is what was waited for. A failure when the pool has failed and R was not told yet.
@@ -51,7 +96,7 @@ pub(super) fn until(
     ms: f64,
     wait: impl FnMut(Duration) -> WaitOutcome,
 ) -> Answer<bool> {
-    match answer(scope, ms, wait)? {
+    match answer(scope, queue, ms, wait)? {
         Some(WaitOutcome::Done) => Ok(true),
         Some(WaitOutcome::Failed) => match told_failure(scope, queue)? {
             Some(failure) => Err(Stop::Failure(failure)),
@@ -106,11 +151,13 @@ fn rs_wait_room(scope: &Scope, handle: Object<'_>, count: f64, ms: f64) -> Answe
 
 /// TRUE when no process of the queue is left.
 fn rs_wait_closed(scope: &Scope, queue: &Queue, ms: f64) -> Answer<bool> {
-    let is_over = in_slices(scope, ms, |time| queue.wait_for_end(time).then_some(()));
+    let is_over = in_slices(scope, ms, |time| Ok(queue.wait_for_end(time).then_some(())));
     Ok(is_over?.is_some())
 }
 
 entries! {
+    rs_relay[scope](queue),
+    rs_has_conditions(queue),
     rs_wait[scope](handle, ms, new),
     rs_wait_all[scope](handle, tasks, ms),
     rs_wait_room[scope](handle, count, ms),

@@ -11,10 +11,11 @@ use taskq_worker::Session;
 
 use super::evaluate::{evaluate, set_phase, Task, IDLE, RECEIVE};
 use super::{describe, is_session, with_worker, Worker};
+use crate::buffer::Buffer;
 use crate::entries::entries;
 use crate::given::with_given;
 use crate::r::{Answer, Kept, Object, Scope, Stop};
-use crate::serialize::{serialize_outcome, unserialize};
+use crate::serialize::{serialize, serialize_outcome, unserialize};
 use crate::state;
 
 /// What the last task has used of vectors over mapped memory is kept by garbage. When nothing comes for so long, R
@@ -176,6 +177,16 @@ fn rs_reply(scope: &Scope, verdict: Cow<'_, str>, outcome: Object<'_>) -> Answer
     reply(scope, verdict.unwrap_or(Verdict::Interrupted), outcome)
 }
 
+/// Sends a condition of the current task, for the host to signal it now; whether it was sent.
+fn rs_send_condition(scope: &Scope, condition: Object<'_>) -> Answer<bool> {
+    let mut buffer = Buffer::of_call();
+    serialize(scope, &mut buffer, condition)?;
+    let Some(condition) = buffer.finish() else {
+        return Ok(false);
+    };
+    with_session(|session| session.signalled(&condition).is_ok())
+}
+
 /// Interrupts may not hit any more; one that is pending is forgotten.
 fn rs_disarm() -> Answer<()> {
     with_session(Session::disarm)
@@ -209,5 +220,6 @@ extern "C" fn tq_session_begin_element() -> i32 {
 entries! {
     rs_serve[scope](evaluator, go_home, make_tempdir),
     rs_reply[scope](verdict, outcome),
+    rs_send_condition[scope](condition),
     rs_disarm(),
 }

@@ -35,6 +35,7 @@
 //! | `mark <file>` | appends a letter to the file |
 //! | `elements <n> <ms>` | a batch of so many elements, each of which takes so long; says how many began |
 //! | `crash-until <n>` | exits with status 9 before the n-th try |
+//! | `condition <text>` | signals a condition, which is the text |
 //! | `progress <percent>` | tells how far it is |
 //! | `forge <first> <last>` | says that the tasks with these numbers have ended, their first attempts saying `forged` |
 #![allow(clippy::print_stderr)] // It is a program, and this is how its failures get to whoever runs a test.
@@ -177,7 +178,7 @@ fn session(inheritance: Inheritance, file: &SetupFile) -> Outcome {
         let mut answer = String::new();
         ARMED.store(true, Ordering::SeqCst);
         session.arm();
-        let verdict = run(&session, &call, tries, &mut answer);
+        let verdict = run(&mut session, &call, tries, &mut answer);
         session.disarm();
         ARMED.store(false, Ordering::SeqCst);
         session.finish(verdict, &payload(answer))?;
@@ -199,7 +200,7 @@ fn clear() {
     INTERRUPTED.store(false, Ordering::SeqCst);
 }
 
-fn run(session: &Session, call: &[u8], tries: u32, answer: &mut String) -> Verdict {
+fn run(session: &mut Session, call: &[u8], tries: u32, answer: &mut String) -> Verdict {
     let mut deaf = false;
     for (command, rest) in commands(call) {
         let number = rest.parse::<u64>().unwrap_or(0);
@@ -258,6 +259,9 @@ fn run(session: &Session, call: &[u8], tries: u32, answer: &mut String) -> Verdi
                 let numbers = first.parse().unwrap_or(0)..=last.parse().unwrap_or(0);
                 numbers.for_each(forge);
             }
+            "condition" => session
+                .signalled(&payload(rest.clone()))
+                .expect("it is sent"),
             "progress" => session.progress(number as f64 / 100.0, &rest),
             "misfired" => answer.push_str(&MISFIRED.load(Ordering::SeqCst).to_string()),
             _ => {

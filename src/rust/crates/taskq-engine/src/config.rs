@@ -39,8 +39,9 @@ pub struct Config {
     pub stderr_tail: usize,
     /// What a task is pushed with unless its user says otherwise.
     pub task_defaults: TaskOptions,
-    /// Called when a task that was [promised](crate::Queue::promise) to this loop is done: on any thread, perhaps
-    /// often, perhaps when there is nothing left for it. It must return soon, and is called without a lock.
+    /// Called when a task that was [promised](crate::Queue::promise) to this loop is done, or has signalled a
+    /// condition: on any thread, perhaps often, perhaps when there is nothing left for it. It must return soon, and
+    /// is called without a lock.
     pub waker: fn(EventLoop),
     /// The scheduler's own settings, among them the number of workers.
     pub scheduler: SchedulerConfig,

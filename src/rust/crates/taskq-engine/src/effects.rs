@@ -47,6 +47,6 @@ pub(crate) struct Wakes {
     pub(crate) r_thread: bool,
     /// The driver has something to do that it does not know of.
     pub(crate) driver: bool,
-    /// Event loops for which a promised task is done.
+    /// Event loops for which a promised task is done, or has signalled a condition.
     pub(crate) loops: BTreeSet<EventLoop>,
 }

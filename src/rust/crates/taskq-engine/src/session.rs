@@ -21,6 +21,7 @@ use std::sync::Arc;
 use rustix::net::RecvFlags;
 use taskq_core::id::{AttemptId, TaskId};
 use taskq_payload::arrived::Arrived;
+use taskq_payload::payload::Payload;
 use taskq_record::StartCause;
 use taskq_sys::{pipe, socket};
 use taskq_wire::board::Positions;
@@ -70,6 +71,7 @@ pub(crate) enum News {
     Ready { pid: i32 },
     StartFailed(StartFailure),
     Finished(Box<FinishedTask>),
+    Signalled(AttemptId, Box<Payload>),
     Returned(Vec<AttemptId>),
 }
 
@@ -253,6 +255,12 @@ impl Session {
                             stderr: self.all_words(),
                             end: None,
                         }));
+                    }
+                    FromSession::Signalled { attempt, condition } => {
+                        let mut arrived = Arrived::new(frame.payload, frame.descriptors);
+                        let condition = arrived.take(&condition)?;
+                        arrived.finish()?;
+                        news.push(News::Signalled(attempt, Box::new(condition)));
                     }
                     FromSession::Finished(finished) => {
                         let (stdout, stderr) = self.cut(&finished);

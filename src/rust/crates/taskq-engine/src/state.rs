@@ -5,6 +5,7 @@
 //! an input of the scheduler, whose actions [`settle`](State::settle) hands on to the [`Effects`]. What has been born,
 //! or has ended, is told to the [observers](observer). Does no I/O and waits for nothing.
 
+mod conditions;
 mod event;
 mod history;
 mod log;
@@ -26,12 +27,14 @@ use crate::config::EventLoop;
 use crate::effects::{Effects, Run};
 use crate::error::StartFailure;
 
+pub use conditions::Relayed;
 pub(crate) use event::Gone;
 pub use history::{Bar, BarState, Life, LifeEnd};
 pub(crate) use history::{History, ENTRIES};
 pub(crate) use record::Record;
 pub use record::{DoneTask, Ending, Given, TaskPayload};
 
+use conditions::Conditions;
 pub(crate) use log::Log;
 use observer::{Fact, Observer};
 
@@ -46,6 +49,8 @@ pub(crate) struct State {
     kept: BTreeSet<(EventLoop, TaskId)>,
     /// The loops that are to hear of it.
     to_wake: BTreeSet<EventLoop>,
+    /// What tasks have signalled and the R thread has not.
+    conditions: Conditions,
     /// What is not needed any more, to be freed without the lock.
     freed: Vec<Record>,
     /// What ran.
@@ -88,6 +93,7 @@ impl State {
             records: HashMap::new(),
             kept: BTreeSet::new(),
             to_wake: BTreeSet::new(),
+            conditions: Conditions::default(),
             freed: Vec::new(),
             history: if is_inline {
                 History::alone(process::own_pid())
@@ -234,6 +240,7 @@ impl State {
         let is_quiet = |counts: Counts| counts.waiting + counts.running == 0;
         match self.wanted {
             Wanted::Nothing => false,
+            _ if self.num_conditions() > 0 => true,
             Wanted::Done => {
                 let counts = self.sched.counts();
                 counts.done > 0 || is_quiet(counts)
@@ -290,6 +297,11 @@ impl State {
     pub(crate) fn is_over(&self, task: TaskId) -> bool {
         let view = self.sched.task(task);
         view.map_or(true, |view| view.phase == TaskPhase::Done)
+    }
+
+    /// How many conditions the R thread is to signal.
+    pub(crate) fn num_conditions(&self) -> usize {
+        self.conditions.count()
     }
 
     /// What is kept of a task.

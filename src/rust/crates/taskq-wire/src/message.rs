@@ -249,6 +249,13 @@ pub enum FromSession {
     },
     /// An attempt has ended by itself. One payload comes with it.
     Finished(Finished),
+    /// An attempt that runs has signalled a condition that the host shall see at once.
+    Signalled {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The serialized condition.
+        condition: Part,
+    },
 }
 
 /// The end of an attempt as its session tells it.

@@ -236,4 +236,17 @@ fn frames_to_and_from_a_session() {
         &FromSession::Finished(finished),
         "7471060011000000030000000000000002f0a20402020102010300050607010102",
     );
+    let signalled = FromSession::Signalled {
+        attempt: ATTEMPT,
+        condition: Part {
+            len: 7,
+            in_file: false,
+            attached: 0,
+            parcels: 1,
+        },
+    };
+    frame_is(
+        &signalled,
+        "7471060009000000030000000000000003f0a2040207000001",
+    );
 }

@@ -98,6 +98,15 @@ fn real_messages() -> Vec<Vec<u8>> {
         phase: StartPhase::Init,
         message: "no \u{e9}".into(),
     };
+    let signalled = FromSession::Signalled {
+        attempt,
+        condition: Part {
+            len: 20,
+            in_file: false,
+            attached: 0,
+            parcels: 0,
+        },
+    };
     let launch = ToSupervisor::Launch {
         worker: WorkerId(300),
     };
@@ -106,6 +115,7 @@ fn real_messages() -> Vec<Vec<u8>> {
         framed(&run, b"payload of a task"),
         framed(&ToSession::Retire, b""),
         framed(&FromSession::Finished(finished), &[7; 100]),
+        framed(&signalled, &[7; 20]),
         framed(&failed, b""),
         framed(&setup, &[1; 40]),
         packet::encode(&launch).expect("short"),

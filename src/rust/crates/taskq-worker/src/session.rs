@@ -26,7 +26,7 @@ use taskq_sys::process::{own_usage, Usage};
 use taskq_sys::socket::{is_too_many_under_way, set_nonblocking};
 use taskq_sys::{clock, fault, oom, pipe, process, signals};
 use taskq_wire::frame::{encode_head, Decoded, Decoder};
-use taskq_wire::message::{Finished, FromSession, GivenPart, ToSession};
+use taskq_wire::message::{Finished, FromSession, GivenPart, Part, ToSession};
 
 use crate::error::SessionError;
 use crate::inheritance::Inheritance;
@@ -334,13 +334,35 @@ impl Session {
             self.die();
         }
         tracing::debug!(attempt = ?finished.attempt, ?verdict, "ended");
-        self.send_finished(finished, outcome)?;
+        self.send_with(outcome, |outcome| {
+            FromSession::Finished(Finished {
+                outcome,
+                ..finished.clone()
+            })
+        })?;
         if fault::is_on("die-after-result") {
             self.die();
         }
         self.board.end();
         self.shared.ledger().end();
         Ok(())
+    }
+
+    /// Sends a condition that the current attempt has signalled, for the host to signal it while the attempt runs.
+    /// Without one it does nothing. Waits while the host does not read; it always does.
+    ///
+    /// # Errors
+    /// [`SessionError`]. The condition must then be taken as not sent.
+    pub fn signalled(&mut self, condition: &Payload) -> Result<(), SessionError> {
+        self.own()?;
+        let Some(current) = &self.current else {
+            return Ok(());
+        };
+        let attempt = current.job.attempt;
+        self.send_with(condition, |condition| FromSession::Signalled {
+            attempt,
+            condition,
+        })
     }
 
     /// Puts the standard descriptors back where they belong. [`Session::finish`] does so; to be called again after
@@ -421,23 +443,28 @@ impl Session {
         Some(began_ns)
     }
 
-    /// The kernel bounds how many descriptors of a user are unread in sockets. A result in a file that comes too late
-    /// for that goes through the socket; one that refers to other files has to wait, and nothing tells when there is
-    /// room.
-    fn send_finished(&mut self, finished: Finished, outcome: &Payload) -> Result<(), SessionError> {
+    /// Sends a message with a payload. The kernel bounds how many descriptors of a user are unread in sockets. One in a
+    /// file that comes too late for that goes through the socket; one that refers to other files has to wait, and
+    /// nothing tells when there is room.
+    fn send_with(
+        &mut self,
+        payload: &Payload,
+        message: impl Fn(Part) -> FromSession,
+    ) -> Result<(), SessionError> {
         const ASK_AGAIN: Duration = Duration::from_millis(10);
         loop {
-            let descriptors: Vec<_> = outcome.descriptors().collect();
-            let message = FromSession::Finished(finished.clone());
-            match self.send(&message, outcome.stream(), &descriptors) {
+            let descriptors: Vec<_> = payload.descriptors().collect();
+            match self.send(&message(payload.part()), payload.stream(), &descriptors) {
                 Err(SessionError::Socket(error)) if is_too_many_under_way(&error) => {}
                 other => return other,
             }
-            if !outcome.refers() {
-                let mut finished = finished;
-                finished.outcome.in_file = false;
-                let bytes = outcome.bytes().map_err(SessionError::Payload)?;
-                return self.send(&FromSession::Finished(finished), bytes, &[]);
+            if !payload.refers() {
+                let part = Part {
+                    in_file: false,
+                    ..payload.part()
+                };
+                let bytes = payload.bytes().map_err(SessionError::Payload)?;
+                return self.send(&message(part), bytes, &[]);
             }
             std::thread::sleep(ASK_AGAIN);
         }

@@ -67,6 +67,23 @@ fn the_board_tells_what_has_begun_and_positions_tell_whose_output_it_is() {
 }
 
 #[test]
+fn what_a_task_signals_comes_at_once_in_its_order_and_before_its_result() {
+    let mut host = Host::up("");
+    let mut worker = host.launch();
+    let large = "x".repeat(100_000);
+    worker.send(1, &format!("condition a;condition {large};sleep 100000"));
+    assert_eq!(worker.signalled(), (attempt(1), "a".to_owned()));
+    // In a file.
+    assert_eq!(worker.signalled(), (attempt(1), large));
+    worker.interrupt(1);
+    assert_eq!(worker.result().0.verdict, Verdict::Interrupted);
+    worker.send(2, "condition b;ok c");
+    assert_eq!(worker.signalled(), (attempt(2), "b".to_owned()));
+    assert_eq!(worker.result().1, "c");
+    host.finish();
+}
+
+#[test]
 fn an_interrupt_ends_a_sleep_at_once_and_a_stubborn_task_not() {
     let mut host = Host::up("");
     let mut worker = host.launch();

@@ -30,6 +30,8 @@ pub(super) enum ClaimOutcome {
     Empty,
     /// See [`WaitOutcome::Failed`].
     Failed,
+    /// See [`WaitOutcome::Signalled`].
+    Signalled,
     /// The time is over.
     TimedOut,
 }
@@ -93,6 +95,7 @@ impl Claims {
         match (answer, first) {
             (WaitOutcome::Failed, _) => ClaimOutcome::Failed,
             (_, Some(task)) => ClaimOutcome::Done(task),
+            (WaitOutcome::Signalled, None) => ClaimOutcome::Signalled,
             _ => ClaimOutcome::TimedOut,
         }
     }

@@ -49,6 +49,8 @@ pub enum MapOutcome {
     Empty,
     /// See [`WaitOutcome::Failed`](super::WaitOutcome::Failed).
     Failed,
+    /// See [`WaitOutcome::Signalled`](super::WaitOutcome::Signalled).
+    Signalled,
     /// The time is over.
     TimedOut,
 }
@@ -141,6 +143,7 @@ impl Map {
             ClaimOutcome::Done(task) => MapOutcome::Done(task),
             ClaimOutcome::Empty => MapOutcome::Empty,
             ClaimOutcome::Failed => MapOutcome::Failed,
+            ClaimOutcome::Signalled => MapOutcome::Signalled,
             ClaimOutcome::TimedOut => MapOutcome::TimedOut,
         }
     }

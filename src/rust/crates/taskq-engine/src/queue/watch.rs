@@ -9,7 +9,7 @@ use taskq_wire::board::progress::Progress;
 use super::Queue;
 use crate::clock::now;
 use crate::door::Look;
-use crate::state::{State, Wanted};
+use crate::state::{Relayed, State, Wanted};
 
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum WaitOutcome {
     Empty,
     /// The pool has failed, and [`Queue::tell_failure`] has not been asked why. There may be done tasks all the same.
     Failed,
+    /// It is not there, but there are [conditions](Queue::next_condition) to signal.
+    Signalled,
     /// The time is over.
     TimedOut,
 }
@@ -166,7 +168,20 @@ impl Queue {
         }
     }
 
-    /// Waits until `is_there` answers, or the pool has failed and this was not told.
+    /// How many conditions there are that tasks have signalled and that were not [taken](Queue::next_condition).
+    #[must_use]
+    pub fn num_conditions(&self) -> usize {
+        self.door.look().num_conditions()
+    }
+
+    /// Takes the oldest of them out, for the R thread to signal it. All that a task has signalled comes before it is
+    /// done.
+    #[must_use]
+    pub fn next_condition(&self) -> Option<Relayed> {
+        self.door.ask(|state, _| state.next_condition())
+    }
+
+    /// Waits until `is_there` answers, or the pool has failed and this was not told, or there are conditions.
     pub(super) fn wait(
         &self,
         wanted: Wanted,
@@ -177,7 +192,9 @@ impl Queue {
             self.door.seek(wanted, |state| {
                 let has_failed = state.has_news_of_failure();
                 let failed = has_failed.then_some(WaitOutcome::Failed);
-                failed.or_else(|| is_there(state))
+                let answer = failed.or_else(|| is_there(state));
+                let has_conditions = state.num_conditions() > 0;
+                answer.or_else(|| has_conditions.then_some(WaitOutcome::Signalled))
             })
         };
         if let Some(outcome) = look(Wanted::Nothing) {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use taskq_core::id::{TaskId, Time, WorkerId};
+use taskq_core::id::{AttemptId, TaskId, Time, WorkerId};
 use taskq_core::{Begun, GoneCause, Input, QueueState, Scheduler};
+use taskq_payload::payload::Payload;
 
 use super::observer::Fact;
 use super::record::Ending;
@@ -86,9 +87,23 @@ impl State {
                     self.input(Input::StartFailed { worker }, now);
                 }
                 News::Finished(task) => self.finish(worker, *task, now),
+                News::Signalled(attempt, condition) => self.signalled(attempt, condition),
                 News::Returned(_) => {}
             }
         }
+    }
+
+    /// An attempt has signalled a condition, which is of no interest when it has ended. Its event loop, if it has one,
+    /// shall see it.
+    fn signalled(&mut self, attempt: AttemptId, condition: Box<Payload>) {
+        let view = self.sched.task(attempt.task);
+        if !view.is_some_and(|view| view.attempt == Some(attempt) && view.outcome.is_none()) {
+            return;
+        }
+        self.conditions.add(condition);
+        let record = self.records.get(&attempt.task);
+        let event_loop = record.and_then(|record| record.promised_to);
+        self.to_wake.extend(event_loop);
     }
 
     /// An attempt has ended by itself.

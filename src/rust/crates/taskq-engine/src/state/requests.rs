@@ -6,6 +6,7 @@ use std::sync::Arc;
 use taskq_core::id::{TaskId, Time};
 use taskq_core::{Input, Submission, SubmitError, TaskPhase, Verdict};
 
+use super::conditions::Relayed;
 use super::record::{Ending, Given, Record, TaskPayload};
 use super::{State, Wanted};
 use crate::config::EventLoop;
@@ -137,7 +138,15 @@ impl State {
         if is_done {
             self.keep(task);
         }
+        if self.num_conditions() > 0 {
+            self.to_wake.insert(event_loop);
+        }
         true
+    }
+
+    /// The R thread signals what has waited longest for it.
+    pub(crate) fn next_condition(&mut self) -> Option<Relayed> {
+        self.conditions.next()
     }
 
     /// Ends what runs, see [`Input::Cancel`]. Of each task its name, and whether it was not done before.

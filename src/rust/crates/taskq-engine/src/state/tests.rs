@@ -226,6 +226,41 @@ fn nobody_is_woken_who_does_not_wait_but_the_loop_that_was_promised_the_task() {
 }
 
 #[test]
+fn a_condition_wakes_who_waits_and_the_loop_of_its_task_while_its_attempt_runs() {
+    let mut queue = Fixture::up();
+    let task = queue.push();
+    queue.expect(&["send .1 to 1, try 1"]);
+    let attempt = queue.attempt(task);
+    let tell = |queue: &mut Fixture, number| {
+        let attempt = AttemptId { number, ..attempt };
+        queue.tell(1, vec![News::Signalled(attempt, Default::default())]);
+        (queue.woken(), queue.state.num_conditions())
+    };
+    queue.state.want(Wanted::Quiet);
+    let number = attempt.number;
+    assert_eq!(tell(&mut queue, number + 1), (Wakes::default(), 0));
+    assert_eq!(tell(&mut queue, number), (r_thread(), 1));
+    queue.state.want(Wanted::Nothing);
+    let waking = Wakes {
+        loops: [3].into(),
+        ..Wakes::default()
+    };
+    // Also for what came before.
+    assert!(queue.step(|state, _| state.promise(task, 3)));
+    assert_eq!(queue.woken(), waking);
+    assert_eq!(tell(&mut queue, number), (waking, 2));
+    let news = queue.finished(task);
+    queue.tell(1, news);
+    queue.woken();
+    assert_eq!(tell(&mut queue, number), (Wakes::default(), 2));
+    for left in [1, 0] {
+        assert!(queue.step(|state, _| state.next_condition()).is_some());
+        assert_eq!(queue.state.num_conditions(), left);
+    }
+    assert!(queue.step(|state, _| state.next_condition()).is_none());
+}
+
+#[test]
 fn a_death_ends_the_task_that_had_begun_and_is_known_with_its_process() {
     let mut queue = Fixture::up();
     let task = queue.push();

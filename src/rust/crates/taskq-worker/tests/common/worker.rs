@@ -116,6 +116,19 @@ impl Worker {
         (finished, String::from_utf8(said).expect("text"))
     }
 
+    /// The next condition, and whose it is.
+    pub(crate) fn signalled(&mut self) -> (AttemptId, String) {
+        let frame = self.next_frame().expect("a message");
+        let FromSession::Signalled { attempt, condition } = frame.message else {
+            panic!("{:?} instead of a condition", frame.message)
+        };
+        let mut arrived = Arrived::new(frame.payload, frame.descriptors);
+        let condition = arrived.take(&condition).expect("a payload");
+        arrived.finish().expect("no more");
+        let said = condition.bytes().expect("bytes").to_vec();
+        (attempt, String::from_utf8(said).expect("text"))
+    }
+
     /// Runs one task that must succeed, and returns what it says.
     pub(crate) fn run(&mut self, task: u64, text: &str) -> String {
         self.send(task, text);
