@@ -212,6 +212,23 @@ test_that("a condition that cannot be sent as it is comes without that, whatever
   expect_length(conditions[[3L]]$large, 1e6)
 })
 
+test_that("a condition for which R has no memory now is signalled later", {
+  told <- in_host_with(list(squeezed = squeezed, now = now), function() {
+    q <- taskq::task_q$new(1)
+    on.exit(q$kill())
+    q$push(function(now) {
+      words <- as.list(as.character(1:5e4))
+      signalCondition(structure(class = c(now, "condition"), list(message = "large", call = NULL, words = words)))
+    }, list(now))
+    while (q$get_num_done() == 0) Sys.sleep(0.01)
+    told <- NULL
+    note <- function(cnd) told <<- c(told, length(cnd$words))
+    first <- squeezed(function() withCallingHandlers(q$pop(0), mine = note), 5e5)
+    list(inherits(first, "error"), told, withCallingHandlers(q$pop(0), mine = note)$status, told)
+  })
+  expect_identical(told, list(TRUE, NULL, "success", 50000L))
+})
+
 test_that("in an inline queue they are signalled once, by the task itself", {
   q <- local_queue(0)
   expect_identical(seen(q$push(function(signal, now) signal("a", now), list(signal, now))), "a")

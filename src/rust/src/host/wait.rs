@@ -61,8 +61,12 @@ pub(super) fn relay(scope: &Scope, queue: &Queue) -> Answer<()> {
         scope.within(|scope| {
             let lost = match relayed {
                 Relayed::Lost(count) => count as f64,
-                Relayed::Condition(condition) => {
-                    match unserialize_with_care(scope, Some(&condition))? {
+                Relayed::Condition(payload) => {
+                    let read = unserialize_with_care(scope, Some(&payload));
+                    if read.is_err() {
+                        queue.put_condition_back(payload);
+                    }
+                    match read? {
                         Ok(condition) if is_condition(condition)? => {
                             scope.call_own(c"tq_signal", condition)?;
                             return Ok(());

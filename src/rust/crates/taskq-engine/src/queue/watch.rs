@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use taskq_core::id::TaskId;
 use taskq_core::{Counts, Outlook, TaskPhase};
+use taskq_payload::payload::Payload;
 use taskq_wire::board::progress::Progress;
 
 use super::Queue;
@@ -179,6 +180,12 @@ impl Queue {
     #[must_use]
     pub fn next_condition(&self) -> Option<Relayed> {
         self.door.ask(|state, _| state.next_condition())
+    }
+
+    /// Puts the one that was taken last back: it could not be read now.
+    pub fn put_condition_back(&self, condition: Box<Payload>) {
+        self.door
+            .ask(|state, _| state.put_condition_back(condition));
     }
 
     /// Waits until `is_there` answers, or the pool has failed and this was not told, or there are conditions.

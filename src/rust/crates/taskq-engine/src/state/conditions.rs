@@ -42,6 +42,12 @@ impl Conditions {
         self.kept.push_back(condition);
     }
 
+    /// Puts the one that was taken last back.
+    pub(super) fn put_back(&mut self, condition: Box<Payload>) {
+        self.bytes += condition.size();
+        self.kept.push_front(condition);
+    }
+
     /// How often [`next`](Conditions::next) has an answer.
     pub(super) fn count(&self) -> usize {
         self.kept.len() + usize::from(self.lost > 0)
@@ -93,6 +99,11 @@ mod tests {
             conditions.add(of(size));
         }
         assert_eq!(drain(&mut conditions), (vec![1, MOST_BYTES - 1], 2));
+        (1..3).for_each(|size| conditions.add(of(size)));
+        if let Some(Relayed::Condition(condition)) = conditions.next() {
+            conditions.put_back(condition);
+        }
+        assert_eq!(drain(&mut conditions), (vec![1, 2], 0));
         conditions.add(of(MOST_BYTES + 1));
         assert_eq!(drain(&mut conditions), (vec![], 1));
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use taskq_core::id::{TaskId, Time};
 use taskq_core::{Input, Submission, SubmitError, TaskPhase, Verdict};
+use taskq_payload::payload::Payload;
 
 use super::conditions::Relayed;
 use super::record::{Ending, Given, Record, TaskPayload};
@@ -147,6 +148,11 @@ impl State {
     /// The R thread signals what has waited longest for it.
     pub(crate) fn next_condition(&mut self) -> Option<Relayed> {
         self.conditions.next()
+    }
+
+    /// The R thread could not read it.
+    pub(crate) fn put_condition_back(&mut self, condition: Box<Payload>) {
+        self.conditions.put_back(condition);
     }
 
     /// Ends what runs, see [`Input::Cancel`]. Of each task its name, and whether it was not done before.
