@@ -345,7 +345,7 @@ rs_queue_timeline <- function(queue) .External(C_tq_call, "rs_queue_timeline", q
 # Writes the same as a trace to the file with these bytes as its path; NULL, or a failure.
 rs_queue_trace <- function(queue, name, path) .External(C_tq_call, "rs_queue_trace", queue, name, path)
 
-# The same, in an event loop.
+# All of it, in an event loop.
 rs_relay <- function(queue) .External(C_tq_call, "rs_relay", queue)
 
 # Whether tasks have signalled something that was not signalled here.

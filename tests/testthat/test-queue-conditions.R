@@ -191,6 +191,17 @@ test_that("a flood of immediate conditions holds up no task, and what is lost of
   expect_length(texts, 12000L)
 })
 
+test_that("a wait ends when its time is over, however slow a handler is, and a flood can be cancelled", {
+  q <- local_queue(1)
+  run_task(q, function() 1)
+  id <- q$push(function(signal, now) repeat signal("more", now), list(signal, now))
+  seconds <- system.time(result <- withCallingHandlers(q$pop(300), mine = function(cnd) Sys.sleep(0.05)))[["elapsed"]]
+  expect_null(result)
+  expect_lt(seconds, 3)
+  q$cancel(id)
+  expect_identical(suppressWarnings(q$pop(Inf)$status), "cancelled")
+})
+
 test_that("a condition that cannot be sent as it is comes without that, whatever it is", {
   q <- local_queue(1)
   q$push(function(now) {

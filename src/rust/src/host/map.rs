@@ -117,12 +117,11 @@ fn rs_map_feed(scope: &Scope, map: Running<'_>) -> Answer<()> {
 fn rs_map_wait(scope: &Scope, handle: Object<'_>, map: Running<'_>, ms: f64) -> Answer<Value> {
     let queue = asked(scope, handle)?;
     let answer = in_slices(scope, ms, |time| {
-        let outcome = map.map.wait(time);
-        relay(scope, queue)?;
-        Ok(match outcome {
-            MapOutcome::TimedOut | MapOutcome::Signalled => None,
-            outcome => Some(outcome),
-        })
+        let outcome = Some(map.map.wait(time));
+        let outcome = outcome
+            .filter(|outcome| !matches!(outcome, MapOutcome::TimedOut | MapOutcome::Signalled));
+        relay(scope, queue, outcome.is_some())?;
+        Ok(outcome)
     });
     Ok(match answer? {
         Some(MapOutcome::Done(task)) => (task.0 as f64).into(),

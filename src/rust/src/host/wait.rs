@@ -42,19 +42,22 @@ pub(super) fn answer(
     mut wait: impl FnMut(Duration) -> WaitOutcome,
 ) -> Answer<Option<WaitOutcome>> {
     in_slices(scope, ms, |time| {
-        let outcome = wait(time);
-        relay(scope, queue)?;
-        Ok(match outcome {
-            WaitOutcome::TimedOut | WaitOutcome::Signalled => None,
-            outcome => Some(outcome),
-        })
+        let outcome = Some(wait(time));
+        let outcome = outcome
+            .filter(|outcome| !matches!(outcome, WaitOutcome::TimedOut | WaitOutcome::Signalled));
+        relay(scope, queue, outcome.is_some())?;
+        Ok(outcome)
     })
 }
 
-/// Has R signal what tasks have signalled by now, in its order. A handler of the user may do anything meanwhile, and
-/// jump: what was not signalled stays in the queue.
-pub(super) fn relay(scope: &Scope, queue: &Queue) -> Answer<()> {
+/// Has R signal what tasks have signalled by now, in its order; when the wait goes on, no longer than a slice. A
+/// handler of the user may do anything meanwhile, and jump: what was not signalled stays in the queue.
+pub(super) fn relay(scope: &Scope, queue: &Queue, is_last: bool) -> Answer<()> {
+    let began = Instant::now();
     for _ in 0..queue.num_conditions() {
+        if !is_last && began.elapsed() > SLICE {
+            break;
+        }
         let Some(relayed) = queue.next_condition() else {
             break;
         };
@@ -83,9 +86,9 @@ pub(super) fn relay(scope: &Scope, queue: &Queue) -> Answer<()> {
     Ok(())
 }
 
-/// The same, in an event loop.
+/// All of it, in an event loop.
 fn rs_relay(scope: &Scope, queue: &Queue) -> Answer<()> {
-    relay(scope, queue)
+    relay(scope, queue, true)
 }
 
 /// Whether tasks have signalled something that was not signalled here.
