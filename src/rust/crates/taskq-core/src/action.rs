@@ -22,6 +22,14 @@ pub enum Action {
         /// The attempt.
         attempt: AttemptId,
     },
+    /// Have a session without a task run what every session is to run. Answered by `Ran`, `StartFailed` or
+    /// `WorkerGone`.
+    RunEntry {
+        /// The session.
+        worker: WorkerId,
+        /// The number of it, that of [`run_everywhere`](crate::Scheduler::run_everywhere).
+        entry: u64,
+    },
     /// Ask a session to give back those of these which it has not begun. Answered by `Returned`.
     Recall {
         /// The session.

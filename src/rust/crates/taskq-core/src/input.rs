@@ -22,7 +22,15 @@ pub enum Input {
         /// The session.
         worker: WorkerId,
     },
-    /// A session said that it cannot come up. Its end follows as [`Input::WorkerGone`].
+    /// A session has run what every session is to run.
+    Ran {
+        /// The session.
+        worker: WorkerId,
+        /// The number of it.
+        entry: u64,
+    },
+    /// A session said that it cannot come up, or has failed in what every session is to run. Its end
+    /// follows as [`Input::WorkerGone`].
     StartFailed {
         /// The session.
         worker: WorkerId,
@@ -89,6 +97,11 @@ pub enum Input {
         workers: u32,
         /// How many at most; below `workers` it counts as `workers`.
         max_workers: u32,
+    },
+    /// What every session is to run shall not have been, unless it is kept by now.
+    Withdraw {
+        /// The number of it.
+        entry: u64,
     },
     /// The user wants no more tasks to start.
     Pause,

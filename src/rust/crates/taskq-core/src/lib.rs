@@ -85,4 +85,4 @@ pub use taskq_record::{
     WorkerId,
 };
 pub use totals::Totals;
-pub use view::{Counts, Outlook, SeatState, SeatView, Stop, TaskPhase, TaskView, Wait};
+pub use view::{Counts, EntryState, Outlook, SeatState, SeatView, Stop, TaskPhase, TaskView, Wait};

@@ -8,8 +8,9 @@
 //! | from     | by                  | to       | when                                              |
 //! |----------|---------------------|----------|---------------------------------------------------|
 //! | -        | `add_seats`         | Vacant   | start, resize                                     |
-//! | Vacant   | `launch`            | Starting | the supervisor is up                                 |
-//! | Starting | `ready`             | Idle     | its session is ready: a fresh one                 |
+//! | Vacant   | `launch`            | Starting | the supervisor is up                              |
+//! | Starting | `ready`             | Idle     | its session is ready: a fresh one, as a rule      |
+//! | Idle     | `set_entry`         | Starting | its session runs what every session is to run     |
 //! | Idle     | `push`              | Busy     | its session is sent a task                        |
 //! | Busy     | `pull`, `set_idle`  | Idle     | the line of its session is empty: a worn one      |
 //! | Busy     | `leave`             | Leaving  | resized down: it goes when the line is empty      |
@@ -20,7 +21,7 @@
 //! Vacant and Starting are both *starting* to users. A worker, from launch to end: Starting, Idle or
 //! Busy while it has a seat; Gone as soon as it was told to leave, or was killed without a task:
 //! then nothing is expected of it but its end, and its seat has a new session or is no more. A
-//! worker is *fresh* until it is sent something, and *worn* from then on. It is *spent* when it is
+//! worker is *fresh* until it is sent a task, and *worn* from then on. It is *spent* when it is
 //! to be sent nothing more, although it is well: it leaves when its line is empty.
 //!
 //! Invariants: a worker that is not Gone sits on exactly the seat that names it; only a Busy worker
@@ -61,6 +62,8 @@ pub(crate) struct Pool {
     busy: usize,
     leaving: usize,
     last_worker: u64,
+    /// The last entry that all are to run. Who has not is sent nothing ahead.
+    newest_entry: u64,
     /// How many tasks a worker may run.
     max_tasks: u64,
 }
@@ -123,6 +126,8 @@ impl Pool {
             launched: now,
             ready: None,
             tasks_done: 0,
+            worn: false,
+            entry: 0,
             open: None,
         };
         self.starting += 1;
@@ -139,10 +144,42 @@ impl Pool {
             return false;
         };
         worker.stage = Stage::Idle { seat, since: now };
-        worker.ready = Some(now);
+        worker.ready.get_or_insert(now);
         self.starting -= 1;
-        self.fresh.insert(seat);
+        match worker.worn {
+            true => self.worn.insert(seat),
+            false => self.fresh.insert(seat),
+        };
         true
+    }
+
+    /// A starting worker.
+    pub(crate) fn starting(&self, id: WorkerId) -> Option<&Worker> {
+        let is_starting = |worker: &&Worker| matches!(worker.stage, Stage::Starting { .. });
+        self.workers.get(&id).filter(is_starting)
+    }
+
+    /// An idle or starting worker runs this entry.
+    pub(crate) fn set_entry(&mut self, id: WorkerId, entry: u64) {
+        let Some(worker) = self.workers.get_mut(&id) else {
+            return;
+        };
+        worker.entry = entry;
+        if let Stage::Idle { seat, .. } = worker.stage {
+            self.worn.remove(&seat);
+            self.fresh.remove(&seat);
+            self.starting += 1;
+            worker.stage = Stage::Starting { seat };
+        }
+    }
+
+    /// All are to run the entries up to this one.
+    pub(crate) fn set_newest_entry(&mut self, entry: u64) {
+        self.newest_entry = entry;
+        let all: Vec<WorkerId> = self.workers.keys().copied().collect();
+        for id in all {
+            self.index(id);
+        }
     }
 
     /// Puts an attempt at the end of the line of an idle or busy worker.
@@ -159,6 +196,7 @@ impl Pool {
                 line: Line::default(),
             };
         }
+        worker.worn = true;
         if let Stage::Busy { line, .. } = &mut worker.stage {
             line.push(attempt, now);
         }
@@ -458,7 +496,8 @@ impl Pool {
         };
         let leaving = self.seats.get(seat).is_some_and(|seat| seat.leaving);
         let rest = self.max_tasks.saturating_sub(worker.tasks_done);
-        let may_run_more = !worker.spent && (line.len() as u64) < rest;
+        let lacks_entry = worker.entry < self.newest_entry;
+        let may_run_more = !worker.spent && !lacks_entry && (line.len() as u64) < rest;
         let open = line.is_open() && !worker.killed && !leaving && may_run_more;
         open.then_some(line.len())
     }

@@ -154,3 +154,14 @@ impl SeatState {
         }
     }
 }
+
+/// What has become of what every session is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryState {
+    /// Not all of the sessions that there are have run it.
+    Open,
+    /// They have, and every session that comes will.
+    Kept,
+    /// It is as if it had never been.
+    Withdrawn,
+}

@@ -196,6 +196,7 @@ impl Scheduler {
             self.recycle(worker);
         } else {
             self.pool.set_idle(worker, self.now);
+            self.run_next_entry(worker);
             return;
         }
         if leaving {

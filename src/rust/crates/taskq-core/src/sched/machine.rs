@@ -16,6 +16,7 @@ use crate::run_time::MeanRunTime;
 use crate::tasks::Tasks;
 use crate::timers::Timers;
 use crate::totals::Totals;
+use crate::view::EntryState;
 
 /// The scheduler of one queue.
 ///
@@ -59,6 +60,8 @@ pub struct Scheduler {
     pub(super) ended: VecDeque<Ended>,
     pub(super) stale: u64,
     pub(super) totals: Totals,
+    /// What every session is to run, by its number less one.
+    pub(super) entries: Vec<EntryState>,
 }
 
 /// Whether the queue takes tasks.
@@ -126,6 +129,7 @@ impl Scheduler {
             ended: VecDeque::new(),
             stale: 0,
             totals: Totals::default(),
+            entries: Vec::new(),
         }
     }
 
@@ -138,7 +142,8 @@ impl Scheduler {
         match input {
             Input::SupervisorUp => self.supervisor_up(),
             Input::SupervisorGone { reported } => self.supervisor_gone(reported),
-            Input::WorkerReady { worker } => self.worker_ready(worker),
+            Input::WorkerReady { worker } => self.worker_ready(worker, 0),
+            Input::Ran { worker, entry } => self.worker_ready(worker, entry),
             Input::StartFailed { worker } => self.start_failed(worker),
             Input::WorkerGone {
                 worker,
@@ -168,6 +173,7 @@ impl Scheduler {
                 workers,
                 max_workers,
             } => self.resize(workers, max_workers),
+            Input::Withdraw { entry } => self.withdraw(entry),
             Input::Pause => self.pause(),
             Input::Resume => self.resume(),
             Input::Close { deadline } => self.close(deadline),
@@ -201,6 +207,7 @@ impl Scheduler {
         self.meet_demand();
         self.launch();
         self.watch_idle();
+        self.keep_entries();
     }
 
     pub(super) fn advance_clock(&mut self, now: Time) {

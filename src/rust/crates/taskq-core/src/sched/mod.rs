@@ -28,6 +28,9 @@
 //! | `Kill`    | all cancelled, supervisor killed | same    | same                   | ignored      |
 //! | `Tick`    | what has run out      | same            | same                   | same         |
 //!
+//! What every session is to run comes in by `run_everywhere`, which is refused as `submit` is, and goes by `Withdraw`:
+//! see `everywhere`.
+//!
 //! A submission with the key of an unfinished task cancels that first, as `Cancel` does. A paused
 //! queue gets no seats and no new sessions for what waits, but timeouts and delays go on. A closing
 //! queue goes on with what is held and with tries; its deadline is a `Kill`.
@@ -50,7 +53,9 @@
 //!
 //! | input         | Starting            | Idle       | Busy                   | Gone, unknown       |
 //! |---------------|---------------------|------------|------------------------|---------------------|
-//! | `WorkerReady` | Idle, fresh         | stale      | stale                  | stale               |
+//! | `WorkerReady`, | the next entry, or  | stale      | stale                  | stale               |
+//! | `Ran`         | Idle; stale if it   |            |                        |                     |
+//! |               | is not what it runs |            |                        |                     |
 //! | `StartFailed` | failed start; Gone  | stale      | stale                  | stale               |
 //! | `Finished`    | stale               | stale      | in its line: see       | stale               |
 //! |               |                     |            | below; else stale      |                     |
@@ -144,6 +149,7 @@ mod cancel;
 mod close;
 mod dispatch;
 mod elastic;
+mod everywhere;
 mod invariants;
 mod machine;
 mod outlook;

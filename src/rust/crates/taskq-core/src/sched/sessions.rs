@@ -69,13 +69,19 @@ impl Scheduler {
         }
     }
 
-    /// A session waits for tasks.
-    pub(super) fn worker_ready(&mut self, worker: WorkerId) {
-        if !self.pool.ready(worker, self.now) {
+    /// A session has run its `init`, which is number 0, or an entry.
+    pub(super) fn worker_ready(&mut self, worker: WorkerId, entry: u64) {
+        let known = self.pool.starting(worker);
+        let Some(known) = known.filter(|known| known.entry == entry) else {
             self.stale += 1;
             return;
+        };
+        let is_new = known.ready.is_none();
+        if self.run_next_entry(worker) {
+            return;
         }
-        self.totals.sessions_ready += 1;
+        self.pool.ready(worker, self.now);
+        self.totals.sessions_ready += u64::from(is_new);
         self.starts.failures = 0;
         self.starts.any_ready = true;
         self.starts.supervisor_bore = true;
@@ -85,9 +91,12 @@ impl Scheduler {
     pub(super) fn start_failed(&mut self, worker: WorkerId) {
         match self.pool.worker(worker).map(|worker| &worker.stage) {
             Some(Stage::Starting { .. }) => {
+                let entry = self.pool.worker(worker).map_or(0, |worker| worker.entry);
                 self.pool.detach(worker);
                 self.expect_end(worker, self.config.kill_patience);
-                self.session_failed_to_start(worker);
+                if !self.fails_in_entry(entry) {
+                    self.session_failed_to_start(worker);
+                }
             }
             Some(Stage::Idle { .. } | Stage::Busy { .. } | Stage::Gone) | None => self.stale += 1,
         }
@@ -100,6 +109,7 @@ impl Scheduler {
             return;
         };
         let starting = matches!(known.stage, Stage::Starting { .. });
+        let entry = known.entry;
         let died_young =
             cause != GoneCause::SupervisorLost && self.died_young(known, begun.is_some());
         self.remove_worker(worker, cause, begun);
@@ -107,7 +117,7 @@ impl Scheduler {
             if self.supervisor == Supervisor::Up {
                 self.supervisor = Supervisor::Lost;
             }
-        } else if starting {
+        } else if starting && !self.fails_in_entry(entry) {
             self.session_failed_to_start(worker);
         } else if died_young && worker.0 > self.starts.deaths_counted_up_to {
             self.count_young_death();

@@ -349,6 +349,8 @@ impl Model {
             Input::Kill => self.kill(),
             Input::Tick => self.tick(),
             Input::StartFailed { .. }
+            | Input::Ran { .. }
+            | Input::Withdraw { .. }
             | Input::Unheard { .. }
             | Input::HungUp { .. }
             | Input::Resize { .. }

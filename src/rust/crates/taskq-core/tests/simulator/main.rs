@@ -152,7 +152,13 @@ fn user(world: &mut World, tasks: &mut Vec<TaskId>) {
             });
         }
         85..=88 => world.input(Input::Pause),
-        89..=93 => world.input(Input::Resume),
+        89..=93 => {
+            world.input(Input::Resume);
+            // No draw, either.
+            if tasks.len() % 2 == 0 {
+                world.run_everywhere();
+            }
+        }
         94..=97 => world.strike_session(),
         98 => world.strike_supervisor(),
         _ => world.input(Input::Tick),

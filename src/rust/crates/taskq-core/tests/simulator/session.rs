@@ -22,6 +22,8 @@ pub(crate) struct Session {
     pub(crate) hung_up: bool,
     /// All that it was sent, received or not.
     pub(crate) sent: BTreeSet<AttemptId>,
+    /// What it was told to run as every session.
+    pub(crate) entries: BTreeSet<u64>,
     /// The attempts received and not begun.
     pub(crate) queue: VecDeque<AttemptId>,
     /// The attempts given back: never begun here.
@@ -51,6 +53,7 @@ impl Session {
             retiring: false,
             hung_up: false,
             sent: BTreeSet::new(),
+            entries: BTreeSet::new(),
             queue: VecDeque::new(),
             refused: BTreeSet::new(),
             over: BTreeSet::new(),

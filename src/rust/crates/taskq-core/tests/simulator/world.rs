@@ -48,6 +48,7 @@ enum Event {
     /// The scheduler learns this, if the supervisor is still the same.
     Supervisor(u32, Input),
     Run(WorkerId, AttemptId),
+    RunEntry(WorkerId, u64),
     Recall(WorkerId, Vec<AttemptId>),
     Interrupt(WorkerId, AttemptId),
     Retire(WorkerId),
@@ -79,6 +80,8 @@ pub(crate) struct World {
     supervisors: u32,
     events: BTreeMap<(Time, u64), Event>,
     serial: u64,
+    /// How many entries there are that every session is to run.
+    entries: u64,
     steps: u64,
     /// Since when a task has lain ahead on a session while another was idle.
     stranded: BTreeMap<TaskId, Time>,
@@ -100,6 +103,7 @@ impl World {
             supervisors: 0,
             events: BTreeMap::new(),
             serial: 0,
+            entries: 0,
             steps: 0,
             stranded: BTreeMap::new(),
         };
@@ -112,6 +116,19 @@ impl World {
             self.reaped.insert(worker);
         }
         self.scheduler.handle(self.now, input);
+        self.obey();
+    }
+
+    /// Has every session run something, or takes back what was the last.
+    pub(crate) fn run_everywhere(&mut self) {
+        if self.serial % 4 == 0 {
+            let entry = self.entries;
+            return self.input(Input::Withdraw { entry });
+        }
+        if let Ok(entry) = self.scheduler.run_everywhere(self.now) {
+            self.entries += 1;
+            assert_eq!(entry, self.entries);
+        }
         self.obey();
     }
 
@@ -194,9 +211,17 @@ impl World {
                     "{attempt:?} is sent to {worker:?}, which was told to leave"
                 );
                 self.check_alone(worker, attempt);
+                self.check_entries(worker);
                 self.session(worker).sent.insert(attempt);
                 let at = self.channel(worker, |session| &mut session.task_in);
                 self.plan(at, Event::Run(worker, attempt));
+            }
+            Action::RunEntry { worker, entry } => {
+                let session = self.session(worker);
+                assert!(session.entries.last() < Some(&entry), "in their order");
+                session.entries.insert(entry);
+                let at = self.channel(worker, |session| &mut session.task_in);
+                self.plan(at, Event::RunEntry(worker, entry));
             }
             Action::Recall { worker, attempts } => {
                 assert!(!attempts.is_empty());
@@ -272,6 +297,7 @@ impl World {
                     self.go_on(worker);
                 }
             }
+            Event::RunEntry(worker, entry) => self.run_entry(worker, entry),
             Event::Recall(worker, attempts) => {
                 if self.listens(worker) {
                     let session = self.session(worker);
