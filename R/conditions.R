@@ -115,6 +115,7 @@ tq_checked <- function(x, call) {
   fields <- unclass(x)
   tq_throw(switch(fields$code,
     start = tq_start_error(fields, call),
+    everywhere = tq_everywhere_error(fields, call),
     duplicate = tq_duplicate_error(fields$id, call),
     unknown = tq_unknown_error(fields$ids, call),
     closed = tq_closed_error(fields$message, call),
@@ -186,9 +187,10 @@ tq_start_error <- function(failure, call = NULL) {
   phase <- failure$phase %||% "start"
   stderr <- failure$stderr %||% ""
   what <- switch(phase, packages = "attaching `packages` failed", globals = "reading `globals` failed",
-    preload = , init = sprintf("`%s` failed", phase), "the start of R failed")
+    preload = , init = sprintf("`%s` failed", phase), everywhere = "what `everywhere()` runs has failed",
+    "the start of R failed")
   # A session that has said why has ended for that reason.
-  has_said_why <- phase %in% c("packages", "globals", "preload", "init") && !isTRUE(failure$signal > 0)
+  has_said_why <- phase %in% c("packages", "globals", "preload", "init", "everywhere") && !isTRUE(failure$signal > 0)
   ended <- if (!has_said_why) tq_exit_text(failure$exit_code, failure$signal)
   why <- paste(c(failure$message, ended), collapse = ": ")
   remedy <- switch(failure$cause %||% "startup",
@@ -197,6 +199,7 @@ tq_start_error <- function(failure, call = NULL) {
     startup = switch(phase,
       packages = "install what is missing, or name its library in `libpath`; then make a new queue",
       globals = , preload = , init = sprintf("mend `%s` and make a new queue: this one has failed for good", phase),
+      everywhere = "mend what `everywhere()` was given and make a new queue: this one has failed for good",
       "look at `preload`, `init`, .Rprofile and .Renviron; then make a new queue"
     )
   )
@@ -205,6 +208,17 @@ tq_start_error <- function(failure, call = NULL) {
   if (nzchar(tail)) body <- c(body, structure(paste0("stderr:\n", tail), names = ""))
   tq_condition("start", paste("the workers cannot start:", what), call, phase = phase, stderr = stderr,
     exit_code = failure$exit_code %||% NA_integer_, signal = failure$signal %||% NA_integer_, body = body)
+}
+
+# What `everywhere()` was given has failed in a worker that was there. `failure`: as that of tq_start_error().
+tq_everywhere_error <- function(failure, call) {
+  why <- paste(c(failure$message, tq_exit_text(failure$exit_code, failure$signal)), collapse = ": ")
+  tail <- tq_tail(failure$stderr %||% "")
+  body <- c(x = why, i = "the workers are as if `everywhere()` had not been called")
+  if (nzchar(tail)) body <- c(body, structure(paste0("stderr:\n", tail), names = ""))
+  tq_condition("start", "what `everywhere()` was to run has failed in a worker", call, phase = "everywhere",
+    stderr = failure$stderr %||% "", exit_code = failure$exit_code %||% NA_integer_,
+    signal = failure$signal %||% NA_integer_, body = body)
 }
 
 # ---- tasks that did not succeed ----

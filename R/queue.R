@@ -705,6 +705,33 @@ task_q <- R6Class("task_q",
     resize = function(n) tq_resize(self, private, n, call = sys.call()),
 
     #' @description
+    #' Calls a function once in every worker: in those that are there, each as soon as it has ended its task, and in
+    #' every later one after `init`, before its first task. What it leaves is what tasks find from then on, as after
+    #' `init` (see [taskq-state]): objects in the global environment (by `<<-` or `assign()`), options, attached
+    #' packages, open connections. An inline queue calls it once, in your session.
+    #'
+    #' The other workers run tasks meanwhile. Several calls are made up for by later workers in their order, so the
+    #' functions and arguments are kept as long as the queue. What the function writes and signals is dropped, as with
+    #' `init`; of an error, standard error is shown.
+    #'
+    #' When it fails in a worker that is there, or its worker dies in it, or you interrupt R while it waits, it is as if
+    #' it had not been called: the workers that have run it are replaced when they have ended their tasks. When it fails
+    #' in a later worker, that worker has failed to start, as if `init` had failed.
+    #' @param fun A function, which takes along what one of `push()` does.
+    #' @param args A list of its arguments, with or without names.
+    #' @return A list of what the function returned in the workers that were there, those that were just starting among
+    #'   them; without names. Empty when there are none. Waits until all of them have run it, without a limit: also for
+    #'   one that runs a long task, and in a queue that is paused. Throws `taskq_error_start` (field `phase`:
+    #'   `"everywhere"`) when it failed, and also when the workers cannot start; `taskq_error_closed`.
+    #' @examples
+    #' q <- task_q$new(2)
+    #' lengths(q$everywhere(function(n) model <<- seq_len(n), list(10)))
+    #' q$push(function() sum(model))
+    #' q$pop(Inf)$result
+    #' q$close()
+    everywhere = function(fun, args = list()) tq_everywhere(private, fun, args, call = sys.call()),
+
+    #' @description
     #' Stops handing out tasks. Those that run go on.
     #' @return The queue, invisibly. Does not wait. Throws `taskq_error_closed`, and
     #'   `taskq_error_start` when the workers cannot start.

@@ -87,7 +87,8 @@ rs_is_worker <- function() .External(C_tq_call, "rs_is_worker")
 
 # Runs one task after another until the session is to leave. What a task has changed of the session is handed to
 # `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps
-# out of this; interrupts must be suspended, and are on only while a task runs.
+# out of this; interrupts must be suspended, and are on only while a task runs. NULL when it is to leave; TRUE when it
+# has received what every session is to run.
 rs_serve <- function(evaluator, go_home, make_tempdir) .External(C_tq_call, "rs_serve", evaluator, go_home, make_tempdir)
 
 # Ends the current task with this verdict: "success", "error" or "interrupted".
@@ -98,6 +99,12 @@ rs_send_condition <- function(condition) .External(C_tq_call, "rs_send_condition
 
 # Interrupts may not hit any more; one that is pending is forgotten.
 rs_disarm <- function() .External(C_tq_call, "rs_disarm")
+
+# What every session is to run, as `tq_everywhere()` has made it.
+rs_entry <- function() .External(C_tq_call, "rs_entry")
+
+# Tells the host what it gave, `list(value)`, and that the session waits for tasks.
+rs_ran <- function(outcome) .External(C_tq_call, "rs_ran", outcome)
 
 # The outcome of a task of a queue without workers. `task`: what it has beside its function.
 rs_evaluate <- function(evaluator, fun, task) .External(C_tq_call, "rs_evaluate", evaluator, fun, task)
@@ -209,6 +216,10 @@ rs_queue_no_fork <- function(queue) .External(C_tq_call, "rs_queue_no_fork", que
 
 # The user is told now why sessions are not forked, and not again.
 rs_queue_notice_told <- function(queue) .External(C_tq_call, "rs_queue_notice_told", queue)
+
+# Has every session run this call, and waits until those that are there have: the list of their values, or a failure.
+# However else this ends, by Ctrl-C for instance, no session will.
+rs_everywhere <- function(handle, call) .External(C_tq_call, "rs_everywhere", handle, call)
 
 # The next task that the caller is to run itself as a list; or how many milliseconds later there will be one, because
 # it waits for its next try; or NULL.

@@ -181,11 +181,11 @@ tq_session_run <- function(init, seed, home = NULL) {
   if (is.null(home)) home <- tq_home(seed)
   rs_state_process(home$bare)
   tq_checked(rs_session_ready(), NULL)
-  tq_serve_tasks(home)
+  tq_serve_tasks(home, seed)
 }
 
 # Interrupts are on only while a task runs: a late one cannot hit this loop.
-tq_serve_tasks <- function(home) {
+tq_serve_tasks <- function(home, seed) {
   evaluator <- tq_evaluator(send = rs_send_condition)
   go_home <- function(changed) tq_go_home(home, changed)
   # Nothing else leaves this in the midst of a task.
@@ -196,6 +196,10 @@ tq_serve_tasks <- function(home) {
   suspendInterrupts(repeat {
     outcome <- tq_guarded(evaluator, tq_serve_until_failure(evaluator, go_home))
     if (is.null(outcome)) break
+    if (isTRUE(outcome)) {
+      home <- tq_session_run_entry(seed)
+      next
+    }
     rs_disarm()
     tq_reply_failure(evaluator, outcome)
     outcome <- NULL

@@ -4,7 +4,8 @@
 
 #' What a task finds in its session
 #'
-#' A worker runs one task after another, and each finds the session as `init` has left it.
+#' A worker runs one task after another, and each finds the session as `init` has left it, and what `everywhere()` has
+#' called since.
 #'
 #' @section What is put back:
 #' After each task, also after one that has failed or was interrupted, when its result is on its way:
@@ -31,7 +32,7 @@
 #' * has defined S4 classes or methods, or reference classes, in the global environment,
 #' * has unloaded a package that was there before, or has locked the global environment.
 #'
-#' What tasks are to find open again and again is opened in `init`.
+#' What tasks are to find open again and again is opened in `init`, or by `everywhere()`.
 #'
 #' @section What stays:
 #' * loaded namespaces and DLLs, with the hooks and S3 methods that they have registered; the options that are there for

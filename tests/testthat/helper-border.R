@@ -153,6 +153,8 @@ border_steps <- function() {
     rs_reply = step(function(made) rs_reply("success", list(value = quote(a + b))), ends = "no session"),
     rs_send_condition = step(function(made) rs_send_condition(list(value = quote(a + b))), ends = "no session"),
     rs_disarm = step(function(made) rs_disarm(), ends = "no session"),
+    rs_entry = step(function(made) rs_entry(), ends = "no session"),
+    rs_ran = step(function(made) rs_ran(list(value = quote(a + b))), ends = "no session"),
     rs_batch_run = step(function(made) rs_batch_run(frame, vector("list", 3), numeric(4), Inf, NULL)),
     rs_batch_clock = step(function(made) rs_batch_clock()),
     rs_batch_pack = step(function(made) rs_batch_pack(list(1, 2), 2)),
@@ -252,6 +254,9 @@ border_steps <- function() {
     rs_queue_resize = step(function(made) rs_queue_resize(handle, 1L, 1L)),
     rs_queue_pause = step(function(made) rs_queue_pause(handle)),
     rs_queue_resume = step(function(made) rs_queue_resume(inline)),
+    rs_everywhere = step(function(made) {
+      rs_everywhere(handle, list(fun = fun, args = list(list(runif(100), quote(a + b)))))
+    }),
     rs_queue_tasks = step(function(made) rs_queue_tasks(handle)),
     rs_queue_objects = step(function(made) rs_queue_objects(handle)),
     rs_queue_seats = step(function(made) rs_queue_seats(handle)),

@@ -16,6 +16,7 @@ use crate::reply::{failure, start_failure};
 use crate::value::Value;
 
 mod config;
+mod everywhere;
 mod inline;
 mod map;
 mod objects;
@@ -143,6 +144,7 @@ pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
         .chain(tables::ENTRIES)
         .chain(timeline::ENTRIES)
         .chain(steer::ENTRIES)
+        .chain(everywhere::ENTRIES)
         .chain(push::ENTRIES)
         .chain(wait::ENTRIES)
         .chain(take::ENTRIES)

@@ -66,6 +66,18 @@ pub(crate) fn unknown<T: AsRef<str>>(labels: &[T]) -> Value {
 
 /// Why sessions cannot start.
 pub(crate) fn start_failure(reason: &StartFailure) -> Value {
+    start_failure_of("start", reason)
+}
+
+/// Why what every session was to run has failed in one, where that is known.
+pub(crate) fn everywhere_failure(reason: Option<&StartFailure>) -> Value {
+    match reason {
+        Some(reason) => start_failure_of("everywhere", reason),
+        None => failure("everywhere", "a worker ended while it ran"),
+    }
+}
+
+fn start_failure_of(code: &'static str, reason: &StartFailure) -> Value {
     let end = reason.end.map(GoneCause::from);
     let phase = reason.phase.unwrap_or(StartPhase::Boot);
     let fields = vec![
@@ -78,7 +90,7 @@ pub(crate) fn start_failure(reason: &StartFailure) -> Value {
         ),
         ("signal", Value::integers([end.and_then(GoneCause::signal)])),
     ];
-    failure_with("start", &reason.message, fields)
+    failure_with(code, &reason.message, fields)
 }
 
 /// Output as text that R can hold, or `None` when the bytes are such text as they are.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use taskq_payload::payload::Payload;
 use taskq_payload::segment;
 use taskq_record::Verdict;
-use taskq_worker::Session;
+use taskq_worker::{Received, Session};
 
 use super::evaluate::{evaluate, set_phase, Task, IDLE, RECEIVE};
 use super::{describe, is_session, with_worker, Worker};
@@ -24,17 +24,19 @@ const SLACK: Duration = Duration::from_millis(300);
 
 /// Runs one task after another until the session is to leave. What a task has changed of the session is handed to
 /// `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps
-/// out of this; interrupts must be suspended, and are on only while a task runs.
+/// out of this; interrupts must be suspended, and are on only while a task runs. NULL when it is to leave; TRUE when it
+/// has received what every session is to run.
 fn rs_serve(
     scope: &Scope,
     evaluator: Object<'_>,
     go_home: Object<'_>,
     make_tempdir: Object<'_>,
-) -> Answer<()> {
+) -> Answer<Option<bool>> {
     loop {
-        let is_to_run = scope.within(|scope| {
-            if !receive(scope)? {
-                return Ok(false);
+        let received = scope.within(|scope| {
+            let received = receive(scope)?;
+            if received != Received::Task {
+                return Ok(received);
             }
             if !with_session(|session| session.has_temp_dir())? {
                 scope.call(make_tempdir, None)?;
@@ -45,16 +47,18 @@ fn rs_serve(
                 let changed = scope.make(&Some(changed).into())?;
                 scope.call(go_home, Some(changed))?;
             }
-            Ok(true)
+            Ok(received)
         })?;
-        if !is_to_run {
-            return Ok(());
+        match received {
+            Received::Task => {}
+            Received::Entry => return Ok(Some(true)),
+            Received::Nothing => return Ok(None),
         }
     }
 }
 
-/// Waits for a task; false when the session is to leave.
-fn receive(scope: &Scope) -> Answer<bool> {
+/// Waits for a task, or what every session is to run.
+fn receive(scope: &Scope) -> Answer<Received> {
     let holds_memory = segment::count() > 0 || scope.parcels_held() > 0.0;
     if holds_memory && !with_session(|session| session.wait(SLACK))? {
         scope.collect_garbage()?;
@@ -187,6 +191,19 @@ fn rs_send_condition(scope: &Scope, condition: Object<'_>) -> Answer<bool> {
     with_session(|session| session.signalled(&condition).is_ok())
 }
 
+/// What every session is to run, as `tq_everywhere()` has made it.
+fn rs_entry(scope: &Scope) -> Answer<Object<'_>> {
+    let call = with_session(Session::take_entry)?;
+    unserialize(scope, call.as_ref())
+}
+
+/// Tells the host what it gave, `list(value)`, and that the session waits for tasks.
+fn rs_ran(scope: &Scope, outcome: Object<'_>) -> Answer<()> {
+    let outcome = serialize_outcome(scope, outcome)?.finish();
+    let outcome = outcome.ok_or_else(|| scope.no_memory())?;
+    with_session(|session| session.ran(&outcome))?.map_err(|error| Stop::Fault(describe(&error)))
+}
+
 /// Interrupts may not hit any more; one that is pending is forgotten.
 fn rs_disarm() -> Answer<()> {
     with_session(Session::disarm)
@@ -222,4 +239,6 @@ entries! {
     rs_reply[scope](verdict, outcome),
     rs_send_condition[scope](condition),
     rs_disarm(),
+    rs_entry[scope](),
+    rs_ran[scope](outcome),
 }

@@ -13,7 +13,8 @@
 //!
 //! With `ZYGOTE_FAILS=<errno>` in its environment, the zygote can make no supervisor, for that reason.
 //!
-//! A task's function is ignored; the rest of its payload is text, too. The result's payload is what its commands have
+//! A task's function is ignored; the rest of its payload is text, too, and so is what every session is to run. The
+//! result's payload is what its commands have
 //! said:
 //!
 //! | command | what happens |
@@ -53,7 +54,9 @@ use taskq_sys::socket::{recv_packet, send_packet, RecvFlags};
 use taskq_wire::frame::encode_head;
 use taskq_wire::message::{Finished, FromSession, FromZygote, Part, ThreadSource};
 use taskq_wire::packet;
-use taskq_worker::{ExecSession, Inheritance, InterruptHook, Role, Session, SetupFile, Zygote};
+use taskq_worker::{
+    ExecSession, Inheritance, InterruptHook, Received, Role, Session, SetupFile, Zygote,
+};
 
 /// What is larger goes in a memory file.
 const LARGE: usize = 64 * 1024;
@@ -170,7 +173,16 @@ fn session(inheritance: Inheritance, file: &SetupFile) -> Outcome {
         }
     }
     session.ready()?;
-    while session.receive()? {
+    loop {
+        match session.receive()? {
+            Received::Task => {}
+            Received::Entry => {
+                let call = session.take_entry().unwrap_or_default();
+                run_entry(&mut session, call.bytes()?)?;
+                continue;
+            }
+            Received::Nothing => break,
+        }
         let (call, tries) = match session.current() {
             Some(job) => (job.call.bytes()?.to_vec(), job.tries),
             None => (Vec::new(), 0),
@@ -184,6 +196,16 @@ fn session(inheritance: Inheritance, file: &SetupFile) -> Outcome {
         session.finish(verdict, &payload(answer))?;
     }
     Ok(())
+}
+
+/// What every session is to run. Where it ends as an error, the session cannot come up.
+fn run_entry(session: &mut Session, call: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+    let mut answer = String::new();
+    if run(session, call, 1, &mut answer) != Verdict::Success {
+        session.failed(StartPhase::Everywhere, &answer);
+        std::process::exit(1);
+    }
+    Ok(session.ran(&payload(answer))?)
 }
 
 fn payload(answer: String) -> Payload {

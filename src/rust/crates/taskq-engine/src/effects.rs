@@ -4,9 +4,11 @@
 //! are none; the tests of `state` note it down, and fail when something is left that they have not looked at.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use taskq_core::id::{AttemptId, Time, WorkerId};
 use taskq_core::Action;
+use taskq_payload::payload::Payload;
 
 use crate::config::EventLoop;
 use crate::state::{Given, TaskPayload};
@@ -17,7 +19,11 @@ pub(crate) trait Effects {
     /// Sends an attempt to a session, behind what it was sent before.
     fn send(&mut self, worker: WorkerId, run: Run<'_>);
 
-    /// Does something else with a session or a process: any action but `Send`, and those that end a task or the pool.
+    /// Has a session run what every session is to run.
+    fn run_entry(&mut self, worker: WorkerId, entry: u64, call: &Arc<Payload>);
+
+    /// Does something else with a session or a process: any action but `Send`, `RunEntry`, and those that end a task
+    /// or the pool.
     fn act(&mut self, action: Action);
 
     /// Who is to be woken when the lock is free.

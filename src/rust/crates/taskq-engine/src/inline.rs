@@ -2,9 +2,12 @@
 //! sessions and supervisor are answered for. A new session is ready at once, and one that is to leave is gone.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use taskq_core::id::{AttemptId, Time, WorkerId};
 use taskq_core::{Action, GoneCause, Input};
+
+use taskq_payload::payload::Payload;
 
 use crate::effects::{Effects, Run, Wakes};
 
@@ -36,6 +39,11 @@ impl Inline {
 impl Effects for Inline {
     fn send(&mut self, _: WorkerId, run: Run<'_>) {
         self.attempts.push_back(run.attempt);
+    }
+
+    // The caller has run it itself.
+    fn run_entry(&mut self, worker: WorkerId, entry: u64, _: &Arc<Payload>) {
+        self.answers.push_back(Input::Ran { worker, entry });
     }
 
     fn act(&mut self, action: Action) {

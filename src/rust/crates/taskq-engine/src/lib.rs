@@ -68,5 +68,7 @@ pub use queue::{
     Awaited, Detail, InlineStep, InlineTask, Map, MapOutcome, OutputNews, Queue, QueueSnapshot,
     SeatRow, Stretch, TaskObjects, TaskRow, Timeline, WaitOutcome,
 };
-pub use state::{Bar, BarState, DoneTask, Ending, Given, Life, LifeEnd, Relayed, TaskPayload};
+pub use state::{
+    Bar, BarState, DoneTask, Ending, EntryEnd, Given, Life, LifeEnd, Relayed, TaskPayload,
+};
 pub use text::{shown, Charset};

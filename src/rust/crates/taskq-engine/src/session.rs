@@ -68,8 +68,12 @@ pub(crate) struct Session {
 /// What a session tells.
 #[derive(Debug)]
 pub(crate) enum News {
-    Ready { pid: i32 },
+    Ready {
+        pid: i32,
+    },
     StartFailed(StartFailure),
+    /// It has run what every session is to run, which has given this.
+    Ran(Arc<Payload>),
     Finished(Box<FinishedTask>),
     Signalled(AttemptId, Box<Payload>),
     Returned(Vec<AttemptId>),
@@ -262,6 +266,13 @@ impl Session {
                         arrived.finish()?;
                         news.push(News::Signalled(attempt, Box::new(condition)));
                     }
+                    FromSession::Ran { value } => {
+                        let mut arrived = Arrived::new(frame.payload, frame.descriptors);
+                        let value = arrived.take(&value)?;
+                        arrived.finish()?;
+                        self.begin_first_task();
+                        news.push(News::Ran(Arc::new(value)));
+                    }
                     FromSession::Finished(finished) => {
                         let (stdout, stderr) = self.cut(&finished);
                         // Another task may be given it.
@@ -315,8 +326,9 @@ impl Session {
         Round::More
     }
 
-    /// What the session wrote while it came up is not the first task's.
+    /// What the session wrote while it came up, or ran what every session is to run, is not the next task's.
     fn begin_first_task(&mut self) {
+        self.read_up_to(self.stdout.reachable(), self.stderr.reachable());
         for stream in [&mut self.stdout, &mut self.stderr] {
             stream.absorb();
             stream.capture.lock().take();
@@ -327,6 +339,14 @@ impl Session {
         // What the session had written is here or in the pipes, whatever it says.
         let stdout_end = finished.stdout_end.min(self.stdout.reachable());
         let stderr_end = finished.stderr_end.min(self.stderr.reachable());
+        self.read_up_to(stdout_end, stderr_end);
+        (
+            self.stdout.cut(finished.stdout_end),
+            self.stderr.cut(finished.stderr_end),
+        )
+    }
+
+    fn read_up_to(&mut self, stdout_end: u64, stderr_end: u64) {
         while self.stdout.is_behind(stdout_end) || self.stderr.is_behind(stderr_end) {
             let before = self.stdout.read + self.stderr.read;
             self.read_pipes();
@@ -334,10 +354,6 @@ impl Session {
                 break;
             }
         }
-        (
-            self.stdout.cut(finished.stdout_end),
-            self.stderr.cut(finished.stderr_end),
-        )
     }
 
     /// Reads both pipes once. Each is nonblocking.

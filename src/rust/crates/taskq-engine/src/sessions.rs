@@ -183,6 +183,15 @@ impl Effects for Sessions {
         self.note_written(worker);
     }
 
+    fn run_entry(&mut self, worker: WorkerId, _: u64, call: &Arc<Payload>) {
+        if let Some(outgoing) = self.all.get_mut(&worker) {
+            let message = ToSession::RunEntry { call: call.part() };
+            let pushed = outgoing.outbox.push(&message, &[call]);
+            debug_assert!(pushed.is_ok());
+            self.note_written(worker);
+        }
+    }
+
     fn act(&mut self, action: Action) {
         match action {
             Action::Retire { worker } => {

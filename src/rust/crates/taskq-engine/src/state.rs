@@ -6,6 +6,7 @@
 //! or has ended, is told to the [observers](observer). Does no I/O and waits for nothing.
 
 mod conditions;
+mod entries;
 mod event;
 mod history;
 mod log;
@@ -28,6 +29,7 @@ use crate::effects::{Effects, Run};
 use crate::error::StartFailure;
 
 pub use conditions::Relayed;
+pub use entries::EntryEnd;
 pub(crate) use event::Gone;
 pub use history::{Bar, BarState, Life, LifeEnd};
 pub(crate) use history::{History, ENTRIES};
@@ -53,6 +55,8 @@ pub(crate) struct State {
     conditions: Conditions,
     /// What is not needed any more, to be freed without the lock.
     freed: Vec<Record>,
+    /// What every session is to run.
+    entries: entries::Entries,
     /// What ran.
     history: History,
     /// What is told of it.
@@ -84,6 +88,8 @@ pub(crate) enum Wanted {
     This(TaskId),
     /// That any task is done which was not.
     Change,
+    /// That this entry is open no more.
+    Entry(u64),
 }
 
 impl State {
@@ -95,6 +101,7 @@ impl State {
             to_wake: BTreeSet::new(),
             conditions: Conditions::default(),
             freed: Vec::new(),
+            entries: entries::Entries::default(),
             history: if is_inline {
                 History::alone(process::own_pid())
             } else {
@@ -119,6 +126,11 @@ impl State {
                 Action::Send { worker, attempt } => {
                     if let Some(run) = self.run(attempt) {
                         effects.send(worker, run);
+                    }
+                }
+                Action::RunEntry { worker, entry } => {
+                    if let Some(call) = self.entries.call(entry) {
+                        effects.run_entry(worker, entry, call);
                     }
                 }
                 Action::Done { task } => {
@@ -250,6 +262,7 @@ impl State {
             Wanted::Room(count) => self.sched.has_room(count),
             Wanted::This(task) => self.is_over(task),
             Wanted::Change => is_done,
+            Wanted::Entry(entry) => !self.is_open(entry),
         }
     }
 

@@ -159,6 +159,8 @@ words! {
         Preload = "preload",
         /// Running `init`.
         Init = "init",
+        /// Running what every session is to run.
+        Everywhere = "everywhere",
     }
 
     /// What kept sessions from starting, cut by what a user can do about it.

@@ -159,7 +159,7 @@ fn the_words_that_users_read() {
         WorkerState: "starting" "idle" "busy" "leaving";
         AttemptState: "waiting" "running" "retried";
         Asked: "retired" "killed" "closed";
-        StartPhase: "boot" "packages" "globals" "preload" "init";
+        StartPhase: "boot" "packages" "globals" "preload" "init" "everywhere";
         StartCause: "startup" "no-process" "fault";
     }
     assert_eq!(QueueState::Open.word_when(true), "paused");

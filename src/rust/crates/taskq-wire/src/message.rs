@@ -229,6 +229,12 @@ pub enum ToSession {
     },
     /// No more tasks will come: leave.
     Retire,
+    /// Run this, which is no task, and keep what it leaves. The payload of the call comes with it. Answered by
+    /// [`FromSession::Ran`], or [`FromSession::Failed`].
+    RunEntry {
+        /// The serialized call.
+        call: Part,
+    },
 }
 
 /// The R thread of a session to the host, each in a frame.
@@ -255,6 +261,11 @@ pub enum FromSession {
         attempt: AttemptId,
         /// The serialized condition.
         condition: Part,
+    },
+    /// The session has run what every session is to run, and waits for tasks. One payload comes with it.
+    Ran {
+        /// The serialized value.
+        value: Part,
     },
 }
 

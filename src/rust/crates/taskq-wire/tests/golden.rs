@@ -207,6 +207,14 @@ fn frames_to_and_from_a_session() {
         ),
     );
     frame_is(&ToSession::Retire, "7471060001000000030000000000000001");
+    let call = Part {
+        len: 3,
+        ..Part::default()
+    };
+    let asked = "747106000500000003000000000000000203000000";
+    frame_is(&ToSession::RunEntry { call }, asked);
+    let answered = "747106000500000003000000000000000403000000";
+    frame_is(&FromSession::Ran { value: call }, answered);
     let ready = FromSession::Ready { pid: 1000 };
     frame_is(&ready, "7471060003000000030000000000000000d00f");
     let failed = FromSession::Failed {

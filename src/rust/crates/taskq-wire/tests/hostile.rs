@@ -110,6 +110,10 @@ fn real_messages() -> Vec<Vec<u8>> {
     let launch = ToSupervisor::Launch {
         worker: WorkerId(300),
     };
+    let part = Part {
+        len: 3,
+        ..Part::default()
+    };
     let attempts = vec![attempt; 3];
     vec![
         framed(&run, b"payload of a task"),
@@ -117,6 +121,8 @@ fn real_messages() -> Vec<Vec<u8>> {
         framed(&FromSession::Finished(finished), &[7; 100]),
         framed(&signalled, &[7; 20]),
         framed(&failed, b""),
+        framed(&ToSession::RunEntry { call: part }, b"abc"),
+        framed(&FromSession::Ran { value: part }, b"abc"),
         framed(&setup, &[1; 40]),
         packet::encode(&launch).expect("short"),
         packet::encode(&ToControl::Recall {

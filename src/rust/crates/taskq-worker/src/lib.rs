@@ -41,7 +41,7 @@ mod zygote;
 
 pub use error::{ServeError, SessionError, StartError};
 pub use inheritance::Inheritance;
-pub use session::{Fun, InterruptHook, Job, Session};
+pub use session::{Fun, InterruptHook, Job, Received, Session};
 pub use setup::SetupFile;
 pub use supervisor::{ExecSession, Role, Supervisor};
 pub use zygote::Zygote;

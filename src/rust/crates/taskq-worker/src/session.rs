@@ -54,6 +54,17 @@ pub struct InterruptHook {
     pub clear: fn(),
 }
 
+/// What a session has received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// An attempt, which is the [`current`](Session::current) one.
+    Task,
+    /// What every session is to run, which is to be [taken](Session::take_entry).
+    Entry,
+    /// No more will come.
+    Nothing,
+}
+
 /// A process that runs tasks.
 pub struct Session {
     pid: i32,
@@ -68,6 +79,8 @@ pub struct Session {
     shared: Arc<Shared>,
     wake: OwnedFd,
     current: Option<Current>,
+    /// What every session is to run, received and not answered.
+    entry: Option<Payload>,
     salt: u32,
 }
 
@@ -113,6 +126,7 @@ impl Session {
             shared,
             wake,
             current: None,
+            entry: None,
             salt: inheritance.salt,
         })
     }
@@ -178,17 +192,25 @@ impl Session {
     /// Waits for the next attempt that was not recalled, and makes it the [`current`](Session::current) one. It has
     /// begun when this returns, even if its payload makes no sense.
     ///
-    /// `false` means that no more will come: the host has said so or has closed its end. In the latter case the host is
-    /// probably gone, so this waits up to a second for being killed. Signals do not end the wait.
+    /// [`Received::Nothing`] means that no more will come: the host has said so or has closed its end. In the latter
+    /// case the host is probably gone, so this waits up to a second for being killed. Signals do not end the wait.
     ///
     /// # Errors
     /// [`SessionError`].
-    pub fn receive(&mut self) -> Result<bool, SessionError> {
+    pub fn receive(&mut self) -> Result<Received, SessionError> {
         self.own()?;
         loop {
             if let Some(frame) = self.decoder.next_frame()? {
                 match frame.message {
-                    ToSession::Retire => return Ok(false),
+                    ToSession::Retire => return Ok(Received::Nothing),
+                    ToSession::RunEntry { call } => {
+                        let mut arrived = Arrived::new(frame.payload, frame.descriptors);
+                        let call = arrived.take(&call).map_err(SessionError::Payload)?;
+                        arrived.finish().map_err(SessionError::Payload)?;
+                        tracing::debug!("runs what every session is to run");
+                        self.entry = Some(call);
+                        return Ok(Received::Entry);
+                    }
                     ToSession::Run {
                         attempt,
                         label,
@@ -226,7 +248,7 @@ impl Session {
                                 began_ns,
                                 ended_ns: None,
                             });
-                            return Ok(true);
+                            return Ok(Received::Task);
                         }
                     }
                 }
@@ -241,7 +263,7 @@ impl Session {
                 Decoded::Read(_) => {}
                 Decoded::Eof if self.decoder.is_between_frames() => {
                     self.shared.ancestry.outlive_the_supervisor();
-                    return Ok(false);
+                    return Ok(Received::Nothing);
                 }
                 // The socket waits, unless somebody has set it not to.
                 Decoded::WouldBlock => set_nonblocking(&self.task, false)?,
@@ -380,6 +402,27 @@ impl Session {
     #[must_use]
     pub fn current(&self) -> Option<&Job> {
         self.current.as_ref().map(|current| &current.job)
+    }
+
+    /// What every session is to run, when that was received. It is handed out once.
+    pub fn take_entry(&mut self) -> Option<Payload> {
+        self.entry.take()
+    }
+
+    /// What every session is to run was run: this is its value, and the session waits for tasks.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn ran(&mut self, value: &Payload) -> Result<(), SessionError> {
+        self.own()?;
+        if !self.output.is_whole() {
+            return Err(SessionError::Descriptors {
+                what: "output pipes",
+            });
+        }
+        self.output.flush();
+        self.output.restore()?;
+        self.send_with(value, |value| FromSession::Ran { value })
     }
 
     /// The payloads of the current attempt were read: what they hold of memory and files is given back.

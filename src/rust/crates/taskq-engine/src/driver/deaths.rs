@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use taskq_core::id::{Time, WorkerId};
 use taskq_core::{Begun, GoneCause};
-use taskq_record::{Measured, ProcessEnd, StartCause};
+use taskq_record::{Measured, ProcessEnd, StartCause, StartPhase};
 use taskq_wire::message::ToSupervisor;
 
 use super::births::no_process;
@@ -67,10 +67,16 @@ impl Driver {
         };
         let mut news = Vec::new();
         session.pump_to_the_end(&mut news);
-        let why = (!session.is_up && !session.has_refused).then(|| StartFailure {
+        let runs_entry = self.door.look().sched().entry_of(worker).is_some();
+        let was_starting = (!session.is_up || runs_entry) && !session.has_refused;
+        let why = was_starting.then(|| StartFailure {
             cause: StartCause::Startup,
-            phase: None,
-            message: "a session died while it started".to_owned(),
+            phase: runs_entry.then_some(StartPhase::Everywhere),
+            message: if runs_entry {
+                "a session died in it".to_owned()
+            } else {
+                "a session died while it started".to_owned()
+            },
             stderr: session.all_words(),
             end,
         });

@@ -1,11 +1,16 @@
 //! Changing the course of tasks and workers. Nothing here waits for what it asks for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use taskq_core::id::TaskId;
 use taskq_core::Input;
+use taskq_payload::payload::Payload;
 
-use super::{make_room_for_sessions, Queue};
+use super::{make_room_for_sessions, Queue, WaitOutcome};
+use crate::error::PushError;
+use crate::state::EntryEnd;
+use crate::state::Wanted;
 
 impl Queue {
     /// Ends tasks, those that run after `grace` by force. Returns for each its name, and whether it was not done
@@ -25,6 +30,33 @@ impl Queue {
             workers,
             max_workers,
         });
+    }
+
+    /// Has every session run something, those that are there between two tasks, and those that come before their first:
+    /// the number of this entry. It is to be waited for, and [ended](Queue::end_entry).
+    ///
+    /// # Errors
+    /// As [`push`](Queue::push).
+    pub fn run_everywhere(&self, call: Payload) -> Result<u64, PushError> {
+        let call = Arc::new(call);
+        Ok(self
+            .door
+            .ask(|state, now| state.run_everywhere(call, now))?)
+    }
+
+    /// Waits until the sessions that are there have run an entry, or one has failed in it, but no longer than
+    /// `timeout`.
+    #[must_use]
+    pub fn wait_for_entry(&self, entry: u64, timeout: Duration) -> WaitOutcome {
+        self.wait(Wanted::Entry(entry), timeout, |state| {
+            (!state.is_open(entry)).then_some(WaitOutcome::Done)
+        })
+    }
+
+    /// What became of an entry. One that was not waited for to its end is as if it had never been.
+    #[must_use]
+    pub fn end_entry(&self, entry: u64) -> EntryEnd {
+        self.door.ask(|state, now| state.end_entry(entry, now))
     }
 
     /// No task is handed out any more.

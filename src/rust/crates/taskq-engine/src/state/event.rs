@@ -86,6 +86,7 @@ impl State {
                     self.note_failure(Some(failure), now);
                     self.input(Input::StartFailed { worker }, now);
                 }
+                News::Ran(value) => self.ran(worker, value, now),
                 News::Finished(task) => self.finish(worker, *task, now),
                 News::Signalled(attempt, condition) => self.signalled(attempt, condition),
                 News::Returned(_) => {}

@@ -1,7 +1,10 @@
 //! The state alone: what it does to the world is noted down, and a test that has not looked at all of it fails.
 
+use std::sync::Arc;
+
 use taskq_core::id::{AttemptId, WorkerId};
 use taskq_core::{Begun, GoneCause, Input, QueueState, Submission, Verdict};
+use taskq_payload::payload::Payload;
 use taskq_record::{Measured, StartCause};
 use taskq_wire::message::{Finished, Part};
 
@@ -21,6 +24,11 @@ impl Effects for Noted {
         let (label, tries) = (run.label, run.tries);
         self.effects
             .push(format!("send {label} to {}, try {tries}", worker.0));
+    }
+
+    fn run_entry(&mut self, worker: WorkerId, entry: u64, _: &Arc<Payload>) {
+        self.effects
+            .push(format!("run entry {entry} on {}", worker.0));
     }
 
     fn act(&mut self, action: Action) {
