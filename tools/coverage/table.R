@@ -36,7 +36,7 @@ none <- transform(seen, run = NA)
 all <- list(rust = rbind(rust$rust, none), r = rbind(rust$r, seen), both = rbind(rust$both, seen))
 
 percent <- function(run) if (!length(run) || anyNA(run)) "" else sprintf("%.1f %%", 100 * mean(run))
-parts <- c("taskq-core", "taskq-wire", "taskq-sys", "taskq-payload", "taskq-worker", "taskq-engine",
+parts <- c("taskq-core", "taskq-ledger", "taskq-wire", "taskq-sys", "taskq-payload", "taskq-worker", "taskq-engine",
   "taskq (binding)", "C", "R")
 row <- function(of) {
   run <- lapply(all, function(lines) lines$run[of(lines$file)])

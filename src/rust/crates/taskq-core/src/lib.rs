@@ -55,6 +55,7 @@
 #![forbid(unsafe_code)]
 
 pub mod batches;
+pub mod retry_rules;
 
 mod action;
 mod config;

@@ -1,13 +1,15 @@
 //! Whether a task that failed is tried again, and when.
 //!
-//! Owns that decision. Only an attempt that had begun is a try, so that a task is never begun more
-//! often than its user allows. The delay before a try is held as a timer, not in a line: no worker
-//! waits for it.
+//! Owns that decision, by the rules of [`retry_rules`]. Only an attempt that had begun is a try, so
+//! that a task is never begun more often than its user allows. The delay before a try is held as a
+//! timer, not in a line: no worker waits for it.
 
 use std::time::Duration;
 
-use taskq_record::{Outcome, TaskId, TaskOptions, Time, WorkerId};
+use taskq_record::{Outcome, TaskId, Time, WorkerId};
 
+use crate::retry_rules;
+use crate::task::Task;
 use crate::timers::Timer;
 use crate::view::Stop;
 
@@ -26,7 +28,9 @@ impl Scheduler {
             .stopping(id)
             .is_some_and(|stopping| stopping.why == Stop::Cancel);
         let nobody_minds = !cancelled && !self.starts.given_up && self.mode != Mode::Closed;
-        nobody_minds && task.tries < options.tries && is_retried_on(options, outcome)
+        nobody_minds
+            && task.tries < options.tries
+            && retry_rules::is_retried_on(options.retry_on, outcome)
     }
 
     /// Tries a task again, at once or when its delay is over.
@@ -42,51 +46,13 @@ impl Scheduler {
         }
     }
 
-    /// How long a task is held before its next try: the backoff doubled for each try but the first,
-    /// and shortened by up to a half, by chance, so that tasks which failed together do not come
-    /// back together.
     fn delay(&self, id: TaskId) -> Duration {
-        let Some(task) = self.tasks.get(id) else {
-            return Duration::ZERO;
+        let task = self.tasks.get(id);
+        let delay = |task: &Task| {
+            let options = task.options()?;
+            let seed = self.config.jitter_seed;
+            Some(retry_rules::delay(options, task.tries, id, seed))
         };
-        let backoff = task
-            .options()
-            .map_or(Duration::ZERO, |options| options.backoff);
-        if backoff.is_zero() {
-            return Duration::ZERO;
-        }
-        let nanos = u64::try_from(backoff.as_nanos()).unwrap_or(u64::MAX);
-        let doublings = task.tries.saturating_sub(1);
-        let longest = if doublings <= nanos.leading_zeros() {
-            nanos << doublings.min(63)
-        } else {
-            u64::MAX
-        };
-        let chance = hash([self.config.jitter_seed, id.0, task.tries.into()]);
-        // A number between a half and one, in units of 2^-64.
-        let share = (1 << 63) | (chance >> 1);
-        let nanos = (u128::from(longest) * u128::from(share)) >> 64;
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        task.and_then(delay).unwrap_or_default()
     }
-}
-
-fn is_retried_on(options: &TaskOptions, outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Crash { .. } => options.retry_on.crash,
-        Outcome::Timeout => options.retry_on.timeout,
-        Outcome::Error => options.retry_on.error,
-        Outcome::Success | Outcome::Cancelled | Outcome::Skipped { .. } | Outcome::NoWorker => {
-            false
-        }
-    }
-}
-
-/// Mixes numbers so that each bit of the result depends on all of them (splitmix64).
-fn hash(numbers: [u64; 3]) -> u64 {
-    numbers.into_iter().fold(0, |state, number| {
-        let mut z = (state ^ number).wrapping_add(0x9E37_79B9_7F4A_7C15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    })
 }
