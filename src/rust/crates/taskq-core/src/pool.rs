@@ -62,8 +62,6 @@ pub(crate) struct Pool {
     busy: usize,
     leaving: usize,
     last_worker: u64,
-    /// The last entry that all are to run. Who has not is sent nothing ahead.
-    newest_entry: u64,
     /// How many tasks a worker may run.
     max_tasks: u64,
 }
@@ -170,15 +168,6 @@ impl Pool {
             self.fresh.remove(&seat);
             self.starting += 1;
             worker.stage = Stage::Starting { seat };
-        }
-    }
-
-    /// All are to run the entries up to this one.
-    pub(crate) fn set_newest_entry(&mut self, entry: u64) {
-        self.newest_entry = entry;
-        let all: Vec<WorkerId> = self.workers.keys().copied().collect();
-        for id in all {
-            self.index(id);
         }
     }
 
@@ -496,8 +485,7 @@ impl Pool {
         };
         let leaving = self.seats.get(seat).is_some_and(|seat| seat.leaving);
         let rest = self.max_tasks.saturating_sub(worker.tasks_done);
-        let lacks_entry = worker.entry < self.newest_entry;
-        let may_run_more = !worker.spent && !lacks_entry && (line.len() as u64) < rest;
+        let may_run_more = !worker.spent && (line.len() as u64) < rest;
         let open = line.is_open() && !worker.killed && !leaving && may_run_more;
         open.then_some(line.len())
     }

@@ -31,12 +31,12 @@ impl Scheduler {
     pub fn run_everywhere(&mut self, now: Time) -> Result<u64, SubmitError> {
         self.submit_all(now, Vec::new())?;
         self.entries.push(EntryState::Open);
-        self.pool.set_newest_entry(self.entries.len() as u64);
         for worker in self.all_workers() {
             match self.pool.worker(worker).map(|worker| &worker.stage) {
                 Some(Stage::Idle { .. }) => {
                     self.run_next_entry(worker);
                 }
+                // Nothing is sent behind what it gives back, or has begun meanwhile.
                 Some(Stage::Busy { .. }) => self.recall(worker),
                 Some(Stage::Starting { .. } | Stage::Gone) | None => {}
             }
@@ -65,10 +65,6 @@ impl Scheduler {
             return;
         }
         self.entries[number as usize - 1] = EntryState::Withdrawn;
-        let is_in_force = |state: &EntryState| *state != EntryState::Withdrawn;
-        let newest = self.entries.iter().rposition(is_in_force);
-        self.pool
-            .set_newest_entry(newest.map_or(0, |place| place as u64 + 1));
         for worker in self.all_workers() {
             let Some(known) = self
                 .pool
@@ -91,15 +87,19 @@ impl Scheduler {
 
     /// Has a session without a task run the next entry, if there is one. Idle, or Starting, it is Starting then.
     pub(super) fn run_next_entry(&mut self, worker: WorkerId) -> bool {
-        let seen = self.pool.worker(worker).map_or(0, |worker| worker.entry);
-        let mut next = seen + 1..=self.entries.len() as u64;
-        let Some(entry) = next.find(|&number| self.entry(number) != Some(EntryState::Withdrawn))
-        else {
+        let Some(entry) = self.next_entry(worker) else {
             return false;
         };
         self.pool.set_entry(worker, entry);
         self.act(Action::RunEntry { worker, entry });
         true
+    }
+
+    /// What a session is to run next, as every session.
+    pub(super) fn next_entry(&self, worker: WorkerId) -> Option<u64> {
+        let seen = self.pool.worker(worker)?.entry;
+        let mut next = seen + 1..=self.entries.len() as u64;
+        next.find(|&number| self.entry(number) != Some(EntryState::Withdrawn))
     }
 
     /// A session that was Starting has failed. Whether an open entry is to blame, which is withdrawn.

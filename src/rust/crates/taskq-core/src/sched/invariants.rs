@@ -165,6 +165,10 @@ impl Scheduler {
                 "nobody waits for idle sessions"
             );
         }
+        for (_, worker) in self.pool.idle() {
+            let next = self.next_entry(worker);
+            assert_eq!(next, None, "{worker:?} is idle and lacks an entry");
+        }
         if self.supervisor == Supervisor::Up {
             assert!(
                 self.pool.next_vacant().is_none(),
