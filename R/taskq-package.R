@@ -38,9 +38,14 @@
 .onLoad <- function(libname, pkgname) {
   # Queues stop when this R session ends, also when nothing has collected them before.
   reg.finalizer(tq_session, function(session) if (!isTRUE(session$is_over)) rs_exit(), onexit = TRUE)
+  setHook(packageEvent("BiocParallel", "onLoad"), function(...) {
+    if (isNamespaceLoaded("taskq")) asNamespace("taskq")$tq_bp_define()
+  })
+  if (isNamespaceLoaded("BiocParallel")) tq_bp_define()
 }
 
 .onUnload <- function(libpath) {
+  tq_bp_forget()
   # The scheduler threads must have ended before their code is unmapped.
   rs_exit()
   tq_session$is_over <- TRUE

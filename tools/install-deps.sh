@@ -10,11 +10,12 @@ cd "$(dirname "$0")/.."
 . tools/env.sh
 purpose=${1:-run}
 
-# Names of the R packages in a field of DESCRIPTION.
+# Names of the R packages in a field of DESCRIPTION. BiocParallel (r-bioc-biocparallel) is left to who wants its tests
+# to run: it brings 140 MB of C++ headers along.
 packages_in() {
   awk -v field="$1:" '
     /^[^ ]/ { inside = $1 == field; $1 = inside ? "" : $1 }
-    inside { gsub(/\([^)]*\)|,/, " "); print }
+    inside { gsub(/\([^)]*\)|,|BiocParallel/, " "); print }
   ' DESCRIPTION
 }
 
