@@ -11,7 +11,7 @@ use crate::config::PROTOCOL;
 use crate::names::{Incarnation, Nonce, Wall};
 use crate::queue::MemberRole;
 use crate::store::Store;
-use crate::task::{End, LostReason, Wanted};
+use crate::task::{End, LostReason, Push, Wanted};
 
 pub(super) fn cases<S: Store>() -> Vec<Case<S>> {
     vec![
@@ -47,6 +47,10 @@ pub(super) fn cases<S: Store>() -> Vec<Case<S>> {
         (
             "a promise belongs to its client while that lives, then to anyone",
             promise,
+        ),
+        (
+            "a client of more tasks than a step ends in steps",
+            many_of_a_client,
         ),
         (
             "what is of no use without its client is cancelled and removed with it",
@@ -227,6 +231,30 @@ fn promise<S: Store>(bench: &mut Bench<S>) {
     );
     bench.call(&Call::Leave { member: first });
     assert_eq!(bench.done(second), [task]);
+}
+
+fn many_of_a_client<S: Store>(bench: &mut Bench<S>) {
+    let (client, stage, count) = (bench.client(), bench.nonce(), 1400);
+    for step in 0..2 {
+        let mine = |push: &mut Push| push.whose = Wanted::OnlyByClient;
+        let pushes = (0..count / 2).map(|k| bench.task(&format!("{step}-{k}"), mine));
+        let pushes = pushes.collect();
+        bench.call(&Call::Stage {
+            client,
+            stage,
+            pushes,
+        });
+    }
+    bench.call(&Call::Show {
+        client,
+        stage,
+        count,
+    });
+    bench.tick();
+    bench.call(&Call::Leave { member: client });
+    assert!(bench.lossy || bench.counts().0 > 0, "one call ends a step");
+    bench.tick();
+    assert_eq!(bench.counts(), (0, 0, 0));
 }
 
 fn only<S: Store>(bench: &mut Bench<S>) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use taskq_record::{TaskId, TaskState};
 
-use super::super::bench::{after, Bench};
+use super::super::bench::{after, Bench, CRASH};
 use super::Case;
 use crate::call::{Call, Refusal, Reply};
 use crate::names::{Incarnation, Nonce};
@@ -50,6 +50,10 @@ pub(super) fn cases<S: Store>() -> Vec<Case<S>> {
         (
             "a task that waits for too long expires, one that has begun does not",
             expiry,
+        ),
+        (
+            "a task that waits for its second try does not expire",
+            retried_does_not_expire,
         ),
         (
             "a task takes the place of the one before with the same key",
@@ -277,6 +281,19 @@ fn expiry<S: Store>(bench: &mut Bench<S>) {
     assert_eq!(bench.word(held_up), "expired");
     assert!(!bench.begin(held), "it has expired on its way");
     assert_eq!(bench.word(claimed), "expired");
+}
+
+fn retried_does_not_expire<S: Store>(bench: &mut Bench<S>) {
+    let (client, agent) = (bench.client(), bench.agent());
+    let task = bench.push(client, "a", |push| {
+        push.options.expires = Some(Duration::from_secs(10));
+        push.options.task.tries = 2;
+    });
+    let held = bench.run(agent);
+    bench.complete(held, CRASH);
+    bench.pass(Duration::from_secs(11));
+    assert_eq!(bench.word(task), "waiting");
+    bench.run(agent);
 }
 
 fn key<S: Store>(bench: &mut Bench<S>) {
