@@ -16,7 +16,7 @@ late-interrupt         promise-time                         D3
 late-parent-death      processes                            C1, C2
 leave-descendants      queue-control                        takes children of tasks along
 leave-session-dir      promise-crash                        B2, B3, B4, B12
-leave-zygote             zygote                                 the last one ends the zygote
+leave-zygote           zygote                               the last one ends the zygote
 no-kill                promise-time                         D2
 one-phase-pop          processes                            E1
 save-workspace         promise-signals                      B1: each signal to a busy worker
