@@ -1,4 +1,4 @@
-# everywhere(): what all sessions are to run, those that are there and those that come. Who runs it when is decided in
+# everywhere(): broadcasts, which all sessions run, those that are there and those that come. Who runs one when is decided in
 # taskq-core (sched/everywhere.rs). In a session it is no task: nothing is put back after it.
 
 tq_everywhere <- function(private, fun, args, call) {
@@ -19,13 +19,13 @@ tq_inline_everywhere <- function(inline, handle, fun, args, call) {
   if (state %in% c("closing", "closed")) tq_throw(tq_closed_error("this queue is closed", call))
   tq_inline_start(inline, call)
   work <- list(fun = tq_inline_function(fun, inline$frame), args = args)
-  list(tryCatch(tq_run_entry(work), error = function(cnd) {
+  list(tryCatch(tq_run_broadcast(work), error = function(cnd) {
     tq_throw(tq_everywhere_error(list(message = tq_error_line(cnd)), call))
   }))
 }
 
 # `work`: list(fun, args, globals, packages). In a frame of its own, as that of a task.
-tq_run_entry <- function(work) {
+tq_run_broadcast <- function(work) {
   tq_attach_missing(work$packages)
   if (length(work$globals)) list2env(work$globals, envir = globalenv())
   do.call(work$fun, as.list(work$args), quote = TRUE)
@@ -38,10 +38,10 @@ tq_tell_warning <- function(cnd) {
 }
 
 # In a session, between two tasks. An error ends it. Returns what tasks find from now on. `seed`: of the queue, or NULL.
-tq_session_run_entry <- function(seed) {
+tq_session_run_broadcast <- function(seed) {
   tq_enter_tempdir(rs_session_make_temp_dir, rs_session_failed)
   tq_phase("everywhere", {
-    outcome <- list(value = withCallingHandlers(tq_run_entry(rs_entry()), warning = tq_tell_warning))
+    outcome <- list(value = withCallingHandlers(tq_run_broadcast(rs_broadcast()), warning = tq_tell_warning))
     home <- tq_home(seed)
     rs_state_process(home$bare)
     tq_checked(rs_ran(outcome), NULL)

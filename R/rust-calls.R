@@ -88,7 +88,7 @@ rs_is_worker <- function() .External(C_tq_call, "rs_is_worker")
 # Runs one task after another until the session is to leave. What a task has changed of the session is handed to
 # `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps
 # out of this; interrupts must be suspended, and are on only while a task runs. NULL when it is to leave; TRUE when it
-# has received what every session is to run.
+# has received a broadcast.
 rs_serve <- function(evaluator, go_home, make_tempdir) .External(C_tq_call, "rs_serve", evaluator, go_home, make_tempdir)
 
 # Ends the current task with this verdict: "success", "error" or "interrupted".
@@ -100,8 +100,8 @@ rs_send_condition <- function(condition) .External(C_tq_call, "rs_send_condition
 # Interrupts may not hit any more; one that is pending is forgotten.
 rs_disarm <- function() .External(C_tq_call, "rs_disarm")
 
-# What every session is to run, as `tq_everywhere()` has made it.
-rs_entry <- function() .External(C_tq_call, "rs_entry")
+# The broadcast that was received, as `tq_everywhere()` has made it.
+rs_broadcast <- function() .External(C_tq_call, "rs_broadcast")
 
 # Tells the host what it gave, `list(value)`, and that the session waits for tasks.
 rs_ran <- function(outcome) .External(C_tq_call, "rs_ran", outcome)

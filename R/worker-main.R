@@ -197,7 +197,7 @@ tq_serve_tasks <- function(home, seed) {
     outcome <- tq_guarded(evaluator, tq_serve_until_failure(evaluator, go_home))
     if (is.null(outcome)) break
     if (isTRUE(outcome)) {
-      home <- tq_session_run_entry(seed)
+      home <- tq_session_run_broadcast(seed)
       next
     }
     rs_disarm()

@@ -153,7 +153,7 @@ border_steps <- function() {
     rs_reply = step(function(made) rs_reply("success", list(value = quote(a + b))), ends = "no session"),
     rs_send_condition = step(function(made) rs_send_condition(list(value = quote(a + b))), ends = "no session"),
     rs_disarm = step(function(made) rs_disarm(), ends = "no session"),
-    rs_entry = step(function(made) rs_entry(), ends = "no session"),
+    rs_broadcast = step(function(made) rs_broadcast(), ends = "no session"),
     rs_ran = step(function(made) rs_ran(list(value = quote(a + b))), ends = "no session"),
     rs_batch_run = step(function(made) rs_batch_run(frame, vector("list", 3), numeric(4), Inf, NULL)),
     rs_batch_clock = step(function(made) rs_batch_clock()),

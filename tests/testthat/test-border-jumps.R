@@ -70,7 +70,7 @@ test_that("O10: a call of R that fails within Rust leaves nothing behind, and th
   calls <- vapply(found, function(x) length(x$told) - 1L, 0L)
   # What takes a task makes nothing any more.
   expect_identical(names(calls)[calls == 0L],
-    c("rs_disarm", "rs_entry", "rs_read", "rs_map_results", "rs_commit", "rs_commit_all"))
+    c("rs_disarm", "rs_broadcast", "rs_read", "rs_map_results", "rs_commit", "rs_commit_all"))
 })
 
 test_that("O10: a call of R that fails in a session costs a task or the session, and no task is lost", {

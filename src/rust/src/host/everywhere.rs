@@ -1,4 +1,4 @@
-//! What every session is to run.
+//! Broadcasts: a call that every session runs, those that are there and those that come.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ fn rs_everywhere<'s>(scope: &'s Scope, handle: Object<'s>, call: Object<'s>) -> 
     let Some(call) = sent(scope, scope.null(), call)? else {
         return Err(scope.no_memory());
     };
-    let entry = queue.run_everywhere(call).map_err(refused)?;
+    let broadcast = queue.run_everywhere(call).map_err(refused)?;
     let waited = wait::until(scope, queue, f64::INFINITY, |time| {
-        queue.wait_for_entry(entry, time)
+        queue.wait_for_broadcast(broadcast, time)
     });
-    let end = queue.end_entry(entry);
+    let end = queue.end_broadcast(broadcast);
     waited?;
     match queue.state() {
         QueueState::Open => {}

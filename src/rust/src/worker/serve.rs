@@ -25,7 +25,7 @@ const SLACK: Duration = Duration::from_millis(300);
 /// Runs one task after another until the session is to leave. What a task has changed of the session is handed to
 /// `go_home()`; `make_tempdir()` is called before a task where R's temporary directory is gone. A task that fails jumps
 /// out of this; interrupts must be suspended, and are on only while a task runs. NULL when it is to leave; TRUE when it
-/// has received what every session is to run.
+/// has received a broadcast.
 fn rs_serve(
     scope: &Scope,
     evaluator: Object<'_>,
@@ -51,13 +51,13 @@ fn rs_serve(
         })?;
         match received {
             Received::Task => {}
-            Received::Entry => return Ok(Some(true)),
+            Received::Broadcast => return Ok(Some(true)),
             Received::Nothing => return Ok(None),
         }
     }
 }
 
-/// Waits for a task, or what every session is to run.
+/// Waits for a task, or a broadcast.
 fn receive(scope: &Scope) -> Answer<Received> {
     let holds_memory = segment::count() > 0 || scope.parcels_held() > 0.0;
     if holds_memory && !with_session(|session| session.wait(SLACK))? {
@@ -191,9 +191,9 @@ fn rs_send_condition(scope: &Scope, condition: Object<'_>) -> Answer<bool> {
     with_session(|session| session.signalled(&condition).is_ok())
 }
 
-/// What every session is to run, as `tq_everywhere()` has made it.
-fn rs_entry(scope: &Scope) -> Answer<Object<'_>> {
-    let call = with_session(Session::take_entry)?;
+/// The broadcast that was received, as `tq_everywhere()` has made it.
+fn rs_broadcast(scope: &Scope) -> Answer<Object<'_>> {
+    let call = with_session(Session::take_broadcast)?;
     unserialize(scope, call.as_ref())
 }
 
@@ -239,6 +239,6 @@ entries! {
     rs_reply[scope](verdict, outcome),
     rs_send_condition[scope](condition),
     rs_disarm(),
-    rs_entry[scope](),
+    rs_broadcast[scope](),
     rs_ran[scope](outcome),
 }

@@ -22,13 +22,13 @@ pub enum Action {
         /// The attempt.
         attempt: AttemptId,
     },
-    /// Have a session without a task run what every session is to run. Answered by `Ran`, `StartFailed` or
+    /// Have a session without a task run a broadcast. Answered by `Ran`, `StartFailed` or
     /// `WorkerGone`.
-    RunEntry {
+    RunBroadcast {
         /// The session.
         worker: WorkerId,
         /// The number of it, that of [`run_everywhere`](crate::Scheduler::run_everywhere).
-        entry: u64,
+        broadcast: u64,
     },
     /// Ask a session to give back those of these which it has not begun. Answered by `Returned`.
     Recall {

@@ -22,14 +22,14 @@ pub enum Input {
         /// The session.
         worker: WorkerId,
     },
-    /// A session has run what every session is to run.
+    /// A session has run a broadcast.
     Ran {
         /// The session.
         worker: WorkerId,
         /// The number of it.
-        entry: u64,
+        broadcast: u64,
     },
-    /// A session said that it cannot come up, or has failed in what every session is to run. Its end
+    /// A session said that it cannot come up, or has failed in a broadcast. Its end
     /// follows as [`Input::WorkerGone`].
     StartFailed {
         /// The session.
@@ -98,10 +98,10 @@ pub enum Input {
         /// How many at most; below `workers` it counts as `workers`.
         max_workers: u32,
     },
-    /// What every session is to run shall not have been, unless it is kept by now.
+    /// A broadcast shall not have been, unless it is kept by now.
     Withdraw {
         /// The number of it.
-        entry: u64,
+        broadcast: u64,
     },
     /// The user wants no more tasks to start.
     Pause,

@@ -86,4 +86,6 @@ pub use taskq_record::{
     WorkerId,
 };
 pub use totals::Totals;
-pub use view::{Counts, EntryState, Outlook, SeatState, SeatView, Stop, TaskPhase, TaskView, Wait};
+pub use view::{
+    BroadcastState, Counts, Outlook, SeatState, SeatView, Stop, TaskPhase, TaskView, Wait,
+};

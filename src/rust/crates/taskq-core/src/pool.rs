@@ -10,7 +10,7 @@
 //! | -        | `add_seats`         | Vacant   | start, resize                                     |
 //! | Vacant   | `launch`            | Starting | the supervisor is up                              |
 //! | Starting | `ready`             | Idle     | its session is ready: a fresh one, as a rule      |
-//! | Idle     | `set_entry`         | Starting | its session runs what every session is to run     |
+//! | Idle     | `set_broadcast`     | Starting | its session runs a broadcast                      |
 //! | Idle     | `push`              | Busy     | its session is sent a task                        |
 //! | Busy     | `pull`, `set_idle`  | Idle     | the line of its session is empty: a worn one      |
 //! | Busy     | `leave`             | Leaving  | resized down: it goes when the line is empty      |
@@ -125,7 +125,7 @@ impl Pool {
             ready: None,
             tasks_done: 0,
             worn: false,
-            entry: 0,
+            broadcast: 0,
             open: None,
         };
         self.starting += 1;
@@ -157,12 +157,12 @@ impl Pool {
         self.workers.get(&id).filter(is_starting)
     }
 
-    /// An idle or starting worker runs this entry.
-    pub(crate) fn set_entry(&mut self, id: WorkerId, entry: u64) {
+    /// An idle or starting worker runs this broadcast.
+    pub(crate) fn set_broadcast(&mut self, id: WorkerId, broadcast: u64) {
         let Some(worker) = self.workers.get_mut(&id) else {
             return;
         };
-        worker.entry = entry;
+        worker.broadcast = broadcast;
         if let Stage::Idle { seat, .. } = worker.stage {
             self.worn.remove(&seat);
             self.fresh.remove(&seat);

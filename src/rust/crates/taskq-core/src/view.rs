@@ -155,9 +155,9 @@ impl SeatState {
     }
 }
 
-/// What has become of what every session is to run.
+/// What has become of a broadcast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryState {
+pub enum BroadcastState {
     /// Not all of the sessions that there are have run it.
     Open,
     /// They have, and every session that comes will.

@@ -22,8 +22,8 @@ pub(crate) struct Worker {
     pub(crate) tasks_done: u64,
     /// It was sent a task.
     pub(crate) worn: bool,
-    /// The last entry that it has run, or runs while it is Starting; 0 before the first.
-    pub(crate) entry: u64,
+    /// The last broadcast that it has run, or runs while it is Starting; 0 before the first.
+    pub(crate) broadcast: u64,
     /// The length under which it stands in the pool's set of open workers.
     pub(crate) open: Option<usize>,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Worker {
 /// What a session is doing.
 #[derive(Clone, Debug)]
 pub(crate) enum Stage {
-    /// It was launched, or runs what every session is to run.
+    /// It was launched, or runs a broadcast.
     Starting { seat: u32 },
     /// It is ready and has nothing to do.
     Idle { seat: u32, since: Time },

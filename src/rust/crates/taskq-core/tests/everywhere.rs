@@ -1,27 +1,27 @@
-//! What every session runs: those that are there between two tasks, those that come before their first.
+//! Broadcasts: every session runs them, those that are there between two tasks, those that come before their first.
 
 mod common;
 
 use common::{ms, plain, us, Driver, CRASH};
 use taskq_core::{
-    Action, EntryState, GoneCause, Input, Outcome, QueueState, SchedulerConfig, SeatState,
+    Action, BroadcastState, GoneCause, Input, Outcome, QueueState, SchedulerConfig, SeatState,
     SubmitError, TaskOptions, WorkerId,
 };
 
-/// Has every session run something; the number of the entry.
+/// Has every session run a broadcast; its number.
 fn everywhere(driver: &mut Driver) -> u64 {
-    let entry = driver.scheduler.run_everywhere(driver.now).unwrap();
+    let broadcast = driver.scheduler.run_everywhere(driver.now).unwrap();
     driver.wait(ms(0));
-    entry
+    broadcast
 }
 
-fn run(worker: WorkerId, entry: u64) -> Action {
-    Action::RunEntry { worker, entry }
+fn run(worker: WorkerId, broadcast: u64) -> Action {
+    Action::RunBroadcast { worker, broadcast }
 }
 
 fn ran(driver: &mut Driver, worker: WorkerId) {
-    let entry = driver.scheduler.entry_of(worker).unwrap();
-    driver.input(Input::Ran { worker, entry });
+    let broadcast = driver.scheduler.broadcast_of(worker).unwrap();
+    driver.input(Input::Ran { worker, broadcast });
 }
 
 fn ready(driver: &mut Driver, worker: WorkerId) {
@@ -35,20 +35,26 @@ fn fails(driver: &mut Driver, worker: WorkerId) {
 #[test]
 fn idle_sessions_run_it_at_once_and_get_tasks_when_they_have() {
     let (mut driver, workers) = Driver::ready(plain(2));
-    let entry = everywhere(&mut driver);
+    let broadcast = everywhere(&mut driver);
     for &worker in &workers {
-        driver.expect(run(worker, entry));
-        assert_eq!(driver.scheduler.entry_of(worker), Some(entry));
+        driver.expect(run(worker, broadcast));
+        assert_eq!(driver.scheduler.broadcast_of(worker), Some(broadcast));
     }
     driver.push();
     driver.expect_nothing();
     assert_eq!(driver.seat_states(), [SeatState::Starting; 2]);
     ran(&mut driver, workers[1]);
     assert_eq!(driver.sent().0, workers[1]);
-    assert_eq!(driver.scheduler.entry(entry), Some(EntryState::Open));
+    assert_eq!(
+        driver.scheduler.broadcast(broadcast),
+        Some(BroadcastState::Open)
+    );
     ran(&mut driver, workers[0]);
-    assert_eq!(driver.scheduler.entry(entry), Some(EntryState::Kept));
-    assert_eq!(driver.scheduler.entry_of(workers[0]), None);
+    assert_eq!(
+        driver.scheduler.broadcast(broadcast),
+        Some(BroadcastState::Kept)
+    );
+    assert_eq!(driver.scheduler.broadcast_of(workers[0]), None);
     assert_eq!(driver.scheduler.totals().sessions_ready, 2);
 }
 
@@ -57,9 +63,9 @@ fn a_busy_session_runs_it_after_its_task_and_others_go_on_meanwhile() {
     let (mut driver, workers) = Driver::ready(plain(2));
     let task = driver.push();
     let (busy, attempt) = driver.sent();
-    let entry = everywhere(&mut driver);
+    let broadcast = everywhere(&mut driver);
     let other = workers[1];
-    driver.expect(run(other, entry));
+    driver.expect(run(other, broadcast));
     ran(&mut driver, other);
     driver.push();
     assert_eq!(driver.sent().0, other);
@@ -67,10 +73,16 @@ fn a_busy_session_runs_it_after_its_task_and_others_go_on_meanwhile() {
     driver.expect_nothing();
     driver.finish(busy, attempt);
     driver.done(task, Outcome::Success);
-    driver.expect(run(busy, entry));
-    assert_eq!(driver.scheduler.entry(entry), Some(EntryState::Open));
+    driver.expect(run(busy, broadcast));
+    assert_eq!(
+        driver.scheduler.broadcast(broadcast),
+        Some(BroadcastState::Open)
+    );
     ran(&mut driver, busy);
-    assert_eq!(driver.scheduler.entry(entry), Some(EntryState::Kept));
+    assert_eq!(
+        driver.scheduler.broadcast(broadcast),
+        Some(BroadcastState::Kept)
+    );
     assert_eq!(driver.sent().0, busy);
 }
 
@@ -85,7 +97,7 @@ fn what_lies_ahead_is_recalled_and_nothing_is_sent_ahead_before_it_has_run() {
         driver.push();
     }
     let sent: Vec<_> = (0..3).map(|_| driver.sent().1).collect();
-    let entry = everywhere(&mut driver);
+    let broadcast = everywhere(&mut driver);
     let attempts = sent[1..].to_vec();
     driver.expect(Action::Recall { worker, attempts });
     driver.push();
@@ -96,7 +108,7 @@ fn what_lies_ahead_is_recalled_and_nothing_is_sent_ahead_before_it_has_run() {
     driver.expect_nothing();
     driver.finish(worker, sent[1]);
     driver.done(sent[1].task, Outcome::Success);
-    driver.expect(run(worker, entry));
+    driver.expect(run(worker, broadcast));
     ran(&mut driver, worker);
     let (_, again) = driver.sent();
     assert_eq!(again.task, sent[2].task);
@@ -106,9 +118,9 @@ fn what_lies_ahead_is_recalled_and_nothing_is_sent_ahead_before_it_has_run() {
 #[test]
 fn a_session_that_comes_later_runs_all_of_them_in_their_order_before_its_first_task() {
     let (mut driver, workers) = Driver::ready(plain(1));
-    for entry in 1..=2 {
-        assert_eq!(everywhere(&mut driver), entry);
-        driver.expect(run(workers[0], entry));
+    for broadcast in 1..=2 {
+        assert_eq!(everywhere(&mut driver), broadcast);
+        driver.expect(run(workers[0], broadcast));
         ran(&mut driver, workers[0]);
     }
     driver.dies(workers[0]);
@@ -118,8 +130,8 @@ fn a_session_that_comes_later_runs_all_of_them_in_their_order_before_its_first_t
         ..TaskOptions::default()
     });
     ready(&mut driver, later);
-    for entry in 1..=2 {
-        driver.expect(run(later, entry));
+    for broadcast in 1..=2 {
+        driver.expect(run(later, broadcast));
         driver.expect_nothing();
         // What it has said before counts no more.
         ready(&mut driver, later);
@@ -134,14 +146,20 @@ fn a_session_that_comes_later_runs_all_of_them_in_their_order_before_its_first_t
 #[test]
 fn sessions_that_start_are_waited_for_and_those_that_leave_are_not() {
     let mut driver = Driver::new(plain(1));
-    let entry = everywhere(&mut driver);
+    let broadcast = everywhere(&mut driver);
     driver.input(Input::SupervisorUp);
     let first = driver.launched();
-    assert_eq!(driver.scheduler.entry(entry), Some(EntryState::Open));
+    assert_eq!(
+        driver.scheduler.broadcast(broadcast),
+        Some(BroadcastState::Open)
+    );
     ready(&mut driver, first);
-    driver.expect(run(first, entry));
+    driver.expect(run(first, broadcast));
     ran(&mut driver, first);
-    assert_eq!(driver.scheduler.entry(entry), Some(EntryState::Kept));
+    assert_eq!(
+        driver.scheduler.broadcast(broadcast),
+        Some(BroadcastState::Kept)
+    );
     driver.push();
     driver.sent();
     driver.input(Input::Resize {
@@ -149,7 +167,7 @@ fn sessions_that_start_are_waited_for_and_those_that_leave_are_not() {
         max_workers: 0,
     });
     let next = everywhere(&mut driver);
-    assert_eq!(driver.scheduler.entry(next), Some(EntryState::Kept));
+    assert_eq!(driver.scheduler.broadcast(next), Some(BroadcastState::Kept));
 }
 
 #[test]
@@ -157,11 +175,14 @@ fn a_queue_that_is_paused_runs_it_and_no_task() {
     let (mut driver, workers) = Driver::ready(plain(1));
     driver.input(Input::Pause);
     driver.push();
-    let entry = everywhere(&mut driver);
-    driver.expect(run(workers[0], entry));
+    let broadcast = everywhere(&mut driver);
+    driver.expect(run(workers[0], broadcast));
     ran(&mut driver, workers[0]);
     driver.expect_nothing();
-    assert_eq!(driver.scheduler.entry(entry), Some(EntryState::Kept));
+    assert_eq!(
+        driver.scheduler.broadcast(broadcast),
+        Some(BroadcastState::Kept)
+    );
     driver.input(Input::Resume);
     driver.sent();
 }
@@ -172,9 +193,9 @@ fn where_it_fails_in_one_session_it_is_as_if_it_had_not_been() {
     let task = driver.push();
     let (busy, attempt) = driver.sent();
     assert_eq!(busy, workers[0]);
-    let entry = everywhere(&mut driver);
+    let broadcast = everywhere(&mut driver);
     for &worker in &workers[1..] {
-        driver.expect(run(worker, entry));
+        driver.expect(run(worker, broadcast));
     }
     ran(&mut driver, workers[1]);
     ran(&mut driver, workers[2]);
@@ -182,7 +203,10 @@ fn where_it_fails_in_one_session_it_is_as_if_it_had_not_been() {
     let (also_busy, _) = driver.sent();
     assert_eq!(also_busy, workers[1]);
     fails(&mut driver, workers[3]);
-    assert_eq!(driver.scheduler.entry(entry), Some(EntryState::Withdrawn));
+    assert_eq!(
+        driver.scheduler.broadcast(broadcast),
+        Some(BroadcastState::Withdrawn)
+    );
     // The one that has run it and is idle leaves; the busy one does when its task has ended.
     driver.expect(Action::Retire { worker: workers[2] });
     let next: Vec<_> = (0..2).map(|_| driver.launched()).collect();
@@ -200,13 +224,16 @@ fn where_it_fails_in_one_session_it_is_as_if_it_had_not_been() {
     driver.expect_nothing();
     // What fails so is no start that has failed.
     for _ in 0..20 {
-        let entry = everywhere(&mut driver);
-        let Some(Action::RunEntry { worker, .. }) = driver.next_action() else {
+        let broadcast = everywhere(&mut driver);
+        let Some(Action::RunBroadcast { worker, .. }) = driver.next_action() else {
             panic!("an idle session runs it");
         };
         while driver.next_action().is_some() {}
         driver.gone(worker, CRASH, None);
-        assert_eq!(driver.scheduler.entry(entry), Some(EntryState::Withdrawn));
+        assert_eq!(
+            driver.scheduler.broadcast(broadcast),
+            Some(BroadcastState::Withdrawn)
+        );
         while let Some(action) = driver.next_action() {
             if let Action::Launch { worker } = action {
                 ready(&mut driver, worker);
@@ -219,9 +246,9 @@ fn where_it_fails_in_one_session_it_is_as_if_it_had_not_been() {
 #[test]
 fn what_is_withdrawn_ends_the_sessions_that_run_it_and_what_is_kept_is_not_withdrawn() {
     let (mut driver, workers) = Driver::ready(plain(1));
-    let entry = everywhere(&mut driver);
-    driver.expect(run(workers[0], entry));
-    driver.input(Input::Withdraw { entry });
+    let broadcast = everywhere(&mut driver);
+    driver.expect(run(workers[0], broadcast));
+    driver.input(Input::Withdraw { broadcast });
     driver.expect(Action::KillWorker { worker: workers[0] });
     let next = driver.launched();
     ready(&mut driver, next);
@@ -229,11 +256,11 @@ fn what_is_withdrawn_ends_the_sessions_that_run_it_and_what_is_kept_is_not_withd
     let kept = everywhere(&mut driver);
     driver.expect(run(next, kept));
     ran(&mut driver, next);
-    driver.input(Input::Withdraw { entry: kept });
-    driver.input(Input::Withdraw { entry: 99 });
+    driver.input(Input::Withdraw { broadcast: kept });
+    driver.input(Input::Withdraw { broadcast: 99 });
     driver.expect_nothing();
-    assert_eq!(driver.scheduler.entry(kept), Some(EntryState::Kept));
-    assert_eq!(driver.scheduler.entry(0), None);
+    assert_eq!(driver.scheduler.broadcast(kept), Some(BroadcastState::Kept));
+    assert_eq!(driver.scheduler.broadcast(0), None);
 }
 
 #[test]
@@ -243,14 +270,14 @@ fn a_later_session_in_which_it_fails_has_failed_to_start() {
         ..plain(1)
     };
     let (mut driver, workers) = Driver::ready(config);
-    let entry = everywhere(&mut driver);
-    driver.expect(run(workers[0], entry));
+    let broadcast = everywhere(&mut driver);
+    driver.expect(run(workers[0], broadcast));
     ran(&mut driver, workers[0]);
     driver.dies(workers[0]);
     for number in 1..=3 {
         let worker = driver.launched();
         ready(&mut driver, worker);
-        driver.expect(run(worker, entry));
+        driver.expect(run(worker, broadcast));
         fails(&mut driver, worker);
         driver.gone(worker, GoneCause::Exited { code: 1 }, None);
         let has_failed = driver.scheduler.state() == QueueState::Failed;
@@ -264,18 +291,24 @@ fn a_later_session_in_which_it_fails_has_failed_to_start() {
 #[test]
 fn the_death_of_the_supervisor_is_no_failure_of_it() {
     let (mut driver, workers) = Driver::ready(plain(1));
-    let entry = everywhere(&mut driver);
-    driver.expect(run(workers[0], entry));
+    let broadcast = everywhere(&mut driver);
+    driver.expect(run(workers[0], broadcast));
     driver.gone(workers[0], GoneCause::SupervisorLost, None);
     driver.input(Input::SupervisorGone { reported: false });
     driver.expect(Action::Boot);
-    assert_eq!(driver.scheduler.entry(entry), Some(EntryState::Open));
+    assert_eq!(
+        driver.scheduler.broadcast(broadcast),
+        Some(BroadcastState::Open)
+    );
     driver.input(Input::SupervisorUp);
     let worker = driver.launched();
     ready(&mut driver, worker);
-    driver.expect(run(worker, entry));
+    driver.expect(run(worker, broadcast));
     ran(&mut driver, worker);
-    assert_eq!(driver.scheduler.entry(entry), Some(EntryState::Kept));
+    assert_eq!(
+        driver.scheduler.broadcast(broadcast),
+        Some(BroadcastState::Kept)
+    );
     driver.input(Input::Close {
         deadline: driver.now,
     });

@@ -13,7 +13,7 @@
 //!
 //! With `ZYGOTE_FAILS=<errno>` in its environment, the zygote can make no supervisor, for that reason.
 //!
-//! A task's function is ignored; the rest of its payload is text, too, and so is what every session is to run. The
+//! A task's function is ignored; the rest of its payload is text, too, and so is a broadcast. The
 //! result's payload is what its commands have
 //! said:
 //!
@@ -176,9 +176,9 @@ fn session(inheritance: Inheritance, file: &SetupFile) -> Outcome {
     loop {
         match session.receive()? {
             Received::Task => {}
-            Received::Entry => {
-                let call = session.take_entry().unwrap_or_default();
-                run_entry(&mut session, call.bytes()?)?;
+            Received::Broadcast => {
+                let call = session.take_broadcast().unwrap_or_default();
+                run_broadcast(&mut session, call.bytes()?)?;
                 continue;
             }
             Received::Nothing => break,
@@ -198,8 +198,8 @@ fn session(inheritance: Inheritance, file: &SetupFile) -> Outcome {
     Ok(())
 }
 
-/// What every session is to run. Where it ends as an error, the session cannot come up.
-fn run_entry(session: &mut Session, call: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+/// A broadcast. Where it ends as an error, the session cannot come up.
+fn run_broadcast(session: &mut Session, call: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
     let mut answer = String::new();
     if run(session, call, 1, &mut answer) != Verdict::Success {
         session.failed(StartPhase::Everywhere, &answer);

@@ -19,10 +19,10 @@ pub(crate) trait Effects {
     /// Sends an attempt to a session, behind what it was sent before.
     fn send(&mut self, worker: WorkerId, run: Run<'_>);
 
-    /// Has a session run what every session is to run.
-    fn run_entry(&mut self, worker: WorkerId, entry: u64, call: &Arc<Payload>);
+    /// Has a session run a broadcast.
+    fn run_broadcast(&mut self, worker: WorkerId, broadcast: u64, call: &Arc<Payload>);
 
-    /// Does something else with a session or a process: any action but `Send`, `RunEntry`, and those that end a task
+    /// Does something else with a session or a process: any action but `Send`, `RunBroadcast`, and those that end a task
     /// or the pool.
     fn act(&mut self, action: Action);
 

@@ -42,8 +42,8 @@ impl Effects for Inline {
     }
 
     // The caller has run it itself.
-    fn run_entry(&mut self, worker: WorkerId, entry: u64, _: &Arc<Payload>) {
-        self.answers.push_back(Input::Ran { worker, entry });
+    fn run_broadcast(&mut self, worker: WorkerId, broadcast: u64, _: &Arc<Payload>) {
+        self.answers.push_back(Input::Ran { worker, broadcast });
     }
 
     fn act(&mut self, action: Action) {

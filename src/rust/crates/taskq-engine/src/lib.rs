@@ -69,6 +69,6 @@ pub use queue::{
     SeatRow, Stretch, TaskObjects, TaskRow, Timeline, WaitOutcome,
 };
 pub use state::{
-    Bar, BarState, DoneTask, Ending, EntryEnd, Given, Life, LifeEnd, Relayed, TaskPayload,
+    Bar, BarState, BroadcastEnd, DoneTask, Ending, Given, Life, LifeEnd, Relayed, TaskPayload,
 };
 pub use text::{shown, Charset};

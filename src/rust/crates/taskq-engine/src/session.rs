@@ -72,7 +72,7 @@ pub(crate) enum News {
         pid: i32,
     },
     StartFailed(StartFailure),
-    /// It has run what every session is to run, which has given this.
+    /// It has run a broadcast, which has given this.
     Ran(Arc<Payload>),
     Finished(Box<FinishedTask>),
     Signalled(AttemptId, Box<Payload>),
@@ -326,7 +326,7 @@ impl Session {
         Round::More
     }
 
-    /// What the session wrote while it came up, or ran what every session is to run, is not the next task's.
+    /// What the session wrote while it came up, or ran a broadcast, is not the next task's.
     fn begin_first_task(&mut self) {
         self.read_up_to(self.stdout.reachable(), self.stderr.reachable());
         for stream in [&mut self.stdout, &mut self.stderr] {

@@ -183,9 +183,9 @@ impl Effects for Sessions {
         self.note_written(worker);
     }
 
-    fn run_entry(&mut self, worker: WorkerId, _: u64, call: &Arc<Payload>) {
+    fn run_broadcast(&mut self, worker: WorkerId, _: u64, call: &Arc<Payload>) {
         if let Some(outgoing) = self.all.get_mut(&worker) {
-            let message = ToSession::RunEntry { call: call.part() };
+            let message = ToSession::RunBroadcast { call: call.part() };
             let pushed = outgoing.outbox.push(&message, &[call]);
             debug_assert!(pushed.is_ok());
             self.note_written(worker);

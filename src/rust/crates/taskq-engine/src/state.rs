@@ -5,8 +5,8 @@
 //! an input of the scheduler, whose actions [`settle`](State::settle) hands on to the [`Effects`]. What has been born,
 //! or has ended, is told to the [observers](observer). Does no I/O and waits for nothing.
 
+mod broadcasts;
 mod conditions;
-mod entries;
 mod event;
 mod history;
 mod log;
@@ -28,8 +28,8 @@ use crate::config::EventLoop;
 use crate::effects::{Effects, Run};
 use crate::error::StartFailure;
 
+pub use broadcasts::BroadcastEnd;
 pub use conditions::Relayed;
-pub use entries::EntryEnd;
 pub(crate) use event::Gone;
 pub use history::{Bar, BarState, Life, LifeEnd};
 pub(crate) use history::{History, ENTRIES};
@@ -55,8 +55,8 @@ pub(crate) struct State {
     conditions: Conditions,
     /// What is not needed any more, to be freed without the lock.
     freed: Vec<Record>,
-    /// What every session is to run.
-    entries: entries::Entries,
+    /// What every session runs.
+    broadcasts: broadcasts::Broadcasts,
     /// What ran.
     history: History,
     /// What is told of it.
@@ -88,8 +88,8 @@ pub(crate) enum Wanted {
     This(TaskId),
     /// That any task is done which was not.
     Change,
-    /// That this entry is open no more.
-    Entry(u64),
+    /// That this broadcast is open no more.
+    Broadcast(u64),
 }
 
 impl State {
@@ -101,7 +101,7 @@ impl State {
             to_wake: BTreeSet::new(),
             conditions: Conditions::default(),
             freed: Vec::new(),
-            entries: entries::Entries::default(),
+            broadcasts: broadcasts::Broadcasts::default(),
             history: if is_inline {
                 History::alone(process::own_pid())
             } else {
@@ -128,9 +128,9 @@ impl State {
                         effects.send(worker, run);
                     }
                 }
-                Action::RunEntry { worker, entry } => {
-                    if let Some(call) = self.entries.call(entry) {
-                        effects.run_entry(worker, entry, call);
+                Action::RunBroadcast { worker, broadcast } => {
+                    if let Some(call) = self.broadcasts.call(broadcast) {
+                        effects.run_broadcast(worker, broadcast, call);
                     }
                 }
                 Action::Done { task } => {
@@ -262,7 +262,7 @@ impl State {
             Wanted::Room(count) => self.sched.has_room(count),
             Wanted::This(task) => self.is_over(task),
             Wanted::Change => is_done,
-            Wanted::Entry(entry) => !self.is_open(entry),
+            Wanted::Broadcast(broadcast) => !self.is_open(broadcast),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What every session is to run, with real processes.
+//! Broadcasts, with real processes.
 
 mod common;
 
@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use common::{wait_for, Fixture, Options, DEADLINE};
 use taskq_core::{Outcome, QueueState};
-use taskq_engine::{EntryEnd, WaitOutcome};
+use taskq_engine::{BroadcastEnd, WaitOutcome};
 use taskq_record::{StartCause, StartPhase};
 
 /// Has all sessions run these commands, and waits for it.
-fn everywhere(fixture: &Fixture, commands: &str) -> EntryEnd {
-    let entry = begin(fixture, commands);
-    let waited = fixture.queue().wait_for_entry(entry, DEADLINE);
+fn everywhere(fixture: &Fixture, commands: &str) -> BroadcastEnd {
+    let broadcast = begin(fixture, commands);
+    let waited = fixture.queue().wait_for_broadcast(broadcast, DEADLINE);
     assert_eq!(waited, WaitOutcome::Done);
-    fixture.queue().end_entry(entry)
+    fixture.queue().end_broadcast(broadcast)
 }
 
 fn begin(fixture: &Fixture, commands: &str) -> u64 {
@@ -22,7 +22,7 @@ fn begin(fixture: &Fixture, commands: &str) -> u64 {
     fixture.queue().run_everywhere(call.into()).expect("open")
 }
 
-fn said(end: EntryEnd) -> Vec<String> {
+fn said(end: BroadcastEnd) -> Vec<String> {
     let values = end.values.expect("no session has failed");
     let text = |value: std::sync::Arc<taskq_payload::payload::Payload>| {
         String::from_utf8(value.bytes().expect("bytes").to_vec()).expect("text")
@@ -93,12 +93,12 @@ fn a_failure_or_a_death_in_it_is_told_and_ends_with_the_sessions_that_had_run_it
 #[test]
 fn one_that_is_not_waited_for_to_its_end_is_over_and_its_sessions_are_replaced() {
     let fixture = Fixture::new();
-    let entry = begin(&fixture, "stubborn 100000");
+    let broadcast = begin(&fixture, "stubborn 100000");
     let waited = fixture
         .queue()
-        .wait_for_entry(entry, Duration::from_millis(50));
+        .wait_for_broadcast(broadcast, Duration::from_millis(50));
     assert_eq!(waited, WaitOutcome::TimedOut);
-    assert!(fixture.queue().end_entry(entry).values.is_err());
+    assert!(fixture.queue().end_broadcast(broadcast).values.is_err());
     wait_for("sessions without it", || {
         (fixture.queue().num_idle() == 2).then_some(())
     });
@@ -111,19 +111,21 @@ fn a_session_with_a_long_task_is_waited_for_and_the_other_one_runs_tasks_meanwhi
     let fixture = Fixture::new();
     fixture.push(Some("long"), "sleep 100000");
     fixture.pid_of_running("long");
-    let entry = begin(&fixture, "pid");
+    let broadcast = begin(&fixture, "pid");
     for _ in 0..3 {
         fixture.push(None, "ok");
         assert_eq!(fixture.pop().result.outcome, Outcome::Success);
     }
-    let waited = fixture.queue().wait_for_entry(entry, Duration::ZERO);
+    let waited = fixture
+        .queue()
+        .wait_for_broadcast(broadcast, Duration::ZERO);
     assert_eq!(waited, WaitOutcome::TimedOut);
     let long = fixture.queue().find(["long"]).expect("there");
     fixture.queue().cancel(&long, DEADLINE);
     assert_eq!(
-        fixture.queue().wait_for_entry(entry, DEADLINE),
+        fixture.queue().wait_for_broadcast(broadcast, DEADLINE),
         WaitOutcome::Done
     );
-    assert_eq!(said(fixture.queue().end_entry(entry)).len(), 2);
+    assert_eq!(said(fixture.queue().end_broadcast(broadcast)).len(), 2);
     assert_eq!(fixture.pop().result.outcome, Outcome::Cancelled);
 }

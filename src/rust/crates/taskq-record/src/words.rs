@@ -159,7 +159,7 @@ words! {
         Preload = "preload",
         /// Running `init`.
         Init = "init",
-        /// Running what every session is to run.
+        /// Running a broadcast.
         Everywhere = "everywhere",
     }
 

@@ -231,7 +231,7 @@ pub enum ToSession {
     Retire,
     /// Run this, which is no task, and keep what it leaves. The payload of the call comes with it. Answered by
     /// [`FromSession::Ran`], or [`FromSession::Failed`].
-    RunEntry {
+    RunBroadcast {
         /// The serialized call.
         call: Part,
     },
@@ -262,7 +262,7 @@ pub enum FromSession {
         /// The serialized condition.
         condition: Part,
     },
-    /// The session has run what every session is to run, and waits for tasks. One payload comes with it.
+    /// The session has run a broadcast, and waits for tasks. One payload comes with it.
     Ran {
         /// The serialized value.
         value: Part,

@@ -212,7 +212,7 @@ fn frames_to_and_from_a_session() {
         ..Part::default()
     };
     let asked = "747106000500000003000000000000000203000000";
-    frame_is(&ToSession::RunEntry { call }, asked);
+    frame_is(&ToSession::RunBroadcast { call }, asked);
     let answered = "747106000500000003000000000000000403000000";
     frame_is(&FromSession::Ran { value: call }, answered);
     let ready = FromSession::Ready { pid: 1000 };

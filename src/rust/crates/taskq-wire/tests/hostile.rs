@@ -121,7 +121,7 @@ fn real_messages() -> Vec<Vec<u8>> {
         framed(&FromSession::Finished(finished), &[7; 100]),
         framed(&signalled, &[7; 20]),
         framed(&failed, b""),
-        framed(&ToSession::RunEntry { call: part }, b"abc"),
+        framed(&ToSession::RunBroadcast { call: part }, b"abc"),
         framed(&FromSession::Ran { value: part }, b"abc"),
         framed(&setup, &[1; 40]),
         packet::encode(&launch).expect("short"),

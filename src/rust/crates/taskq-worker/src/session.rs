@@ -1,4 +1,4 @@
-//! The session: receives attempts, and sends what came of them.
+//! The session: runs what it [receives](receive), and sends what came of it.
 //!
 //! The main thread does what is here; the [control thread](control) may interrupt it between [`Session::arm`] and
 //! [`Session::disarm`], and kills the process when the supervisor is gone.
@@ -10,6 +10,7 @@ mod job;
 mod ledger;
 mod niceness;
 mod output;
+mod receive;
 mod temp;
 
 use std::io;
@@ -18,15 +19,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use taskq_payload::arrived::Arrived;
 use taskq_payload::board::MappedBoard;
 use taskq_payload::payload::Payload;
 use taskq_sys::process::{own_usage, Usage};
 use taskq_sys::socket::{is_too_many_under_way, set_nonblocking};
 use taskq_sys::{clock, fault, oom, pipe, process, signals};
-use taskq_wire::frame::{encode_head, Decoded, Decoder};
-use taskq_wire::message::{Finished, FromSession, GivenPart, Part, ToSession};
+use taskq_wire::frame::{encode_head, Decoder};
+use taskq_wire::message::{Finished, FromSession, Part, ToSession};
 
 use crate::error::SessionError;
 use crate::inheritance::Inheritance;
@@ -34,12 +33,13 @@ use crate::random;
 use crate::supervisor::shortened;
 use control::Shared;
 use functions::Functions;
-use job::{write_all, Stream};
+use job::write_all;
 use output::{Identity, Output};
-use taskq_record::{AttemptId, Measured, StartPhase, Time, Verdict};
+use taskq_record::{Measured, StartPhase, Time, Verdict};
 use temp::Temp;
 
 pub use job::{Fun, Job};
+pub use receive::Received;
 
 /// How much more likely than the host, out of 1000.
 const OOM_SCORE: i32 = 300;
@@ -52,17 +52,6 @@ pub struct InterruptHook {
     /// Called on the main thread by [`Session::arm`] and [`Session::disarm`]: forgets an interrupt that was raised and
     /// has not hit. Must not block.
     pub clear: fn(),
-}
-
-/// What a session has received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// An attempt, which is the [`current`](Session::current) one.
-    Task,
-    /// What every session is to run, which is to be [taken](Session::take_entry).
-    Entry,
-    /// No more will come.
-    Nothing,
 }
 
 /// A process that runs tasks.
@@ -79,8 +68,8 @@ pub struct Session {
     shared: Arc<Shared>,
     wake: OwnedFd,
     current: Option<Current>,
-    /// What every session is to run, received and not answered.
-    entry: Option<Payload>,
+    /// A broadcast, received and not answered.
+    broadcast: Option<Payload>,
     salt: u32,
 }
 
@@ -126,7 +115,7 @@ impl Session {
             shared,
             wake,
             current: None,
-            entry: None,
+            broadcast: None,
             salt: inheritance.salt,
         })
     }
@@ -174,104 +163,6 @@ impl Session {
     pub fn failed(&mut self, phase: StartPhase, message: &str) {
         let message = shortened(message).to_owned();
         let _ = self.send(&FromSession::Failed { phase, message }, &[], &[]);
-    }
-
-    /// Waits until something comes, but no longer than `patience`; whether something has, or nothing can.
-    #[must_use]
-    pub fn wait(&self, patience: Duration) -> bool {
-        if !self.decoder.is_between_frames() {
-            return true;
-        }
-        let Ok(patience) = Timespec::try_from(patience) else {
-            return true;
-        };
-        let mut fds = [PollFd::new(&self.task, PollFlags::IN)];
-        poll(&mut fds, Some(&patience)) != Ok(0)
-    }
-
-    /// Waits for the next attempt that was not recalled, and makes it the [`current`](Session::current) one. It has
-    /// begun when this returns, even if its payload makes no sense.
-    ///
-    /// [`Received::Nothing`] means that no more will come: the host has said so or has closed its end. In the latter
-    /// case the host is probably gone, so this waits up to a second for being killed. Signals do not end the wait.
-    ///
-    /// # Errors
-    /// [`SessionError`].
-    pub fn receive(&mut self) -> Result<Received, SessionError> {
-        self.own()?;
-        loop {
-            if let Some(frame) = self.decoder.next_frame()? {
-                match frame.message {
-                    ToSession::Retire => return Ok(Received::Nothing),
-                    ToSession::RunEntry { call } => {
-                        let mut arrived = Arrived::new(frame.payload, frame.descriptors);
-                        let call = arrived.take(&call).map_err(SessionError::Payload)?;
-                        arrived.finish().map_err(SessionError::Payload)?;
-                        tracing::debug!("runs what every session is to run");
-                        self.entry = Some(call);
-                        return Ok(Received::Entry);
-                    }
-                    ToSession::Run {
-                        attempt,
-                        label,
-                        tries,
-                        fun,
-                        call,
-                        given,
-                    } => {
-                        // Noted before anything is taken: what a payload does to this process is its task's doing.
-                        let begun = self.begin(attempt);
-                        let mut arrived = Arrived::new(frame.payload, frame.descriptors);
-                        // The host counts on it, also where the attempt was recalled.
-                        let fun = self.functions.take(fun, &mut arrived)?;
-                        if let Some(began_ns) = begun {
-                            let call = arrived.take(&call).map_err(SessionError::Payload)?;
-                            let take = |one: GivenPart| {
-                                let payload = arrived.take_given(&one)?;
-                                Ok((one.argument, payload))
-                            };
-                            let given = given.into_iter().map(take).collect::<io::Result<_>>();
-                            let given = given.map_err(SessionError::Payload)?;
-                            arrived.finish().map_err(SessionError::Payload)?;
-                            tracing::debug!(?attempt, "begins");
-                            let job = Job {
-                                attempt,
-                                label,
-                                tries,
-                                fun,
-                                call,
-                                given,
-                            };
-                            self.current = Some(Current {
-                                job,
-                                usage: own_usage(),
-                                began_ns,
-                                ended_ns: None,
-                            });
-                            return Ok(Received::Task);
-                        }
-                    }
-                }
-                continue;
-            }
-            if !self.task_identity.is_of(&self.task) {
-                return Err(SessionError::Descriptors {
-                    what: "task socket",
-                });
-            }
-            match self.decoder.read_from(&mut Stream(&self.task))? {
-                Decoded::Read(_) => {}
-                Decoded::Eof if self.decoder.is_between_frames() => {
-                    self.shared.ancestry.outlive_the_supervisor();
-                    return Ok(Received::Nothing);
-                }
-                // The socket waits, unless somebody has set it not to.
-                Decoded::WouldBlock => set_nonblocking(&self.task, false)?,
-                Decoded::Eof => {
-                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-                }
-            }
-        }
     }
 
     /// From now on the current attempt can be interrupted; one that was asked for before comes at once.
@@ -404,12 +295,7 @@ impl Session {
         self.current.as_ref().map(|current| &current.job)
     }
 
-    /// What every session is to run, when that was received. It is handed out once.
-    pub fn take_entry(&mut self) -> Option<Payload> {
-        self.entry.take()
-    }
-
-    /// What every session is to run was run: this is its value, and the session waits for tasks.
+    /// A broadcast was run: this is its value, and the session waits for tasks.
     ///
     /// # Errors
     /// [`SessionError`].
@@ -470,20 +356,6 @@ impl Session {
     /// kills what it had started. In a fork of the session it ends only the fork.
     pub fn die(&self) -> ! {
         die::die(&self.shared.ancestry)
-    }
-
-    /// Notes that an attempt begins, and gives back when; `None` when it was recalled.
-    fn begin(&mut self, attempt: AttemptId) -> Option<u64> {
-        let mut ledger = self.shared.ledger();
-        if !ledger.begin(attempt) {
-            return None;
-        }
-        let began_ns = clock::now_ns();
-        // Under the same lock: what was not given back stands on the board.
-        if !fault::is_on("begin-not-noted") {
-            self.board.begin(attempt, began_ns);
-        }
-        Some(began_ns)
     }
 
     /// Sends a message with a payload. The kernel bounds how many descriptors of a user are unread in sockets. One in a

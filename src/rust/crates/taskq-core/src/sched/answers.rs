@@ -196,7 +196,7 @@ impl Scheduler {
             self.recycle(worker);
         } else {
             self.pool.set_idle(worker, self.now);
-            self.run_next_entry(worker);
+            self.run_next_broadcast(worker);
             return;
         }
         if leaving {

@@ -1,40 +1,40 @@
-//! What every session is to run, those that are there and those that come.
+//! Broadcasts: calls that every session runs, those that are there and those that come.
 //!
-//! Owns the list of these *entries*, of which only numbers are known here, and which session runs
-//! which of them when: all in their order, a new one after its start, any other as soon as its line is
-//! empty. Meanwhile it is Starting: it is sent nothing, and who waits for workers waits for it. What
-//! fails is a start that has failed.
+//! Owns the list of them, of which only numbers are known here, and which session runs which of them
+//! when: all in their order, a new session after its start, any other as soon as its line is empty.
+//! Meanwhile it is Starting: it is sent nothing, and who waits for workers waits for it. One that fails
+//! is a start that has failed.
 //!
-//! | an entry is | as long as                                                                              |
-//! |-------------|-----------------------------------------------------------------------------------------|
-//! | Open        | a seat has a session that is to run it, or is to get one                                |
-//! | Kept        | for good: every session that is launched will run it                                    |
-//! | Withdrawn   | for good: while it was open, a session has failed in it, or the host gave it up. Those  |
-//! |             | that have run it are replaced: it is as if it had never been                            |
+//! | a broadcast is | as long as                                                                            |
+//! |----------------|---------------------------------------------------------------------------------------|
+//! | Open           | a seat has a session that is to run it, or is to get one                              |
+//! | Kept           | for good: every session that is launched will run it                                  |
+//! | Withdrawn      | for good: a session has failed in it while it was open, or the host gave it up. Those |
+//! |                | that have run it are replaced: it is as if it had never been                          |
 //!
-//! So what is wrong with an entry costs the sessions that there are, not the queue.
+//! So what is wrong with a broadcast costs the sessions that there are, not the queue.
 
 use taskq_record::{Time, WorkerId};
 
 use crate::action::Action;
 use crate::error::SubmitError;
-use crate::view::EntryState;
+use crate::view::BroadcastState;
 use crate::worker::Stage;
 
 use super::machine::Scheduler;
 
 impl Scheduler {
-    /// Has every session run something: the number of this entry, from 1.
+    /// Has every session run a broadcast: its number, from 1.
     ///
     /// # Errors
     /// As [`submit`](Scheduler::submit), where the queue takes no tasks.
     pub fn run_everywhere(&mut self, now: Time) -> Result<u64, SubmitError> {
         self.submit_all(now, Vec::new())?;
-        self.entries.push(EntryState::Open);
+        self.broadcasts.push(BroadcastState::Open);
         for worker in self.all_workers() {
             match self.pool.worker(worker).map(|worker| &worker.stage) {
                 Some(Stage::Idle { .. }) => {
-                    self.run_next_entry(worker);
+                    self.run_next_broadcast(worker);
                 }
                 // Nothing is sent behind what it gives back, or has begun meanwhile.
                 Some(Stage::Busy { .. }) => self.recall(worker),
@@ -42,34 +42,34 @@ impl Scheduler {
             }
         }
         self.go_on();
-        Ok(self.entries.len() as u64)
+        Ok(self.broadcasts.len() as u64)
     }
 
-    /// What has become of an entry.
+    /// What has become of a broadcast.
     #[must_use]
-    pub fn entry(&self, number: u64) -> Option<EntryState> {
+    pub fn broadcast(&self, number: u64) -> Option<BroadcastState> {
         let place = usize::try_from(number).ok()?.checked_sub(1)?;
-        self.entries.get(place).copied()
+        self.broadcasts.get(place).copied()
     }
 
-    /// Which entry a session runs, if it runs one.
+    /// Which broadcast a session runs, if it runs one.
     #[must_use]
-    pub fn entry_of(&self, worker: WorkerId) -> Option<u64> {
-        let entry = self.pool.starting(worker)?.entry;
-        (entry > 0).then_some(entry)
+    pub fn broadcast_of(&self, worker: WorkerId) -> Option<u64> {
+        let broadcast = self.pool.starting(worker)?.broadcast;
+        (broadcast > 0).then_some(broadcast)
     }
 
-    /// An entry shall not have been, if it is open still.
+    /// A broadcast shall not have been, if it is open still.
     pub(super) fn withdraw(&mut self, number: u64) {
-        if self.entry(number) != Some(EntryState::Open) {
+        if self.broadcast(number) != Some(BroadcastState::Open) {
             return;
         }
-        self.entries[number as usize - 1] = EntryState::Withdrawn;
+        self.broadcasts[number as usize - 1] = BroadcastState::Withdrawn;
         for worker in self.all_workers() {
             let Some(known) = self
                 .pool
                 .worker(worker)
-                .filter(|known| known.entry >= number)
+                .filter(|known| known.broadcast >= number)
             else {
                 continue;
             };
@@ -85,35 +85,35 @@ impl Scheduler {
         }
     }
 
-    /// Has a session without a task run the next entry, if there is one. Idle, or Starting, it is Starting then.
-    pub(super) fn run_next_entry(&mut self, worker: WorkerId) -> bool {
-        let Some(entry) = self.next_entry(worker) else {
+    /// Has a session without a task run the next broadcast, if there is one. Idle, or Starting, it is Starting then.
+    pub(super) fn run_next_broadcast(&mut self, worker: WorkerId) -> bool {
+        let Some(broadcast) = self.next_broadcast(worker) else {
             return false;
         };
-        self.pool.set_entry(worker, entry);
-        self.act(Action::RunEntry { worker, entry });
+        self.pool.set_broadcast(worker, broadcast);
+        self.act(Action::RunBroadcast { worker, broadcast });
         true
     }
 
     /// What a session is to run next, as every session.
-    pub(super) fn next_entry(&self, worker: WorkerId) -> Option<u64> {
-        let seen = self.pool.worker(worker)?.entry;
-        let mut next = seen + 1..=self.entries.len() as u64;
-        next.find(|&number| self.entry(number) != Some(EntryState::Withdrawn))
+    pub(super) fn next_broadcast(&self, worker: WorkerId) -> Option<u64> {
+        let seen = self.pool.worker(worker)?.broadcast;
+        let mut next = seen + 1..=self.broadcasts.len() as u64;
+        next.find(|&number| self.broadcast(number) != Some(BroadcastState::Withdrawn))
     }
 
-    /// A session that was Starting has failed. Whether an open entry is to blame, which is withdrawn.
-    pub(super) fn fails_in_entry(&mut self, entry: u64) -> bool {
-        let is_to_blame = self.entry(entry) == Some(EntryState::Open);
+    /// A session that was Starting has failed. Whether an open broadcast is to blame, which is withdrawn.
+    pub(super) fn fails_in_broadcast(&mut self, broadcast: u64) -> bool {
+        let is_to_blame = self.broadcast(broadcast) == Some(BroadcastState::Open);
         if is_to_blame {
-            self.withdraw(entry);
+            self.withdraw(broadcast);
         }
         is_to_blame
     }
 
-    /// The entries that every session has run which is to run them are kept.
-    pub(super) fn keep_entries(&mut self) {
-        if !self.entries.contains(&EntryState::Open) {
+    /// The broadcasts that every session has run which is to run them are kept.
+    pub(super) fn keep_broadcasts(&mut self) {
+        if !self.broadcasts.contains(&BroadcastState::Open) {
             return;
         }
         let lacks = |number: u64| {
@@ -126,18 +126,22 @@ impl Scheduler {
                 };
                 let is_ending = seat.leaving || known.killed || self.pool.is_spent(worker);
                 match known.stage {
-                    Stage::Starting { .. } => known.entry <= number,
-                    Stage::Idle { .. } | Stage::Busy { .. } => known.entry < number && !is_ending,
+                    Stage::Starting { .. } => known.broadcast <= number,
+                    Stage::Idle { .. } | Stage::Busy { .. } => {
+                        known.broadcast < number && !is_ending
+                    }
                     Stage::Gone => false,
                 }
             })
         };
-        let numbers = 1..=self.entries.len() as u64;
+        let numbers = 1..=self.broadcasts.len() as u64;
         let kept: Vec<u64> = numbers
-            .filter(|&number| self.entry(number) == Some(EntryState::Open) && !lacks(number))
+            .filter(|&number| {
+                self.broadcast(number) == Some(BroadcastState::Open) && !lacks(number)
+            })
             .collect();
         for number in kept {
-            self.entries[number as usize - 1] = EntryState::Kept;
+            self.broadcasts[number as usize - 1] = BroadcastState::Kept;
         }
     }
 

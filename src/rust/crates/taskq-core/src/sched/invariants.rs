@@ -166,8 +166,8 @@ impl Scheduler {
             );
         }
         for (_, worker) in self.pool.idle() {
-            let next = self.next_entry(worker);
-            assert_eq!(next, None, "{worker:?} is idle and lacks an entry");
+            let next = self.next_broadcast(worker);
+            assert_eq!(next, None, "{worker:?} is idle and lacks a broadcast");
         }
         if self.supervisor == Supervisor::Up {
             assert!(

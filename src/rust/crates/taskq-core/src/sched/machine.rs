@@ -16,7 +16,7 @@ use crate::run_time::MeanRunTime;
 use crate::tasks::Tasks;
 use crate::timers::Timers;
 use crate::totals::Totals;
-use crate::view::EntryState;
+use crate::view::BroadcastState;
 
 /// The scheduler of one queue.
 ///
@@ -60,8 +60,8 @@ pub struct Scheduler {
     pub(super) ended: VecDeque<Ended>,
     pub(super) stale: u64,
     pub(super) totals: Totals,
-    /// What every session is to run, by its number less one.
-    pub(super) entries: Vec<EntryState>,
+    /// The broadcasts, by their numbers less one.
+    pub(super) broadcasts: Vec<BroadcastState>,
 }
 
 /// Whether the queue takes tasks.
@@ -129,7 +129,7 @@ impl Scheduler {
             ended: VecDeque::new(),
             stale: 0,
             totals: Totals::default(),
-            entries: Vec::new(),
+            broadcasts: Vec::new(),
         }
     }
 
@@ -143,7 +143,7 @@ impl Scheduler {
             Input::SupervisorUp => self.supervisor_up(),
             Input::SupervisorGone { reported } => self.supervisor_gone(reported),
             Input::WorkerReady { worker } => self.worker_ready(worker, 0),
-            Input::Ran { worker, entry } => self.worker_ready(worker, entry),
+            Input::Ran { worker, broadcast } => self.worker_ready(worker, broadcast),
             Input::StartFailed { worker } => self.start_failed(worker),
             Input::WorkerGone {
                 worker,
@@ -173,7 +173,7 @@ impl Scheduler {
                 workers,
                 max_workers,
             } => self.resize(workers, max_workers),
-            Input::Withdraw { entry } => self.withdraw(entry),
+            Input::Withdraw { broadcast } => self.withdraw(broadcast),
             Input::Pause => self.pause(),
             Input::Resume => self.resume(),
             Input::Close { deadline } => self.close(deadline),
@@ -207,7 +207,7 @@ impl Scheduler {
         self.meet_demand();
         self.launch();
         self.watch_idle();
-        self.keep_entries();
+        self.keep_broadcasts();
     }
 
     pub(super) fn advance_clock(&mut self, now: Time) {

@@ -28,7 +28,7 @@
 //! | `Kill`    | all cancelled, supervisor killed | same    | same                   | ignored      |
 //! | `Tick`    | what has run out      | same            | same                   | same         |
 //!
-//! What every session is to run comes in by `run_everywhere`, which is refused as `submit` is, and goes by `Withdraw`:
+//! A broadcast comes in by `run_everywhere`, which is refused as `submit` is, and goes by `Withdraw`:
 //! see `everywhere`.
 //!
 //! A submission with the key of an unfinished task cancels that first, as `Cancel` does. A paused
@@ -53,8 +53,8 @@
 //!
 //! | input         | Starting            | Idle       | Busy                   | Gone, unknown       |
 //! |---------------|---------------------|------------|------------------------|---------------------|
-//! | `WorkerReady`, | the next entry, or  | stale      | stale                  | stale               |
-//! | `Ran`         | Idle; stale if it   |            |                        |                     |
+//! | `WorkerReady` | the next broadcast, | stale      | stale                  | stale               |
+//! | or `Ran`      | or Idle; stale if it|            |                        |                     |
 //! |               | is not what it runs |            |                        |                     |
 //! | `StartFailed` | failed start; Gone  | stale      | stale                  | stale               |
 //! | `Finished`    | stale               | stale      | in its line: see       | stale               |

@@ -69,15 +69,15 @@ impl Scheduler {
         }
     }
 
-    /// A session has run its `init`, which is number 0, or an entry.
-    pub(super) fn worker_ready(&mut self, worker: WorkerId, entry: u64) {
+    /// A session has run its `init`, which is number 0, or a broadcast.
+    pub(super) fn worker_ready(&mut self, worker: WorkerId, broadcast: u64) {
         let known = self.pool.starting(worker);
-        let Some(known) = known.filter(|known| known.entry == entry) else {
+        let Some(known) = known.filter(|known| known.broadcast == broadcast) else {
             self.stale += 1;
             return;
         };
         let is_new = known.ready.is_none();
-        if self.run_next_entry(worker) {
+        if self.run_next_broadcast(worker) {
             return;
         }
         self.pool.ready(worker, self.now);
@@ -91,10 +91,13 @@ impl Scheduler {
     pub(super) fn start_failed(&mut self, worker: WorkerId) {
         match self.pool.worker(worker).map(|worker| &worker.stage) {
             Some(Stage::Starting { .. }) => {
-                let entry = self.pool.worker(worker).map_or(0, |worker| worker.entry);
+                let broadcast = self
+                    .pool
+                    .worker(worker)
+                    .map_or(0, |worker| worker.broadcast);
                 self.pool.detach(worker);
                 self.expect_end(worker, self.config.kill_patience);
-                if !self.fails_in_entry(entry) {
+                if !self.fails_in_broadcast(broadcast) {
                     self.session_failed_to_start(worker);
                 }
             }
@@ -109,7 +112,7 @@ impl Scheduler {
             return;
         };
         let starting = matches!(known.stage, Stage::Starting { .. });
-        let entry = known.entry;
+        let broadcast = known.broadcast;
         let died_young =
             cause != GoneCause::SupervisorLost && self.died_young(known, begun.is_some());
         self.remove_worker(worker, cause, begun);
@@ -117,7 +120,7 @@ impl Scheduler {
             if self.supervisor == Supervisor::Up {
                 self.supervisor = Supervisor::Lost;
             }
-        } else if starting && !self.fails_in_entry(entry) {
+        } else if starting && !self.fails_in_broadcast(broadcast) {
             self.session_failed_to_start(worker);
         } else if died_young && worker.0 > self.starts.deaths_counted_up_to {
             self.count_young_death();

@@ -23,7 +23,7 @@ pub(crate) struct Session {
     /// All that it was sent, received or not.
     pub(crate) sent: BTreeSet<AttemptId>,
     /// What it was told to run as every session.
-    pub(crate) entries: BTreeSet<u64>,
+    pub(crate) broadcasts: BTreeSet<u64>,
     /// The attempts received and not begun.
     pub(crate) queue: VecDeque<AttemptId>,
     /// The attempts given back: never begun here.
@@ -53,7 +53,7 @@ impl Session {
             retiring: false,
             hung_up: false,
             sent: BTreeSet::new(),
-            entries: BTreeSet::new(),
+            broadcasts: BTreeSet::new(),
             queue: VecDeque::new(),
             refused: BTreeSet::new(),
             over: BTreeSet::new(),

@@ -48,7 +48,7 @@ enum Event {
     /// The scheduler learns this, if the supervisor is still the same.
     Supervisor(u32, Input),
     Run(WorkerId, AttemptId),
-    RunEntry(WorkerId, u64),
+    RunBroadcast(WorkerId, u64),
     Recall(WorkerId, Vec<AttemptId>),
     Interrupt(WorkerId, AttemptId),
     Retire(WorkerId),
@@ -80,8 +80,8 @@ pub(crate) struct World {
     supervisors: u32,
     events: BTreeMap<(Time, u64), Event>,
     serial: u64,
-    /// How many entries there are that every session is to run.
-    entries: u64,
+    /// How many broadcasts there are that every session is to run.
+    broadcasts: u64,
     steps: u64,
     /// Since when a task has lain ahead on a session while another was idle.
     stranded: BTreeMap<TaskId, Time>,
@@ -103,7 +103,7 @@ impl World {
             supervisors: 0,
             events: BTreeMap::new(),
             serial: 0,
-            entries: 0,
+            broadcasts: 0,
             steps: 0,
             stranded: BTreeMap::new(),
         };
@@ -119,15 +119,15 @@ impl World {
         self.obey();
     }
 
-    /// Has every session run something, or takes back what was the last.
+    /// Has every session run a broadcast, or takes the last one back.
     pub(crate) fn run_everywhere(&mut self) {
         if self.serial % 4 == 0 {
-            let entry = self.entries;
-            return self.input(Input::Withdraw { entry });
+            let broadcast = self.broadcasts;
+            return self.input(Input::Withdraw { broadcast });
         }
-        if let Ok(entry) = self.scheduler.run_everywhere(self.now) {
-            self.entries += 1;
-            assert_eq!(entry, self.entries);
+        if let Ok(broadcast) = self.scheduler.run_everywhere(self.now) {
+            self.broadcasts += 1;
+            assert_eq!(broadcast, self.broadcasts);
         }
         self.obey();
     }
@@ -211,17 +211,20 @@ impl World {
                     "{attempt:?} is sent to {worker:?}, which was told to leave"
                 );
                 self.check_alone(worker, attempt);
-                self.check_entries(worker);
+                self.check_broadcasts(worker);
                 self.session(worker).sent.insert(attempt);
                 let at = self.channel(worker, |session| &mut session.task_in);
                 self.plan(at, Event::Run(worker, attempt));
             }
-            Action::RunEntry { worker, entry } => {
+            Action::RunBroadcast { worker, broadcast } => {
                 let session = self.session(worker);
-                assert!(session.entries.last() < Some(&entry), "in their order");
-                session.entries.insert(entry);
+                assert!(
+                    session.broadcasts.last() < Some(&broadcast),
+                    "in their order"
+                );
+                session.broadcasts.insert(broadcast);
                 let at = self.channel(worker, |session| &mut session.task_in);
-                self.plan(at, Event::RunEntry(worker, entry));
+                self.plan(at, Event::RunBroadcast(worker, broadcast));
             }
             Action::Recall { worker, attempts } => {
                 assert!(!attempts.is_empty());
@@ -297,7 +300,7 @@ impl World {
                     self.go_on(worker);
                 }
             }
-            Event::RunEntry(worker, entry) => self.run_entry(worker, entry),
+            Event::RunBroadcast(worker, broadcast) => self.run_broadcast(worker, broadcast),
             Event::Recall(worker, attempts) => {
                 if self.listens(worker) {
                     let session = self.session(worker);

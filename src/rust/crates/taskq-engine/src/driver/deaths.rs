@@ -67,12 +67,12 @@ impl Driver {
         };
         let mut news = Vec::new();
         session.pump_to_the_end(&mut news);
-        let runs_entry = self.door.look().sched().entry_of(worker).is_some();
-        let was_starting = (!session.is_up || runs_entry) && !session.has_refused;
+        let runs_broadcast = self.door.look().sched().broadcast_of(worker).is_some();
+        let was_starting = (!session.is_up || runs_broadcast) && !session.has_refused;
         let why = was_starting.then(|| StartFailure {
             cause: StartCause::Startup,
-            phase: runs_entry.then_some(StartPhase::Everywhere),
-            message: if runs_entry {
+            phase: runs_broadcast.then_some(StartPhase::Everywhere),
+            message: if runs_broadcast {
                 "a session died in it".to_owned()
             } else {
                 "a session died while it started".to_owned()

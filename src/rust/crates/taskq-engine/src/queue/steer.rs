@@ -9,7 +9,7 @@ use taskq_payload::payload::Payload;
 
 use super::{make_room_for_sessions, Queue, WaitOutcome};
 use crate::error::PushError;
-use crate::state::EntryEnd;
+use crate::state::BroadcastEnd;
 use crate::state::Wanted;
 
 impl Queue {
@@ -32,8 +32,8 @@ impl Queue {
         });
     }
 
-    /// Has every session run something, those that are there between two tasks, and those that come before their first:
-    /// the number of this entry. It is to be waited for, and [ended](Queue::end_entry).
+    /// Has every session run a broadcast, those that are there between two tasks, those that come before their first.
+    /// Returns its number. It is to be waited for, and [ended](Queue::end_broadcast).
     ///
     /// # Errors
     /// As [`push`](Queue::push).
@@ -44,19 +44,20 @@ impl Queue {
             .ask(|state, now| state.run_everywhere(call, now))?)
     }
 
-    /// Waits until the sessions that are there have run an entry, or one has failed in it, but no longer than
+    /// Waits until the sessions that are there have run a broadcast, or one has failed in it, but no longer than
     /// `timeout`.
     #[must_use]
-    pub fn wait_for_entry(&self, entry: u64, timeout: Duration) -> WaitOutcome {
-        self.wait(Wanted::Entry(entry), timeout, |state| {
-            (!state.is_open(entry)).then_some(WaitOutcome::Done)
+    pub fn wait_for_broadcast(&self, broadcast: u64, timeout: Duration) -> WaitOutcome {
+        self.wait(Wanted::Broadcast(broadcast), timeout, |state| {
+            (!state.is_open(broadcast)).then_some(WaitOutcome::Done)
         })
     }
 
-    /// What became of an entry. One that was not waited for to its end is as if it had never been.
+    /// What became of a broadcast. One that was not waited for to its end is as if it had never been.
     #[must_use]
-    pub fn end_entry(&self, entry: u64) -> EntryEnd {
-        self.door.ask(|state, now| state.end_entry(entry, now))
+    pub fn end_broadcast(&self, broadcast: u64) -> BroadcastEnd {
+        self.door
+            .ask(|state, now| state.end_broadcast(broadcast, now))
     }
 
     /// No task is handed out any more.

@@ -26,9 +26,9 @@ impl Effects for Noted {
             .push(format!("send {label} to {}, try {tries}", worker.0));
     }
 
-    fn run_entry(&mut self, worker: WorkerId, entry: u64, _: &Arc<Payload>) {
+    fn run_broadcast(&mut self, worker: WorkerId, broadcast: u64, _: &Arc<Payload>) {
         self.effects
-            .push(format!("run entry {entry} on {}", worker.0));
+            .push(format!("run broadcast {broadcast} on {}", worker.0));
     }
 
     fn act(&mut self, action: Action) {

@@ -1,6 +1,6 @@
 //! What sessions do and what befalls them: they run attempts or give them back, answer, crash and hang.
 
-use taskq_core::{AttemptId, Begun, EntryState, GoneCause, Input, Time, Verdict, WorkerId};
+use taskq_core::{AttemptId, Begun, BroadcastState, GoneCause, Input, Time, Verdict, WorkerId};
 
 use super::{Climate, Event, Fate, World};
 use crate::session::{Nature, Session};
@@ -25,15 +25,15 @@ impl World {
         self.plan(at, Event::Host(Input::HungUp { worker }));
     }
 
-    /// Runs what every session is to run, which may fail, or end the session.
-    pub(super) fn run_entry(&mut self, worker: WorkerId, entry: u64) {
+    /// Runs a broadcast, which may fail, or end the session.
+    pub(super) fn run_broadcast(&mut self, worker: WorkerId, broadcast: u64) {
         if !self.listens(worker) {
             return;
         }
         let session = self.session(worker);
         assert!(
             session.current.is_none() && session.queue.is_empty(),
-            "{worker:?} runs an entry, and has a task"
+            "{worker:?} runs a broadcast, and has a task"
         );
         let at = self.channel(worker, |session| &mut session.task_out);
         // No draw, as above.
@@ -43,16 +43,20 @@ impl World {
                 self.plan(at, Event::Host(Input::StartFailed { worker }));
                 self.die(worker, GoneCause::Exited { code: 1 });
             }
-            _ => self.plan(at, Event::Host(Input::Ran { worker, entry })),
+            _ => self.plan(at, Event::Host(Input::Ran { worker, broadcast })),
         }
     }
 
     /// Whoever is sent a task was told to run all that every session is to run.
-    pub(super) fn check_entries(&mut self, worker: WorkerId) {
-        for entry in 1..=self.entries {
-            let is_in_force = self.scheduler.entry(entry) != Some(EntryState::Withdrawn);
-            let told = self.session(worker).entries.contains(&entry);
-            assert!(told || !is_in_force, "{worker:?} lacks entry {entry}");
+    pub(super) fn check_broadcasts(&mut self, worker: WorkerId) {
+        for broadcast in 1..=self.broadcasts {
+            let is_in_force =
+                self.scheduler.broadcast(broadcast) != Some(BroadcastState::Withdrawn);
+            let told = self.session(worker).broadcasts.contains(&broadcast);
+            assert!(
+                told || !is_in_force,
+                "{worker:?} lacks broadcast {broadcast}"
+            );
         }
     }
 
