@@ -1,5 +1,5 @@
-# everywhere(): broadcasts, which all sessions run, those that are there and those that come. Who runs one when is decided in
-# taskq-core (sched/everywhere.rs). In a session it is no task: nothing is put back after it.
+# everywhere(): broadcasts, which all sessions run, those that are there and those that come. Which session runs one
+# when is decided in taskq-core (sched/everywhere.rs). In a session it is no task: nothing is put back after it.
 
 tq_everywhere <- function(private, fun, args, call) {
   if (missing(fun)) tq_missing_error("fun", "a function", call)

@@ -22,8 +22,8 @@ pub(crate) trait Effects {
     /// Has a session run a broadcast.
     fn run_broadcast(&mut self, worker: WorkerId, broadcast: u64, call: &Arc<Payload>);
 
-    /// Does something else with a session or a process: any action but `Send`, `RunBroadcast`, and those that end a task
-    /// or the pool.
+    /// Does something else with a session or a process: any action but `Send`, `RunBroadcast`, and those that end
+    /// a task or the pool.
     fn act(&mut self, action: Action);
 
     /// Who is to be woken when the lock is free.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use taskq_record::{GoneCause, Outcome, RetryOn, TaskId, TaskOptions};
 
-use super::bench::{after, input};
+use super::fixture::{after, input};
 use super::invariants::Invariants;
 use super::random::Random;
 use crate::call::{Call, Held, Reply, Report};

@@ -4,7 +4,7 @@
 //! Both are deterministic: what fails names its case or its seed, and runs again by that.
 
 pub mod agreement;
-pub mod bench;
 pub mod conformance;
+pub mod fixture;
 pub mod invariants;
 pub mod random;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use taskq_record::{Outcome, RetryOn};
 
-use super::super::bench::{Bench, CRASH};
+use super::super::fixture::{Fixture, CRASH};
 use super::Case;
 use crate::call::{Call, Held, Reply};
 use crate::store::Store;
@@ -62,10 +62,10 @@ pub(super) fn cases<S: Store>() -> Vec<Case<S>> {
     ]
 }
 
-fn repeated_claim<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
+fn repeated_claim<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
     for id in ["a", "b", "c"] {
-        bench.push(client, id, |_| ());
+        fixture.push(client, id, |_| ());
     }
     let request = |request, held: Vec<Held>, fresh| Call::Claim {
         agent,
@@ -74,93 +74,99 @@ fn repeated_claim<S: Store>(bench: &mut Bench<S>) {
         count: 1,
         fresh,
     };
-    let (one, two) = (bench.nonce(), bench.nonce());
-    let first = bench.call(&request(1, vec![], one));
-    assert_eq!(bench.call(&request(1, vec![], one)), first);
+    let (one, two) = (fixture.nonce(), fixture.nonce());
+    let first = fixture.call(&request(1, vec![], one));
+    assert_eq!(fixture.call(&request(1, vec![], one)), first);
     let Reply::Granted(grants) = &first else {
         panic!()
     };
-    let second = bench.call(&request(2, vec![grants[0].held], two));
-    assert_eq!(bench.call(&request(2, vec![grants[0].held], two)), second);
+    let second = fixture.call(&request(2, vec![grants[0].held], two));
+    assert_eq!(fixture.call(&request(2, vec![grants[0].held], two)), second);
     assert_ne!(first, second);
     // A copy of the first that has been on its way for long.
-    assert_eq!(bench.call(&request(1, vec![], one)), Reply::Granted(vec![]));
-    assert_eq!(bench.counts(), (3, 0, 0));
-    let other = bench.agent();
-    assert_eq!(bench.claim(other, 9).len(), 1);
+    assert_eq!(
+        fixture.call(&request(1, vec![], one)),
+        Reply::Granted(vec![])
+    );
+    assert_eq!(fixture.counts(), (3, 0, 0));
+    let other = fixture.agent();
+    assert_eq!(fixture.claim(other, 9).len(), 1);
 }
 
-fn unnamed<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    bench.push(client, "a", |_| ());
-    bench.push(client, "b", |_| ());
-    let first = bench.claim(agent, 1);
+fn unnamed<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    fixture.push(client, "a", |_| ());
+    fixture.push(client, "b", |_| ());
+    let first = fixture.claim(agent, 1);
     // This renewal was sent before the answer to the claim came.
     let renew = |request| Call::Renew {
         member: agent,
         request,
         held: vec![],
     };
-    bench.call(&renew(0));
-    let other = bench.agent();
+    fixture.call(&renew(0));
+    let other = fixture.agent();
     assert_eq!(
-        bench.claim(other, 9).len(),
+        fixture.claim(other, 9).len(),
         1,
         "the first is still that agent's"
     );
-    bench.call(&renew(1));
-    assert!(!bench.begin(first[0]), "it went back");
-    let third = bench.agent();
-    assert_eq!(bench.claim(third, 9)[0].task, first[0].task);
+    fixture.call(&renew(1));
+    assert!(!fixture.begin(first[0]), "it went back");
+    let third = fixture.agent();
+    assert_eq!(fixture.claim(third, 9)[0].task, first[0].task);
 }
 
-fn unnamed_begun<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    let task = bench.push(client, "a", |push| push.options.task.retry_on.crash = false);
-    bench.run(agent);
-    assert!(bench.claim(agent, 1).is_empty());
-    assert_eq!(bench.end(task), End::Lost(LostReason::AgentLost));
-    assert_eq!(bench.word(task), "crash");
+fn unnamed_begun<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    let task = fixture.push(client, "a", |push| push.options.task.retry_on.crash = false);
+    fixture.run(agent);
+    assert!(fixture.claim(agent, 1).is_empty());
+    assert_eq!(fixture.end(task), End::Lost(LostReason::AgentLost));
+    assert_eq!(fixture.word(task), "crash");
 }
 
-fn one_outcome<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    let task = bench.push(client, "a", |_| ());
-    let held = bench.run(agent);
-    assert!(bench.begin(held));
-    assert_eq!(bench.look(task).map(|task| task.tries), Some(1));
-    assert_eq!(bench.counts(), (0, 1, 0));
-    assert_eq!(bench.complete(held, Outcome::Success), Reply::Fine);
+fn one_outcome<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    let task = fixture.push(client, "a", |_| ());
+    let held = fixture.run(agent);
+    assert!(fixture.begin(held));
+    assert_eq!(fixture.look(task).map(|task| task.tries), Some(1));
+    assert_eq!(fixture.counts(), (0, 1, 0));
+    assert_eq!(fixture.complete(held, Outcome::Success), Reply::Fine);
     // The same claim cannot change its mind.
-    assert_eq!(bench.complete(held, Outcome::Error), Reply::Fine);
-    assert_eq!((bench.word(task), bench.counts()), ("success", (0, 0, 1)));
+    assert_eq!(fixture.complete(held, Outcome::Error), Reply::Fine);
+    assert_eq!(
+        (fixture.word(task), fixture.counts()),
+        ("success", (0, 0, 1))
+    );
 }
 
-fn fenced<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    let task = bench.push(client, "a", |push| push.options.task.tries = 2);
-    let held = bench.run(agent);
-    bench.call(&Call::Leave { member: agent });
-    let agent = bench.agent();
-    let second = bench.run(agent);
+fn fenced<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    let task = fixture.push(client, "a", |push| push.options.task.tries = 2);
+    let held = fixture.run(agent);
+    fixture.call(&Call::Leave { member: agent });
+    let agent = fixture.agent();
+    let second = fixture.run(agent);
     assert_eq!(second.task, task);
-    assert_eq!(bench.complete(held, Outcome::Error), Reply::Fenced);
-    assert!(!bench.begin(held));
-    assert!(bench.queue().fenced > 0);
-    bench.complete(second, Outcome::Success);
-    assert_eq!(bench.complete(held, Outcome::Error), Reply::Fenced);
-    assert_eq!(bench.word(task), "success");
+    assert_eq!(fixture.complete(held, Outcome::Error), Reply::Fenced);
+    assert!(!fixture.begin(held));
+    assert!(fixture.queue().fenced > 0);
+    fixture.complete(second, Outcome::Success);
+    assert_eq!(fixture.complete(held, Outcome::Error), Reply::Fenced);
+    assert_eq!(fixture.word(task), "success");
 }
 
-fn give_back<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    let task = bench.push(client, "a", |_| ());
-    let held = bench.claim(agent, 1)[0];
-    bench.call(&Call::GiveBack { held });
-    assert!(!bench.begin(held));
-    let held = bench.run(agent);
-    bench.call(&Call::GiveBack { held });
-    let look = bench
+fn give_back<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    let task = fixture.push(client, "a", |_| ());
+    let held = fixture.claim(agent, 1)[0];
+    fixture.call(&Call::GiveBack { held });
+    assert!(!fixture.begin(held));
+    let held = fixture.run(agent);
+    fixture.call(&Call::GiveBack { held });
+    let look = fixture
         .look(task)
         .map(|task| (task.tries, task.state_word().word()));
     assert_eq!(
@@ -170,8 +176,8 @@ fn give_back<S: Store>(bench: &mut Bench<S>) {
     );
 }
 
-fn retries<S: Store>(bench: &mut Bench<S>) {
-    let client = bench.client();
+fn retries<S: Store>(fixture: &mut Fixture<S>) {
+    let client = fixture.client();
     let none = RetryOn {
         crash: false,
         timeout: false,
@@ -201,54 +207,54 @@ fn retries<S: Store>(bench: &mut Bench<S>) {
         ),
     ] {
         for (retry_on, begins) in [(on, 3), (none, 1)] {
-            let agent = bench.agent();
-            let task = bench.push(client, "a", |push| {
+            let agent = fixture.agent();
+            let task = fixture.push(client, "a", |push| {
                 push.options.task.tries = 3;
                 push.options.task.retry_on = retry_on;
             });
             for _ in 0..begins {
-                let held = bench.run(agent);
-                bench.complete(held, outcome);
+                let held = fixture.run(agent);
+                fixture.complete(held, outcome);
             }
-            assert!(bench.claim(agent, 1).is_empty());
-            assert_eq!(bench.end(task), End::Ran(outcome));
-            assert_eq!(bench.look(task).map(|task| task.tries), Some(begins));
-            bench.call(&Call::Forget { task });
+            assert!(fixture.claim(agent, 1).is_empty());
+            assert_eq!(fixture.end(task), End::Ran(outcome));
+            assert_eq!(fixture.look(task).map(|task| task.tries), Some(begins));
+            fixture.call(&Call::Forget { task });
         }
     }
 }
 
-fn backoff<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    let task = bench.push(client, "a", |push| {
+fn backoff<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    let task = fixture.push(client, "a", |push| {
         push.options.task.tries = 9;
         push.options.task.backoff = Duration::from_secs(8);
     });
     for longest in [8, 16, 32].map(Duration::from_secs) {
-        let held = bench.run(agent);
-        bench.complete(held, CRASH);
-        let look = bench.look(task);
+        let held = fixture.run(agent);
+        fixture.complete(held, CRASH);
+        let look = fixture.look(task);
         let wait = look
-            .map(|task| task.due.since(bench.now))
+            .map(|task| task.due.since(fixture.now))
             .unwrap_or_default();
         assert!(
             wait <= longest && wait >= longest / 2 - Duration::from_millis(1),
             "{wait:?}"
         );
-        assert!(bench.claim(agent, 1).is_empty());
-        bench.call(&Call::Renew {
+        assert!(fixture.claim(agent, 1).is_empty());
+        fixture.call(&Call::Renew {
             member: agent,
             request: 0,
             held: vec![],
         });
         for _ in 0..4 {
-            bench.pass(longest / 4);
-            bench.call(&Call::Renew {
+            fixture.pass(longest / 4);
+            fixture.call(&Call::Renew {
                 member: agent,
                 request: 0,
                 held: vec![],
             });
-            bench.call(&Call::Renew {
+            fixture.call(&Call::Renew {
                 member: client,
                 request: 0,
                 held: vec![],
@@ -257,109 +263,109 @@ fn backoff<S: Store>(bench: &mut Bench<S>) {
     }
 }
 
-fn cancel<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    let waits = bench.push(client, "a", |push| {
+fn cancel<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    let waits = fixture.push(client, "a", |push| {
         push.options.delay = Duration::from_secs(1)
     });
     assert_eq!(
-        bench.call(&Call::Cancel { task: waits }),
+        fixture.call(&Call::Cancel { task: waits }),
         Reply::Cancelled(true)
     );
-    assert_eq!(bench.word(waits), "cancelled");
-    let runs = bench.push(client, "b", |_| ());
-    let held = bench.run(agent);
+    assert_eq!(fixture.word(waits), "cancelled");
+    let runs = fixture.push(client, "b", |_| ());
+    let held = fixture.run(agent);
     assert_eq!(
-        bench.call(&Call::Cancel { task: runs }),
+        fixture.call(&Call::Cancel { task: runs }),
         Reply::Cancelled(true)
     );
-    assert_eq!(bench.word(runs), "running");
-    bench.complete(held, Outcome::Cancelled);
-    assert_eq!(bench.word(runs), "cancelled");
-    let done = bench.push(client, "c", |_| ());
-    let held = bench.run(agent);
-    bench.complete(held, Outcome::Success);
+    assert_eq!(fixture.word(runs), "running");
+    fixture.complete(held, Outcome::Cancelled);
+    assert_eq!(fixture.word(runs), "cancelled");
+    let done = fixture.push(client, "c", |_| ());
+    let held = fixture.run(agent);
+    fixture.complete(held, Outcome::Success);
     assert_eq!(
-        bench.call(&Call::Cancel { task: done }),
+        fixture.call(&Call::Cancel { task: done }),
         Reply::Cancelled(false)
     );
 }
 
-fn cancel_late<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
+fn cancel_late<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
     let many = |push: &mut Push| push.options.task.tries = 9;
-    let task = bench.push(client, "a", many);
-    let held = bench.run(agent);
-    bench.call(&Call::Cancel { task });
-    bench.complete(held, CRASH);
-    assert_eq!(bench.end(task), End::Ran(CRASH));
-    let task = bench.push(client, "b", many);
-    bench.run(agent);
-    bench.call(&Call::Cancel { task });
-    bench.call(&Call::Leave { member: agent });
-    assert_eq!(bench.word(task), "cancelled", "its agent has gone");
+    let task = fixture.push(client, "a", many);
+    let held = fixture.run(agent);
+    fixture.call(&Call::Cancel { task });
+    fixture.complete(held, CRASH);
+    assert_eq!(fixture.end(task), End::Ran(CRASH));
+    let task = fixture.push(client, "b", many);
+    fixture.run(agent);
+    fixture.call(&Call::Cancel { task });
+    fixture.call(&Call::Leave { member: agent });
+    assert_eq!(fixture.word(task), "cancelled", "its agent has gone");
 }
 
-fn cancel_claimed<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    let task = bench.push(client, "a", |_| ());
-    let held = bench.claim(agent, 1)[0];
-    bench.call(&Call::Cancel { task });
-    assert_eq!(bench.word(task), "waiting");
-    assert!(!bench.begin(held));
-    assert_eq!(bench.word(task), "cancelled");
+fn cancel_claimed<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    let task = fixture.push(client, "a", |_| ());
+    let held = fixture.claim(agent, 1)[0];
+    fixture.call(&Call::Cancel { task });
+    assert_eq!(fixture.word(task), "waiting");
+    assert!(!fixture.begin(held));
+    assert_eq!(fixture.word(task), "cancelled");
 }
 
-fn cancel_tagged<S: Store>(bench: &mut Bench<S>) {
-    let client = bench.client();
+fn cancel_tagged<S: Store>(fixture: &mut Fixture<S>) {
+    let client = fixture.client();
     let mut tasks = Vec::new();
     for k in 0..30 {
-        tasks.push(bench.push(client, &format!("{k}"), |push| {
+        tasks.push(fixture.push(client, &format!("{k}"), |push| {
             push.tag = (k % 3 == 0).then(|| "t".into());
         }));
     }
-    let reply = bench.call(&Call::CancelTagged {
+    let reply = fixture.call(&Call::CancelTagged {
         tag: "t".into(),
         after: tasks[0],
     });
     assert_eq!(reply, Reply::Step(None));
-    assert_eq!(bench.counts(), (21, 0, 9), "all but the first of the tag");
+    assert_eq!(fixture.counts(), (21, 0, 9), "all but the first of the tag");
 }
 
-fn pause<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    bench.push(client, "a", |_| ());
-    let version = bench.queue().version;
+fn pause<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    fixture.push(client, "a", |_| ());
+    let version = fixture.queue().version;
     let pause = Call::Pause {
         paused: true,
         version,
     };
-    bench.call(&pause);
-    assert!(bench.claim(agent, 1).is_empty());
-    let version = bench.queue().version;
-    bench.call(&Call::Pause {
+    fixture.call(&pause);
+    assert!(fixture.claim(agent, 1).is_empty());
+    let version = fixture.queue().version;
+    fixture.call(&Call::Pause {
         paused: false,
         version,
     });
-    bench.refused(&pause);
-    assert_eq!(bench.claim(agent, 1).len(), 1);
+    fixture.refused(&pause);
+    assert_eq!(fixture.claim(agent, 1).len(), 1);
 }
 
-fn progress<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    bench.push(client, "a", |push| push.options.task.tries = 2);
-    let held = bench.run(agent);
+fn progress<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    fixture.push(client, "a", |push| push.options.task.tries = 2);
+    let held = fixture.run(agent);
     let report = || Box::from(*b"half");
     assert_eq!(
-        bench.call(&Call::Progress {
+        fixture.call(&Call::Progress {
             held,
             report: report()
         }),
         Reply::Fine
     );
-    bench.complete(held, CRASH);
+    fixture.complete(held, CRASH);
     assert_eq!(
-        bench.call(&Call::Progress {
+        fixture.call(&Call::Progress {
             held,
             report: report()
         }),

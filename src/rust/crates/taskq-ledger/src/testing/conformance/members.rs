@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use taskq_record::Outcome;
 
-use super::super::bench::Bench;
+use super::super::fixture::Fixture;
 use super::Case;
 use crate::call::{Call, Refusal, Reply};
 use crate::config::PROTOCOL;
@@ -59,7 +59,7 @@ pub(super) fn cases<S: Store>() -> Vec<Case<S>> {
     ]
 }
 
-fn protocol<S: Store>(bench: &mut Bench<S>) {
+fn protocol<S: Store>(fixture: &mut Fixture<S>) {
     let attach = |protocol| Call::Attach {
         member: Incarnation(Nonce(17)),
         role: MemberRole::Client,
@@ -69,143 +69,143 @@ fn protocol<S: Store>(bench: &mut Bench<S>) {
     };
     let (theirs, ours) = (PROTOCOL + 1, PROTOCOL);
     assert_eq!(
-        bench.refused(&attach(theirs)),
+        fixture.refused(&attach(theirs)),
         Refusal::Protocol { theirs, ours }
     );
-    assert_eq!(bench.call(&attach(ours)), Reply::Fine);
+    assert_eq!(fixture.call(&attach(ours)), Reply::Fine);
 }
 
-fn lost<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    let begun = bench.push(client, "a", |_| ());
-    let claimed = bench.push(client, "b", |_| ());
-    let held = bench.claim(agent, 2);
-    bench.begin(held[0]);
-    bench.pass(Duration::from_secs(31));
-    assert_eq!(bench.end(begun), End::Lost(LostReason::AgentLost));
+fn lost<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    let begun = fixture.push(client, "a", |_| ());
+    let claimed = fixture.push(client, "b", |_| ());
+    let held = fixture.claim(agent, 2);
+    fixture.begin(held[0]);
+    fixture.pass(Duration::from_secs(31));
+    assert_eq!(fixture.end(begun), End::Lost(LostReason::AgentLost));
     assert_eq!(
-        (bench.word(begun), bench.word(claimed)),
+        (fixture.word(begun), fixture.word(claimed)),
         ("crash", "waiting")
     );
-    assert_eq!(bench.complete(held[0], Outcome::Success), Reply::Fenced);
-    let agent = bench.agent();
-    let again = bench.run(agent);
+    assert_eq!(fixture.complete(held[0], Outcome::Success), Reply::Fenced);
+    let agent = fixture.agent();
+    let again = fixture.run(agent);
     assert_eq!(again.task, claimed);
-    assert_eq!(bench.look(claimed).map(|task| task.tries), Some(1));
+    assert_eq!(fixture.look(claimed).map(|task| task.tries), Some(1));
 }
 
-fn lost_retry<S: Store>(bench: &mut Bench<S>) {
-    let client = bench.client();
+fn lost_retry<S: Store>(fixture: &mut Fixture<S>) {
+    let client = fixture.client();
     for on_crash in [false, true] {
-        let agent = bench.agent();
-        let task = bench.push(client, "a", |push| {
+        let agent = fixture.agent();
+        let task = fixture.push(client, "a", |push| {
             push.options.task.tries = 2;
             push.options.task.retry_on.crash = on_crash;
             push.options.retry_on_lost = !on_crash;
         });
-        bench.run(agent);
-        bench.call(&Call::Leave { member: agent });
-        assert_eq!(bench.word(task), "waiting");
-        let agent = bench.agent();
-        bench.run(agent);
-        bench.call(&Call::Leave { member: agent });
-        assert_eq!(bench.end(task), End::Lost(LostReason::Closed));
-        bench.call(&Call::Forget { task });
+        fixture.run(agent);
+        fixture.call(&Call::Leave { member: agent });
+        assert_eq!(fixture.word(task), "waiting");
+        let agent = fixture.agent();
+        fixture.run(agent);
+        fixture.call(&Call::Leave { member: agent });
+        assert_eq!(fixture.end(task), End::Lost(LostReason::Closed));
+        fixture.call(&Call::Forget { task });
     }
 }
 
-fn renewal<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    let task = bench.push(client, "a", |_| ());
-    let held = bench.run(agent);
+fn renewal<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    let task = fixture.push(client, "a", |_| ());
+    let held = fixture.run(agent);
     let renew = Call::Renew {
         member: agent,
         request: 1,
         held: vec![held],
     };
     for _ in 0..5 {
-        bench.pass(Duration::from_secs(20));
-        bench.call(&renew);
+        fixture.pass(Duration::from_secs(20));
+        fixture.call(&renew);
     }
-    assert_eq!(bench.word(task), "running");
-    bench.pass(Duration::from_secs(31));
-    assert_eq!(bench.refused(&renew), Refusal::UnknownMember);
+    assert_eq!(fixture.word(task), "running");
+    fixture.pass(Duration::from_secs(31));
+    assert_eq!(fixture.refused(&renew), Refusal::UnknownMember);
 }
 
-fn jumps<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    let task = bench.push(client, "a", |_| ());
-    bench.run(agent);
+fn jumps<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    let task = fixture.push(client, "a", |_| ());
+    fixture.run(agent);
     let hour = Duration::from_secs(3600);
-    bench.now = bench.now.after(hour);
-    bench.tick();
-    assert_eq!(bench.word(task), "running", "forward");
-    bench.now = Wall(1);
-    bench.tick();
-    assert_eq!(bench.word(task), "running", "backward");
-    bench.pass(Duration::from_secs(31));
-    assert_eq!(bench.word(task), "crash", "but it ends");
+    fixture.now = fixture.now.after(hour);
+    fixture.tick();
+    assert_eq!(fixture.word(task), "running", "forward");
+    fixture.now = Wall(1);
+    fixture.tick();
+    assert_eq!(fixture.word(task), "running", "backward");
+    fixture.pass(Duration::from_secs(31));
+    assert_eq!(fixture.word(task), "crash", "but it ends");
 }
 
-fn locked<S: Store>(bench: &mut Bench<S>) {
-    let client = bench.client();
-    let agent = Incarnation(bench.nonce());
-    bench.call(&Call::Attach {
+fn locked<S: Store>(fixture: &mut Fixture<S>) {
+    let client = fixture.client();
+    let agent = Incarnation(fixture.nonce());
+    fixture.call(&Call::Attach {
         member: agent,
         role: MemberRole::Agent { pool: "".into() },
         leased: false,
         protocol: PROTOCOL,
         about: "".into(),
     });
-    let task = bench.push(client, "a", |_| ());
-    bench.run(agent);
-    bench.pass(Duration::from_secs(300));
-    assert_eq!(bench.word(task), "running");
-    bench.call(&Call::Tick { dead: vec![agent] });
-    assert_eq!(bench.end(task), End::Lost(LostReason::AgentLost));
+    let task = fixture.push(client, "a", |_| ());
+    fixture.run(agent);
+    fixture.pass(Duration::from_secs(300));
+    assert_eq!(fixture.word(task), "running");
+    fixture.call(&Call::Tick { dead: vec![agent] });
+    assert_eq!(fixture.end(task), End::Lost(LostReason::AgentLost));
 }
 
-fn drain<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    bench.push(client, "a", |_| ());
-    bench.call(&Call::Drain { agent });
-    assert!(bench.claim(agent, 1).is_empty());
+fn drain<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    fixture.push(client, "a", |_| ());
+    fixture.call(&Call::Drain { agent });
+    assert!(fixture.claim(agent, 1).is_empty());
     let renew = Call::Renew {
         member: agent,
         request: 0,
         held: vec![],
     };
     assert!(matches!(
-        bench.call(&renew),
+        fixture.call(&renew),
         Reply::Renewed { drain: true, .. }
     ));
 }
 
-fn client_took<S: Store>(bench: &mut Bench<S>) {
-    let (first, second, agent) = (bench.client(), bench.client(), bench.agent());
-    let task = bench.push(first, "a", |_| ());
-    let held = bench.run(agent);
-    bench.complete(held, Outcome::Success);
-    bench.call(&Call::Take {
+fn client_took<S: Store>(fixture: &mut Fixture<S>) {
+    let (first, second, agent) = (fixture.client(), fixture.client(), fixture.agent());
+    let task = fixture.push(first, "a", |_| ());
+    let held = fixture.run(agent);
+    fixture.complete(held, Outcome::Success);
+    fixture.call(&Call::Take {
         client: first,
         task,
     });
-    assert!(bench.done(second).is_empty());
+    assert!(fixture.done(second).is_empty());
     assert_eq!(
-        bench.refused(&Call::Take {
+        fixture.refused(&Call::Take {
             client: second,
             task
         }),
         Refusal::NotYours
     );
-    bench.call(&Call::Leave { member: first });
-    assert_eq!(bench.done(second), [task]);
-    bench.call(&Call::Take {
+    fixture.call(&Call::Leave { member: first });
+    assert_eq!(fixture.done(second), [task]);
+    fixture.call(&Call::Take {
         client: second,
         task,
     });
     assert_eq!(
-        bench.refused(&Call::Take {
+        fixture.refused(&Call::Take {
             client: first,
             task
         }),
@@ -213,70 +213,73 @@ fn client_took<S: Store>(bench: &mut Bench<S>) {
     );
 }
 
-fn promise<S: Store>(bench: &mut Bench<S>) {
-    let (first, second, agent) = (bench.client(), bench.client(), bench.agent());
-    let task = bench.push(first, "a", |push| push.whose = Wanted::ByClient);
-    let held = bench.run(agent);
-    bench.complete(held, Outcome::Success);
+fn promise<S: Store>(fixture: &mut Fixture<S>) {
+    let (first, second, agent) = (fixture.client(), fixture.client(), fixture.agent());
+    let task = fixture.push(first, "a", |push| push.whose = Wanted::ByClient);
+    let held = fixture.run(agent);
+    fixture.complete(held, Outcome::Success);
     assert_eq!(
-        bench.refused(&Call::Take {
+        fixture.refused(&Call::Take {
             client: second,
             task
         }),
         Refusal::NotYours
     );
     assert_eq!(
-        (bench.done(first), bench.done(second)),
+        (fixture.done(first), fixture.done(second)),
         (vec![task], vec![])
     );
-    bench.call(&Call::Leave { member: first });
-    assert_eq!(bench.done(second), [task]);
+    fixture.call(&Call::Leave { member: first });
+    assert_eq!(fixture.done(second), [task]);
 }
 
-fn many_of_a_client<S: Store>(bench: &mut Bench<S>) {
-    let (client, stage, count) = (bench.client(), bench.nonce(), 1400);
+fn many_of_a_client<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, stage, count) = (fixture.client(), fixture.nonce(), 1400);
     for step in 0..2 {
         let mine = |push: &mut Push| push.whose = Wanted::OnlyByClient;
-        let pushes = (0..count / 2).map(|k| bench.task(&format!("{step}-{k}"), mine));
+        let pushes = (0..count / 2).map(|k| fixture.task(&format!("{step}-{k}"), mine));
         let pushes = pushes.collect();
-        bench.call(&Call::Stage {
+        fixture.call(&Call::Stage {
             client,
             stage,
             pushes,
         });
     }
-    bench.call(&Call::Show {
+    fixture.call(&Call::Show {
         client,
         stage,
         count,
     });
-    bench.tick();
-    bench.call(&Call::Leave { member: client });
-    assert!(bench.lossy || bench.counts().0 > 0, "one call ends a step");
-    bench.tick();
-    assert_eq!(bench.counts(), (0, 0, 0));
+    fixture.tick();
+    fixture.call(&Call::Leave { member: client });
+    assert!(
+        fixture.lossy || fixture.counts().0 > 0,
+        "one call ends a step"
+    );
+    fixture.tick();
+    assert_eq!(fixture.counts(), (0, 0, 0));
 }
 
-fn only<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
+fn only<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
     for id in ["done", "runs", "waits"] {
-        bench.push(client, id, |push| push.whose = Wanted::OnlyByClient);
+        fixture.push(client, id, |push| push.whose = Wanted::OnlyByClient);
     }
-    let held = bench.run(agent);
-    bench.complete(held, Outcome::Success);
-    let held = bench.run(agent);
-    bench.call(&Call::Leave { member: client });
-    assert_eq!(bench.counts(), (0, 0, 0));
+    let held = fixture.run(agent);
+    fixture.complete(held, Outcome::Success);
+    let held = fixture.run(agent);
+    fixture.call(&Call::Leave { member: client });
+    assert_eq!(fixture.counts(), (0, 0, 0));
     let renew = Call::Renew {
         member: agent,
         request: 2,
         held: vec![held],
     };
-    let Reply::Renewed { cancel, .. } = bench.call(&renew) else {
+    let Reply::Renewed { cancel, .. } = fixture.call(&renew) else {
         panic!()
     };
     assert_eq!(cancel, [held]);
-    bench.complete(held, Outcome::Cancelled);
-    assert!(bench.claim(agent, 9).is_empty());
-    assert_eq!(bench.counts(), (0, 0, 0));
+    fixture.complete(held, Outcome::Cancelled);
+    assert!(fixture.claim(agent, 9).is_empty());
+    assert_eq!(fixture.counts(), (0, 0, 0));
 }

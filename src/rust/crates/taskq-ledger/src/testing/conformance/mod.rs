@@ -8,11 +8,11 @@ mod results;
 
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use crate::store::Store;
 
 /// A case: its sentence, and what it does.
-type Case<S> = (&'static str, fn(&mut Bench<S>));
+type Case<S> = (&'static str, fn(&mut Fixture<S>));
 
 /// Runs all cases, each on a store of its own; panics at the first that does not hold, and names it.
 ///
@@ -21,8 +21,8 @@ pub fn run<S: Store>(mut open: impl FnMut() -> S) -> Vec<&'static str> {
     let mut names = Vec::new();
     for (name, case) in cases::<S>() {
         for lossy in [false, true] {
-            let mut bench = Bench::new(open(), lossy);
-            let ran = catch_unwind(AssertUnwindSafe(|| case(&mut bench)));
+            let mut fixture = Fixture::new(open(), lossy);
+            let ran = catch_unwind(AssertUnwindSafe(|| case(&mut fixture)));
             if let Err(panic) = ran {
                 let how = if lossy { ", replies lost" } else { "" };
                 let text = panic.downcast_ref::<String>().map(String::as_str);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use taskq_record::Outcome;
 
-use super::super::bench::{after, input, Bench};
+use super::super::fixture::{after, input, Fixture};
 use super::Case;
 use crate::call::{Call, Refusal, Reply};
 use crate::store::Store;
@@ -33,129 +33,132 @@ pub(super) fn cases<S: Store>() -> Vec<Case<S>> {
     ]
 }
 
-fn take<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    let task = bench.push(client, "a", |_| ());
-    let held = bench.run(agent);
-    bench.complete(held, Outcome::Success);
-    assert_eq!(bench.done(client), [task]);
+fn take<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    let task = fixture.push(client, "a", |_| ());
+    let held = fixture.run(agent);
+    fixture.complete(held, Outcome::Success);
+    assert_eq!(fixture.done(client), [task]);
     let Reply::Taken {
         end, tries, value, ..
-    } = bench.call(&Call::Take { client, task })
+    } = fixture.call(&Call::Take { client, task })
     else {
         panic!()
     };
     assert_eq!((end.word(), tries), ("success", 1));
     assert_eq!(value, Some(format!("{task:?}").into_bytes().into()));
-    assert!(bench.done(client).is_empty());
-    bench.call(&Call::Forget { task });
+    assert!(fixture.done(client).is_empty());
+    fixture.call(&Call::Forget { task });
     assert_eq!(
-        bench.refused(&Call::Take { client, task }),
+        fixture.refused(&Call::Take { client, task }),
         Refusal::UnknownTask
     );
-    assert_eq!(bench.counts(), (0, 0, 0));
+    assert_eq!(fixture.counts(), (0, 0, 0));
 }
 
-fn not_done<S: Store>(bench: &mut Bench<S>) {
-    let client = bench.client();
-    let task = bench.push(client, "a", |_| ());
+fn not_done<S: Store>(fixture: &mut Fixture<S>) {
+    let client = fixture.client();
+    let task = fixture.push(client, "a", |_| ());
     assert_eq!(
-        bench.refused(&Call::Take { client, task }),
+        fixture.refused(&Call::Take { client, task }),
         Refusal::NotDone
     );
-    assert_eq!(bench.refused(&Call::Forget { task }), Refusal::NotDone);
-    let nonce = bench.nonce();
+    assert_eq!(fixture.refused(&Call::Forget { task }), Refusal::NotDone);
+    let nonce = fixture.nonce();
     assert_eq!(
-        bench.refused(&Call::Retry { task, nonce }),
+        fixture.refused(&Call::Retry { task, nonce }),
         Refusal::NotDone
     );
 }
 
-fn retry<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    let task = bench.push(client, "a", |_| ());
-    let then = bench.push(client, "b", |push| push.after = vec![after("a")]);
-    let held = bench.run(agent);
-    bench.complete(held, Outcome::Error);
+fn retry<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    let task = fixture.push(client, "a", |_| ());
+    let then = fixture.push(client, "b", |push| push.after = vec![after("a")]);
+    let held = fixture.run(agent);
+    fixture.complete(held, Outcome::Error);
     let retry = |task, nonce| Call::Retry { task, nonce };
-    let (one, two, three) = (bench.nonce(), bench.nonce(), bench.nonce());
-    let Reply::Pushed(next) = bench.call(&retry(task, one)) else {
+    let (one, two, three) = (fixture.nonce(), fixture.nonce(), fixture.nonce());
+    let Reply::Pushed(next) = fixture.call(&retry(task, one)) else {
         panic!()
     };
-    assert_eq!(bench.call(&retry(task, one)), Reply::Pushed(next.clone()));
-    assert_eq!(bench.refused(&retry(task, two)), Refusal::UnknownTask);
+    assert_eq!(fixture.call(&retry(task, one)), Reply::Pushed(next.clone()));
+    assert_eq!(fixture.refused(&retry(task, two)), Refusal::UnknownTask);
     // What was skipped is after the new life.
-    let Reply::Pushed(then) = bench.call(&retry(then, three)) else {
+    let Reply::Pushed(then) = fixture.call(&retry(then, three)) else {
         panic!()
     };
-    assert_eq!(bench.counts(), (2, 0, 0));
-    let held = bench.run(agent);
+    assert_eq!(fixture.counts(), (2, 0, 0));
+    let held = fixture.run(agent);
     assert_eq!(held.task, next[0]);
-    bench.complete(held, Outcome::Success);
-    assert_eq!(bench.refused(&retry(next[0], two)), Refusal::NotRetried);
-    assert_eq!(bench.run(agent).task, then[0]);
+    fixture.complete(held, Outcome::Success);
+    assert_eq!(fixture.refused(&retry(next[0], two)), Refusal::NotRetried);
+    assert_eq!(fixture.run(agent).task, then[0]);
 }
 
-fn retry_without_input<S: Store>(bench: &mut Bench<S>) {
-    let (client, agent) = (bench.client(), bench.agent());
-    let first = bench.push(client, "a", |_| ());
-    let second = bench.push(client, "b", |push| push.after = vec![input("x", "a")]);
+fn retry_without_input<S: Store>(fixture: &mut Fixture<S>) {
+    let (client, agent) = (fixture.client(), fixture.agent());
+    let first = fixture.push(client, "a", |_| ());
+    let second = fixture.push(client, "b", |push| push.after = vec![input("x", "a")]);
     for outcome in [Outcome::Success, Outcome::Error] {
-        let held = bench.run(agent);
-        bench.complete(held, outcome);
+        let held = fixture.run(agent);
+        fixture.complete(held, outcome);
     }
-    bench.call(&Call::Forget { task: first });
-    let nonce = bench.nonce();
-    let refusal = bench.refused(&Call::Retry {
+    fixture.call(&Call::Forget { task: first });
+    let nonce = fixture.nonce();
+    let refusal = fixture.refused(&Call::Retry {
         task: second,
         nonce,
     });
     assert_eq!(refusal, Refusal::NotRetried);
 }
 
-fn tombstone<S: Store>(bench: &mut Bench<S>) {
-    let client = bench.client();
-    let task = bench.push(client, "a", |_| ());
-    bench.call(&Call::Cancel { task });
-    bench.call(&Call::Forget { task });
-    bench.pass(Duration::from_secs(590));
-    bench.call(&Call::Forget { task });
-    bench.pass(Duration::from_secs(20));
-    assert_eq!(bench.refused(&Call::Forget { task }), Refusal::UnknownTask);
+fn tombstone<S: Store>(fixture: &mut Fixture<S>) {
+    let client = fixture.client();
+    let task = fixture.push(client, "a", |_| ());
+    fixture.call(&Call::Cancel { task });
+    fixture.call(&Call::Forget { task });
+    fixture.pass(Duration::from_secs(590));
+    fixture.call(&Call::Forget { task });
+    fixture.pass(Duration::from_secs(20));
+    assert_eq!(
+        fixture.refused(&Call::Forget { task }),
+        Refusal::UnknownTask
+    );
 }
 
-fn generations<S: Store>(bench: &mut Bench<S>) {
-    let start = bench.queue();
+fn generations<S: Store>(fixture: &mut Fixture<S>) {
+    let start = fixture.queue();
     let replace = |settings: &[u8], version| Call::Replace {
         settings: settings.into(),
         max_waiting: 5,
         version,
     };
-    bench.call(&replace(b"one", start.version));
-    let one = bench.queue();
+    fixture.call(&replace(b"one", start.version));
+    let one = fixture.queue();
     assert_eq!(one.generation, start.generation + 1);
-    bench.call(&replace(b"one", start.version));
+    fixture.call(&replace(b"one", start.version));
     assert_eq!(
-        (bench.queue().generation, bench.queue().version),
+        (fixture.queue().generation, fixture.queue().version),
         (one.generation, one.version)
     );
     let version = one.version;
     assert_eq!(
-        bench.refused(&replace(b"two", start.version)),
+        fixture.refused(&replace(b"two", start.version)),
         Refusal::Outdated { version }
     );
 }
 
-fn destroy<S: Store>(bench: &mut Bench<S>) {
-    let client = bench.client();
+fn destroy<S: Store>(fixture: &mut Fixture<S>) {
+    let client = fixture.client();
     for k in 0..20 {
-        bench.push(client, &format!("{k}"), |_| ());
+        fixture.push(client, &format!("{k}"), |_| ());
     }
-    while bench.call(&Call::Destroy) == Reply::More(true) {}
-    let push = bench.task("a", |_| ());
+    while fixture.call(&Call::Destroy) == Reply::More(true) {}
+    let push = fixture.task("a", |_| ());
     assert_eq!(
-        bench.refused(&Call::Push { client, push }),
+        fixture.refused(&Call::Push { client, push }),
         Refusal::Destroyed
     );
-    assert_eq!(bench.counts(), (0, 0, 0));
+    assert_eq!(fixture.counts(), (0, 0, 0));
 }

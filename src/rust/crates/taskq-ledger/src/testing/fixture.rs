@@ -17,7 +17,7 @@ pub const CRASH: Outcome = Outcome::Crash {
 };
 
 /// A store with a clock.
-pub struct Bench<S> {
+pub struct Fixture<S> {
     /// The store.
     pub store: S,
     /// What its clock shows.
@@ -28,10 +28,10 @@ pub struct Bench<S> {
     request: u64,
 }
 
-impl<S: Store> Bench<S> {
+impl<S: Store> Fixture<S> {
     /// A store that was just opened, and is empty.
     pub fn new(store: S, lossy: bool) -> Self {
-        Bench {
+        Fixture {
             store,
             now: Wall(1_000_000_000),
             lossy,
