@@ -56,8 +56,8 @@
 #' around these methods. A handler may jump out of them: no task and no condition is lost but the one that was
 #' signalled. For a task with a promise an event loop does the same, where only the handlers of
 #' [globalCallingHandlers()] are called. A task never waits for that: 10,000 conditions or 16 MB wait here, and
-#' a warning tells how many more there were. In a queue without workers they reach the handlers by themselves. Those of a
-#' process that a task has forked, by `parallel::mclapply()` for instance, are not signalled here.
+#' a warning tells how many more there were. In a queue without workers they reach the handlers by themselves. Those of
+#' a process that a task has forked, by `parallel::mclapply()` for instance, are not signalled here.
 #'
 #' # The error of a task
 #' All are `taskq_error`s with the field `task_id`. By `status`:

@@ -17,6 +17,9 @@ use super::job::{Job, Stream};
 use super::{Current, Session};
 use crate::error::SessionError;
 
+/// The part that lines of the log are of: a session is one part for who reads them.
+const LOG: &str = "taskq_worker::session";
+
 /// What a session has received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
@@ -60,7 +63,7 @@ impl Session {
                         let mut arrived = Arrived::new(frame.payload, frame.descriptors);
                         let call = arrived.take(&call).map_err(SessionError::Payload)?;
                         arrived.finish().map_err(SessionError::Payload)?;
-                        tracing::debug!("runs a broadcast");
+                        tracing::debug!(target: LOG, "runs a broadcast");
                         self.broadcast = Some(call);
                         return Ok(Received::Broadcast);
                     }
@@ -86,7 +89,7 @@ impl Session {
                             let given = given.into_iter().map(take).collect::<io::Result<_>>();
                             let given = given.map_err(SessionError::Payload)?;
                             arrived.finish().map_err(SessionError::Payload)?;
-                            tracing::debug!(?attempt, "begins");
+                            tracing::debug!(target: LOG, ?attempt, "begins");
                             let job = Job {
                                 attempt,
                                 label,
