@@ -49,11 +49,9 @@ TaskqParam <- function(workers = 4L, tasks = if (progressbar) .Machine$integer.m
   call <- sys.call()
   tq_need("BiocParallel", "TaskqParam()", call)
   options <- list(...)
-  named <- names(options) %||% rep("", length(options))
-  valid <- setdiff(names(formals(task_q$public_methods$initialize)), c("num_workers", "..."))
-  if (!all(named %in% valid)) tq_refuse_arguments(named, valid, call)
+  tq_check_own_options(options, call)
   fields <- BiocParallel::.prototype_update(BiocParallel::.BiocParallelParam_prototype,
-    workers = tq_bp_workers(workers, call), tasks = as.integer(tasks), stop.on.error = stop.on.error,
+    workers = tq_check_own_workers(workers, "workers", call), tasks = as.integer(tasks), stop.on.error = stop.on.error,
     progressbar = progressbar, RNGseed = if (!is.null(RNGseed)) as.integer(RNGseed), timeout = as.integer(timeout),
     exportglobals = exportglobals, exportvariables = exportvariables, log = log, threshold = threshold,
     logdir = logdir, resultdir = resultdir, jobname = jobname, force.GC = force.GC, fallback = fallback
@@ -63,12 +61,6 @@ TaskqParam <- function(workers = 4L, tasks = if (progressbar) .Machine$integer.m
   param
 }
 # nolint end
-
-tq_bp_workers <- function(workers, call) {
-  valid <- is.numeric(workers) && length(workers) == 1L && !is.na(workers) && workers >= 1
-  if (!valid) tq_input_error("workers", workers, "a whole number from 1 on", call)
-  tq_check_num_workers(workers, "workers", call)[[1L]]
-}
 
 # ---- the class ----
 
@@ -119,7 +111,7 @@ tq_bp_methods <- list(
     BiocParallel::.bpstop_impl(x)
   }),
   list("bpworkers<-", c("TaskqParam", "numeric"), function(x, value) {
-    x$workers <- tq_bp_workers(value, sys.call())
+    x$workers <- tq_check_own_workers(value, "workers", sys.call())
     link <- tq_bp_link(x)
     if (!is.null(link)) link$queue$resize(x$workers)
     x

@@ -49,6 +49,20 @@ tq_check_num_workers <- function(x, arg, call) {
   as.integer(c(x[1L], x[length(x)]))
 }
 
+# The workers of a queue that an adapter of another package makes: one whole number from 1.
+tq_check_own_workers <- function(x, arg, call) {
+  valid <- is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 1
+  if (!valid) tq_input_error(arg, x, "a whole number from 1 on", call)
+  tq_check_num_workers(x, arg, call)[[1L]]
+}
+
+# Refuses what is no option of a queue among what an adapter of another package hands on in its `...`.
+tq_check_own_options <- function(options, call, except = character()) {
+  given <- names(options) %||% rep("", length(options))
+  valid <- setdiff(names(formals(task_q$public_methods$initialize)), c("num_workers", "...", except))
+  if (!all(given %in% valid)) tq_refuse_arguments(given, valid, call)
+}
+
 # A count of at least 1, or Inf.
 tq_check_count <- function(x, arg, call) {
   if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= 1 && x == trunc(x)) return(as.double(x))
