@@ -72,6 +72,9 @@ tq_bp <- new.env()
 # what a function takes along.
 tq_bp_define <- function() {
   assign(".packageName", "taskq", envir = tq_bp)
+  # A parameter object may be in the frame of a function that travels, and so may its class: without what is here. To
+  # serialize() this is our namespace.
+  assign(".__NAMESPACE__.", list2env(list(spec = c(name = "taskq"))), envir = tq_bp)
   tq_bp$TaskqParam <- methods::setRefClass("TaskqParam", contains = "BiocParallelParam", where = tq_bp,
     fields = list(queue.options = "list", started = "character"))
   # For what it is cleaned up after a loop.

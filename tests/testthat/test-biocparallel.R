@@ -121,6 +121,17 @@ test_that("what all elements share is sent to a worker once", {
   expect_identical(bplapply(1:3, count, seen = seen, BPPARAM = param), list(1, 2, 3))
 })
 
+test_that("a parameter object in the frame of a function takes along none of what the session has loaded", {
+  param <- local_param()
+  stamp <- global(function(param) {
+    force(param)
+    function(i) class(param)[[1L]]
+  })
+  expect_identical(bplapply(1:2, stamp(param), BPPARAM = param), list("TaskqParam", "TaskqParam"))
+  # What is beside the class refers to each package that the session has loaded: a worker would load them all.
+  expect_length(grepRaw(".__C__taskq_bp_job", serialize(param, NULL), fixed = TRUE), 0L)
+})
+
 test_that("an object with an external pointer goes along, for what renews it in the worker", {
   param <- local_param()
   pointer <- getNativeSymbolInfo("C_tq_call", getLoadedDLLs()$taskq)$address
