@@ -7,9 +7,9 @@
 #' Run BiocParallel on a queue
 #'
 #' After `BiocParallel::register(TaskqParam(4))`, all that uses BiocParallel runs on the workers of a queue:
-#' [BiocParallel::bplapply()], [BiocParallel::bpiterate()], [BiocParallel::bpvec()], and packages that take a `BPPARAM`.
+#' `BiocParallel::bplapply()`, `BiocParallel::bpiterate()`, `BiocParallel::bpvec()`, and packages that take a `BPPARAM`.
 #'
-#' Results, random numbers, errors and logs are those of [BiocParallel::SnowParam()] with the same arguments. So
+#' Results, random numbers, errors and logs are those of `BiocParallel::SnowParam()` with the same arguments. So
 #' functions find their variables as there: `exportvariables` sends what they use of the global environment.
 #'
 #' What is different from `SnowParam()`:
@@ -24,9 +24,9 @@
 #' @param workers The number of workers, a whole number from 1; default 4. `bpworkers(x) <- 8` changes it, also while
 #'   `x` is started. With 1 BiocParallel runs loops in this session, unless `fallback` is `FALSE` or `x` is started.
 #' @param tasks,stop.on.error,progressbar,RNGseed,timeout,exportglobals,exportvariables As in
-#'   [BiocParallel::SnowParam()]. The unit of `timeout` is seconds. `tasks` is 0 by default, one task a worker, and with
+#'   `BiocParallel::SnowParam()`. The unit of `timeout` is seconds. `tasks` is 0 by default, one task a worker, and with
 #'   a progress bar one task an element.
-#' @param log,threshold,logdir,resultdir,jobname,force.GC,fallback As in [BiocParallel::SnowParam()].
+#' @param log,threshold,logdir,resultdir,jobname,force.GC,fallback As in `BiocParallel::SnowParam()`.
 #' @param ... Options of the queue, see [`task_q$new()`][task_q], for instance `init`, `packages`, `globals`,
 #'   `max_memory`, and `tries` for elements whose worker dies.
 #' @return An object of the reference class `TaskqParam`, a `BiocParallelParam`. Nothing is started before

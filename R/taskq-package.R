@@ -38,10 +38,16 @@
 .onLoad <- function(libname, pkgname) {
   # Queues stop when this R session ends, also when nothing has collected them before.
   reg.finalizer(tq_session, function(session) if (!isTRUE(session$is_over)) rs_exit(), onexit = TRUE)
-  setHook(packageEvent("BiocParallel", "onLoad"), function(...) {
-    if (isNamespaceLoaded("taskq")) asNamespace("taskq")$tq_bp_define()
+  tq_when_loaded("BiocParallel", "tq_bp_define")
+  tq_when_loaded("future", "tq_future_register")
+}
+
+# Has our function of this name called once both packages are loaded, whichever comes last.
+tq_when_loaded <- function(package, name) {
+  setHook(packageEvent(package, "onLoad"), function(...) {
+    if (isNamespaceLoaded("taskq")) get(name, envir = asNamespace("taskq"))()
   })
-  if (isNamespaceLoaded("BiocParallel")) tq_bp_define()
+  if (isNamespaceLoaded(package)) get(name)()
 }
 
 .onUnload <- function(libpath) {
