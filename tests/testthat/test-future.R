@@ -177,10 +177,11 @@ test_that("options of the queue are those of the plan's workers, and what cannot
   local_plan(1, env = c(TQ_FUTURE = "here"), init = function() options(tq.future = 1))
   expect_identical(value(future_of(Sys.getenv("TQ_FUTURE"))), "here")
   expect_identical(value(future_of(getOption("tq.future"))), 1)
-  expect_error(class = "FutureError", "no licence", {
+  start <- function() {
     future::plan(task_q_future, workers = 1, init = function() stop("no licence"))
     value(future_of(1))
-  })
+  }
+  expect_error(start(), "no licence", class = "FutureError")
   expect_input_error(future::plan(task_q_future, workers = 0), "workers")
   # future has a plan set also when it fails.
   future::plan(future::sequential)
