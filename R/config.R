@@ -4,6 +4,7 @@
 
 tq_limits <- list(
   max_workers = 1000L,          # sessions of one queue
+  max_nodes = 120L,             # of one cluster: connections that R has
   check_workers = 2L,           # sessions of one queue under R CMD check
   max_nice = 19L,               # what the kernel knows of niceness
   max_id_bytes = 10000L,        # of the id of a task, which travels in front of it

@@ -77,8 +77,8 @@ tq_future <- new.env(parent = emptyenv())
 
 tq_future_start <- function(workers, options) do.call(task_q$new, c(list(workers), options))
 
-# The queue of a plan with these arguments. The end of a plan shows only by this: future stops the cluster that stands in
-# its registry. So one stands there that means all of our queues.
+# The queue of a plan with these arguments. The end of a plan shows only by this: future stops the cluster that stands
+# in its registry. So one stands there that means all of our queues.
 tq_future_queue <- function(workers, options) {
   for (known in tq_future$queues) {
     if (identical(known[1:2], list(workers, options)) && !known[[3L]]$is_closed()) return(known[[3L]])

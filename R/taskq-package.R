@@ -40,6 +40,7 @@
   reg.finalizer(tq_session, function(session) if (!isTRUE(session$is_over)) rs_exit(), onexit = TRUE)
   tq_when_loaded("BiocParallel", "tq_bp_define")
   tq_when_loaded("future", "tq_future_register")
+  tq_when_loaded("parallel", "tq_cluster_register")
 }
 
 # Has our function of this name called once both packages are loaded, whichever comes last.
