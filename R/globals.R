@@ -23,7 +23,8 @@ tq_used_globals <- function(fun, given) {
   globals <- list()
   packages <- character()
   seen <- list()
-  todo <- list(fun)
+  path <- tq_search_path()
+  todo <- tq_functions_of(fun)
   while (length(todo)) {
     code <- todo[[1L]]
     todo <- todo[-1L]
@@ -36,7 +37,7 @@ tq_used_globals <- function(fun, given) {
     for (i in seq_along(uses[[1L]])) {
       name <- uses[[1L]][[i]]
       if (name %in% c(given, names(globals), "...", ".Random.seed")) next
-      found <- tq_find_used(name, if (uses[[2L]][[i]] == 2L) "function" else "any", chain)
+      found <- tq_find_used(name, if (uses[[2L]][[i]] == 2L) "function" else "any", chain, path)
       if (is.character(found$package)) packages <- union(packages, found$package)
       if (found$is_global) globals[name] <- list(tq_portable_value(found$value))
       todo <- c(todo, tq_functions_of(found$value))
@@ -48,27 +49,35 @@ tq_used_globals <- function(fun, given) {
 # The packages that every session has.
 tq_default_packages <- c("base", "methods", "datasets", "utils", "grDevices", "graphics", "stats")
 
+# Where R looks behind the frames of a function, by name, without what every session has.
+tq_search_path <- function() {
+  places <- setdiff(search(), c("Autoloads", paste0("package:", tq_default_packages)))
+  path <- lapply(places, as.environment)
+  names(path) <- places
+  path
+}
+
 # Where the variable is that a function finds: list(value, is_global, package).
-tq_find_used <- function(name, mode, chain) {
+tq_find_used <- function(name, mode, chain, path) {
   is_in <- function(env) exists(name, envir = env, mode = mode, inherits = FALSE)
   value_in <- function(env) tq_try(get(name, envir = env, mode = mode, inherits = FALSE))
   for (frame in chain) {
     # A promise may fail, and is forced by what captures it.
     if (isTRUE(tq_try(is_in(frame)))) return(list(value = value_in(frame), is_global = FALSE))
   }
-  for (place in search()) {
-    env <- as.environment(place)
+  for (place in names(path)) {
+    env <- path[[place]]
     if (!is_in(env)) next
-    if (!startsWith(place, "package:")) return(list(value = value_in(env), is_global = place != "Autoloads"))
-    package <- sub("^package:", "", place)
-    return(list(is_global = FALSE, package = if (!package %in% tq_default_packages) package))
+    if (!startsWith(place, "package:")) return(list(value = value_in(env), is_global = TRUE))
+    return(list(is_global = FALSE, package = sub("^package:", "", place)))
   }
   list(is_global = FALSE)
 }
 
 tq_portable_value <- function(value) if (is.function(value)) tq_portable_function(value) else value
 
+# Those that a value is, or holds: in a list, or in attributes, as models of nls() that start themselves do.
 tq_functions_of <- function(value) {
-  if (is.function(value)) return(list(value))
-  if (is.list(value)) Filter(is.function, unclass(value)) else list()
+  held <- c(if (is.list(value)) unclass(value), attributes(value))
+  c(if (is.function(value)) list(value), Filter(is.function, held))
 }

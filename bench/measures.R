@@ -4,7 +4,7 @@ all_measures <- function(settings) {
   c(
     task_measures(settings), map_measures(settings), start_measures(settings),
     fresh_measures(settings), data_measures(settings), waiting_measures(settings),
-    scaling_measures(settings), browser_measures(settings)
+    adapter_measures(settings), scaling_measures(settings), browser_measures(settings)
   )
 }
 

@@ -54,6 +54,8 @@ table_rows <- function(settings) {
     push_many = row(paste("one push with", many, "waiting")),
     waiting_bytes = row(paste("memory of one of", many, "waiting tasks"), "bytes"),
     list_tasks = row(paste("list_tasks() of", count_text(settings$listed))),
+    futures = row("one future: made, and asked for its value"),
+    globals = row("globals = \"auto\": what it adds to a push"),
     idle = row("2 workers and host idle for 10 s", "wake-ups"),
     click = row("choice in a Shiny app while 8 jobs run, to its answer")
   )

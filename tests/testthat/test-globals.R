@@ -42,6 +42,12 @@ test_that("without it nothing of the global environment is sent, and the error n
   expect_match(conditionMessage(error), "`globals = \"auto\"`", fixed = TRUE)
 })
 
+test_that("what a function in an attribute uses is sent, too, as of models that start themselves", {
+  local_globals(list(auto_initial = 7))
+  model <- structure(global(function(x) x), initial = global(function(x) x + auto_initial))
+  expect_identical(tq_used_globals(model, NULL)$globals, list(auto_initial = 7))
+})
+
 test_that("globals that cannot be are refused", {
   q <- local_queue(0)
   for (globals in list("all", list("auto", "auto"), list(1), list("auto", 1), c("auto", "x"))) {

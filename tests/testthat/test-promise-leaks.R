@@ -45,10 +45,13 @@ test_that("E5: 100 queues, one after the other, leave the process as it was", {
   # What is allocated once, and what the allocators keep.
   for (i in 1:40) cycle(i <= 2)
   before <- host_resources()
-  bytes <- own_bytes()
-  for (i in 1:100) cycle(i <= 8)
-  # Before the look at what is left, for which R itself needs memory, the more the longer it takes.
-  grown <- own_bytes() - bytes
+  # Before the look at what is left, for which R itself needs memory, the more the longer it takes. In one hundred R may
+  # make its heap larger; what a queue leaves shows in each.
+  grown <- min(vapply(1:2, FUN.VALUE = 0, function(round) {
+    bytes <- own_bytes()
+    for (i in 1:100) cycle(i <= 8)
+    own_bytes() - bytes
+  }))
   expect_nothing_leaked(before)
   expect_lt(grown, 5 * 2^20)
 })

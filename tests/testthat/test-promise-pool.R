@@ -73,6 +73,8 @@ test_that("B8: workers that always die at their start are given up, without a sp
   })
   for (i in 1:5) try(q$push(function() 1), silent = TRUE)
   expect_s3_class(caught(q$pop(30000)), "taskq_error_start")
+  # One that was being born when they were given up.
+  expect_true(wait_until(length(descendants()) == 0L))
   starts <- length(readLines(path))
   expect_lte(starts, 12L)
   before <- proc.time()

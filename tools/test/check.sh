@@ -1,6 +1,7 @@
 #!/bin/bash
 # R CMD build and R CMD check, as strict as tools/test/check.Renviron says.
-# Anything but "Status: OK" fails.
+# Anything but "Status: OK" fails, except where all that R notes is that BiocParallel is not there: it is left to who
+# wants its tests to run (tools/install-deps.sh).
 set -eu
 . tools/env.sh
 unset NOT_CRAN # long tests are skipped, as on CRAN
@@ -12,7 +13,9 @@ tools/stage.sh "$work/taskq"
 cd "$work"
 R CMD build taskq
 R CMD check --no-manual taskq_*.tar.gz
-if ! grep -qx 'Status: OK' taskq.Rcheck/00check.log; then
+log=taskq.Rcheck/00check.log
+absent="Package suggested but not available for checking: ‘BiocParallel’"
+if ! grep -qx 'Status: OK' $log && ! { grep -qx 'Status: 1 NOTE' $log && grep -qxF "$absent" $log; }; then
   tail -n 60 taskq.Rcheck/00install.out
   # Of what ran and failed: the tests' failures, and where an example or a vignette came to.
   for output in taskq.Rcheck/tests/*.fail taskq.Rcheck/*.fail taskq.Rcheck/*.log; do
