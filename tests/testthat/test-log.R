@@ -82,6 +82,8 @@ test_that("a task that is cancelled was told to end, and what does not end is ki
   expect_true(wait_until(file.exists(begun)))
   q$cancel(id, grace = 50)
   expect_identical(q$pop(20000)$status, "cancelled")
+  # Its result may be there before its session has been reaped.
+  expect_true(wait_until(any(grepl(": gone w1", readLines(file), fixed = TRUE))))
   log <- read_log(file)
   of <- function(part) log$what[startsWith(paste0(log$part, "::"), paste0(part, "::"))]
   expect_in_order(of("taskq"), c("^input Cancel", "^action Interrupt", "^action KillWorker", "^gone w1"))
